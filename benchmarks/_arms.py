@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,15 +96,21 @@ def _one(
 
 
 def difference(
-    first: Sequence[_fits.Fitted], second: Sequence[_fits.Fitted], name: str, *, seed: int = 0
+    first: Sequence[_fits.Fitted],
+    second: Sequence[_fits.Fitted],
+    name: str,
+    *,
+    seed: int = 0,
+    seen: Callable[[Rows], Rows] = lambda rows: rows,
 ) -> Interval:
     """Return the mean over seeds of the second's figure less the first's, with its paired bootstrap over patients.
 
-    Each draw of patients is the same for every run of both (Efron & Tibshirani 1993).
+    `seen` changes what is measured of the first, such as by which rule it calls. Each draw of patients is the same for
+    every run of both (Efron & Tibshirani 1993).
     """
     answer = first[0].card.answer
     judge = metrics.for_answer(answer)
-    pairs = [(_rows(a.card), _rows(b.card)) for a, b in zip(first, second, strict=True)]
+    pairs = [(seen(_rows(a.card)), _rows(b.card)) for a, b in zip(first, second, strict=True)]
     ids = pairs[0][0].case_ids
     if any(rows.case_ids != ids for pair in pairs for rows in pair):
         raise RuntimeError("the runs were not scored on the same cases")

@@ -120,7 +120,7 @@ def interval(found: Interval) -> str:
     return f"{found.value:.4f} [{found.low:.4f}, {found.high:.4f}]"
 
 
-MAIN = ("auc", "accuracy", "balanced_accuracy", "sensitivity", "specificity", "dice", "hd95")
+MAIN = ("auc", "accuracy", "balanced_accuracy", "sensitivity", "specificity", "dice", "hd95", "kappa")
 
 
 def brief(card: Scorecard) -> str:

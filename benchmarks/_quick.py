@@ -33,15 +33,15 @@ CELLS = ("platelet", "red_cell", "white_cell")
 def smears(folder: Path) -> Path:
     """A phantom's blood smears as pictures with boxes."""
     options = {"size": 96, "fields": 1}
-    return phantom(folder / "smears", kind="smear", cases=16, options=options) / "cohort.csv"
+    return phantom(folder / "smears", kind="smear", cases=16, options=options)
 
 
 def chests(folder: Path) -> Path:
     """A phantom's chest X-rays as pictures with boxes of findings."""
-    return phantom(folder / "chests", kind="chest", cases=16) / "cohort.csv"
+    return phantom(folder / "chests", kind="chest", cases=16)
 
 
 def lesions(folder: Path) -> Path:
     """A phantom's CT with many lesions, as small volumes with a table of their boxes."""
     options = {"size": (24, 32, 32), "lesions": "many"}
-    return phantom(folder / "lesions", cases=10, options=options) / "cohort.csv"
+    return phantom(folder / "lesions", cases=10, options=options)

@@ -1,9 +1,9 @@
-"""Age from a table without images (fcon1000) and from a phantom: error, promised intervals, a ridge beside."""
+"""Age from a table without images, fcon1000: error, promised intervals, and a ridge on the same columns beside it."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,44 +11,31 @@ import numpy as np
 from benchmarks import _fits, _quick
 from benchmarks._figures import Figure
 from benchmarks._fits import Fitted
-from vesalius import cohorts, formats
-from vesalius.core.case import Case, Ref
+from vesalius import cohorts
+from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort
 from vesalius.core.image import Array
 from vesalius.evaluate import conformal
 from vesalius.metrics import bounds, resample
 from vesalius.prepare.covariates import number_of
-from vesalius.verbs.phantom import phantom
 
 SECTION = "Boxes, counts, numbers and grades"
 SOAK = False
 SEEDS = (0, 1)
-LIMIT = "10m"
+LIMIT = "1h"  # the steps are fixed
 COVERAGE = 0.9
 TEST = 0.2  # of the people of each site
-STEPS = 1500  # of each of five members, for the table; and of pictures:
-STEPS_OF_PICTURES = 600
-PICTURES, SIZE = (
-    500,
-    (24, 64, 64),
-)  # of the phantom: people, and the grid of the CT that pictures are slices of
+STEPS = 1500  # of each of five members
 PENALTIES = (1.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0, 10000.0)
 QUICK_ROWS = 80
 
 
 def run(folder: Path, *, seeds: Sequence[int], quick: bool = False) -> list[Figure]:
-    """A fit a seed of each; the seed also deals the table's people to training and test. Quick: a made-up table."""
+    """A fit a seed, which also deals people to training and test within each site. Quick: a made-up table."""
     rows: list[Figure] = []
     table = _made_up(folder) if quick else _fits.shared("fcon1000") / "fcon1000.csv"
-    pictures = (
-        None
-        if quick
-        else phantom(folder / "pictures", cases=PICTURES, format="png", size=SIZE) / "cohort.csv"
-    )
     for seed in _quick.SEEDS if quick else seeds:
         rows += _of_table(table, folder, seed, quick=quick)
-        if pictures is not None:
-            rows += _of_pictures(pictures, folder, seed)
     return rows
 
 
@@ -74,45 +61,27 @@ def _of_table(table: Path, folder: Path, seed: int, *, quick: bool) -> list[Figu
     tested = [cohort.case(case["case"]) for case in fitted.card.cases]
     names = sorted({n for c in learned for n, v in c.covariates.items() if isinstance(v, float)})
     x, new = (np.array([[number_of(c, n) for n in names] for c in some]) for some in (learned, tested))
-    return _figures(
-        "fcon1000, no image", fitted, ridge(x, _ages(learned), new, seed=seed), _ages(learned), seed
-    )
+    known = ages(learned)
+    peers = {"ridge, closed form": ridge(x, known, new, seed=seed)}
+    return figures("fcon1000, no image", fitted, peers, known, seed)
 
 
-def _of_pictures(table: Path, folder: Path, seed: int) -> list[Figure]:
-    fitted = _fits.fit(
-        table,
-        folder / f"pictures-{seed}",
-        limit=LIMIT,
-        seed=seed,
-        options=("--target", "age", "--set", f"train.steps={STEPS_OF_PICTURES}"),
-        test_split=True,
-    )
-    cohort = cohorts.read(table, target="age")
-    inside = {case["case"] for case in fitted.card.cases}
-    learned = [c for c in cohort if c.id not in inside]
-    tested = [cohort.case(case["case"]) for case in fitted.card.cases]
-    x, new = (np.stack([_pixels(c) for c in some]) for some in (learned, tested))
-    return _figures(
-        "phantom's pictures", fitted, ridge(x, _ages(learned), new, seed=seed), _ages(learned), seed
-    )
-
-
-def _figures(what: str, fitted: Fitted, peer: Array, learned: Array, seed: int) -> list[Figure]:
-    """Return the error beside the trivial answer's and the ridge's, and how the promised intervals turned out."""
+def figures(what: str, fitted: Fitted, peers: Mapping[str, Array], learned: Array, seed: int) -> list[Figure]:
+    """Return the error beside the trivial answer's and the peers', and how the promised intervals turned out."""
     card, word = fitted.card, str(seed)
     said, truth = (np.array([case[key] for case in card.cases]) for key in ("x", "y"))
-    own, mean, beside = (np.abs(a - truth) for a in (said, np.full_like(truth, learned.mean()), peer))
+    own, trivial = np.abs(said - truth), "the training mean"
     who = [card.patients.get(case["case"], case["case"]) for case in card.cases]
     found = [
         Figure(f"{what}: mae", _fits.interval(card.metrics["mae"]), seed=word, note=f"years; n {len(truth)}"),
         Figure(f"{what}: r2", _fits.interval(card.metrics["r2"]), seed=word),
     ]
-    for name, other in (("the training mean", mean), ("ridge, closed form", beside)):
+    for name, theirs in {trivial: np.full_like(truth, learned.mean()), **peers}.items():
+        other = np.abs(theirs - truth)
         gain = other - own
         drawn = np.array([gain[i].mean() for i in resample(who, np.random.default_rng(0), 2000)])
         bounded = bounds(float(gain.mean()), drawn, len(gain))
-        held = None if name != "the training mean" else bool(bounded.low is not None and bounded.low > 0)
+        held = None if name != trivial else bool(bounded.low is not None and bounded.low > 0)
         note = f"years less than {name}, which has {other.mean():.3f}; paired"
         asked = "" if held is None else "interval above 0"
         found.append(Figure(f"{what}: gain over {name}", _fits.interval(bounded), asked, held, word, note))
@@ -168,17 +137,8 @@ def _by_site(cohort: Cohort, seed: int) -> set[str]:
     return chosen
 
 
-def _ages(some: Sequence[Case]) -> Array:
+def ages(some: Sequence[Case]) -> Array:
     return np.array([float(c.targets["age"]) for c in some])  # type: ignore[arg-type]
-
-
-def _pixels(case: Case) -> Array:
-    """Return a picture's pixels, blocks of two by two as their mean."""
-    item = case.image
-    image = formats.read(item) if isinstance(item, Ref) else item
-    plane = np.asarray(image.array, dtype=np.float64).mean(axis=0)[0]  # type: ignore[union-attr]
-    y, x = (n // 2 * 2 for n in plane.shape)
-    return np.asarray(plane[:y, :x].reshape(y // 2, 2, x // 2, 2).mean(axis=(1, 3)).ravel())
 
 
 def _made_up(folder: Path) -> Path:

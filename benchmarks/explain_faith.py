@@ -132,10 +132,8 @@ def _randomised(
     quick: bool,
 ) -> list[Figure]:
     """Return how alike the maps of models are whose weights, or whose labels, were in a random order."""
-    (stage,) = predictor.stages
-    nothing = _like(predictor, replace(stage, models=tuple(shuffled(stage.models, 1))))
     others = {
-        "shuffled weights": nothing,
+        "shuffled weights": untrained(predictor),
         "labels in a random order": _relabelled(out, cases[0], quick=quick),
     }
     rows = []
@@ -150,9 +148,11 @@ def _randomised(
     return rows
 
 
-def _like(predictor: Predictor, stage: Any) -> Predictor:
+def untrained(predictor: Predictor) -> Predictor:
+    """Return a predictor of one stage whose weights are in a random order, which has learned nothing."""
+    (stage,) = predictor.stages
     other = predictor.accepting
-    other.stages = (stage,)
+    other.stages = (replace(stage, models=tuple(shuffled(stage.models, 1))),)
     return other
 
 
@@ -186,13 +186,17 @@ def _mean(pointed: list[Pointed], figure: str) -> float:
 
 def _words(pointed: list[Pointed], figure: str, cases: list[Case]) -> str:
     """Return a mean with its bootstrap interval over patients."""
-    values = np.array([getattr(p, figure) for p in pointed])
+    return bounded([getattr(p, figure) for p in pointed], cases)
+
+
+def bounded(values: Sequence[float], cases: Sequence[Case]) -> str:
+    """Return the mean of a value a case with its bootstrap interval over patients."""
 
     def mean(rows: metrics.Rows, index: Any) -> dict[str, float]:
-        return {figure: float(rows.columns[figure][index].mean())}
+        return {"mean": float(rows.columns["mean"][index].mean())}
 
-    rows = metrics.Rows(tuple(c.id for c in cases), {figure: values})
-    found = metrics.bootstrap(rows, mean, patients=[c.patient or c.id for c in cases])[figure]
+    rows = metrics.Rows(tuple(c.id for c in cases), {"mean": np.array(values)})
+    found = metrics.bootstrap(rows, mean, patients=[c.patient or c.id for c in cases])["mean"]
     return _fits.interval(found)
 
 

@@ -55,4 +55,4 @@ def _table(source: Path, folder: Path) -> Path:
         for r in boxes:
             x, y, w, h = (float(r[k]) for k in "xywh")
             writer.writerow((Path(r["image"]).stem, r["label"], y, x, y + h, x + w))
-    return folder / "cohort.csv"
+    return folder

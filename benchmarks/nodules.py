@@ -50,10 +50,9 @@ def run(folder: Path, *, seeds: Sequence[int], quick: bool = False) -> list[Figu
 
 def _scans(folder: Path) -> Path:
     """Make the phantom once: its parameters are those of this file and of the phantom alone."""
-    table = folder / "cohort.csv"
-    if not table.is_file():
+    if not (folder / "cohort.csv").is_file():
         phantom(folder, cases=CASES, seed=DATA_SEED, kind="ct", options={"size": "medium", "lesions": "many"})
-    return table
+    return folder
 
 
 def _sensitivity(run: Path, data: Path) -> tuple[float, int, str] | None:
@@ -64,7 +63,7 @@ def _sensitivity(run: Path, data: Path) -> tuple[float, int, str] | None:
     tested = set(cohorts.load_assignment(run / "folds.json").test)
     cohort = cohorts.read(data)
     target = next(name for name, info in cohort.targets.items() if info.kind == "boxes")
-    sizes = _diameters(data.parent / "boxes.csv")
+    sizes = _diameters(data / "boxes.csv")
     predictor = Predictor(open_bundle(run / "bundle"), device="cpu")
     sure: list[float] = []  # of false boxes
     best: list[tuple[float, float]] = []  # of each lesion its diameter, and the surest box that finds it

@@ -1,4 +1,4 @@
-"""The memory of `vesalius predict` on a large volume with fourteen labels, and its time beside the bare forward."""
+"""The memory of `vesalius predict` on a large volume, of fourteen labels and of boxes; its time beside the forward."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import subprocess
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from vesalius.phantom.ct import patient
 from vesalius.plan import machine as machines
 from vesalius.plan.fingerprint import Fingerprint
 from vesalius.plan.rules import draft_plan
+from vesalius.plan.things import ThingPrint
 from vesalius.prepare.geometry import resample
 from vesalius.tasks import contract as tasks
 
@@ -38,6 +39,8 @@ SMALL = (100, 128, 128)
 SPACING = 0.8
 LABELS = 14
 NAMES = tuple(f"organ {k}" for k in range(1, LABELS + 1))
+LESION = (5.0, 8.0, 12.0)  # voxels along the side of small, usual and large ones
+BOXES = TargetInfo("boxes", "boxes", (Label(1, "lesion"),), "the only one")
 WIDTHS = {"default": 1.0, "a quarter its width": 0.25}
 BOUND_GIB = 3.0
 BOUND_TIME = 1.15
@@ -52,7 +55,7 @@ class Answered:
 
 
 def run(folder: Path, *, seeds: Sequence[int], quick: bool = False) -> list[Figure]:
-    """The default 3-D U-Net and one of a quarter its width, untrained. Quick: 128 × 128 × 100."""
+    """The default 3-D U-Net, one of a quarter its width, and the detector, untrained. Quick: 128 × 128 × 100."""
     torch.set_num_threads(machines.measure().cores)
     shape = SMALL if quick else SHAPE
     volume = folder / "volume.nii.gz"
@@ -61,7 +64,7 @@ def run(folder: Path, *, seeds: Sequence[int], quick: bool = False) -> list[Figu
     rows: list[Figure] = []
     for name, scale in WIDTHS.items():
         plan = _plan(shape, scale)
-        bundle = _bundle(folder / f"bundle-{scale:g}", plan, seeds[0])
+        bundle = _bundle(folder / f"bundle-{scale:g}", plan, seeds[0], _target())
         first, n = _forward(plan, volume, seeds[0], half=0)
         found = _predict(bundle, volume, folder / f"answers-{scale:g}")
         second, m = _forward(plan, volume, seeds[0], half=1)
@@ -77,7 +80,21 @@ def run(folder: Path, *, seeds: Sequence[int], quick: bool = False) -> list[Figu
             rows.append(at_most(said, ratio, BOUND_TIME, note=note))
         else:
             rows.append(Figure(said, f"{ratio:.3f}", note=note))
-    return rows
+    return [*rows, _boxes(folder, volume, shape, seeds[0])]
+
+
+def _boxes(folder: Path, volume: Path, shape: tuple[int, int, int], seed: int) -> Figure:
+    """Return the memory of the default detector, whose tiles leave only their best boxes behind."""
+    things = ThingPrint({"lesion": LESION}, (LESION[1],) * 3, 4.0, 12)
+    plan = draft_plan(tasks.get("detect"), BOXES, replace(_prints(shape), things=things), machines.measure())
+    bundle = _bundle(folder / "bundle-boxes", plan, seed, BOXES)
+    found = _predict(bundle, volume, folder / "answers-boxes")
+    listed = sorted(p.name for p in (folder / "answers-boxes").iterdir())
+    if "boxes.csv" not in listed:
+        raise RuntimeError(f"predict wrote no boxes: {json.dumps(listed)}")
+    size = " × ".join(str(n) for n in reversed(shape))
+    note = f"{plan.net.name}, tiles of {plan.data.size}, overlap {plan.infer.overlap:g}, {found.wall_s:.0f} s"
+    return at_most(f"VmHWM, boxes, {size}", found.peak_gib, BOUND_GIB, unit=" GiB", digits=2, note=note)
 
 
 def _make_volume(path: Path, shape: tuple[int, int, int], seed: int) -> None:
@@ -92,15 +109,19 @@ def _make_volume(path: Path, shape: tuple[int, int, int], seed: int) -> None:
     formats.write(Image(out[None], affine=affine), path)
 
 
-def _plan(shape: tuple[int, int, int], scale: float) -> Plan:
-    """What the rules plan for a cohort of such volumes on this machine."""
-    prints = Fingerprint(
+def _prints(shape: tuple[int, int, int]) -> Fingerprint:
+    """What a cohort of such volumes is like."""
+    return Fingerprint(
         cases=100, patients=100, images=("image",), channels=1, grey=True, flat=False,
         shape_median=shape, shape_max=shape, spacing_median=(SPACING,) * 3, spacing_known=True,
         unit=None, bits=None, low=-1000.0, high=1000.0, mean=0.0, sd=300.0, inside=False,
         classes={}, voxels=dict.fromkeys(NAMES, 0.01), labels=NAMES, sided=False,
     )  # fmt: skip
-    plan = draft_plan(tasks.get("segment"), _target(), prints, machines.measure())
+
+
+def _plan(shape: tuple[int, int, int], scale: float) -> Plan:
+    """What the rules plan for a cohort of such volumes on this machine."""
+    plan = draft_plan(tasks.get("segment"), _target(), _prints(shape), machines.measure())
     return plan if scale == 1.0 else override(plan, {"net.scale": plan.net.scale * scale}, reason=USER)
 
 
@@ -109,24 +130,24 @@ def _target() -> TargetInfo:
     return TargetInfo("mask", "mask", labels, "the only one")
 
 
-def _state(plan: Plan) -> State:
-    """What the task itself would learn of such masks without looking at any."""
-    return tasks.get("segment").learned([], _target(), plan)
+def _state(plan: Plan, target: TargetInfo) -> State:
+    """What the task itself would learn of such targets without looking at any."""
+    return tasks.get(plan.task.name).learned([], target, plan)
 
 
-def _model(plan: Plan, seed: int) -> Any:
+def _model(plan: Plan, seed: int, target: TargetInfo) -> Any:
     torch.manual_seed(seed)
-    return tasks.get("segment").build(plan, _state(plan), nets).eval()
+    return tasks.get(plan.task.name).build(plan, _state(plan, target), nets).eval()
 
 
-def _bundle(path: Path, plan: Plan, seed: int) -> Path:
+def _bundle(path: Path, plan: Plan, seed: int, target: TargetInfo) -> Path:
     """A bundle with untrained weights drawn from the seed."""
     from safetensors.torch import save_file
 
     path.mkdir()
-    weights = {name: tensor.contiguous() for name, tensor in _model(plan, seed).state_dict().items()}
+    weights = {name: tensor.contiguous() for name, tensor in _model(plan, seed, target).state_dict().items()}
     save_file(weights, path / "weights-0-0.safetensors")
-    stage = Stage("segment", plan, _state(plan), ("weights-0-0.safetensors",))
+    stage = Stage(plan.task.name, plan, _state(plan, target), ("weights-0-0.safetensors",))
     save_bundle(path, (stage,), data_hash="0" * 64, made_by="benchmarks")
     return path
 
@@ -163,7 +184,7 @@ def _forward(plan: Plan, volume: Path, seed: int, *, half: int) -> tuple[float, 
     """Seconds that every second tile takes through `model.forward` alone, and how many those are."""
     array = formats.read(volume).array.astype(np.float32)
     array = (array - array.mean()) / array.std()
-    model = _model(plan, seed)
+    model = _model(plan, seed, _target())
     size = plan.data.size
     places = [tiles.starts(n, t, plan.infer.overlap) for n, t in zip(array.shape[1:], size, strict=True)]
     chosen = list(itertools.product(*places))[half::2]

@@ -139,7 +139,7 @@ def test_sizes_are_in_millimetres_where_spacing_is_known() -> None:
         measured = [HANDLING.measure(a, c.targets["cells"], c) for c, (_, a) in zip(cases, made, strict=True)]
         return HANDLING.rows(measured, [c.id for c in cases])
 
-    known, unknown = rows((0.5, 0.5, 1.0)), rows(None)
+    known, unknown = rows((0.5, 0.5, 40.0)), rows(None)  # a picture's thickness is no size
     assert known.info["size_unit"] == "mm" and unknown.info["size_unit"] == "voxels"
     assert known["size"][0] == pytest.approx(unknown["size"][0] / 2)
 

@@ -17,6 +17,7 @@ from vesalius.core.case import Case
 from vesalius.core.cohort import Label, TargetInfo
 from vesalius.core.errors import DataError
 from vesalius.core.promise import Limits
+from vesalius.core.scorecard import Interval, Scorecard
 from vesalius.metrics import scores
 
 NAMES = ("none", "mild", "moderate", "severe")
@@ -152,3 +153,22 @@ def test_a_table_of_grades_is_read_with_what_it_calls() -> None:
     assert [found[c].kind for c in "ab"] == ["ordinal", "ordinal"]
     assert [NAMES[found[c].called] for c in "ab"] == ["mild", "none"]
     assert dataclasses.replace(found["a"], decision=None).called == 0
+
+
+def test_how_near_an_answer_is_counts_grades_and_legends_name_the_cut() -> None:
+    near, said = HANDLING.rate(SPLIT, "none", None)
+    assert near == pytest.approx(-(0.15 + 2 * 0.05 + 3 * 0.4)) and said == "none: 1.45 grades off on average"
+    rows = HANDLING.judge.rows([SPLIT, SPLIT], ["none", "mild"])
+    assert HANDLING.each(rows)[0] == pytest.approx(near)
+    card = Scorecard(
+        answer="Scores", target="g", split="test", n_cases=2, n_patients=2, data_hash="",
+        patients_known=True, bundle="",
+        metrics={"kappa": Interval(0.5, 0.4, 0.6, 2), "auc": Interval(0.7, 0.6, 0.8, 2),
+                 "cut_auc/mild": Interval(0.9, 0.8, 1.0, 2)},
+        labels=NAMES,
+        curves={"roc": {f"at least {n}": {"x": [0, 1], "y": [0, 1]} for n in NAMES[1:]}},
+    )  # fmt: skip
+    (roc,) = HANDLING.figures(card)
+    assert (
+        "0.900" in roc.svg and "0.700" not in roc.svg
+    )  # a cut without an AUC of its own has none, not the mean

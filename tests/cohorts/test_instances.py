@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -122,3 +123,47 @@ def test_the_hash_knows_the_labels(tmp_path: Path) -> None:
     path = root / "cells" / "instances.csv"
     path.write_text(path.read_text().replace("p0,1,red", "p0,1,white"))
     assert cohorts.check(cohorts.read(root)).hash != first
+
+
+def test_outlines_of_coco_are_drawn_as_ids(tmp_path: Path) -> None:
+    """A square as a polygon, a column as run lengths, and a crowd as packed run lengths: 12 × 10 pixels."""
+    rng = np.random.default_rng(0)
+    square = [2.0, 1.0, 6.0, 1.0, 6.0, 5.0, 2.0, 5.0]
+    runs = [10 * 7 + 0, 10, 120 - 80]  # all of column 7, of 12 columns of 10 rows
+    for k in range(2):
+        Pil.fromarray(rng.integers(0, 255, (10, 12)).astype(np.uint8)).save(tmp_path / f"{k}.png")
+    outlines = [square, {"size": [10, 12], "counts": runs}, {"size": [10, 12], "counts": "T3d0"}]
+    found = [
+        {"id": 1 + k, "image_id": 0, "category_id": 1 + k % 2, "iscrowd": int(k == 2), "bbox": [1, 1, 4, 4],
+         "area": 16, "segmentation": [o] if k == 0 else o}
+        for k, o in enumerate(outlines)
+    ]  # fmt: skip
+    text = {
+        "images": [{"id": k, "file_name": f"{k}.png", "width": 12, "height": 10} for k in range(2)],
+        "annotations": found,
+        "categories": [{"id": 1, "name": "red"}, {"id": 2, "name": "white"}],
+    }
+    (tmp_path / "coco.json").write_text(json.dumps(text))
+    cohort = cohorts.check(cohorts.read(tmp_path, target="instances"), target="instances", max_set_aside=1.0)
+    info = cohort.targets["instances"]
+    assert info.kind == "instances" and [x.name for x in info.labels] == ["red", "white"]
+    value = cohort.case("0").targets["instances"]
+    assert (
+        isinstance(value, InstanceMask)
+        and value.crowd == {3}
+        and value.labels == {1: "red", 2: "white", 3: "red"}
+    )
+    ids = formats.read_ids(value).array[0, 0]
+    want = np.zeros((10, 12), int)
+    want[1:5, 2:6], want[:, 7], want[:, 10:] = 1, 2, 3
+    assert np.array_equal(ids, want)
+    empty = cohort.case("1").targets["instances"]
+    assert isinstance(empty, InstanceMask) and not formats.read_ids(empty).array.any()
+
+
+def test_labels_are_renamed_and_left_out(tmp_path: Path) -> None:
+    root = written(tmp_path / "a", (4, 12, 7), table=True)
+    cohort = cohorts.check(cohorts.read(root, labels={"red": "erythrocyte", "white": ""}))
+    value = cohort.case("p1").targets["cells"]
+    assert isinstance(value, InstanceMask) and value.label_of(1) == "erythrocyte"
+    assert [x.name for x in cohort.targets["cells"].labels] == ["erythrocyte"] and 2 in value.crowd

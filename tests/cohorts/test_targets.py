@@ -16,7 +16,7 @@ from PIL import Image as Picture
 from vesalius import cohorts
 from vesalius.cohorts.targets import contract
 from vesalius.core import registry
-from vesalius.core.case import Box, Case, Event, Ref, Target
+from vesalius.core.case import Box, Case, Event, InstanceMask, Ref, Target
 from vesalius.core.cohort import Cohort, TargetInfo
 from vesalius.core.errors import DataError, UnknownName
 from vesalius.core.image import Image
@@ -24,9 +24,11 @@ from vesalius.reliability.inspect import inspect
 
 ROOM = "cohorts.targets"
 BOX = Box((0.0, 1.0, 1.0), (1.0, 4.0, 4.0), "cyst")
+THINGS = Image(np.array([[[[0, 1, 2]]]], np.uint8))
 VALUES: dict[str, list[Target]] = {
     "boxes": [(BOX, BOX), ()],
     "class": ["benign", "malignant"],
+    "instances": [InstanceMask(THINGS, {1: "red", 2: "white"}), InstanceMask(THINGS, otherwise="cell")],
     "event": [Event(10.0, True), Event(400.0, False)],
     "mask": [Ref((Path("a.png"),)), Ref((Path("b.png"),))],
     "multilabel": [("cyst", "tumour"), ()],

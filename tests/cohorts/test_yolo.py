@@ -66,7 +66,7 @@ def test_splits_of_data_yaml_as_they_lay_on_another_machine(tmp_path: Path) -> N
     made(tmp_path, {f"images/{k}": LINE for k in "abc"} | {"images/far/d": LINE})
     (tmp_path / "held.txt").write_text("./images/b.png\nC:\\data\\images\\c.png\n")
     (tmp_path / "data.yaml").write_text(
-        "path: /home/me/data\ntrain: ../data/images/far\ntest: held.txt\nnames: [cell]\n"
+        "path: /srv/elsewhere/data\ntrain: ../data/images/far\ntest: held.txt\nnames: [cell]\n"
     )
     assert {c.id: c.split for c in cohorts.read(tmp_path)} == {
         "a": None,

@@ -7,6 +7,7 @@ import numpy as np
 from vesalius.core.answers import Answer
 from vesalius.core.answers.boxes import Boxes
 from vesalius.core.answers.curve import Curve
+from vesalius.core.answers.instances import Instances
 from vesalius.core.answers.map import Map
 from vesalius.core.answers.mask import Mask
 from vesalius.core.answers.numbers import Numbers
@@ -16,7 +17,7 @@ from vesalius.core.answers.scores import Scores
 from vesalius.core.answers.surface import Surface
 from vesalius.core.answers.text import Text
 from vesalius.core.answers.value import Value
-from vesalius.core.case import Box
+from vesalius.core.case import Box, Instance
 from vesalius.core.cohort import Label
 from vesalius.core.image import Image
 
@@ -34,6 +35,7 @@ def field(kind: type[np.generic]) -> Image:
 EXAMPLES: dict[str, Answer] = {
     "boxes": Boxes(boxes=(BOX,), p=np.array([0.8]), labels=LABELS),
     "curve": Curve(times_days=np.array([10.0, 20.0]), survival={"all": np.array([0.9, 0.4])}),
+    "instances": Instances(image=field(np.uint8), things=(Instance(1, "liver", 0.9),), labels=LABELS),
     "map": Map(image=field(np.float32), quantity="attention"),
     "mask": Mask(image=field(np.uint8), labels=LABELS),
     "numbers": Numbers(parts={"left": Value(x=2.0, unit="ml"), "right": Value(x=3.0, unit="ml")}),

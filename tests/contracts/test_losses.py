@@ -32,6 +32,9 @@ def example(name, generator):
         return torch.randn(4, 3, generator=generator), torch.randint(0, 3, (4,), generator=generator)
     if "number" in takes:
         return torch.randn(4, 1, generator=generator), torch.randn(4, 1, generator=generator)
+    if "boxes" in takes:  # how well the box of each place fits its label's truth
+        fit = torch.rand(2, 3, 6, generator=generator)
+        return torch.randn(2, 3, 6, generator=generator), (fit > 0.5).float()
     pytest.skip(f"no example target for {takes}")
 
 

@@ -11,13 +11,15 @@ from vesalius import metrics
 from vesalius.core import registry
 from vesalius.core.answers import kinds
 from vesalius.core.answers.boxes import Boxes, counts_of
+from vesalius.core.answers.instances import Instances
 from vesalius.core.answers.mask import Mask
 from vesalius.core.answers.numbers import Numbers
-from vesalius.core.case import Box
+from vesalius.core.case import Box, Instance
 from vesalius.core.cohort import Label
 from vesalius.core.errors import UnknownName
 from vesalius.core.image import Image
 from vesalius.core.promise import Promise
+from vesalius.core.things import Things
 
 STEMS = sorted(registry.stems("metrics"))
 KINDS = {kind.__name__ for kind in kinds()}
@@ -40,6 +42,17 @@ def example(module):
         label = (Label(1, "x"),)
         answers = [Mask(image=Image(m), labels=label, case_id=str(i)) for i, m in enumerate(masks[0])]
         return module.rows(answers, [Image(m) for m in masks[1]])
+    if module.ANSWER == "Instances":
+        ids = np.zeros((8, 1, 1, 12, 12), np.uint8)
+        ids[..., 1:6, 1:6], ids[..., 1:6, 6:11] = 1, 2
+        things = tuple(Instance(k, "x", 0.5) for k in (1, 2))
+        answers = [
+            Instances(
+                image=Image(np.roll(m, k % 2, axis=2)), things=things, labels=(Label(1, "x"),), case_id=str(k)
+            )
+            for k, m in enumerate(ids)
+        ]
+        return module.rows(answers, [Things(m[0], {1: "x", 2: "x"}) for m in ids])
     if module.ANSWER == "Boxes":
         return boxes(module, rng)
     pytest.skip(f"no example rows for {module.ANSWER}")

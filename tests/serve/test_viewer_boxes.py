@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 import torch
@@ -157,6 +158,29 @@ def test_what_is_called_is_shown_first_and_the_rest_where_it_is_asked_for(
         page.audit("called")
         assert page.wrong == []
         page.tab.close()
+
+
+def test_monai_label_gets_boxes_in_json(spots: Catalogue, tmp_path: Path) -> None:
+    array = np.zeros((12, 40, 30), np.int16)
+    array[BRIGHT], array[DIM] = 930, 200
+    path = formats.write(Image(array[None], affine=CROSSWISE), tmp_path / "crosswise.nii.gz")
+    with serving(spots, tmp_path / "service") as address, httpx.Client(base_url=address) as client:
+        assert client.get("/info/").json()["models"]["spots"]["type"] == "detection"
+        files = {"file": (path.name, path.read_bytes())}
+        session = client.put("/session/", files={"files": files["file"]}).json()["session_id"]
+        got = client.post(f"/infer/spots?session_id={session}", timeout=60)
+        assert got.headers["content-type"].startswith("application/json"), got.text
+        said = got.json()
+        red, bright = said["summary"]["labels"]
+        assert (bright["called"], red["called"], red["candidates"], red["threshold"]) == (1, 0, 1, 0.25)
+        boxes = said["answer"]["boxes"]
+        assert sorted(b["label"] for b in boxes) == ["bright", "dim"]
+        k = [b["label"] for b in boxes].index("bright")
+        assert boxes[k]["low"] == [float(s.start) for s in BRIGHT]
+        assert (
+            boxes[k]["high"] == [float(s.stop) for s in BRIGHT]
+            and said["answer"]["thresholds"]["bright"] == 0.5
+        )
 
 
 def slid(page: Page, name: str, value: float) -> None:

@@ -323,10 +323,10 @@ def test_thresholds_follow_their_rule() -> None:
     )
     at = {
         word: judging.threshold(found, judging.rule_of(word))
-        for word in ("f1", "count", "half", "sensitivity:0.6", "false_positives:0.5")
+        for word in ("f1", "as_many", "half", "sensitivity:0.6", "false_positives:0.5")
     }
     assert at["f1"] == pytest.approx(0.3)  # 3 of 4 called are right, all 3 found: F1 6/7
-    assert at["count"] == pytest.approx(0.55)  # three called
+    assert at["as_many"] == pytest.approx(0.55)  # three called
     assert at["half"] == 0.5 and at["sensitivity:0.6"] == pytest.approx(0.75)
     assert at["false_positives:0.5"] == pytest.approx(0.3)  # one false box in two cases
     assert judging.threshold(judging.Checked(np.zeros(0), np.zeros(0, bool), 0), judging.rule_of("f1")) == 0.5

@@ -13,7 +13,9 @@ from vesalius.core.answers.scores import Scores
 from vesalius.core.ask import Ask
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array
+from vesalius.core.interval import Interval
 from vesalius.core.marks import Mark
+from vesalius.core.scorecard import Scorecard
 from vesalius.core.words import counted
 from vesalius.metrics import Rows
 from vesalius.metrics import scores as judge
@@ -68,6 +70,31 @@ def questions(rows: Rows) -> list[tuple[str, Array, Array, Array]]:
         (name, (rows["y"] > j).astype(np.int64), over[:, j], (rows["decided"] > j).astype(np.float64))
         for j, name in enumerate(grades.cuts(labels))
     ]
+
+
+def closeness(p: Array, y: Array) -> Array:
+    """Return the negative of how many grades probabilities `(N, K)` lie from the truths `(N,)` on the mean, `(N,)`."""
+    return -np.asarray((p * np.abs(np.arange(p.shape[1]) - np.asarray(y)[:, None])).sum(axis=1))
+
+
+def rate(answer: Scores, truth: str) -> tuple[float, str]:
+    """Return how near an answer is to the true grade, and in words how many grades off; NaN of a strange grade."""
+    names = [x.name for x in answer.labels]
+    if truth not in names:
+        return float("nan"), f"{truth}: not a grade of the answer"
+    near = float(closeness(answer.p[None], np.array([names.index(truth)]))[0])
+    return near, f"{truth}: {-near:.2f} grades off on average"
+
+
+def is_of_grades(card: Scorecard) -> bool:
+    """Return whether a scorecard is of grades: only of these is there a kappa."""
+    return "kappa" in card.metrics
+
+
+def of_cuts(card: Scorecard) -> dict[str, Interval]:
+    """Return the AUC of each cut under the cut's name, for the legends of curves."""
+    found = {grades.cut_name(x): card.metrics.get(f"cut_auc/{x}") for x in card.labels[1:]}
+    return {f"auc/{cut}": interval for cut, interval in found.items() if interval is not None}
 
 
 def off(grades_off: int) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import ndimage
 
 from vesalius.answers._asking import label_place, number_place
-from vesalius.answers.contract import Handling
+from vesalius.answers.contract import Handling, Kept
 from vesalius.answers.drawing import figures as draw
 from vesalius.answers.drawing import planes
 from vesalius.answers.drawing.figures import Figure
@@ -22,15 +22,18 @@ from vesalius.answers.drawing.panels import Cell, Table, figure
 from vesalius.answers.drawing.slices import Slice
 from vesalius.answers.foreign.instances import LazyInstances, instance_answers
 from vesalius.answers.mask import LARGEST_IN_PNG, SHOWN_UNITS, SIZES, unit_of
+from vesalius.answers.numbers import HANDLING as NUMBERS
 from vesalius.core import grids, marks
-from vesalius.core.answers.instances import Instances
+from vesalius.core.answers.instances import COUNTS, Instances
+from vesalius.core.answers.numbers import Numbers
 from vesalius.core.ask import Ask
 from vesalius.core.case import Case, Instance
 from vesalius.core.cohort import Label, TargetInfo
-from vesalius.core.errors import DataError
+from vesalius.core.errors import DataError, UnknownName
 from vesalius.core.image import Array, Image
 from vesalius.core.marks import Mark
 from vesalius.core.palette import colour_of
+from vesalius.core.promise import Limits
 from vesalius.core.scorecard import Scorecard
 from vesalius.core.things import Things
 from vesalius.core.words import counted
@@ -41,6 +44,7 @@ from vesalius.prepare.things import load_things
 
 TARGETS = ("instances",)
 BESIDE = ".instances.csv"
+COUNTED = "counts"  # the way to promise something
 LISTED = 2000  # of the surest things that a client is told of one by one
 
 
@@ -75,6 +79,7 @@ class InstancesHandling(Handling[Instances]):
     monailabel = "segmentation"
     draws = True
     asks = ("label", "instance")
+    ways = (COUNTED,)
     error = "1 − PQ"
 
     def columns(self, answer: Instances) -> dict[str, Any]:
@@ -202,6 +207,30 @@ class InstancesHandling(Handling[Instances]):
             )
         return Ask(of, place, answer.sorts() == place + 1, words=names[place])
 
+    def strangeness(self, answer: Instances, truth: Drawn, way: str) -> Mapping[str, float | Array]:
+        """Return by label how far its count is off."""
+        if way not in ("", COUNTED):
+            raise UnknownName("way to promise something of instances", way, self.ways)
+        return NUMBERS.strangeness(_counts(answer), _census(truth.things(answer.labels), answer.labels), "")
+
+    def promised(self, answer: Instances, limits: Limits) -> Instances:
+        """Return the answer with an interval for each count."""
+        counts = NUMBERS.promised(_counts(answer), replace(limits, way="", about=None))
+        if counts.promise is None:
+            return answer
+        says = (
+            f"the true number of each label lies in its interval in at least {limits.share} cases like those of the "
+            "calibration"
+        )
+        parts = {**answer.parts, COUNTS: counts}
+        return replace(answer, promise=replace(counts.promise, says=says), parts=parts)
+
+    def kept(self, answer: Instances, truth: Drawn) -> Kept | None:
+        """Return whether each count's interval holds the true one."""
+        if answer.promise is None:
+            return None
+        return NUMBERS.kept(_counts(answer), _census(truth.things(answer.labels), answer.labels))
+
     def found(self, answer: Instances) -> Array:
         """Return where any called thing is."""
         bits: Array = answer.called_ids() != 0
@@ -327,9 +356,25 @@ def answer_of(truth: object, labels: Sequence[Label], reference: Image) -> Insta
     )
 
 
+def _counts(answer: Instances) -> Numbers:
+    """Return the answer's part of counts."""
+    held = answer.parts.get(COUNTS)
+    return held if isinstance(held, Numbers) else answer.counts()
+
+
+def _census(truth: Things, labels: Sequence[Label]) -> dict[str, float | None]:
+    """Return the true number of each label; None where a region of many things of it is there."""
+    many = {truth.labels[k] for k in truth.crowd if k in truth.labels}
+    counts = truth.counts()
+    return {x.name: None if x.name in many else float(counts.get(x.name, 0)) for x in labels}
+
+
 def _sizes(answer: Instances) -> dict[int, int]:
     """Return how many voxels each id has."""
-    counts = np.bincount(answer.image.array.ravel())
+    ids = answer.image.array[0]
+    counts = np.zeros(int(ids.max(initial=0)) + 1, dtype=np.int64)
+    for plane in ids:  # plane by plane: a count copies what it counts
+        counts += np.bincount(plane.ravel().astype(np.int64), minlength=len(counts))
     return {int(k): int(counts[k]) for k in np.flatnonzero(counts) if k}
 
 

@@ -255,7 +255,9 @@ class ScoresHandling(Handling[Scores]):
         return np.asarray(((y >= 0) & ((y == 1) != (called == 1))).sum(axis=1) / known)
 
     def rate(self, answer: Scores, truth: Any, measured: Any) -> tuple[float, str]:
-        """Return the probability of what is so; of several labels at once its mean over them."""
+        """Return the probability of what is so, of several labels its mean over them; of grades how near it is."""
+        if answer.ordered:
+            return graded.rate(answer, truth)
         if isinstance(truth, str):
             names = [x.name for x in answer.labels]
             sure = float(answer.p[names.index(truth)]) if truth in names else float("nan")
@@ -306,8 +308,10 @@ class ScoresHandling(Handling[Scores]):
         return one
 
     def each(self, rows: Rows) -> Array:
-        """Return the probability of what is so; of several labels at once its mean over those that are known."""
+        """Return the probability of what is so, of several labels its mean over those known; of grades how near it."""
         p, y = rows["p"], rows["y"]
+        if rows.info["kind"] == "ordinal":
+            return graded.closeness(p, y)
         if rows.info["kind"] != "multilabel":
             return np.asarray(p[np.arange(len(p)), y])
         right = np.where(y == 1, p, 1 - p)
@@ -330,7 +334,7 @@ class ScoresHandling(Handling[Scores]):
             p,
             np.array(bits if many else [labels.index(truth) for truth in truths]),
             labels=labels,
-            kind="multilabel" if many else "ordinal" if "kappa" in card.metrics else "exclusive",
+            kind="multilabel" if many else "ordinal" if graded.is_of_grades(card) else "exclusive",
             positive=card.positive,
             thresholds=card.thresholds,
             case_ids=[case["case"] for case in card.cases],
@@ -420,7 +424,10 @@ class ScoresHandling(Handling[Scores]):
         nice = called_by(card.labels)
         heads = ("case", "truth", "called", "result", f"p({nice[told]})" if told else "p(called)", "p(truth)")
         rows = [_case_row(case, told, nice) for case in card.cases]
-        rows.sort(key=lambda row: row[5].number if row[5].number is not None else 0.0)
+        worst = [
+            (min(row[3].number or 0.0, 0.0), row[5].number or 0.0) for row in rows
+        ]  # by grades off, then p(truth)
+        rows = [row for _, row in sorted(zip(worst, rows, strict=True), key=lambda pair: pair[0])]
         return Table("All cases", heads, rows)
 
     def figures(self, card: Scorecard) -> list[Figure]:
@@ -429,10 +436,11 @@ class ScoresHandling(Handling[Scores]):
         if curves.get("confusion"):
             svg = draw.confusion(curves["confusion"], card.labels)
             found.append(Figure("Confusion matrix", svg, "A row a true label, a column a called one."))
+        scored = graded.of_cuts(card) if graded.is_of_grades(card) else card.metrics
         if curves.get("roc"):
-            found.append(Figure("ROC", draw.roc(curves["roc"], card.metrics), "Dashed: chance."))
+            found.append(Figure("ROC", draw.roc(curves["roc"], scored), "Dashed: chance."))
         if curves.get("precision_recall"):
-            svg = draw.precision_recall(curves["precision_recall"], card.metrics)
+            svg = draw.precision_recall(curves["precision_recall"], scored)
             found.append(Figure("Precision and recall", svg, "Dotted: calling every case."))
         if curves.get("calibration"):
             many = len(curves["calibration"])

@@ -32,7 +32,7 @@ def median(p: Array) -> Array:
 
 def expected(p: Array) -> Array:
     """Return the mean place of the grade, `(…)` from 0, of probabilities `p` `(…, K)`."""
-    return above(p).sum(axis=-1)
+    return np.asarray(above(p).sum(axis=-1))
 
 
 def answered(log_p: Array, temperature: float = 1.0) -> Array:

@@ -34,6 +34,7 @@ from vesalius.core.header import Header
 from vesalius.core.image import Image
 from vesalius.core.masks import COLOURS, as_colours, as_labels, blurred, recoded
 from vesalius.formats._given import as_array, image_of
+from vesalius.formats._outlines import drawn
 
 __all__ = [
     "COLOURS",
@@ -138,7 +139,7 @@ def read_ids(mask: InstanceMask) -> Image:
     A colour picture gives one id a colour.
     """
     ids = mask.ids
-    found = read_mask(ids) if isinstance(ids, Ref) else ids if isinstance(ids, Image) else ids.image()
+    found = read_mask(ids) if isinstance(ids, Ref) else ids if isinstance(ids, Image) else drawn(ids)
     if found.array.shape[0] != 1 or found.array.dtype.kind not in "iub":
         raise FormatError(
             f"{ids if isinstance(ids, Ref) else 'the mask'}: ids are whole numbers in one channel",

@@ -75,6 +75,7 @@ def table(made: Sequence[Mapping[str, Any]], case_ids: Sequence[str], *, hit: Hi
     )
     place = {name: k for k, name in enumerate(labels)}
     rule = hit or usual(made)
+    flat = _flat(made)
     in_mm = bool(made) and all(one["scale"] is not None for one in made)
     cells: dict[str, list[Array]] = {name: [] for name in CELLS}
     true, crowds = (np.zeros((len(made), len(labels)), dtype=np.int64) for _ in range(2))
@@ -92,7 +93,7 @@ def table(made: Sequence[Mapping[str, Any]], case_ids: Sequence[str], *, hit: Hi
             "p": one["p"], "label": ours, "called": one["called"],
             "hit": ((flags == HIT) * bits).sum(axis=1).astype(np.int32),
             "neither": ((flags == NEITHER) * bits).sum(axis=1).astype(np.int32),
-            "size": _longest(one["true"], one["scale"] if in_mm else None)[kept],
+            "size": _longest(one["true"], one["scale"] if in_mm else None, flat=flat)[kept],
             "size_label": theirs[kept], "found": found[kept],
         }.items():  # fmt: skip
             cells[name].append(value)
@@ -244,10 +245,14 @@ def _count(one: Mapping[str, Any], label: str) -> float:
     return 0.0 if said is None else float(said.x)
 
 
-def _longest(boxes: Array, scale: Array | None) -> Array:
-    """Return the longest side of each box `(N, 2, 3)`, in voxels, or in what `scale` `(3,)` says a voxel measures."""
+def _longest(boxes: Array, scale: Array | None, *, flat: bool) -> Array:
+    """Return the longest side of each box `(N, 2, 3)`, in voxels, or in what `scale` `(3,)` says a voxel measures.
+
+    A `flat` one has no side along z.
+    """
     sides = boxes[:, 1] - boxes[:, 0]
-    return np.asarray((sides if scale is None else sides * scale).max(axis=1, initial=0.0))
+    sides = sides if scale is None else sides * scale
+    return np.asarray(sides[:, 1 if flat else 0 :].max(axis=1, initial=0.0))
 
 
 def _shared(made: Sequence[Mapping[str, Any]]) -> dict[str, float]:

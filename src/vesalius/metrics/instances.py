@@ -18,10 +18,12 @@ from vesalius.core.things import Things, meetings
 from vesalius.metrics import _ragged as ragged
 from vesalius.metrics import numbers
 from vesalius.metrics._matching import HIT, NEITHER, greedy
+from vesalius.metrics._otsu import baseline
 from vesalius.metrics._rows import Rows
 
 __all__ = [
-    "again", "best_overlaps", "counts", "excluded", "joined", "kept", "occurrences", "row", "rows", "summary", "table",
+    "again", "baseline", "best_overlaps", "counts", "excluded", "joined", "kept", "occurrences", "row", "rows",
+    "summary", "table",
 ]  # fmt: skip
 
 ANSWER = "Instances"
@@ -168,7 +170,7 @@ def summary(rows: Rows, index: Array) -> dict[str, float]:
     every = hits + (false + true - hits) / 2
     seen = np.zeros(len(held["case"]) + 1, dtype=np.int64)
     np.cumsum(weight[held["case"]], out=seen[1:])
-    ap = ragged.precisions(held, weight, seen, true.astype(np.int64)).mean(axis=1).reshape(len(IOU), -1)
+    ap = ragged.precisions(dict(held), weight, seen, true.astype(np.int64)).mean(axis=1).reshape(len(IOU), -1)
     index_of = _ratio(rows["joint"], rows["union"])
     there = np.isfinite(index_of)
     each = {
@@ -208,7 +210,7 @@ def counts(rows: Rows) -> dict[str, int]:
 
 def excluded(rows: Rows) -> dict[str, int]:
     """Return the cases whose true count of a label is not known, for a crowd is there, and labels that no case has."""
-    found = {}
+    found: dict[str, int] = {}
     for k, label in enumerate(rows.info["labels"]):
         crowded = int((rows["crowds"][:, k] > 0).sum())
         found |= {f"crowd/{label}": crowded} if crowded else {}

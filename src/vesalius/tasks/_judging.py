@@ -16,9 +16,8 @@ from vesalius.tasks._fusing import P, overlaps
 FLAT, DEEP = 0.5, 0.1  # overlap from which a box of an image, and of a volume, is right
 FEW = 10  # right and wrong candidates from which a label's probabilities are fitted by themselves
 STILL = 4.0  # how many candidates of each kind the identity counts as, when probabilities are fitted
-AS_MANY = "count"  # as many are called as there are
-RULES = "f1, count, half, sensitivity:0.9, false_positives:1"
-_RULE = re.compile(r"(f1|count|half)|(sensitivity|false_positives):([0-9]*\.?[0-9]+)")
+RULES = "f1, as_many, half, sensitivity:0.9, false_positives:1"
+_RULE = re.compile(r"(f1|as_many|half)|(sensitivity|false_positives):([0-9]*\.?[0-9]+)")
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +131,7 @@ def rule_of(word: Any) -> Rule:
 def threshold(found: Checked, rule: Rule) -> float:
     """Return the probability from which candidates are called, by their calibrated `p`.
 
-    `f1` is the best of these; `count` calls as many as there are true boxes; `sensitivity` is the highest that finds
+    `f1` is the best of these; `as_many` calls as many as there are true boxes; `sensitivity` is the highest that finds
     such a share of these, or the lowest of all candidates where none does; `false_positives` the lowest with so many a
     case on average. Of equal ones the highest is taken. It is one half where there is no candidate, and no true box.
     """
@@ -148,7 +147,7 @@ def threshold(found: Checked, rule: Rule) -> float:
     )  # midway to the next candidate, which is not called
     if rule.name == "f1":
         return float(between[(2 * right / (called + found.n)).argmax()])
-    if rule.name == AS_MANY:
+    if rule.name == "as_many":
         return float(between[np.abs(called - found.n).argmin()])
     if rule.name == "sensitivity":
         enough = np.flatnonzero(right / found.n >= rule.at - 1e-12)

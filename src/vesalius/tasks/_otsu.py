@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy import ndimage
 
 from vesalius.core.answers.instances import COUNTS, Instances
 from vesalius.core.case import Case, Instance
 from vesalius.core.cohort import Label
 from vesalius.core.image import Array, Image
+from vesalius.metrics.instances import baseline
 from vesalius.prepare.case import load_reference
 from vesalius.prepare.things import load_things
 
@@ -48,7 +48,7 @@ def learned(cases: Sequence[Case], target: str, labels: Sequence[Label]) -> dict
 
 def answer(learned: dict[str, Any], reference: Image, labels: Sequence[Label]) -> Instances:
     """Return the things that the threshold calls, as an answer in the reference's geometry."""
-    ids = split_by_threshold(grey_of(reference), brighter=learned["brighter"], radius=learned["radius"])
+    ids = baseline(grey_of(reference), brighter=learned["brighter"], radius=learned["radius"])
     things = tuple(Instance(k, learned["label"]) for k in range(1, int(ids.max(initial=0)) + 1))
     image = Image(
         ids[None],
@@ -60,36 +60,6 @@ def answer(learned: dict[str, Any], reference: Image, labels: Sequence[Label]) -
     )
     bare = Instances(image=image, things=things, labels=tuple(labels))
     return Instances(image=image, things=things, labels=tuple(labels), parts={COUNTS: bare.counts()})
-
-
-def split_by_threshold(grey: Array, *, brighter: bool, radius: float) -> Array:
-    """Return ids `(Z, Y, X)` int32 of what lies beyond Otsu's threshold, a seed at each peak of the distance inside.
-
-    `radius` is that of a typical thing in voxels: peaks lie at least so far apart, and what has less than a tenth of
-    its size is left out.
-    """
-    from skimage.feature import peak_local_max
-    from skimage.filters import threshold_otsu
-    from skimage.segmentation import watershed
-
-    if float(grey.min()) == float(grey.max()):
-        return np.zeros(grey.shape, dtype=np.int32)
-    at = threshold_otsu(grey)
-    called = ndimage.binary_fill_holes(grey > at if brighter else grey < at)
-    flat = grey.shape[0] == 1
-    distance = ndimage.distance_transform_edt(called[0] if flat else called)
-    peaks = peak_local_max(
-        distance, min_distance=max(1, round(radius * 0.7)), labels=(called[0] if flat else called).astype(int)
-    )
-    markers = np.zeros(distance.shape, dtype=np.int32)
-    markers[tuple(peaks.T)] = np.arange(1, len(peaks) + 1)
-    found = watershed(-distance, markers, mask=called[0] if flat else called).astype(np.int32)
-    ids = found[None] if flat else found
-    sizes = np.bincount(ids.ravel())
-    least = 0.1 * (np.pi * radius**2 if flat else 4 / 3 * np.pi * radius**3)
-    kept = (sizes >= least) & (np.arange(len(sizes)) > 0)
-    numbers: Array = (np.cumsum(kept) * kept).astype(np.int32)[ids]
-    return numbers
 
 
 def grey_of(image: Image) -> Array:

@@ -87,7 +87,8 @@ def _grown(depth: Array, seeds: Array, inside: Array) -> Array:
     from skimage.segmentation import watershed
 
     if inside.size <= LARGE:
-        grown: Array = watershed(STEPS - depth.astype(np.int16), markers=seeds, mask=inside)
+        heights = STEPS - depth.astype(np.int16)
+        grown: Array = watershed(heights, markers=seeds, mask=inside)  # type: ignore[no-untyped-call]
         return grown.astype(np.int32, copy=False)
     every = tuple(slice(None, None, 2 if n > 2 else 1) for n in inside.shape)
     coarse = _grown(depth[every], _kept(seeds, every), inside[every])
@@ -121,18 +122,21 @@ def _described(
     ids: Array, label: Array, depth: Array, sure: Array, found: int, labels: int, least: float
 ) -> Split:
     """Return what was split with what is said of each thing; ids are numbered anew where small ones are left out."""
-    where = np.flatnonzero(ids)
-    flat = ids.ravel()[where]
-    voxels = np.bincount(flat, minlength=found + 1).astype(np.int64)
-    kept = (voxels >= max(least, 1)) & (np.arange(found + 1) > 0)
+    many, kinds = found + 1, labels + 1
+    voxels, votes = np.zeros(many, dtype=np.int64), np.zeros(many * kinds, dtype=np.int64)
+    total, top = np.zeros(many), np.zeros(many, dtype=np.uint8)
+    for own, said, deep, chance in zip(
+        ids, label, depth, sure, strict=True
+    ):  # plane by plane, to bound memory
+        there = own != 0
+        flat = own[there]
+        voxels += np.bincount(flat, minlength=many)
+        votes += np.bincount(flat * np.int64(kinds) + said[there], minlength=many * kinds)
+        total += np.bincount(flat, weights=chance[there].astype(np.float64), minlength=many)
+        np.maximum.at(top, flat, deep[there])
+    kept = (voxels >= max(least, 1)) & (np.arange(many) > 0)
     number = np.cumsum(kept) * kept
-    votes = np.bincount(
-        flat * np.int64(labels + 1) + label.ravel()[where], minlength=(found + 1) * (labels + 1)
-    )
-    place = votes.reshape(found + 1, labels + 1)[:, 1:].argmax(axis=1) if labels else np.zeros(found + 1, int)
-    total = np.bincount(flat, weights=sure.ravel()[where].astype(np.float64), minlength=found + 1)
-    top = np.zeros(found + 1, dtype=np.uint8)
-    np.maximum.at(top, flat, depth.ravel()[where])
+    place = votes.reshape(many, kinds)[:, 1:].argmax(axis=1) if labels else np.zeros(many, int)
     surety = total / np.maximum(voxels, 1) / STEPS * (top / STEPS)
     if not kept[1:].all():
         ids = number.astype(np.int32)[ids]

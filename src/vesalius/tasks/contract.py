@@ -133,8 +133,8 @@ class Task(ABC):
     may ask about mirror images, too: they speak of no place, side or direction, as a class or a number does; or they
     are a `dense` field, which is flipped back; or the task `turns_back` what they say itself (`turned_back`). It is
     False unless a task says otherwise, for the mean of two places is a wrong answer that looks right.
-    `checks` says that a task which is run in `dense` or `tiles` is calibrated: of its raw answers about cases that a
-    model never saw, `calibrate` is given what `checked` made of them.
+    `checks` says that a task which is run in `tiles`, or whose answers are a `dense` field, is calibrated: of its raw
+    answers about cases that a model never saw, `calibrate` is given what `checked` made of them.
     `takes_time` says that images have a time axis, `takes_incomplete` that a case may lack some planned images.
     `primary` is the metric (of the answer's kind) that picks the checkpoint; larger is better. `recipe` names how it is
     trained unless a plan says otherwise (`learn/recipes/`). `needs_target` is False

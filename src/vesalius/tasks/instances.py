@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -174,31 +175,8 @@ class SplitThings(Task):
     ) -> Instances:
         """Return the things that the fields are split into, in the reference's geometry."""
         found = _split(raw, state, calibration, grown=_grown(undo))
-        labels = _labels(state)
         p = _calibrated(found.sure, calibration)
-        things = tuple(
-            Instance(k, labels[place].name, float(chance))
-            for k, (place, chance) in enumerate(zip(found.place.tolist(), p.tolist(), strict=True), start=1)
-        )
-        image = Image(
-            found.ids.astype(np.uint16 if len(things) < 65536 else np.uint32)[None],
-            affine=reference.affine,
-            spacing_mm=reference.spacing_mm,
-            spacing_at=reference.spacing_at,
-            modality="SEG",
-            source=reference.source,
-        )
-        limits = calibration.get("thresholds")
-        answer = Instances(
-            image=image, things=things, labels=labels, thresholds=dict(limits) if limits else None
-        )
-        return Instances(
-            image=image,
-            things=things,
-            labels=labels,
-            thresholds=answer.thresholds,
-            parts={COUNTS: answer.counts()},
-        )
+        return _answer(found, p, _labels(state), reference, thresholds=calibration.get("thresholds"))
 
     def score(self, raw: Any, example: Example, state: State) -> dict[str, float] | None:
         """Return the panoptic quality of each label, by its value, on the prepared grid where the truth is known."""
@@ -242,9 +220,10 @@ class SplitThings(Task):
         A thing is one where it overlaps a true one of its label by an IoU of .5 or more. The seed and the thresholds
         are those of the best panoptic quality, the mean over labels.
         """
-        if not len(raw):
+        rows = np.concatenate([np.zeros((0, 4)), *raw])
+        if not len(rows):
             return {}
-        rows, names = np.concatenate(list(raw)), [x.name for x in _labels(state)]
+        names = [x.name for x in _labels(state)]
         true = np.array([rows[(rows[:, 0] < 0) & (rows[:, 1] == k), 2].sum() for k in range(len(names))])
         qualities = [float(np.mean(_qualities(rows[rows[:, 0] == k], true))) for k in range(len(SEEDS))]
         best = max(range(len(SEEDS)), key=lambda k: (qualities[k], -abs(SEEDS[k] - USUAL)))
@@ -293,6 +272,40 @@ class SplitThings(Task):
         return (raw[:, place] * inside).sum(dim=(1, 2, 3)) / total
 
 
+def perfect(truth: Things, labels: Sequence[Label], reference: Image, *, case_id: str = "") -> Instances:
+    """Return what the task makes of the true labels and depths of a case: the best that its way of splitting can be."""
+    label = _places(truth, labels)[truth.ids].astype(np.uint8)
+    spacing = (1.0, 1.0, 1.0) if reference.spacing_mm is None else reference.spacing_mm[::-1]
+    depth = np.round(STEPS * depths(np.where(label > 0, truth.ids, 0), spacing=spacing)).astype(np.uint8)
+    sure = np.full(label.shape, STEPS, dtype=np.uint8)
+    found = split(label, depth, sure, labels=len(labels), at=USUAL)
+    return replace(_answer(found, found.sure, labels, reference), case_id=case_id)
+
+
+def _answer(
+    found: Split,
+    p: Array,
+    labels: Sequence[Label],
+    reference: Image,
+    *,
+    thresholds: Mapping[str, float] | None = None,
+) -> Instances:
+    """Return what was split as an answer in the reference's geometry, with the part that counts it."""
+    pairs = enumerate(zip(found.place.tolist(), p.tolist(), strict=True), start=1)
+    things = tuple(Instance(k, labels[place].name, float(chance)) for k, (place, chance) in pairs)
+    image = Image(
+        found.ids.astype(np.uint16 if len(things) < 65536 else np.uint32)[None],
+        affine=reference.affine,
+        spacing_mm=reference.spacing_mm,
+        spacing_at=reference.spacing_at,
+        modality="SEG",
+        source=reference.source,
+    )
+    limits = dict(thresholds) if thresholds else None
+    answer = Instances(image=image, things=things, labels=tuple(labels), thresholds=limits)
+    return replace(answer, parts={COUNTS: answer.counts()})
+
+
 def _split(
     raw: Mapping[str, Array], state: State, calibration: Mapping[str, Any], *, grown: float = 1.0
 ) -> Split:
@@ -309,10 +322,7 @@ def _split(
 
 def _plain(found: Split, state: State) -> Instances:
     """Return what was split as an answer on its grid, with the surety as it is."""
-    labels = _labels(state)
-    pairs = zip(found.place.tolist(), found.sure.tolist(), strict=True)
-    things = tuple(Instance(k, labels[place].name, sure) for k, (place, sure) in enumerate(pairs, start=1))
-    return Instances(image=Image(found.ids[None]), things=things, labels=labels)
+    return _answer(found, found.sure, _labels(state), Image(found.ids[None]))
 
 
 def _truth(example: Example, state: State) -> Things | None:

@@ -337,8 +337,14 @@ def _share(plan: Plan) -> float:
 
 def _intervals(draft: Draft, prints: Fingerprint) -> None:
     """Plan what is said of answers' spread, and that an interval is promised where there are cases enough."""
-    why = "what the promise stands on is the size of errors; normal or quantiles lets it follow the case"
-    draft.set(f"task.options.{INTERVAL}", _spread.NONE, why)
+    why = "what is promised stands on the size of errors; normal or quantiles lets it follow the case"
+    how = _spread.NONE
+    if prints.imageless:
+        how, why = (
+            _spread.QUANTILES,
+            "as wide as the case is hard: by folds a fifth narrower than one width for all",
+        )
+    draft.set(f"task.options.{INTERVAL}", how, why)
     if prints.cases < ENOUGH:
         return
     why = "an interval around each number that holds 9 of 10, by the members' answers about their own folds"

@@ -46,7 +46,7 @@ def draw(axes: Any, answer: Boxes, image: Image, shown: Slice) -> None:
     cut = [(k, _cut(answer.boxes[k], image, shown)) for k in answer.called]
     there = [(k, found) for k, found in cut if found is not None]
     own, nice = colours(answer), called_by([x.name for x in answer.labels])
-    for k, place in there:
+    for k, place in reversed(there):  # the surest last, over the others
         label = answer.boxes[k].label
         colour = own.get(label, BEFORE[0])
         _outline(axes, place, RIM, width=2.6, alpha=0.5)

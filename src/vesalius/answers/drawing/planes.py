@@ -43,7 +43,7 @@ def boundaries(axes: Any, ids: Array, colours: Mapping[int, str], *, width: floa
             if owner in colours:
                 segments.setdefault(colours[owner], []).append(lines[owners == owner])
     for colour, found in segments.items():
-        axes.add_collection(LineCollection(np.concatenate(found), colors=[colour], linewidths=width))
+        axes.add_collection(LineCollection(list(np.concatenate(found)), colors=[colour], linewidths=width))
 
 
 def outline(axes: Any, bits: Array, colour: str, *, width: float = 1.4, style: str = "solid") -> None:

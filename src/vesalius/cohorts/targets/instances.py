@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -13,15 +14,18 @@ from vesalius.cohorts._build import some
 from vesalius.cohorts._files import natural
 from vesalius.cohorts._instances import mask_of
 from vesalius.cohorts._roles import called_like_files
-from vesalius.cohorts.targets.contract import Cells, Row, TargetKind
+from vesalius.cohorts.targets._strata import by_name
+from vesalius.cohorts.targets.contract import Cells, Outlined, Row, TargetKind
 from vesalius.core import grids
 from vesalius.core.case import InstanceMask, Target
 from vesalius.core.cohort import Label, TargetInfo
 from vesalius.core.errors import GeometryError, VesaliusError
 from vesalius.core.image import Image
+from vesalius.core.outlines import Outline, Outlines, runs_of
 from vesalius.core.words import counted
 
 ROLES = ("instances",)
+OUTLINES = True  # COCO's polygons and run lengths are drawn as ids
 ORDER = 35
 CALLED = r"instances?([ _.-]?(masks?|ids?|maps?|files?|paths?))?"
 
@@ -30,6 +34,8 @@ class DrawnInstances(TargetKind):
     """A value is an InstanceMask: where the mask of ids lies, or the mask, and the labels of its ids."""
 
     name: ClassVar[str] = "instances"
+    in_every_fold: ClassVar[bool] = False
+    spelled: ClassVar[bool] = True
 
     def fits(self, cells: Cells) -> float:
         """Return whether the cells are called as files are."""
@@ -38,6 +44,16 @@ class DrawnInstances(TargetKind):
     def parsed(self, cell: str, row: Row) -> InstanceMask:
         """Return the file that a cell names, with the labels of its ids from `instances.csv` beside it."""
         return mask_of(row.file(cell, "mask of instances"))
+
+    def of_outlines(self, things: Sequence[Outlined], size: tuple[int, int]) -> InstanceMask:
+        """Return the outlines as ids in their order, drawn when they are asked for. Raises DataError."""
+        made = tuple(
+            Outline(k, thing.polygons, runs_of(thing.runs) if isinstance(thing.runs, str) else thing.runs)
+            for k, thing in enumerate(things, start=1)
+        )
+        labels = {k: thing.label for k, thing in enumerate(things, start=1)}
+        crowd = frozenset(k for k, thing in enumerate(things, start=1) if thing.crowd)
+        return InstanceMask(Outlines(size, made), labels, crowd=crowd)
 
     def labelled(self, info: TargetInfo, values: Sequence[Target]) -> TargetInfo:
         """Return the target with a label for each name that an id has, numbered from 1 in natural order."""
@@ -70,9 +86,28 @@ class DrawnInstances(TargetKind):
         """Return that no thing has a label, where that is so."""
         return None if info.labels else ("no thing in any mask", "other masks of ids")
 
+    def strata(self, values: Mapping[str, Target]) -> dict[str, str]:
+        """Return the rarest label of each case, '' for a case without things."""
+        return by_name({case: self.names_in(value) for case, value in values.items()})
+
     def names_in(self, value: Target) -> tuple[str, ...]:
         """Return each label that a thing of the case has, once."""
         return value.names if isinstance(value, InstanceMask) else ()
+
+    def things(self, values: Iterable[Target]) -> Counter[str]:
+        """Return how many things of each label there are, of ids that are listed with their labels."""
+        masks = [v for v in values if isinstance(v, InstanceMask)]
+        return Counter(name for mask in masks for k, name in mask.labels.items() if k not in mask.crowd)
+
+    def renamed(self, value: Target, new: Mapping[str, str]) -> Target | None:
+        """Return the ids under other labels; those whose label becomes nothing are neither learned nor counted."""
+        if not isinstance(value, InstanceMask):
+            return value
+        labels = {k: new.get(name, name) for k, name in value.labels.items()}
+        lost = frozenset(k for k, name in labels.items() if not name)
+        kept = {k: name or value.labels[k] for k, name in labels.items()}
+        otherwise = None if value.otherwise is None else new.get(value.otherwise, value.otherwise) or None
+        return replace(value, labels=kept, otherwise=otherwise, crowd=value.crowd | lost)
 
 
 KIND = DrawnInstances()

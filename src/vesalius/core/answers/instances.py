@@ -44,13 +44,18 @@ class Instances(ImageAnswer):
 
     def called_ids(self) -> Array:
         """Return the ids `(Z, Y, X)` of the things that are called, 0 elsewhere."""
-        return self.table({self.things[k].id: self.things[k].id for k in self.called})[self.image.array[0]]
+        table = self.table({self.things[k].id: self.things[k].id for k in self.called})
+        found: Array = table[self.image.array[0]]
+        return found
 
     def sorts(self) -> Array:
         """Return where the called things of each label are, `(Z, Y, X)`: 0 for nothing, k for the k-th of `labels`."""
         place = {label.name: k for k, label in enumerate(self.labels, start=1)}
         called = (self.things[k] for k in self.called)
-        return self.table({thing.id: place.get(thing.label, 0) for thing in called})[self.image.array[0]]
+        found: Array = self.table({thing.id: place.get(thing.label, 0) for thing in called})[
+            self.image.array[0]
+        ]
+        return found
 
     def table(self, values: Mapping[int, int]) -> Array:
         """Return an array by which ids are looked up: the value of each in `values`, 0 for the others."""

@@ -139,6 +139,8 @@ def _answered(job: InferenceJob, case: StoredCase, output: str, bands: bool) -> 
         if mask is None:
             raise Problem(422, "this answer is no image", hint="output=json")
         return file_response(mask, "application/gzip", name="answer.nii.gz", headers=marks)
+    if mask is None:  # what is no image, such as boxes, is in the JSON as a whole
+        params["answer"] = row["answer"]
     if output == "json" or mask is None:
         return JSONResponse(params)
     return _multipart(params, mask)

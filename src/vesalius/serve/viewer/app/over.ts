@@ -12,6 +12,8 @@ export interface Framed {
   text: string;
   colour: string;
   dashed: boolean;
+  /** The one that was gone to: it has its words however many there are. */
+  chosen: boolean;
 }
 
 /** The outlines of labels in one plane, and their colours. */
@@ -38,6 +40,7 @@ const [LIGHT, AMBER, DARK] = ["#7ce4f2", "#f2993a", "rgb(0 0 0 / 0.75)"];
 const CROSS = "rgb(242 204 77 / 0.6)";
 const NARROW = 56; // pixels; a plane of less has its letters beside it
 const DASHES = [5, 4];
+const WORDED = 12; // boxes of a plane that each have their words; of more they would hide the image
 const FINE = 1.5; // pixels of an outline
 const OFF = 12; // from the middle, where the cross is at first
 const LINE = 18; // pixels from one line of words to the next
@@ -67,7 +70,8 @@ export class Over {
       pen.clip();
       for (const one of drawn.outlines[k] ?? []) outline(pen, tile, one);
       if (drawn.cross) crossed(pen, tile, drawn.cross);
-      for (const box of drawn.boxes) frame(pen, tile, box);
+      const cut = drawn.boxes.filter((box) => tile.fraction >= box.low[tile.axis] && tile.fraction < box.high[tile.axis]);
+      for (const box of cut) frame(pen, tile, box, cut.length <= WORDED || box.chosen);
       const taken: Rect[] = [];
       for (const m of drawn.measures) if (m.axis === tile.axis && m.slice === tile.slice) measured(pen, tile, m, taken);
       words.push(...taken.map((r) => r.map(Math.round).join(",")));
@@ -123,20 +127,20 @@ function crossed(pen: CanvasRenderingContext2D, tile: Tile, at: Triple): void {
   pen.stroke();
 }
 
-/** A box where the plane cuts it. */
-function frame(pen: CanvasRenderingContext2D, tile: Tile, box: Framed): void {
-  if (tile.fraction < box.low[tile.axis] || tile.fraction >= box.high[tile.axis]) return;
+/** A box that the plane cuts, with its words where they are wanted. */
+function frame(pen: CanvasRenderingContext2D, tile: Tile, box: Framed, worded: boolean): void {
   const [a, b] = [tile.toScreen(box.low), tile.toScreen(box.high)];
   const [x, y] = [Math.min(a[0], b[0]), Math.min(a[1], b[1])];
   const [wide, high] = [Math.abs(a[0] - b[0]), Math.abs(a[1] - b[1])];
-  for (const [colour, width] of [[DARK, 4], [box.colour, 2]] as const) {
+  const thick = box.chosen ? 3 : 2;
+  for (const [colour, width] of [[DARK, thick + 2], [box.colour, thick]] as const) {
     pen.strokeStyle = colour;
     pen.lineWidth = width;
     pen.setLineDash(box.dashed ? DASHES : []);
     pen.strokeRect(x, y, wide, high);
   }
   pen.setLineDash([]);
-  written(pen, tile, box.text, [x, y - 10 > tile.top + 8 ? y - 10 : y + high + 12], box.colour);
+  if (worded) written(pen, tile, box.text, [x, y - 10 > tile.top + 8 ? y - 10 : y + high + 12], box.colour);
 }
 
 /** A measure with its words, which make way for those that stand there already. */

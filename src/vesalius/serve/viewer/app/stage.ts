@@ -577,6 +577,7 @@ export class Stage {
       text: box.text,
       colour: box.colour,
       dashed: box.dashed ?? false,
+      chosen: box.chosen ?? false,
     };
   }
 
@@ -608,6 +609,8 @@ export interface Box {
   colour: string;
   /** Whether it is drawn in dashes, as what is not called. */
   dashed?: boolean;
+  /** Whether it is the one that was gone to. */
+  chosen?: boolean;
 }
 
 interface Location {

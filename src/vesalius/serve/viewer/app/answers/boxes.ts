@@ -66,16 +66,21 @@ export function panel(answer: Held, given: Given): HTMLElement {
     for (const [label, said] of numbers) said.textContent = counted(label, shown);
     at = -1;
     place.textContent = shown.length ? `${shown.length} shown` : "none shown";
+    for (const made of rows.values()) made.querySelector("button")!.setAttribute("aria-pressed", "false");
+    drawn(shown);
+  };
+  /** The surest are drawn last, over the others, and over all the one that was gone to. */
+  const drawn = (shown: number[], chosen = -1) =>
     stage.setBoxes(
-      shown.map((k) => ({
+      [...shown.filter((k) => k !== chosen).reverse(), ...shown.filter((k) => k === chosen)].map((k) => ({
         low: turned(boxes[k]!.low),
         high: turned(boxes[k]!.high),
         text: p[k] === undefined ? nameOf(k) : `${nameOf(k)} ${percent(p[k]!)}`,
         colour: colour(k),
         dashed: !isCalled(k),
+        chosen: k === chosen,
       })),
     );
-  };
   const left = order.filter((k) => !isCalled(k)).length;
   const calls = order.length - left;
   const there = labels.filter((l) => boxes.some((b) => b.label === l.name) || interval(l.name));
@@ -112,6 +117,7 @@ export function panel(answer: Held, given: Given): HTMLElement {
     at = order.filter(wanted).indexOf(k);
     for (const [n, made] of rows) made.querySelector("button")!.setAttribute("aria-pressed", String(n === k));
     place.textContent = `${at + 1} of ${order.filter(wanted).length}`;
+    drawn(order.filter(wanted), k);
     stage.goTo(turned(low.map((x, n) => Math.floor((x + high[n]! - 1) / 2))));
   }
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from vesalius.core.errors import DataError
-from vesalius.core.outlines import Outline, Outlines, inside, runs_in, runs_of
+from vesalius.core.outlines import Outline, Outlines, runs_in, runs_of
+from vesalius.formats._outlines import drawn, inside
 
 
 def test_a_polygon_takes_the_pixels_whose_middle_it_holds() -> None:
@@ -19,7 +20,7 @@ def test_a_polygon_takes_the_pixels_whose_middle_it_holds() -> None:
 def test_the_later_thing_hides_the_earlier() -> None:
     one = Outline(1, ((0.0, 0.0, 3.0, 0.0, 3.0, 3.0, 0.0, 3.0),))
     two = Outline(300, ((2.0, 2.0, 5.0, 2.0, 5.0, 5.0, 2.0, 5.0),))
-    ids = Outlines((6, 6), (one, two)).image().array
+    ids = drawn(Outlines((6, 6), (one, two))).array
     assert ids.shape == (1, 1, 6, 6) and ids.dtype == np.uint16
     assert (ids == 1).sum() == 8 and (ids == 300).sum() == 9 and ids[0, 0, 2, 2] == 300
 
@@ -75,4 +76,4 @@ def test_what_cannot_be_drawn_is_refused(thing: Outline) -> None:
 
 def test_ids_count_from_one() -> None:
     with pytest.raises(DataError, match="count from 1"):
-        Outlines((3, 3), (Outline(0, runs=(0, 9)),)).image()
+        drawn(Outlines((3, 3), (Outline(0, runs=(0, 9)),)))
