@@ -15,6 +15,7 @@ from vesalius.tasks._density import drawn
 from vesalius.tasks._things import COUNT, KINDS, MASS, THINGS, WHERE
 
 LEAST = 1e-4  # of a label's usual peak: where densities begin, at least
+SHARP = 10.0  # of the bend between none and some: where it is soft, gradients of what is empty vanish
 CALM = 0.1  # of the head's usual weights, so that all densities begin near their mean
 
 
@@ -51,13 +52,13 @@ class Counter(nn.Module):
             self.register_buffer(name, torch.tensor(list(held), dtype=torch.float32), persistent=False)
         begin = [max(b / p, LEAST) for b, p in zip(blank, peak, strict=True)]
         self.head.weight.data.mul_(CALM)
-        self.head.bias = nn.Parameter(torch.tensor([math.log(math.expm1(b)) for b in begin]))
+        self.head.bias = nn.Parameter(torch.tensor([math.log(math.expm1(SHARP * b)) / SHARP for b in begin]))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the densities; the head works in single precision, for small densities add up to counts."""
         out = self.net(x[:, :, 0] if self.net.dims == 2 else x)
         with torch.autocast(x.device.type, enabled=False):
-            found = F.softplus(self.head(out.full.float())) * self.peak.reshape(-1, *(1,) * self.net.dims)
+            found = F.softplus(self.head(out.full.float()), beta=SHARP) * self.peak.reshape(-1, *(1,) * self.net.dims)
         return found[:, :, None] if self.net.dims == 2 else found
 
     def wanted(self, batch: Batch) -> Tensor | None:
