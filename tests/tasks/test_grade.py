@@ -12,7 +12,9 @@ from vesalius import losses
 from vesalius.core import grades
 from vesalius.core.ask import Ask
 from vesalius.core.bundle import State
+from vesalius.core.errors import DataError, PlanError
 from vesalius.core.image import Image
+from vesalius.core.plan import Plan, parse_plan
 from vesalius.tasks import _grader as grader
 from vesalius.tasks import contract
 
@@ -178,3 +180,48 @@ def test_a_temperature_is_found_of_answers_that_are_too_sure_and_points_are_kept
     assert list(fitted["points"]) == [f"at least {n}" for n in NAMES[1:]]
     again = task.calibrated(torch.from_numpy(raw[:, None]), state(), fitted).numpy()
     assert again == pytest.approx(grades.answered(raw, fitted["temperature"]), abs=1e-6)
+
+
+@pytest.mark.parametrize("head", ["corn", "cumulative"])
+def test_covariates_stand_beside_the_image(head: str) -> None:
+    torch.manual_seed(0)
+    model = grader.HEADS[head](Given(), 3, nn.Identity(), share=[0.2] * K)
+    x, beside = torch.rand(4, 1, 1, 2, 2), torch.randn(4, 3)
+    found = model(x, beside)
+    assert found.shape == (4, K) and found.exp().sum(dim=1).tolist() == pytest.approx([1.0] * 4, abs=1e-5)
+    assert not torch.allclose(found, model(x, beside + 1))
+    with pytest.raises(DataError, match="needs covariates"):
+        model(x, None)
+
+
+def test_words_that_are_no_head_and_no_decision_are_refused() -> None:
+    task = contract.get("grade")
+
+    def plan(**options: str) -> Plan:
+        data = {
+            "dims": 2,
+            "channels": 1,
+            "sampling": "whole",
+            "size": [1, 32, 32],
+            "normalise": [{"method": "zscore"}],
+        }
+        rest = {"net": {"name": "cnn"}, "loss": {"name": "cross_entropy"}, "train": {"steps": 9, "batch": 4}}
+        return parse_plan({"task": {"name": "grade", "options": options}, "data": data, **rest})
+
+    task.check_plan(plan(head="corn", decision="likeliest"), None)
+    with pytest.raises(PlanError, match=r"task.options.head is no head .*'coral'.*cumulative or corn"):
+        task.check_plan(plan(head="coral"), None)
+    with pytest.raises(PlanError, match=r"no decision .*'mode'"):
+        task.check_plan(plan(decision="mode"), None)
+
+
+def test_the_trivial_answer_is_called_by_the_same_rule_and_a_plan_may_call_the_likeliest() -> None:
+    task, image = contract.get("grade"), Image(np.zeros((1, 1, 2, 2), np.float32))
+    share = state(share=[0.4, 0.15, 0.05, 0.3, 0.1])
+    assert task.trivial(share, image).called == 1
+    likeliest = state(share=[0.4, 0.15, 0.05, 0.3, 0.1], decision=None)
+    assert task.trivial(likeliest, image).called == 0
+    raw = np.log(np.array([[0.4, 0.15, 0.05, 0.3, 0.1]]))
+    assert (
+        task.decode(raw, share, {}, image).called == 1 and task.decode(raw, likeliest, {}, image).called == 0
+    )

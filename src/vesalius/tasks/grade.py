@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
 NAMES = {"grade": "One grade of several that have an order, for a whole image"}
 DEFAULT_FOR = ("ordinal",)
-OPTIONS = {"head": "corn", "decision": "median", "covariates": "", "categories": ""}
-HEADS = ("corn", "cumulative")
+OPTIONS = {"head": "cumulative", "decision": "median", "covariates": "", "categories": ""}
+HEADS = ("cumulative", "corn")
 DECISIONS = ("median", "likeliest")
 
 
@@ -56,8 +56,8 @@ class Grade(Beside, Labels):
         if target is not None:
             order = " < ".join(x.name for x in target.labels)
             draft.set("task.name", self.name, f"'{target.name}' has an order: {order}; or --task NAME")
-        why = "chances to go on from each grade to the next; cumulative: one score, cut by thresholds"
-        draft.set("task.options.head", "corn", why)
+        why = "one score, cut by thresholds, was the better one by folds; corn: a chance to go on at each cut"
+        draft.set("task.options.head", "cumulative", why)
         why = (
             "the median grade lies the least far from the truth on average; likeliest: the most probable one"
         )
@@ -114,7 +114,7 @@ class Grade(Beside, Labels):
         """Return an encoder under the planned head, and the planned loss."""
         from vesalius.tasks import _grader
 
-        head = _grader.HEADS[str(plan.task.options.get("head", "corn"))]
+        head = _grader.HEADS[str(plan.task.options.get("head", HEADS[0]))]
         width = covariates.width(state.values["covariates"])
         net = planned_net(plan, nets)
         return head(net, width, self.criterion(plan, state), share=state.values["share"])

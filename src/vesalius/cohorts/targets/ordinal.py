@@ -56,7 +56,7 @@ class Ordinal(OneName):
             raise DataError(
                 f"the grades of target '{info.name}' stand in another order than the bundle learned",
                 found=f"{listed(own)}; it learned {listed(learned)}",
-                hint="--labels 'TARGET=A<B<C' with the order that it learned, or grades that mean the same",
+                hint=f"--labels '{info.name}={'<'.join(learned)}', where the names mean the same",
             )
 
 
