@@ -17,6 +17,7 @@ from vesalius.core.answers.curve import Curve
 from vesalius.core.answers.instances import Instances
 from vesalius.core.answers.map import Map
 from vesalius.core.answers.mask import Mask
+from vesalius.core.answers.numbers import Numbers
 from vesalius.core.answers.picture import Picture
 from vesalius.core.answers.ranking import Ranking
 from vesalius.core.answers.scores import Scores
@@ -54,6 +55,7 @@ EVERY = (
         survival={"kind": np.array([1.0, 0.5]), "all": np.array([1, np.nan])},
     ),
     Text(sections={"kind": "Image", "Findings": "Kein Befund. ∅ « »", "Impression": ""}),
+    Numbers(parts={"left": Value(x=1.0, unit="ml"), "right": Value(x=2.0)}),
     Ranking(case_ids=("a", "b"), distances=np.array([0.0, 1e-300])),
     Picture(image=IMAGE),
     Surface(vertices_mm=np.zeros((0, 3)), faces=np.array([[0, 1, 2]], np.int32), spacing_mm=(1.0, 2.0, 3.0)),
