@@ -14,15 +14,17 @@ from vesalius import formats
 from vesalius.core.answers import Answer, kinds
 from vesalius.core.answers.boxes import Boxes
 from vesalius.core.answers.curve import Curve
+from vesalius.core.answers.instances import Instances
 from vesalius.core.answers.map import Map
 from vesalius.core.answers.mask import Mask
+from vesalius.core.answers.numbers import Numbers
 from vesalius.core.answers.picture import Picture
 from vesalius.core.answers.ranking import Ranking
 from vesalius.core.answers.scores import Scores
 from vesalius.core.answers.surface import Surface
 from vesalius.core.answers.text import Text
 from vesalius.core.answers.value import Value
-from vesalius.core.case import Box
+from vesalius.core.case import Box, Instance
 from vesalius.core.cohort import Label
 from vesalius.core.errors import FormatError
 from vesalius.core.image import Image, Source
@@ -40,6 +42,7 @@ EVERY = (
     Scores(labels=LABELS, p=np.array([0.1, 0.9]), positive="malignant", thresholds={"malignant": 1 / 3}),
     Value(x=0.1 + 0.2, unit="mm"),
     Mask(image=IMAGE, labels=LABELS),
+    Instances(image=IMAGE, things=(Instance(3, "benign", 0.1), Instance(5, "malignant")), labels=LABELS),
     Map(
         image=dataclasses.replace(IMAGE, array=np.full((1, 1, 2, 2), np.nan, ">f4")),
         quantity="dose",
@@ -52,6 +55,7 @@ EVERY = (
         survival={"kind": np.array([1.0, 0.5]), "all": np.array([1, np.nan])},
     ),
     Text(sections={"kind": "Image", "Findings": "Kein Befund. ∅ « »", "Impression": ""}),
+    Numbers(parts={"left": Value(x=1.0, unit="ml"), "right": Value(x=2.0)}),
     Ranking(case_ids=("a", "b"), distances=np.array([0.0, 1e-300])),
     Picture(image=IMAGE),
     Surface(vertices_mm=np.zeros((0, 3)), faces=np.array([[0, 1, 2]], np.int32), spacing_mm=(1.0, 2.0, 3.0)),

@@ -18,15 +18,17 @@ from vesalius.core import registry
 from vesalius.core.answers import Answer, kinds
 from vesalius.core.answers.boxes import Boxes
 from vesalius.core.answers.curve import Curve
+from vesalius.core.answers.instances import Instances
 from vesalius.core.answers.map import Map
 from vesalius.core.answers.mask import Mask
+from vesalius.core.answers.numbers import Numbers
 from vesalius.core.answers.picture import Picture
 from vesalius.core.answers.ranking import Ranking
 from vesalius.core.answers.scores import Scores
 from vesalius.core.answers.surface import Surface
 from vesalius.core.answers.text import Text
 from vesalius.core.answers.value import Value
-from vesalius.core.case import Box, Case, Event, Ref
+from vesalius.core.case import Box, Case, Event, Instance, Ref
 from vesalius.core.cohort import Cohort, Label, SetAside, TargetInfo
 from vesalius.core.errors import OutputError
 from vesalius.core.image import Image
@@ -48,8 +50,13 @@ def labelled() -> Image:
 EXAMPLES: dict[str, Answer] = {
     "Boxes": Boxes(case_id="a", boxes=(Box((0, 2, 3), (1, 9, 9), "nodule"),), p=np.array([0.9]), labels=(LIVER,)),
     "Curve": Curve(case_id="a", times_days=np.array([0.0, 100.0]), survival={"all": np.array([1.0, 0.4])}),
+    "Instances": Instances(
+        case_id="a", image=labelled(), labels=(LIVER, SPLEEN), things=(Instance(1, "liver", 0.75),
+        Instance(2, "spleen"))
+    ),
     "Map": Map(case_id="a", image=replace(VOLUME, unit=None), quantity="saliency"),
     "Mask": Mask(case_id="a", image=labelled(), labels=(LIVER, SPLEEN)),
+    "Numbers": Numbers(case_id="a", parts={"left": Value(x=1.0, unit="ml"), "right": Value(x=2.0, unit="ml")}),
     "Picture": Picture(case_id="a", image=VOLUME),
     "Ranking": Ranking(case_id="a", case_ids=("b", "c"), distances=np.array([0.1, 0.2])),
     "Scores": Scores(case_id="a", labels=(LIVER, SPLEEN), p=np.array([0.25, 0.75])),
@@ -103,7 +110,9 @@ def test_an_answer_has_a_short_text_of_one_line_and_a_table(name: str) -> None:
     text, html = repr(answer), answer._repr_html_()
     assert text.startswith(f"{name}('a', ") and len(text) < 200 and "\n" not in text
     assert "size 3×3" in text and "size 3×3" in html
-    assert ("<img" in html) == (name in ("Map", "Mask", "Picture")), "of the others the image is not known"
+    assert ("<img" in html) == (name in ("Instances", "Map", "Mask", "Picture")), (
+        "of the others the image is not known"
+    )
     assert "<b>cyst" not in html
 
 

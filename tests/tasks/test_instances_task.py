@@ -110,7 +110,10 @@ def test_no_edge_between_tiles_cuts_a_thing(
         own = found == np.bincount(found[ids == k].astype(np.int64)).argmax()
         assert (own & (ids == k)).sum() / (own | (ids == k)).sum() > 0.85
     (figures,) = [TASK.score(r, example, STATE) for r in runs.get("dense").raw(members, [example])]
-    assert figures is not None and min(figures.values()) > 0.9
+    assert figures is not None and TASK.scored([figures]) > 0.9 and figures["1"][1] == (many + 1) // 2
+    assert TASK.scored([{"1": (3.0, 4.0), "2": (0.0, 0.0)}, {"1": (0.0, 2.0)}]) == 0.5, (
+        "of all things together"
+    )
 
 
 def test_targets_move_with_the_image() -> None:

@@ -33,6 +33,14 @@ def run(smear: Path, tmp_path_factory: pytest.TempPathFactory) -> vs.Run:
     return vs.fit(smear, folder, target="instances", settings=quick, init="none")
 
 
+def test_masks_of_ids_beside_a_table_belong_to_its_cases(smear: Path) -> None:
+    cohort = vs.read(smear)
+    assert cohort.layout == "table" and cohort.patients_known and len(cohort) == 6
+    assert cohort.targets["instances"].kind == "instances"
+    assert {x.name for x in cohort.targets["instances"].labels} <= {"red_cell", "white_cell", "platelet"}
+    assert all("instances" in case.targets for case in cohort)
+
+
 def theirs(smear: Path, folder: Path, *, table: bool, shift: int = 0) -> Path:
     """The truth as another tool's answers, moved by some pixels."""
     folder.mkdir()

@@ -76,7 +76,7 @@ class InstancesHandling(Handling[Instances]):
         "absent": "hold none, so that the label has no average precision",
     }
     baseline = "Otsu's threshold, split by watershed"
-    monailabel = "segmentation"
+    monailabel = "others"  # a client would take ids for label values
     draws = True
     asks = ("label", "instance")
     ways = (COUNTED,)

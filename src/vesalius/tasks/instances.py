@@ -178,18 +178,28 @@ class SplitThings(Task):
         p = _calibrated(found.sure, calibration)
         return _answer(found, p, _labels(state), reference, thresholds=calibration.get("thresholds"))
 
-    def score(self, raw: Any, example: Example, state: State) -> dict[str, float] | None:
-        """Return the panoptic quality of each label, by its value, on the prepared grid where the truth is known."""
+    def score(self, raw: Any, example: Example, state: State) -> dict[str, tuple[float, float]] | None:
+        """Return what a case adds to the panoptic quality of each label, by its value, on the prepared grid.
+
+        It is the sum of overlaps of things that are found, and what this is divided by: the found ones and half of the
+        missed and the false ones.
+        """
         truth = _truth(example, state)
         if truth is None:
             return None
         found = judge.row(_plain(_split(raw, state, {}), state), truth)["sums"]
-        quality = {}
+        figures = {}
         for label in _labels(state):
-            of = found.get(label.name)
-            every = 0.0 if of is None else of["hits"] + (of["false"] + of["true"] - of["hits"]) / 2
-            quality[str(label.value)] = of["iou"] / every if of is not None and every else float("nan")
-        return quality
+            of = found.get(label.name, dict.fromkeys(("iou", "hits", "false", "true"), 0.0))
+            figures[str(label.value)] = (of["iou"], of["hits"] + (of["false"] + of["true"] - of["hits"]) / 2)
+        return figures
+
+    def scored(self, figures: Sequence[Mapping[str, Any]]) -> float:
+        """Return the panoptic quality of all things of the cases together, the mean over labels."""
+        names = dict.fromkeys(name for each in figures for name in each)
+        sums = [np.sum([each[name] for each in figures if name in each], axis=0) for name in names]
+        known = [float(overlap / every) for overlap, every in sums if every > 0]
+        return float(np.mean(known)) if known else float("nan")
 
     def checked(self, raw: Any, example: Example, state: State) -> Array:
         """Return what calibration needs of one case `(N, 4)`: seed's place, label's place, surety, IoU if it was found.
