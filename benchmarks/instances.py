@@ -31,9 +31,14 @@ OPTIONS = ("--target", "instances")
 def run(folder: Path, *, seeds: Sequence[int], quick: bool = False) -> list[Figure]:
     """A fit a seed on pictures of the phantom, which are the same for every seed. Quick: few of them, and few steps."""
     steps = _quick.OPTIONS if quick else _set(f"train.steps={STEPS}", "train.members=1")
-    options = (*OPTIONS, *steps, *(_set("data.size=[1,96,96]", "net.name=unet") if quick else ()))
+    options = (
+        *OPTIONS,
+        *steps,
+        *(_set("data.size=[1,64,64]", "train.steps=4", "net.name=unet") if quick else ()),
+    )
     options = (*options, "--init", "none") if quick else options
-    data = phantom(folder / "smear", kind="smear", cases=16 if quick else CASES)
+    shape = {"size": 96} if quick else {}
+    data = phantom(folder / "smear", kind="smear", cases=12 if quick else CASES, options=shape)
     rows: list[Figure] = []
     for seed in _quick.SEEDS if quick else seeds:
         out = folder / f"seed-{seed}" if quick else Path(f"instances/seed-{seed}")
