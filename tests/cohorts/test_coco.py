@@ -171,7 +171,10 @@ def test_outlines_go_to_the_kind_of_target_that_is_made_of_them(
         (),
         (40, 60),
     )
-    assert "outline 1 is of a picture of 60 rows and 40 columns" in cohort.set_aside[0].reason
+    assert (
+        "outline 1 is of a picture of another size than its case's; found 60×40 there"
+        in cohort.set_aside[0].reason
+    )
     assert set(cohorts.read(tmp_path).targets) == {"boxes"}
 
 

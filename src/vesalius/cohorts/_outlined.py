@@ -47,7 +47,7 @@ def _value(case: Case, kind: TargetKind, things: Sequence[Outlined]) -> Target |
     for k, thing in enumerate(things, start=1):
         if thing.size is not None and thing.size != (rows, columns):
             raise DataError(
-                f"outline {k} is of a picture of {thing.size[0]} rows and {thing.size[1]} columns",
-                found=f"a picture of {rows} and {columns}",
+                f"outline {k} is of a picture of another size than its case's",
+                found=f"{thing.size[0]}×{thing.size[1]} there, {rows}×{columns} here",
             )
     return kind.of_outlines(things, (rows, columns))

@@ -58,7 +58,9 @@ class Counter(nn.Module):
         """Return the densities; the head works in single precision, for small densities add up to counts."""
         out = self.net(x[:, :, 0] if self.net.dims == 2 else x)
         with torch.autocast(x.device.type, enabled=False):
-            found = F.softplus(self.head(out.full.float()), beta=SHARP) * self.peak.reshape(-1, *(1,) * self.net.dims)
+            found = F.softplus(self.head(out.full.float()), beta=SHARP) * self.peak.reshape(
+                -1, *(1,) * self.net.dims
+            )
         return found[:, :, None] if self.net.dims == 2 else found
 
     def wanted(self, batch: Batch) -> Tensor | None:

@@ -1,8 +1,8 @@
 """Writing a Mask as a DICOM segmentation: binary, a segment a label, on the source's planes (PS3.3 A.51, C.8.20).
 
 Every plane has a frame for every segment, empty ones too, so that what is read back has the source's geometry. Called
-instances have a segment each, while there are at most MOST of them and the frames on which they are at most
-MOST_FRAMES; beyond that there is a segment a label, of all its things together. Of a volume they have no empty frames.
+instances have a segment each, up to MOST of them, and up to MOST_FRAMES frames on which they are; beyond that there is
+a segment a label, of all its things together. Of a volume they have no empty frames.
 """
 
 from __future__ import annotations
