@@ -63,12 +63,12 @@ def infer(table: Table, index: Index, options: Options) -> Roles:
             if column not in table:
                 raise UnknownName("column", column, table)
             roles.give(role, column, TOLD)
-    if options.target in table and roles.free(options.target) and not _is_mask(options.target, table, index):
+    if options.target in table and roles.free(options.target) and not _names_files(options.target, table, index):
         _give_target(options.target, table[options.target], roles)
     for column in names_in(options.target, table):
         if roles.free(column) and is_number(table[column]) and len(distinct(table[column])) > 2:
             roles.give("value", column, f"one of several targets, {TOLD}")
-        elif roles.free(column) and not _is_mask(column, table, index):
+        elif roles.free(column) and not _names_files(column, table, index):
             _give_target(column, table[column], roles)
     if not options.imageless:
         _files_in(table, index, roles)
@@ -199,8 +199,8 @@ def called_like_files(cells: list[str | None]) -> bool:
     return bool(sample) and all(c.casefold().endswith(formats.known_suffixes()) for c in sample)
 
 
-def _is_mask(column: str, table: Table, index: Index) -> bool:
-    return _MASK_NAME.search(column) is not None and _files_share(table[column], index) >= 0.5
+def _names_files(column: str, table: Table, index: Index) -> bool:
+    return _files_share(table[column], index) >= 0.5
 
 
 def _told(roles: Roles) -> set[str]:
