@@ -35,7 +35,7 @@ SEEDS = (0,)
 GAINS = ("gain", "gain_by_chance")
 ABOVE = 2.0  # how many times as much of a map lies inside as would by chance, for the best method
 FOUND = 0.5  # intersection over union from which a box has found a true one of its label
-WHITE = "white_cell"
+SMALL = "platelet"
 MOST = 0.35  # of a picture: findings that cover more are not pointed at
 Asks = Callable[[Answer, Sequence[Box]], tuple[str, Sequence[Box]] | None]  # words, and where it should point
 
@@ -53,9 +53,9 @@ def a_box(answer: Answer, true: Sequence[Box]) -> tuple[str, Sequence[Box]] | No
 
 
 def a_count(answer: Answer, true: Sequence[Box]) -> tuple[str, Sequence[Box]] | None:
-    """Ask about the count of white cells, where there are any."""
-    own = [box for box in true if box.label == WHITE]
-    return (f"number={WHITE}", own) if own else None
+    """Ask about the count of platelets, where there are any."""
+    own = [box for box in true if box.label == SMALL]
+    return (f"number={SMALL}", own) if own else None
 
 
 def a_grade(answer: Answer, true: Sequence[Box]) -> tuple[str, Sequence[Box]] | None:
@@ -94,7 +94,7 @@ TOPICS = (
 
 
 def run(folder: Path, *, seeds: Sequence[int], quick: bool = False) -> list[Figure]:
-    """Fit each topic, going on where it was interrupted, choose the method on validation cases, and say where it points on test cases."""
+    """Fit each topic, going on where it was; choose the method on validation cases; say where it points on test cases."""
     rows: list[Figure] = []
     for topic in TOPICS:
         if quick:
