@@ -231,7 +231,7 @@ def suppressed(boxes: Tensor, labels: Tensor, *, at: float) -> Tensor:
 
 
 def _unit(conv: Any, inside: int, outside: int, *, stride: int = 1) -> nn.Sequential:
-    groups = math.gcd(8, outside)
+    groups = math.gcd(8, max(1, outside // 4))  # of four channels at least: a coarse level may have one place
     return nn.Sequential(
         conv(inside, outside, 3, stride=stride, padding=1, bias=False),
         nn.GroupNorm(groups, outside),

@@ -16,7 +16,7 @@ from vesalius.tasks._fusing import P, overlaps
 FLAT, DEEP = 0.5, 0.1  # overlap from which a box of an image, and of a volume, is right
 FEW = 10  # right and wrong candidates from which a label's probabilities are fitted by themselves
 STILL = 4.0  # how many candidates of each kind the identity counts as, when probabilities are fitted
-RULES = "f1, as_many, half, sensitivity:0.9, false_positives:1"
+RULES = "as_many, f1, half, sensitivity:0.9, false_positives:1"
 _RULE = re.compile(r"(f1|as_many|half)|(sensitivity|false_positives):([0-9]*\.?[0-9]+)")
 
 
@@ -112,8 +112,8 @@ class Rule:
 
 
 def rule_of(word: Any) -> Rule:
-    """Return the rule that a plan's word means, by default the best F1. Raises PlanError for what is no rule."""
-    text = str(word or "f1").strip()
+    """Return the rule that a plan's word means, by default `as_many`. Raises PlanError for what is no rule."""
+    text = str(word or "as_many").strip()
     match = _RULE.fullmatch(text)
     if match is None:
         raise PlanError(

@@ -47,7 +47,7 @@ OPTIONS = {
     "candidates": 128,
     "box_loss": "diou",
     "box_weight": 2.0,
-    "threshold": "f1",
+    "threshold": "as_many",
 }
 LIMITS = {
     "finest": {"in": [1, 2, 4, 8, 16, 32]},
