@@ -99,8 +99,7 @@ def _measured(
     found = _arms.carried_out(
         data / "cohort.csv", ARMS, out, seeds=seeds, limit=limit, options=options, test_split=not quick
     )
-    first = found["classify"][0].card
-    made = _beside(question, data, first)
+    made = _beside(question, data, found["classify"][0].card)
     made += [_renamed(f, question) for f in _arms.figures(found, FIGURES)]
     for arm in ("corn", "cumulative"):
         for name in FIGURES:
@@ -131,15 +130,16 @@ def _by_median(rows: Rows) -> Rows:
 
 
 def _beside(question: Question, data: Path, card: Scorecard) -> list[Figure]:
-    """Return what the truth's own rule and the answers that look at nothing come to on the test cases."""
-    tested = {str(case["case"]): str(case["truth"]) for case in card.cases}
-    truths = [t for t in json.loads((data / "truth.json").read_text())["cases"] if t["id"] in tested]
-    y = np.array([question.order.index(tested[t["id"]]) for t in truths])
+    """Return what the truth's own rule and the median training grade come to on the test cases."""
+    tested = {str(case["case"]) for case in card.cases}
+    cases = json.loads((data / "truth.json").read_text())["cases"]
+    truths = [t for t in cases if t["id"] in tested]
+    y = _places(question, [t[question.truth] for t in truths])
+    learned = _places(question, [t[question.truth] for t in cases if t["id"] not in tested])
+    median = int(grades.median(np.bincount(learned, minlength=len(question.order)) / len(learned)))
     called = {
-        "the oracle, which reads the truth": np.array(
-            [question.order.index(question.oracle(t)) for t in truths]
-        ),
-        "the median of the training shares": np.full(len(y), _median_of(card, question.order)),
+        "the oracle, which reads the truth": _places(question, [question.oracle(t) for t in truths]),
+        "the median of the training cases": np.full(len(y), median),
     }
     made = []
     for what, places in called.items():
@@ -150,10 +150,8 @@ def _beside(question: Question, data: Path, card: Scorecard) -> list[Figure]:
     return made
 
 
-def _median_of(card: Scorecard, order: Sequence[str]) -> int:
-    called = card.baseline["mae"].value or 0.0
-    y = np.array([order.index(str(case["truth"])) for case in card.cases])
-    return int(np.argmin([abs(np.abs(y - k).mean() - called) for k in range(len(order))]))
+def _places(question: Question, names: Sequence[str]) -> Array:
+    return np.array([question.order.index(name) for name in names])
 
 
 def _kappa(called: Array, y: Array, order: Sequence[str]) -> Mapping[str, float]:
