@@ -94,7 +94,7 @@ TOPICS = (
 
 
 def run(folder: Path, *, seeds: Sequence[int], quick: bool = False) -> list[Figure]:
-    """Fit each topic, going on where it was; choose the method on validation cases; say where it points on test cases."""
+    """Fit each topic, resumed where it was; choose the method on validation cases, and point on test cases."""
     rows: list[Figure] = []
     for topic in TOPICS:
         if quick:
