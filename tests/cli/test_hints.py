@@ -39,6 +39,7 @@ FILES = {
     "cohorts/_check.py": ("fit", "evaluate"),
     "cohorts/_coding.py": ("inspect", "fit", "evaluate"),  # predict asks nothing of labels
     "cohorts/_doubtful.py": ("inspect", "fit", "evaluate"),
+    "cohorts/_grading.py": ("inspect", "fit", "evaluate"),
     "cohorts/_spelling.py": ("inspect", "fit", "evaluate"),
     "cohorts/_words.py": ("inspect", "fit", "evaluate"),
     "cohorts/_overlap.py": ("fit",),
