@@ -177,7 +177,9 @@ def test_covariates_alone_suffice_where_images_show_nothing(quick: None, tmp_pat
         settings=SMALL | {"train.steps": 80, "task.options.unit": "points"},
     )  # fmt: skip
     assert run.scorecard is not None and run.bundle is not None
-    assert run.plan.task.options == {"unit": "points", "covariates": "bmi,sex", "categories": "sex"}
+    named = {"unit": "points", "covariates": "bmi,sex", "categories": "sex"}
+    assert run.plan.task.options == {**named, "interval": "none", "coverage": 0.9}
+    assert run.scorecard.promise["overall"][""]["n"] == run.scorecard.n_cases, "a fit ends with a promise"
     assert run.plan.reasons["task.options.unit"] == "set by the user"
     assert (run.scorecard.metrics["r2"].value or 0) > 0.5 and run.scorecard.unit == "points"
     assert "twin" not in json.dumps(dict(run.bundle.stages[0].state.values))
