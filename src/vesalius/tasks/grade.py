@@ -21,6 +21,7 @@ from vesalius.core.plan import Plan
 from vesalius.core.statistics import Statistics
 from vesalius.plan.draft import Draft
 from vesalius.plan.fingerprint import Fingerprint
+from vesalius.plan.machine import Machine
 from vesalius.prepare import covariates
 from vesalius.prepare.batch import Batch, Example
 from vesalius.prepare.case import Prepared
@@ -50,6 +51,14 @@ class Grade(Beside, Labels):
     name: ClassVar[str] = "grade"
     targets: ClassVar[tuple[str, ...]] = ("ordinal",)
     primary: ClassVar[str] = "cut_auc"
+
+    def defaults(self, prints: Fingerprint, machine: Machine, target: TargetInfo | None) -> Draft:
+        """Return the choices for labels of whole images, without mixtures of cases, and the task's own."""
+        draft = super().defaults(prints, machine, target)
+        draft.set(
+            "augment.mixup", 0.0, "a mixture of a low and a high grade is neither; none was better by folds"
+        )
+        return draft
 
     def choose(self, draft: Draft, prints: Fingerprint, target: TargetInfo | None) -> None:
         """Set the head, what is called, and the covariates."""
