@@ -63,7 +63,11 @@ def infer(table: Table, index: Index, options: Options) -> Roles:
             if column not in table:
                 raise UnknownName("column", column, table)
             roles.give(role, column, TOLD)
-    if options.target in table and roles.free(options.target) and not _names_files(options.target, table, index):
+    if (
+        options.target in table
+        and roles.free(options.target)
+        and not _names_files(options.target, table, index)
+    ):
         _give_target(options.target, table[options.target], roles)
     for column in names_in(options.target, table):
         if roles.free(column) and is_number(table[column]) and len(distinct(table[column])) > 2:
