@@ -214,10 +214,10 @@ class NumbersHandling(Handling[Numbers]):
             one = single.HANDLING.kept(value, truth[name]) if _known(truth.get(name)) else None
             if one is not None:
                 held[name] = one.held[""]
-                sizes.append(one.size)
+                sizes += [] if one.size is None else [one.size]
         if not held:
             return None
-        return Kept(held, float(np.mean(sizes)) if _alike(answer) else None)
+        return Kept(held, float(np.mean(sizes)) if sizes and _alike(answer) else None)
 
     # --- held against the truth
 

@@ -128,7 +128,7 @@ class _Frames:
         ends = starts + sizes
         low: Array = (boxes[:, :3] >= starts + MARGIN) | (starts <= 0)
         high: Array = (boxes[:, 3:6] <= ends - MARGIN) | (ends >= np.array(self.shape))
-        found: Array = (low & high).all(axis=1)
+        found: Array = np.asarray((low & high).all(axis=1))
         return found
 
 

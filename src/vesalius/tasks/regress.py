@@ -175,7 +175,7 @@ class Regress(Beside):
     def loss(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """Return the planned loss over the numbers that cases have, and that of what is said of their spread."""
         said, truth = self.infer(model, batch, generator), batch.targets.get("number")
-        number, spread = said[:, : model.numbers], said[:, model.numbers :]  # type: ignore[misc]
+        number, spread = said[:, : model.numbers], said[:, model.numbers :]
         if truth is None:
             return {"number": 0.0 * said.sum()}
         labelled = batch.labelled("number")
@@ -205,7 +205,7 @@ class Regress(Beside):
                 "what a regressor says of its answers' spread is learned by gradients alone",
                 hint="--set task.options.interval=none, or --set train.recipe=supervised",
             )
-        return [m for m in model.head.modules() if isinstance(m, nn.Linear)][-1]  # type: ignore[union-attr]
+        return [m for m in model.head.modules() if isinstance(m, nn.Linear)][-1]
 
     def wanted(self, batch: Batch, state: State) -> Wanted:
         """Return the standardised numbers of each case, `(B, N)`."""
