@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import re
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -107,8 +109,9 @@ def written_down(out: Path, data: Path, command: str, seed: int, wall_s: float, 
 
 
 def said(word: str | Path) -> str:
-    """A path as the documentation writes it: relative to the repository."""
-    return str(word).replace(str(SHARED), "../shared/data").replace(str(_record.ROOT) + "/", "")
+    """A path as the documentation writes it: relative to the repository, or to the folder of the runs."""
+    told = str(word).replace(str(SHARED), "../shared/data").replace(str(_record.ROOT) + "/", "")
+    return re.sub(re.escape(tempfile.gettempdir()) + r"/vesalius-[\w-]+/", "RUNS/", told)
 
 
 def interval(found: Interval) -> str:
