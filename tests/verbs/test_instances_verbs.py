@@ -69,9 +69,9 @@ def test_a_bundle_answers_is_scored_and_explained(run: vs.Run, smear: Path, tmp_
     assert set(np.unique(answer.image.array)) - {0} == {t.id for t in answer.things}
     path = vs.write(answer, tmp_path / "x.png")
     lines = (tmp_path / "x.instances.csv").read_text().splitlines()
-    assert len(lines) == 1 + len(answer.things) and lines[0] == "case,id,label,p,called,pixels"
+    assert len(lines) == 1 + max(1, len(answer.things)) and lines[0] == "case,id,label,p,called,size,unit"
     back = np.asarray(Pil.open(path))
-    sizes = {int(r.split(",")[1]): float(r.split(",")[5]) for r in lines[1:]}
+    sizes = {int(r.split(",")[1]): float(r.split(",")[5]) for r in lines[1:] if answer.things}
     assert all((back == k).sum() == n for k, n in sizes.items())
     card = vs.evaluate(run.bundle, smear, target="instances")
     assert 0 <= (card.metrics["pq"].value or 0) <= 1 and "pq" in card.baseline

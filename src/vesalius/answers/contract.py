@@ -129,10 +129,6 @@ class Handling(ABC, Generic[A]):
         """Return what a notebook shows of an answer beside its picture, a line each; by default its columns."""
         return [Line(name, str(value)) for name, value in self.columns(answer).items()]
 
-    def beside(self, answer: A) -> Mapping[str, str]:
-        """Return the texts that are written beside an answer's image, by the suffix of their files; by default none."""
-        return {}
-
     def backdrop(self, answer: A) -> Image | None:
         """Return an image to draw an answer on where its own is not at hand; None of a kind that needs its own."""
         return answer.image if isinstance(answer, ImageAnswer) else None

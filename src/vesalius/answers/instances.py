@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -43,7 +41,6 @@ from vesalius.prepare.geometry import upright
 from vesalius.prepare.things import load_things
 
 TARGETS = ("instances",)
-BESIDE = ".instances.csv"
 COUNTED = "counts"  # the way to promise something
 LISTED = 2000  # of the surest things that a client is told of one by one
 
@@ -65,6 +62,7 @@ class InstancesHandling(Handling[Instances]):
 
     kind = Instances
     objects = (".seg.dcm", ".sr.dcm")
+    listing = "instances.csv"
     headlines = ("pq", "sq", "rq", "ap50", "ap", "aji", "count_relative")
     compared = ("pq", "ap50")
     metric_names: ClassVar[Mapping[str, str]] = {
@@ -93,17 +91,24 @@ class InstancesHandling(Handling[Instances]):
             )
         return found
 
-    def beside(self, answer: Instances) -> dict[str, str]:
-        """Return the table of all things: id, label, probability, whether it is called, and its size."""
+    def listed(self, answer: Instances) -> list[dict[str, Any]]:
+        """Return a row a thing: its id, label and probability, whether it is called, and its size with the unit.
+
+        An answer without a thing has one row that is empty but for its case.
+        """
         unit, each = unit_of(answer.image)
         sizes, called = _sizes(answer), set(answer.called)
-        text = io.StringIO()
-        rows = csv.writer(text, lineterminator="\n")
-        rows.writerow(("case", "id", "label", "p", "called", SIZES[unit]))
-        for k, thing in enumerate(answer.things):
-            size = round(sizes.get(thing.id, 0) * each, 4)
-            rows.writerow((answer.case_id, thing.id, thing.label, f"{thing.p:.6g}", int(k in called), size))
-        return {BESIDE: text.getvalue()}
+        return [
+            {
+                "id": thing.id,
+                "label": thing.label,
+                "p": f"{thing.p:.6g}",
+                "called": int(k in called),
+                "size": round(sizes.get(thing.id, 0) * each, 4),
+                "unit": unit,
+            }
+            for k, thing in enumerate(answer.things)
+        ] or [dict.fromkeys(("id", "label", "p", "called", "size", "unit"), "")]
 
     def marks(self, answer: Instances) -> list[Mark]:
         """Return the labels, the grid, how many things are called, and how many voxels of each label a block has."""

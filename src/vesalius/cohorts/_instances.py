@@ -46,7 +46,8 @@ def mask_of(ref: Ref, *, label: str = ALONE) -> InstanceMask:
     rows = _rows(table, table.stat().st_mtime_ns)
     path = ref.paths[0]
     ways = (formats.stem(path), path.name, path.relative_to(table.parent).as_posix())
-    return InstanceMask(ref, next((rows[w] for w in ways if w in rows), {}))
+    own = next((rows[w] for w in ways if w in rows), {})
+    return InstanceMask(ref, {number: label for number, (label, _) in own.items()})
 
 
 def with_instances(cohort: Cohort, base: Path) -> Cohort:
@@ -78,8 +79,8 @@ def _with_mask(case: Case, target: str, files: Mapping[str, Path]) -> Case:
     return case
 
 
-def table_of_instances(path: Path) -> dict[int, tuple[str, float]]:
-    """Return label and probability of each id of another tool's mask; none where no table says them.
+def table_of_instances(path: Path, case: str = "") -> Mapping[int, tuple[str, float]]:
+    """Return label and probability of each id of another tool's mask of a case; none where no table says them.
 
     The table is `NAME.instances.csv` beside the file, or `instances.csv` in its folder or above. Raises DataError.
     """
@@ -87,19 +88,10 @@ def table_of_instances(path: Path) -> dict[int, tuple[str, float]]:
     table = own if own.is_file() else table_beside(path)
     if table is None:
         return {}
-    rows = read_table(table)
-    number, label = (_column(rows, names, table) for names in (_ID, _LABEL))
-    sure = next((c for c in rows if c.strip().casefold() in _SURE), None)
-    named = None if table == own else _column(rows, _CASE, table)
-    found: dict[int, tuple[str, float]] = {}
-    for k, (text, name) in enumerate(zip(rows[number], rows[label], strict=True)):
-        if named is not None and rows[named][k] not in (formats.stem(path), path.name):
-            continue
-        p = 1.0 if sure is None else _share(rows[sure][k], table, k + 2)
-        if text is None or name is None or not text.isdecimal():
-            raise DataError(f"{table}: row {k + 2} lacks an id or a label", found=f"{text}, {name}")
-        found[int(text)] = (name, p)
-    return found
+    rows = _rows(table, table.stat().st_mtime_ns)
+    if table == own and len(rows) == 1:  # whatever it calls the case
+        return next(iter(rows.values()))
+    return next((rows[way] for way in (case, formats.stem(path), path.name) if way in rows), {})
 
 
 def _share(text: str | None, path: Path, row: int) -> float:
@@ -113,21 +105,30 @@ def _share(text: str | None, path: Path, row: int) -> float:
 
 
 @functools.lru_cache(maxsize=16)
-def _rows(path: Path, written: int) -> Mapping[str, Mapping[int, str]]:
-    """Return the label of each id, by case. Raises DataError."""
+def _rows(path: Path, written: int) -> Mapping[str, Mapping[int, tuple[str, float]]]:
+    """Return label and probability of each id, by case; a row with a case alone says that nothing is in it.
+
+    Raises DataError.
+    """
     table = read_table(path)
     case, number, label = (_column(table, names, path) for names in (_CASE, _ID, _LABEL))
-    found: dict[str, dict[int, str]] = {}
-    for row, (name, text, said) in enumerate(zip(table[case], table[number], table[label], strict=True), 2):
+    sure = next((c for c in table if c.strip().casefold() in _SURE), None)
+    found: dict[str, dict[int, tuple[str, float]]] = {}
+    for k, (name, text, said) in enumerate(zip(table[case], table[number], table[label], strict=True)):
+        row = k + 2
+        if name is not None and text is None and said is None:
+            found.setdefault(name, {})
+            continue
         if name is None or text is None or said is None:
             raise DataError(f"{path}: row {row} lacks a case, an id or a label")
         if not text.isdecimal() or int(text) < 1:
             raise DataError(f"{path}: row {row}: ids are whole numbers from 1 on", found=text)
         own = found.setdefault(name, {})
-        if own.setdefault(int(text), said) != said:
+        p = 1.0 if sure is None else _share(table[sure][k], path, row)
+        before, _ = own.setdefault(int(text), (said, p))
+        if before != said:
             raise DataError(
-                f"{path}: row {row}: id {text} of case {name} has two labels",
-                found=f"{own[int(text)]}, {said}",
+                f"{path}: row {row}: id {text} of case {name} has two labels", found=f"{before}, {said}"
             )
     return found
 

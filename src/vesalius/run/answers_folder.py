@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -51,16 +53,18 @@ def write_case(answer: Answer, reference: Image | None, files: Mapping[Path, Ans
                 overlay(reference, answer, path)
         else:
             formats.write(one, path)
-            if path.suffix != ".json":
-                write_beside(one, path)
 
 
-def write_beside(answer: Answer, path: Path) -> list[Path]:
-    """Write the texts that an answer's kind has beside its image, which lies at `path`. Raises OutputError."""
-    made = []
-    for suffix, text in contract.of(answer).beside(answer).items():
-        made.append(path.with_name(f"{formats.stem(path)}{suffix}"))
-        write_text(made[-1], text)
+def write_listings(answer: Answer, folder: Path, *, lead: str = "") -> dict[str, Path]:
+    """Write what an answer lists, a table each, and return the files by the tables' names. Raises OutputError."""
+    made: dict[str, Path] = {}
+    for table, rows in contract.listed(answer).items():
+        text = io.StringIO()
+        sheet = csv.DictWriter(text, ["case", *(rows[0] if rows else ())], lineterminator="\n")
+        sheet.writeheader()
+        sheet.writerows({"case": answer.case_id, **row} for row in rows)
+        made[table] = folder / f"{lead}{table}"
+        write_text(made[table], text.getvalue())
     return made
 
 

@@ -11,7 +11,7 @@ from vesalius.core.errors import OutputError, VesaliusError
 from vesalius.core.image import Image
 from vesalius.core.words import counted
 from vesalius.prepare.case import load_reference
-from vesalius.run.answers_folder import write_beside
+from vesalius.run.answers_folder import write_listings
 
 
 def write(thing: Answer | Image, path: Path | str, *, source: Path | str | Image | None = None) -> Path:
@@ -37,7 +37,7 @@ def write(thing: Answer | Image, path: Path | str, *, source: Path | str | Image
     image = _source(thing, Path(source)) if isinstance(source, str | Path) else source
     written = formats.write(thing, path, source=image)
     if isinstance(thing, ImageAnswer) and formats.is_plain(written):
-        write_beside(thing, written)
+        write_listings(thing, written.parent, lead=f"{formats.stem(written)}.")
     return written
 
 

@@ -26,8 +26,8 @@ def instance_answers(path: Path, cases: Sequence[Case], target: TargetInfo) -> L
 class LazyInstances(ForeignAnswers):
     """Masks of ids by case, each read when it is asked for.
 
-    Their labels and probabilities stand in `NAME.instances.csv` beside a file, as `predict` writes it, or in one
-    `instances.csv` of the folder (case, id, label and, if known, p); without either the target must have one label.
+    Their labels and probabilities stand in `instances.csv` of the folder, as `predict` writes it, or in
+    `NAME.instances.csv` beside a file (case, id, label and, if known, p); without either there must be one label alone.
     """
 
     def __init__(self, places: Mapping[str, Path], target: TargetInfo) -> None:
@@ -36,7 +36,7 @@ class LazyInstances(ForeignAnswers):
     def __getitem__(self, case: str) -> Answer:
         path = self.places[case]
         image = formats.read_ids(InstanceMask(Ref((path,))))
-        said = table_of_instances(path)
+        said = table_of_instances(path, case)
         names = [x.name for x in self.target.labels]
         things = []
         for number in (int(k) for k in np.unique(image.array) if k):

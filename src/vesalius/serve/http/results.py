@@ -21,6 +21,7 @@ from vesalius.core.file_names import file_names
 from vesalius.core.image import Image
 from vesalius.explain import page
 from vesalius.explain.explanation import Explanation
+from vesalius.run.answers_folder import write_listings
 
 PAGE = "explanation.html"
 _DRAWING = threading.Lock()  # matplotlib's fonts are shared between threads
@@ -66,10 +67,7 @@ def files(answer: Answer, source: Image, folder: Path, *, dicom: bool) -> dict[s
     for part, one in pictured.items():
         name, lead = type(one).__name__.lower(), f"{parts[part]}." if part else ""
         found[f"{lead}{name}.nii.gz"] = formats.write(one, folder / f"answer.{lead}nii.gz", source=source)
-        for suffix, text in contract.of(one).beside(one).items():
-            path = folder / f"answer.{lead}{suffix.removeprefix('.')}"
-            write_text(path, text)
-            found[f"{lead}{suffix.removeprefix('.')}"] = path
+    found |= write_listings(answer, folder, lead="answer.")
     with _DRAWING:
         overlay(source, answer, folder / "answer.overlay.png")
     found["overlay.png"] = folder / "answer.overlay.png"
