@@ -95,14 +95,14 @@ def test_sets_of_classes_by_hand() -> None:
     assert sets.strangeness(p, "lac").tolist() == pytest.approx([0.5, 0.9, 0.6])
     assert sets.strangeness(p, "aps").tolist() == pytest.approx([0.5, 1.0, 0.9])
     assert sets.strangeness(p, "raps").tolist() == pytest.approx([0.5, 1.2, 1.0])
-    assert sets.held(sets.strangeness(p, "aps"), 0.9, p) == [0, 2]
-    assert sets.held(sets.strangeness(p, "lac"), 0.3, p) == [0]  # never empty
+    assert sets.held(sets.strangeness(p, "aps"), 0.9, 0) == [0, 2]
+    assert sets.held(sets.strangeness(p, "lac"), 0.3, 0) == [0]  # never empty
 
 
 def test_sets_of_grades_lie_side_by_side() -> None:
     p = np.array([0.3, 0.06, 0.4, 0.2, 0.04])
-    strange = sets.in_order(p)
+    strange = sets.in_order(p, 2)
     assert strange.tolist() == pytest.approx([0.96, 0.66, 0.4, 0.6, 1.0])
     for at in np.linspace(0.4, 1.0, 13):
-        places = sets.held(strange, at, p)
+        places = sets.held(strange, at, 2)
         assert places == list(range(places[0], places[-1] + 1))
