@@ -21,6 +21,7 @@ from vesalius.testing.promise import promised, require
 from vesalius.testing.trial import TaskTrial
 
 STEPS, RATE = 8, 3e-3
+MOST_STEPS = 40  # of a loss whose target grows with what the model can do, and which rises before it falls
 
 
 def keeps_its_state_as_json(trial: TaskTrial) -> None:
@@ -58,7 +59,7 @@ def has_a_loss_that_falls(trial: TaskTrial) -> None:
     model = trial.model().train()
     optimiser = torch.optim.Adam(model.parameters(), lr=RATE)
     totals = []
-    for _ in range(STEPS):
+    for step in range(MOST_STEPS):
         with promised(f"{trial}: `loss` takes a batch"):
             terms = trial.task.loss(model, trial.batch, torch.Generator().manual_seed(0))
         named = bool(terms) and all(isinstance(t, Tensor) and t.ndim == 0 for t in terms.values())
@@ -70,8 +71,10 @@ def has_a_loss_that_falls(trial: TaskTrial) -> None:
             torch.autograd.backward(total)
         optimiser.step()
         totals.append(float(total.detach()))
+        if step + 1 >= STEPS and totals[-1] < totals[0]:
+            return
     told = " → ".join(f"{t:.4g}" for t in (totals[0], totals[-1]))
-    require(totals[-1] < totals[0], f"{trial}: its loss falls over {STEPS} steps on one batch, not {told}")
+    require(False, f"{trial}: its loss falls over {STEPS} to {MOST_STEPS} steps on one batch, not {told}")
 
 
 def builds_the_same_model_from_the_same_seed(trial: TaskTrial) -> None:
