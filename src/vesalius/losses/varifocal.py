@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -67,8 +66,5 @@ class Varifocal(Loss):
         factors = self.class_weights(logits)
         if factors is not None:
             share = share * factors.reshape(-1, *(1,) * (logits.dim() - 2))
-        each = F.binary_cross_entropy_with_logits(logits, quality, reduction="none")
-        each = (
-            each + torch.xlogy(quality, quality) + torch.xlogy(1 - quality, 1 - quality)
-        )  # 0 where it is met
-        return (each * share * known).sum() / (quality * known).sum().clamp_min(1.0)
+        each = F.binary_cross_entropy_with_logits(logits, quality, reduction="none") * share * known
+        return each.sum() / (quality * known).sum().clamp_min(1.0)
