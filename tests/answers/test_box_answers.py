@@ -140,7 +140,7 @@ def test_sizes_are_in_millimetres_where_spacing_is_known() -> None:
         return HANDLING.rows(measured, [c.id for c in cases])
 
     known, unknown = rows((0.5, 0.5, 40.0)), rows(None)  # a picture's thickness is no size
-    assert known.info["size_unit"] == "mm" and unknown.info["size_unit"] == "voxels"
+    assert known.info["size_unit"] == "mm" and unknown.info["size_unit"] == "pixels"
     assert known["size"][0] == pytest.approx(unknown["size"][0] / 2)
 
 
