@@ -140,7 +140,7 @@ def test_sizes_are_in_millimetres_where_spacing_is_known() -> None:
         return HANDLING.rows(measured, [c.id for c in cases])
 
     known, unknown = rows((0.5, 0.5, 40.0)), rows(None)  # a picture's thickness is no size
-    assert known.info["size_unit"] == "mm" and unknown.info["size_unit"] == "voxels"
+    assert known.info["size_unit"] == "mm" and unknown.info["size_unit"] == "pixels"
     assert known["size"][0] == pytest.approx(unknown["size"][0] / 2)
 
 
@@ -258,6 +258,18 @@ def test_another_tools_table_of_boxes(tmp_path: Path) -> None:
             box_answers(table, CASES, TARGET)
 
 
+def test_what_is_called_is_read_as_spreadsheets_write_it(tmp_path: Path) -> None:
+    table = tmp_path / "boxes.csv"
+    for yes, no in (("1", "0"), ("TRUE", "FALSE"), ("1.0", "0.0")):
+        table.write_text(
+            f"case,label,y0,x0,y1,x1,p,called\none,red_cell,1,1,9,9,.8,{yes}\none,red_cell,20,1,29,9,.2,{no}\n"
+        )
+        assert cast(Boxes, box_answers(table, CASES, TARGET)["one"]).called == (0,)
+    table.write_text("case,label,y0,x0,y1,x1,p,called\none,red_cell,1,1,9,9,.8,maybe\n")
+    with pytest.raises(DataError, match="'called' is 1 or 0.*maybe"):
+        box_answers(table, CASES, TARGET)
+
+
 def test_another_tools_boxes_in_cocos_json(tmp_path: Path) -> None:
     path = tmp_path / "results.json"
     row = {"image_id": 7, "category_id": 1, "bbox": [20, 10, 5, 8], "score": 0.5}
@@ -273,6 +285,23 @@ def test_another_tools_boxes_in_cocos_json(tmp_path: Path) -> None:
     true = [{"image_id": 7, "category_id": 1, "bbox": [1, 1, 2, 2]}]
     (tmp_path / "instances.json").write_text(json.dumps({**names, "annotations": true}))
     assert cast(Boxes, box_answers(tmp_path, CASES, TARGET)["two"]).boxes == wanted
+    for same in (
+        {"image_id": "7", "category_id": "1"},
+        {"image_id": 7.0},
+    ):  # ids as text, as some tools write them
+        path.write_text(json.dumps([row | same]))
+        assert cast(Boxes, box_answers(tmp_path, CASES, TARGET)["two"]).boxes == wanted
+    path.write_text(json.dumps([row | {"image_id": "9"}]))
+    with pytest.raises(DataError, match="nothing says which image has this number.*9"):
+        box_answers(tmp_path, CASES, TARGET)
+    path.write_text(json.dumps([row | {"image_id": "a case of another cohort"}]))
+    with pytest.raises(DataError, match="no image"):  # though the images that are listed are cases
+        box_answers(tmp_path, CASES, TARGET)
+    path.write_text(json.dumps([row]))
+    (tmp_path / "train.json").write_text(json.dumps({"images": [{"id": 7, "file_name": "one.jpg"}]}))
+    with pytest.raises(DataError, match="an id of `images` stands for two.*one.jpg"):
+        box_answers(tmp_path, CASES, TARGET)
+    (tmp_path / "train.json").unlink()
     (tmp_path / "instances.json").unlink()
     row |= {"image_id": "one", "category_id": "White_Cell"}
     path.write_text(json.dumps([row]))

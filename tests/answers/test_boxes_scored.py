@@ -59,7 +59,8 @@ def test_a_table_of_boxes_is_scored_as_the_answers_that_it_holds(
     ):  # of all candidates: no threshold
         assert card.metrics[name].value == pytest.approx(wanted[name]), name
     assert load_scorecard(tmp_path / "out" / "scorecard.json").metrics == card.metrics
-    assert "Precision and recall" in (tmp_path / "out" / "report.html").read_text()
+    said = (tmp_path / "out" / "report.html").read_text()
+    assert "Precision and recall" in said and "no threshold is known" in said and "were fixed" not in said
 
 
 def test_a_box_beyond_its_image_is_named(made: list[tuple[Case, Boxes]], tmp_path: Path) -> None:

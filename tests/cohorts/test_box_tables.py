@@ -94,6 +94,13 @@ def test_a_picture_without_a_row_is_asked_about_but_in_boxes_csv(tmp_path: Path)
     assert cohorts.read(tmp_path / "ours", columns={"boxes": "partial"}).case("b").targets == {}
 
 
+def test_a_boxes_csv_may_say_that_there_is_nothing_in_any_picture(tmp_path: Path) -> None:
+    cohort = made(tmp_path / "empty", "case,label,y0,x0,y1,x1\na,,,,,\nb,,,,,\n")
+    assert boxes(cohort, "a") == boxes(cohort, "b") == () and cohort.targets["boxes"].labels == ()
+    other = made(tmp_path / "other", "case,label,xmin,ymin,xmax,ymax\na,,,,,\nb,,,,,\n", name="findings.csv")
+    assert "boxes" not in other.targets  # columns of others without a number may mean anything
+
+
 def test_boxes_beside_a_table_of_cases_take_its_patients_and_splits(tmp_path: Path) -> None:
     picture(tmp_path / "images" / "c.png", seed=5)
     (tmp_path / "table.csv").write_text(

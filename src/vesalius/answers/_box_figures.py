@@ -115,7 +115,9 @@ def clinic(card: Scorecard) -> list[Panel]:
         false = card.metrics.get(f"false_per_image/{label}", NOTHING)
         cells = (Cell(figure(at), at), *(share(one) for one in found), measured(false))
         rows.append((Cell(nice.get(label, label)), *cells))
-    text = "At the thresholds that were fixed on validation cases; 95 % intervals over patients below."
+    at_all = "Of all boxes, since no threshold is known from which they are called"
+    fixed = "At the thresholds that were fixed on validation cases" if card.thresholds else at_all
+    text = f"{fixed}; 95 % intervals over patients below."
     panels: list[Panel] = [Table("What is called", heads, rows, text)]
     counts: Mapping[str, Any] = card.clinical.get("counts", {})
     if not counts or not card.cases:

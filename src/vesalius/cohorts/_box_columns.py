@@ -34,6 +34,12 @@ _LABEL = (
     r"labels?|class(es)?|categor(y|ies)|name|findings?|objects?|species",
     r"target|type|(class|category|label)[ _.-]?(id|nr|no|code|number|index)",
 )
+_OURS = {
+    "x0",
+    "y0",
+    "x1",
+    "y1",
+}  # the corners of a boxes.csv, which may say that there is nothing in any picture
 _CROWD = re.compile(r"is[ _.-]?crowd|crowd|difficult|ignored?|is[ _.-]?group[ _.-]?of")
 
 
@@ -69,7 +75,7 @@ def columns_of(table: Mapping[str, Cells], text: str = "") -> BoxColumns | None:
         return _with_rest(table, tuple(there), Way(form=told.form))
     plain = {_plain(c): c for c in reversed(list(table))}
     found = _corners(plain) or _sizes(plain, _LOWS, "size") or _sizes(plain, _MIDDLES, "centre")
-    if found is not None and _numeric(table, found[0]):
+    if found is not None and (_numeric(table, found[0]) or _all_empty(table, found[0])):
         return _with_rest(table, found[0], Way(form=found[1]))
     for column in [*there, *table]:
         if _ONE_CELL.fullmatch(_plain(column, keep=True)) and _lists(table[column]):
@@ -124,6 +130,12 @@ def _numeric(table: Mapping[str, Cells], columns: Sequence[str]) -> bool:
         if 2 * sum(_is_number(c) for c in held) < len(held) or not held:
             return False
     return True
+
+
+def _all_empty(table: Mapping[str, Cells], columns: Sequence[str]) -> bool:
+    """Return whether columns are those of our own tables of boxes, and every row says that there is nothing."""
+    ours = {c.strip().casefold() for c in columns} >= _OURS
+    return ours and bool(table[columns[0]]) and not any(c for column in columns for c in table[column])
 
 
 def _is_number(cell: str) -> bool:

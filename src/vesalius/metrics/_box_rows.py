@@ -102,7 +102,7 @@ def table(made: Sequence[Mapping[str, Any]], case_ids: Sequence[str], *, hit: Hi
     info = {
         "labels": tuple(labels), "hit": rule, "units": dict.fromkeys(labels, "1"), "alike": True,
         "most": COCO_MOST if true.max(initial=0) <= COCO_MOST else max((len(p) for p in cells["p"]), default=0),
-        "size_unit": "mm" if in_mm else "voxels", "thresholds": _shared(made),
+        "size_unit": "mm" if in_mm else "pixels" if flat else "voxels", "thresholds": _shared(made),
     }  # fmt: skip
     return ready(Rows(tuple(case_ids), columns, info))
 

@@ -27,6 +27,7 @@ CORNERS = ("z0", "y0", "x0", "z1", "y1", "x1")
 CALLED = "called"  # whether a box is called, in a table of ours
 OURS = "boxes.csv"  # in a folder of our answers
 FLAT = {"z0": "0", "z1": "1"}
+YES, NO = ("1", "1.0", "true", "yes"), ("0", "0.0", "false", "no", "")  # in the column of what is called
 
 Found = dict[str, list[tuple[Box, float]]]
 
@@ -111,7 +112,7 @@ def _of_table(path: Path, cases: Sequence[Case], target: TargetInfo) -> tuple[Fo
         p = _probability(row[score], where)
         held.append((_sound(box, where), p))
         if CALLED in lower:
-            said.append((box.label, p, str(row[lower[CALLED]] or "").strip() == "1"))
+            said.append((box.label, p, _yes(row[lower[CALLED]], where)))
     return found, _thresholds(said, target, table) if CALLED in lower else None
 
 
@@ -144,8 +145,7 @@ def _of_json(files: Sequence[Path], path: Path, cases: Sequence[Case], target: T
         )
     ((file, rows),) = lists.items()
     named = [data for data in read.values() if isinstance(data, Mapping)]
-    images = {one.get("id"): str(one.get("file_name", "")) for d in named for one in d.get("images", ())}
-    labels = {one.get("id"): str(one.get("name", "")) for d in named for one in d.get("categories", ())}
+    images, labels = _by_id(named, "images", "file_name", path), _by_id(named, "categories", "name", path)
     case_of, found = Names(cases), Found()
     for known in filter(None, map(case_of, images.values())):
         found.setdefault(known, [])
@@ -163,7 +163,7 @@ def _of_json(files: Sequence[Path], path: Path, cases: Sequence[Case], target: T
         label = _label(_named(row.get("category_id"), labels, where, "category"), target, where)
         box = Box((0.0, y, x), (1.0, y + high, x + wide), label.name)
         found.setdefault(case, []).append((_sound(box, where), _probability(row.get("score"), where)))
-    if lost and not found:
+    if lost and len(lost) == len(rows):
         names = listed(dict.fromkeys(lost), 4)
         raise DataError(f"no image of {path} is a case", found=names, hint=f"names such as {cases[0].id}")
     return found
@@ -184,11 +184,32 @@ def _rows(data: Any) -> list[Mapping[str, Any]] | None:
     return rows if all("score" in row for row in rows) and (rows or not isinstance(data, Mapping)) else None
 
 
-def _named(given: Any, names: Mapping[Any, str], where: str, what: str) -> str:
-    """Return what an id names. Raises DataError for a number that nothing names."""
-    if given in names:
-        return names[given]
-    if isinstance(given, str):
+def _by_id(named: Sequence[Mapping[str, Any]], rows: str, name: str, path: Path) -> dict[str, str]:
+    """Return what each id names, in all files together. Raises DataError for an id that names two things."""
+    found: dict[str, str] = {}
+    for one in (one for data in named for one in data.get(rows, ())):
+        key, said = _key(one.get("id")), str(one.get(name, ""))
+        if found.setdefault(key, said) != said:
+            raise DataError(
+                f"{path}: an id of `{rows}` stands for two",
+                found=f"{key}: '{found[key]}' and '{said}'",
+                hint="beside the boxes only the file that they were made from",
+            )
+    return found
+
+
+def _key(given: Any) -> str:
+    """Return an id as text: 7, 7.0 and "7" are one, as they are where COCO's truth is read."""
+    text = str(given).strip()
+    return text.removesuffix(".0") if text.removesuffix(".0").isdecimal() else text
+
+
+def _named(given: Any, names: Mapping[str, str], where: str, what: str) -> str:
+    """Return what an id names. Raises DataError for a number that nothing names, though it be written as text."""
+    key = _key(given)
+    if key in names:
+        return names[key]
+    if isinstance(given, str) and not (names and key.isdecimal()):
         return given
     plural = {"image": "images", "category": "categories"}[what]
     raise DataError(
@@ -215,6 +236,14 @@ def _sound(box: Box, where: str) -> Box:
             f"{where} has no extent", found=f"{box.low} to {box.high} (z, y, x)", hint="low before high"
         )
     return box
+
+
+def _yes(value: Any, where: str) -> bool:
+    """Return whether a cell says that a box is called, also where a spreadsheet has written it anew."""
+    text = str(value or "").strip().casefold()
+    if text not in YES + NO:
+        raise DataError(f"{where}: '{CALLED}' is 1 or 0", found=repr(text))
+    return text in YES
 
 
 def _probability(value: Any, where: str) -> float:

@@ -5,6 +5,9 @@ import type { Figure, MeasuredOn } from "./types.ts";
 
 const NAMES: Record<string, string> = {
   accuracy: "Accuracy",
+  ap: "AP, IoU .5 to .95",
+  ap10: "AP at IoU .1",
+  ap50: "AP at IoU .5",
   area_error: "Area error",
   assd: "Mean surface distance",
   auc: "AUC",
@@ -13,11 +16,18 @@ const NAMES: Record<string, string> = {
   bias: "Bias",
   brier: "Brier score",
   c_index: "C-index",
+  count_bias: "Bias of counts",
+  count_inside: "Counts within the promised interval",
+  count_mae: "Error of counts",
+  count_relative: "Relative error of counts",
+  count_spearman: "Spearman's ρ of counts",
+  count_width: "Width of the promised intervals",
   dice: "Dice",
   ece: "Calibration error (ECE)",
   exact_match: "All labels right",
   f1: "F1",
-  froc: "FROC",
+  false_per_image: "False boxes an image",
+  froc: "FROC score",
   hd95: "HD95",
   inside: "Within the promised interval",
   jaccard: "Jaccard",
@@ -49,7 +59,7 @@ function parts(metric: string): { base: string; unit: string | null; label: stri
 /** `HD95 (mm), liver`; the tolerance of a surface Dice is in its unit. */
 export function metricName(metric: string): string {
   const { base, unit, label } = parts(metric);
-  const plain = base.replaceAll("_", " ");
+  const plain = base.replace(/^sensitivity_at_(1_\d|\d)$/, (_, rate: string) => `sensitivity at ${rate.replace("_", "/")} false an image`).replaceAll("_", " ");
   const name = NAMES[base] ?? plain.charAt(0).toUpperCase() + plain.slice(1);
   const of = !unit ? "" : base === "surface_dice" ? ` (tolerance in ${UNITS[unit]})` : ` (${UNITS[unit]})`;
   return `${name}${of}${label && `, ${written(label)}`}`;
