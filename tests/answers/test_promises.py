@@ -89,6 +89,10 @@ def test_an_interval_and_what_lies_beyond_all_seen() -> None:
     wide = promised(answer, limits({"": math.inf}))
     assert wide.interval == (None, None) and wide.text == "any number" and "no bounds" in wide.remarks[0]
     assert wide.columns()["promise_high"] == math.inf
+    assert promised(Value(x=2.0, least=0.0), limits({"": math.inf})).interval == (
+        0.0,
+        None,
+    )  # a count is never below 0
     made = handling.promised(answer, limits({"": 3.0}))
     assert handling.kept(made, 13.0).held == {"": 1.0} and handling.kept(made, 13.1).held == {"": 0.0}
     assert handling.kept(made, 0).size == 6

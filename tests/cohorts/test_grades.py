@@ -59,6 +59,10 @@ def test_numbers_in_the_names_are_the_order(given: list[str], order: list[str]) 
         ["T1", "N2"],
         ["-1", "0", "1"],
         [],
+        ["0", "-1", "-2"],  # not 0 < -1 < -2
+        ["0", "1", "2", "999"],
+        ["6 months", "1 year", "2 years"],
+        ["1 l", "500 ml"],
     ],
 )
 def test_what_numbers_do_not_tell_is_left_open(given: list[str]) -> None:
@@ -103,6 +107,14 @@ def test_the_order_that_a_person_says_makes_grades_and_none_is_one_of_them(tmp_p
         assert [x.value for x in info.labels] == [0, 1, 2, 3] and not cohort.questions
         assert [c.targets["severity"] for c in cohort][:3] == ["mild", "none", "Severe"]
         assert any("no case has moderate" in note for note in cohort.label_notes)
+
+
+def test_what_is_asked_names_each_grade_once_and_a_code_for_nothing() -> None:
+    asked = grading.question("g", ["Mild", "mild", "severe"])
+    assert asked.found == "Mild, severe" and "'g=Mild<severe'" in asked.hint
+    assert "'g=-2<-1<0'" in grading.question("g", ["0", "-1", "-2"]).hint
+    asked = grading.question("g", ["0", "1", "2", "999"])
+    assert asked.hint.startswith("--labels 999= where it stands for an empty cell, or --labels 'g=0<1<2<999'")
 
 
 def test_an_order_that_leaves_out_a_grade_or_has_one_twice_is_refused(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from vesalius import cohorts
 from vesalius.cohorts import read
-from vesalius.core.errors import UnknownName
+from vesalius.core.errors import DataError, UnknownName
 from vesalius.tasks import contract
 
 BARE = {"image": ""}
@@ -64,6 +64,8 @@ def test_what_cannot_be_joined_is_left_to_be_named_wrong(table):
     cohort = read(table, columns={**BARE, "value": "age_years,volume_ml", "label": "sex"})
     assert cohorts.with_joined(cohort, "age_years,sex") is cohort, "a class is no number"
     assert cohorts.with_joined(cohort, "age_years,height") is cohort
+    with pytest.raises(DataError, match="only columns of numbers can.*'sex' \\(class\\)"):
+        contract.choose(cohort, task=None, target="age_years,sex")
     with pytest.raises(UnknownName, match="age_years,height"):
         contract.choose(cohort, task=None, target="age_years,height")
 

@@ -293,6 +293,11 @@ def test_what_cannot_be_counted_is_refused_in_words() -> None:
     )
     cohort = Cohort(Path(), "x", cases, {"n": info})
     assert "not negative" in TASK.check(cohort, info)[0]
+    known = tuple(
+        replace(cases[0], id=str(k), targets={"n": n}) for k, n in enumerate((1.0, 4, 2, 0, 3, 999))
+    )
+    assert "in place of 999" in TASK.check(replace(cohort, cases=known), info)[0]
+    assert TASK.check(replace(cohort, cases=known[:-1]), info) == ()
     same = tuple(replace(c, targets={"n": 2.0}) for c in cases)
     assert "varies" in TASK.check(replace(cohort, cases=same), info)[0]
     boxes = TargetInfo("boxes", "boxes", (Label(1, "red"),))

@@ -109,6 +109,18 @@ def test_what_can_be_learned_from_is_not(ages: list[float]) -> None:
     assert missing(ages) == ""
 
 
+def test_a_covariate_that_is_the_target_in_other_words_is_refused() -> None:
+    years = [20.0 + 3.7 * k for k in range(12)]
+    known = cases(years, months=[round(12 * y) for y in years], bmi=[20.0 + k % 5 for k in range(12)])
+    info = TargetInfo("age", "number")
+    cohort = Cohort(Path("here"), "table", known, {"age": info}, covariates=("months", "bmi"))
+    assert "'months' says 'age' itself in 12 cases" in TASK.check(cohort, info)[0]
+    assert TASK.check(replace(cohort, covariates=("bmi",)), info) == ()
+    assert TASK.check(replace(cohort, covariates=()), info) == (), "images, and nobody named a covariate"
+    bare = tuple(replace(c, images={}) for c in known)
+    assert "'months'" in TASK.check(replace(cohort, cases=bare, covariates=()), info)[0]
+
+
 def test_images_and_a_target_are_needed() -> None:
     assert "an image for each case" in missing([40.0, 50.0], images={}, reference=None)
     assert TASK.check(Cohort(Path("here"), "table", ()), None)

@@ -131,6 +131,7 @@ class ValueHandling(Handling[Value]):
             interval = _possible(answer, _widened(answer, reach, limits.way))
         else:
             few = counted(limits.least(), "calibration case")
+            interval = (answer.least, None)
             remarks = (*remarks, f"too few calibration cases ({few}): the interval has no bounds")
         about = limits.about or {}
         if {"low", "high"} <= about.keys():

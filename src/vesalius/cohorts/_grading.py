@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from vesalius.cohorts._build import class_labels
 from vesalius.cohorts._files import natural
+from vesalius.cohorts._units import unit_of
 from vesalius.cohorts.targets import contract as kinds
 from vesalius.core.cohort import Cohort, Label, Question, TargetInfo
 from vesalius.core.errors import DataError
@@ -19,6 +20,7 @@ _NUMBER = re.compile(
     r"(?P<before>[^\d]*?)(?P<number>\d+(?:\.\d+)?)(?P<letter>[a-d]?)(?![a-z\d])(?P<after>[^\d]*)"
 )
 _ROMAN = re.compile(r"(?P<before>.*?)(?<![a-z])(?P<number>viii|vii|vi|iv|ix|iii|ii|i|v|x)(?P<letter>[a-d]?)")
+_MINUS = ("-", "\u2212", "\u2013")
 _VALUES = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "vi": 6, "vii": 7, "viii": 8, "ix": 9, "x": 10}
 _CALLED = re.compile(
     r"grad|stag|scor|sever|rating|level|quality|degree|rads|isup|gleason|kellgren|\bkl\b|nyha|\basa\b", re.I
@@ -44,9 +46,11 @@ _LADDERS: tuple[tuple[tuple[str, ...], ...], ...] = (  # each rung in several wo
 def in_order(names: Iterable[str]) -> tuple[str, ...] | None:
     """Return names in the order of the one number that each has: `BI-RADS 3`, `Stage II`, `2 moderate`, `4a`.
 
-    None where that says no order: a name without a number or with several, two with the same, or numbers that do not
-    follow the same words.
+    None where that says no order: a name without a number, with several, or with one below 0; two with the same;
+    numbers that do not follow the same words, or have several units (`1 year`, `6 months`); and a `999` among small
+    numbers, which stands for an empty cell.
     """
+    names = tuple(names)
     found = {name: _key(name) for name in names}
     keys = [key for key in found.values() if key is not None]
     if len(keys) < len(found) or not keys or len({key[0] for key in keys}) > 1:
@@ -55,12 +59,17 @@ def in_order(names: Iterable[str]) -> tuple[str, ...] | None:
     bare = {number for number, letter in places if not letter}
     if len(set(places)) < len(places) or any(letter and number in bare for number, letter in places):
         return None  # `4` and `4a`: one of them may hold the other
+    units = {unit_of(f"[{name.split()[-1]}]") for name in names if name.strip()[:1].isdigit()} - {None}
+    if len(units) > 1 or stand_in(names) is not None:
+        return None
     return tuple(sorted(found, key=lambda name: (found[name] or ("", 0.0, ""))[1:]))
 
 
 def _key(name: str) -> tuple[str, float, str] | None:
     """Return the words before a name's one number, the number, and the letter that follows it; None where not clear."""
     text = " ".join(name.casefold().split())
+    if text.startswith(_MINUS):
+        return None  # below 0, or a code of what is not known
     match = _NUMBER.fullmatch(text)
     if match is not None:
         return _words(match["before"]), float(match["number"]), match["letter"]
@@ -70,6 +79,18 @@ def _key(name: str) -> tuple[str, float, str] | None:
     return (
         None if match is None else (_words(match["before"]), float(_VALUES[match["number"]]), match["letter"])
     )
+
+
+def stand_in(names: Iterable[str]) -> str | None:
+    """Return the name that is 99, 999 … and lies more than twice as far from all other numbers as these lie apart."""
+    numbers = {name: float(name) for name in names if re.fullmatch(r"\d+(\.\d+)?", name.strip())}
+    for name in sorted(numbers, key=len, reverse=True):
+        others = [n for other, n in numbers.items() if other != name]
+        if re.fullmatch(r"99+", name.strip()) and len(others) > 1:
+            apart = max(others) - min(others)
+            if numbers[name] - max(others) > 2 * apart:
+                return name
+    return None
 
 
 def _words(text: str) -> str:
@@ -139,14 +160,17 @@ def labels_in(order: Sequence[str]) -> tuple[Label, ...]:
 
 def question(target: str, names: Sequence[str]) -> Question:
     """Return the question in which order a target's grades stand."""
-    likely = in_words(names) or tuple(sorted(names, key=natural))
-    return Question(
-        target,
-        _unknown(target),
-        listed(likely, 8),
-        f"--labels '{target}={BELOW.join(likely)}', the lowest grade first"
-        + ("" if in_words(names) else ", in your order"),
-    )
+    alike = {_plain(name): name for name in reversed(names)}  # `Mild` and `mild` are one grade
+    names = [name for name in names if alike[_plain(name)] == name]
+    known = in_words(names)
+    numbers = all(re.fullmatch(r"[+-]?\d+(\.\d+)?", name.strip()) for name in names)
+    likely = known or tuple(sorted(names, key=float if numbers else natural))
+    hint = f"--labels '{target}={BELOW.join(likely)}', the lowest grade first"
+    if (code := stand_in(names)) is not None:
+        hint = f"--labels {code}= where it stands for an empty cell, or {hint}"
+    elif known is None:
+        hint += ", in your order"
+    return Question(target, _unknown(target), listed(likely, 8), hint)
 
 
 def _unknown(target: str) -> str:

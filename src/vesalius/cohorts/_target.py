@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from vesalius.cohorts._joined import names_in
 from vesalius.cohorts._layout import UNUSED
 from vesalius.core.cohort import Cohort, TargetInfo
 from vesalius.core.errors import DataError, UnknownName
-from vesalius.core.words import counted, quoted
+from vesalius.core.words import counted, listed, quoted
 
 
 def select_target(cohort: Cohort, name: str | None = None) -> TargetInfo:
     """Return the target of that name, or the only one.
 
-    Raises UnknownName for a name that does not exist, DataError where there is no target, or several and no name.
+    Raises UnknownName for a name that does not exist, DataError where there is no target, where there
+    are several and no name, and where several are named that cannot be one.
     """
     unused = [note for note in cohort.notes if note.startswith(UNUSED)]
     if name is not None and cohort.targets:
         if name not in cohort.targets:
+            if several := names_in(name, cohort.targets):
+                raise DataError(
+                    f"'{name}' cannot be learned together: only columns of numbers can",
+                    found=listed([f"'{part}' ({cohort.targets[part].kind})" for part in several]),
+                    hint=f"--column value={name} where each holds numbers, or one of them as the --target",
+                )
             raise UnknownName("target", name, cohort.targets)
         return cohort.targets[name]
     if not cohort.targets and cohort.layout == "table":
@@ -37,10 +45,10 @@ def select_target(cohort: Cohort, name: str | None = None) -> TargetInfo:
             hint="class folders, masks beside the images, or a table; see `vesalius layouts`",
         )
     if len(cohort.targets) > 1:
-        listed = ", ".join(f"{quoted(t.name)} ({t.kind})" for t in cohort.targets.values())
+        found = ", ".join(f"{quoted(t.name)} ({t.kind})" for t in cohort.targets.values())
         raise DataError(
             f"{cohort.root} has {len(cohort.targets)} targets, and none was chosen",
-            found=listed,
+            found=found,
             hint=" or ".join(f"--target {n}" for n in list(cohort.targets)[:4]),
         )
     return next(iter(cohort.targets.values()))

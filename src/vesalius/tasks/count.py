@@ -19,6 +19,7 @@ from vesalius.core.case import Box, Case
 from vesalius.core.census import Census, census
 from vesalius.core.cohort import Cohort, TargetInfo
 from vesalius.core.errors import DataError, PlanError
+from vesalius.core.histogram import Histogram
 from vesalius.core.image import Array, Image
 from vesalius.core.moments import Moments
 from vesalius.core.options import options_of
@@ -33,6 +34,7 @@ from vesalius.plan.machine import Machine
 from vesalius.prepare import mass
 from vesalius.prepare.batch import UNKNOWN, Batch, Example
 from vesalius.prepare.case import Prepared
+from vesalius.prepare.covariates import no_value
 from vesalius.prepare.geometry import Undo, inner_slices
 from vesalius.tasks._things import (
     COUNT,
@@ -124,6 +126,10 @@ class Count(Task):
                     return (
                         f"counts that are finite and not negative in '{target.name}' (case {case.id}: {x:g})",
                     )
+        for name in () if target.labels else names:
+            known = [x for c in held if (x := census(c.targets[target.name])[name]) is not None]
+            if (code := no_value(Histogram.of(known))) is not None:
+                return (f"an empty cell where '{name}' is not known, in place of {code:g}",)
         still = [n for n in names if not _varies(held, target, n)]
         if len(still) == len(names) and not target.labels:
             return (f"a count that varies ('{target.name}' is the same in all {counted(len(held), 'case')})",)

@@ -33,6 +33,7 @@ from vesalius.prepare.geometry import Undo
 from vesalius.prepare.opinion import Opinion
 from vesalius.tasks import _numbers, _spread
 from vesalius.tasks._beside import Beside, encoded, learned, plan_covariates, planned
+from vesalius.tasks._copies import copied
 from vesalius.tasks._numbers import SEVERAL, abouts
 from vesalius.tasks.contract import Nets, Wanted, planned_net
 
@@ -91,7 +92,12 @@ class Regress(Beside):
         cases = [c for c in cohort.cases if _numbers.held(c, target.name)]
         if len(cases) < 2:
             return ("a number for at least two cases",)
-        return _unlike_numbers(cases, target) or _nothing_to_see(cases) or _nothing_to_learn(cases, target)
+        return (
+            _unlike_numbers(cases, target)
+            or _nothing_to_see(cases)
+            or _nothing_to_learn(cases, target)
+            or copied(cohort, cases, target)
+        )
 
     def check_plan(self, plan: Plan, target: TargetInfo | None) -> None:
         """Raise PlanError for a net of a table where there are images, or of images where there are none."""

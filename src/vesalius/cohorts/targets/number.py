@@ -31,7 +31,12 @@ class Number(TargetKind):
         """Return the target. Raises DataError where a cell is not a number."""
         cells = columns.table[column]
         if not is_number(cells):
-            raise DataError(f"column '{column}' must hold numbers", found=f"'{distinct(cells)[0]}'")
+            odd = next((cell for cell in distinct(cells) if not is_number([cell])), "")
+            raise DataError(
+                f"column '{column}' must hold numbers",
+                found=f"'{odd}'",
+                hint="an empty cell where none is known",
+            )
         return TargetInfo(column, self.name, (), columns.reasons[column], unit=unit_of(column))
 
     def question(self, column: str, columns: Columns) -> Question | None:

@@ -5,9 +5,15 @@ import type { Figure, MeasuredOn } from "./types.ts";
 
 const NAMES: Record<string, string> = {
   accuracy: "Accuracy",
+<<<<<<< HEAD
   ap: "AP, IoU .5 to .95",
   ap10: "AP at IoU .1",
   ap50: "AP at IoU .5",
+=======
+  aji: "AJI",
+  ap: "Average precision",
+  ap50: "Average precision at .5",
+>>>>>>> w-eye2
   area_error: "Area error",
   assd: "Mean surface distance",
   auc: "AUC",
@@ -16,12 +22,20 @@ const NAMES: Record<string, string> = {
   bias: "Bias",
   brier: "Brier score",
   c_index: "C-index",
+<<<<<<< HEAD
   count_bias: "Bias of counts",
   count_inside: "Counts within the promised interval",
   count_mae: "Error of counts",
   count_relative: "Relative error of counts",
   count_spearman: "Spearman's ρ of counts",
   count_width: "Width of the promised intervals",
+=======
+  count_bias: "Count bias",
+  count_mae: "Mean count error",
+  count_relative: "Relative count error",
+  cut_auc: "AUC from a grade on",
+  cut_ece: "Calibration error from a grade on",
+>>>>>>> w-eye2
   dice: "Dice",
   ece: "Calibration error (ECE)",
   exact_match: "All labels right",
@@ -31,21 +45,27 @@ const NAMES: Record<string, string> = {
   hd95: "HD95",
   inside: "Within the promised interval",
   jaccard: "Jaccard",
+  kappa: "Quadratic kappa",
   log_loss: "Log loss",
   mae: "Mean absolute error",
   map: "mAP",
+  pq: "Panoptic quality (PQ)",
   precision: "Precision",
   r2: "R²",
   recall: "Sensitivity",
   relative: "Relative error",
   relative_total: "Relative error in total",
   rmse: "RMSE",
+  rps: "Ranked probability score",
+  rq: "Finding quality (RQ)",
   sensitivity: "Sensitivity",
   spearman: "Spearman's ρ",
   specificity: "Specificity",
+  sq: "Overlap quality (SQ)",
   surface_dice: "Surface Dice",
   volume_error: "Volume error",
   width: "Width of the promised interval",
+  within_one: "Within one grade",
 };
 const UNITS: Record<string, string> = { mm: "mm", mm2: "mm²", ml: "ml", px: "px" };
 
