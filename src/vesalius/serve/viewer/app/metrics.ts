@@ -5,15 +5,10 @@ import type { Figure, MeasuredOn } from "./types.ts";
 
 const NAMES: Record<string, string> = {
   accuracy: "Accuracy",
-<<<<<<< HEAD
+  aji: "AJI",
   ap: "AP, IoU .5 to .95",
   ap10: "AP at IoU .1",
   ap50: "AP at IoU .5",
-=======
-  aji: "AJI",
-  ap: "Average precision",
-  ap50: "Average precision at .5",
->>>>>>> w-eye2
   area_error: "Area error",
   assd: "Mean surface distance",
   auc: "AUC",
@@ -22,20 +17,14 @@ const NAMES: Record<string, string> = {
   bias: "Bias",
   brier: "Brier score",
   c_index: "C-index",
-<<<<<<< HEAD
   count_bias: "Bias of counts",
   count_inside: "Counts within the promised interval",
   count_mae: "Error of counts",
   count_relative: "Relative error of counts",
   count_spearman: "Spearman's ρ of counts",
   count_width: "Width of the promised intervals",
-=======
-  count_bias: "Count bias",
-  count_mae: "Mean count error",
-  count_relative: "Relative count error",
   cut_auc: "AUC from a grade on",
   cut_ece: "Calibration error from a grade on",
->>>>>>> w-eye2
   dice: "Dice",
   ece: "Calibration error (ECE)",
   exact_match: "All labels right",
