@@ -10,8 +10,10 @@ import pytest
 from PIL import Image as Pil
 
 from vesalius import cohorts, formats
+from vesalius.cohorts.targets import contract as kinds
 from vesalius.core.case import InstanceMask
 from vesalius.core.errors import DataError, GeometryError, UnknownName
+from vesalius.core.image import Image
 
 
 def disks(many: int, *, first: int = 1, side: int = 96) -> np.ndarray:
@@ -91,6 +93,20 @@ def test_a_column_of_a_table_names_masks_of_ids(tmp_path: Path) -> None:
     cohort = cohorts.check(cohorts.read(root, columns={"instances": "cells"}))
     assert cohort.layout == "table" and cohort.targets["cells"].kind == "instances"
     assert [x.name for x in cohort.targets["cells"].labels] == ["red", "white"]
+
+
+def test_ids_that_a_mask_of_eight_bits_cut_set_its_case_aside() -> None:
+    whole = np.arange(400, dtype=np.uint16).reshape(1, 1, 20, 20)
+    labels = dict.fromkeys(range(1, 400), "cell")
+    fault = kinds.of("instances").fault
+    cut = InstanceMask(Image((whole % 256).astype(np.uint8)), labels)
+    assert (
+        fault(cut, None)
+        == "have no id above 255, and instances.csv has some up to 399: save more than 8 bits"
+    )
+    assert fault(InstanceMask(Image(whole), labels), None) is None
+    hidden = InstanceMask(Image(np.minimum(whole, 300)), labels)
+    assert fault(hidden, None) is None, "a thing may lie behind others"
 
 
 def test_an_id_without_a_label_sets_its_case_aside(tmp_path: Path) -> None:

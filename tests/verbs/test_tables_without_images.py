@@ -19,7 +19,7 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
         thin = rng.normal()
         lesions = "" if k % 10 == 9 else str(max(0, round(4 + 3 * thin)))
         lines.append(
-            f"s{k},{2.5 - 0.2 * thin:.3f},0,{'FM'[k % 2]},{50 + 12 * thin:.1f},{lesions},site {k % 3}"
+            f"s{k},{2.5 - 0.2 * thin + 0.01 * (k % 4):.3f},0,{'FM'[k % 2]},{50 + 12 * thin:.1f},{lesions},site {k % 3}"
         )
     path = tmp_path_factory.mktemp("people") / "people.csv"
     path.write_text("\n".join(lines) + "\n")

@@ -82,13 +82,26 @@ def scorecard_table(card: Scorecard) -> None:
 
         console().print(escape(in_words(card.novelty)), soft_wrap=True)
     for reason, n in card.excluded.items():
-        console().print(f"not counted: {reason}: {n}")
+        why, _, label = reason.partition("/")
+        of = f"{label}: " if label else ""
+        console().print(escape(f"not counted: {of}{_left_out(card.answer, why)}: {counted(n, 'case')}"))
     if card.selective or card.promise or card.withheld:
         from vesalius.evaluate.trust import lines
 
         for line in lines(card):
             console().print(escape(line), soft_wrap=True)
     _worst_groups(card)
+
+
+def _left_out(answer: str, why: str) -> str:
+    """Return in words why cases were not counted; the word itself where no kind of answer here knows it."""
+    from vesalius.answers import contract
+    from vesalius.core.errors import UnknownName
+
+    try:
+        return contract.of(answer).left_out.get(why, why).removesuffix(", not counted")
+    except UnknownName:
+        return why
 
 
 def _worst_groups(card: Scorecard) -> None:

@@ -28,6 +28,7 @@ ROLES = ("instances",)
 OUTLINES = True  # COCO's polygons and run lengths are drawn as ids
 ORDER = 35
 CALLED = r"instances?([ _.-]?(masks?|ids?|maps?|files?|paths?))?"
+BITS = (8, 16)  # of files whose ids may have been cut
 
 
 class DrawnInstances(TargetKind):
@@ -63,7 +64,7 @@ class DrawnInstances(TargetKind):
         return replace(info, labels=(*info.labels, *more))
 
     def fault(self, value: Target, reference: Image | None) -> str | None:
-        """Return why the mask cannot be used: it cannot be read, or an id in it has no label.
+        """Return why the mask cannot be used: it cannot be read, an id in it has no label, or its ids were cut.
 
         Raises GeometryError for a mask that was drawn on another grid.
         """
@@ -80,6 +81,11 @@ class DrawnInstances(TargetKind):
         bare = [k for k in held if value.label_of(k) is None and k not in value.crowd]
         if bare:
             return f"have {counted(len(bare), 'id')} without a label ({some(map(str, bare), 4)}) in instances.csv"
+        named, top = max(value.labels, default=0), int(ids.array.max(initial=0))
+        for bits in BITS:
+            if top < 2**bits <= named:  # what did not fit began again at 0, in other things
+                many = f"instances.csv has some up to {named}: save more than {bits} bits"
+                return f"have no id above {2**bits - 1}, and {many}"
         return None
 
     def nothing_to_learn(self, info: TargetInfo, held: Sequence[Target]) -> tuple[str, str] | None:
