@@ -18,7 +18,7 @@ from vesalius.core.ask import Ask
 from vesalius.core.bundle import State
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, Label, TargetInfo
-from vesalius.core.errors import DataError, PlanError, UnknownName
+from vesalius.core.errors import DataError, PlanError
 from vesalius.core.plan import Plan, override
 from vesalius.learn.examples import batches
 from vesalius.learn.validate import Validator
@@ -214,7 +214,7 @@ def test_several_targets_are_learned_together_where_a_task_takes_them(
     assert info is not None and info.name == "death" and [t.name for t in info.beside] == ["relapse"]
     assert info.full_name == "death,relapse" and choose(info.full_name) == info
     alone = chosen(monkeypatch, targets=("event",))
-    with pytest.raises(UnknownName):
+    with pytest.raises(DataError, match="cannot be learned together"):
         alone("death,relapse")
 
 
