@@ -18,6 +18,7 @@ from vesalius.metrics import _ragged as ragged
 from vesalius.metrics import numbers
 from vesalius.metrics._box_priors import alike, baseline
 from vesalius.metrics._box_rows import again, found_by, kept, prepared, ready, row, table, usual
+from vesalius.metrics._counted import excluded, renamed
 from vesalius.metrics._matching import IOU, Hit
 from vesalius.metrics._rows import Rows
 
@@ -125,11 +126,7 @@ def summary(rows: Rows, index: Array) -> dict[str, float]:
         figures[name] = float(there.mean()) if len(there) else float("nan")
         figures |= {f"{name}/{label}": float(v) for label, v in zip(labels, values, strict=True)}
     figures["false_per_image"] = float(each["false_per_image"].sum())
-    return figures | {
-        full.replace(name, _COUNTED[name], 1): value
-        for full, value in numbers.summary(rows, index).items()
-        if (name := full.partition("/")[0]) in _COUNTED
-    }
+    return figures | renamed(numbers.summary(rows, index), _COUNTED)
 
 
 def counts(rows: Rows) -> dict[str, int]:
@@ -139,21 +136,7 @@ def counts(rows: Rows) -> dict[str, int]:
     for name in (*_AT, "froc", "sensitivity"):
         found[name] = int(there.any(axis=1).sum())
         found |= {f"{name}/{x}": int(there[:, k].sum()) for k, x in enumerate(rows.info["labels"])}
-    return found | {
-        full.replace(name, _COUNTED[name], 1): n
-        for full, n in numbers.counts(rows).items()
-        if (name := full.partition("/")[0]) in _COUNTED
-    }
-
-
-def excluded(rows: Rows) -> dict[str, int]:
-    """Return the cases whose true count of a label is not known, for a crowd is there, and labels that no case has."""
-    found: dict[str, int] = {}
-    for k, label in enumerate(rows.info["labels"]):
-        crowded = int((rows["crowds"][:, k] > 0).sum())
-        found |= {f"crowd/{label}": crowded} if crowded else {}
-        found |= {f"absent/{label}": len(rows)} if not rows["true"][:, k].any() else {}
-    return found
+    return found | renamed(numbers.counts(rows), _COUNTED)
 
 
 def occurrences(rows: Rows) -> dict[str, tuple[int, int, int]]:

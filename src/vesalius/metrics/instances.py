@@ -17,6 +17,7 @@ from vesalius.core.image import Array
 from vesalius.core.things import Things, meetings
 from vesalius.metrics import _ragged as ragged
 from vesalius.metrics import numbers
+from vesalius.metrics._counted import excluded, renamed
 from vesalius.metrics._matching import HIT, NEITHER, greedy
 from vesalius.metrics._otsu import baseline
 from vesalius.metrics._rows import Rows
@@ -183,11 +184,7 @@ def summary(rows: Rows, index: Array) -> dict[str, float]:
         known = values[np.isfinite(values)]
         found[name] = float(known.mean()) if len(known) else float("nan")
         found |= {f"{name}/{label}": float(v) for label, v in zip(labels, values, strict=True)}
-    return found | {
-        full.replace(name, _COUNTED[name], 1): value
-        for full, value in numbers.summary(rows, index).items()
-        if (name := full.partition("/")[0]) in _COUNTED
-    }
+    return found | renamed(numbers.summary(rows, index), _COUNTED)
 
 
 def counts(rows: Rows) -> dict[str, int]:
@@ -201,21 +198,7 @@ def counts(rows: Rows) -> dict[str, int]:
         for name in names:
             found[name] = int(there.any(axis=1).sum())
             found |= {f"{name}/{x}": int(there[:, k].sum()) for k, x in enumerate(rows.info["labels"])}
-    return found | {
-        full.replace(name, _COUNTED[name], 1): n
-        for full, n in numbers.counts(rows).items()
-        if (name := full.partition("/")[0]) in _COUNTED
-    }
-
-
-def excluded(rows: Rows) -> dict[str, int]:
-    """Return the cases whose true count of a label is not known, for a crowd is there, and labels that no case has."""
-    found: dict[str, int] = {}
-    for k, label in enumerate(rows.info["labels"]):
-        crowded = int((rows["crowds"][:, k] > 0).sum())
-        found |= {f"crowd/{label}": crowded} if crowded else {}
-        found |= {f"absent/{label}": len(rows)} if not rows["true"][:, k].any() else {}
-    return found
+    return found | renamed(numbers.counts(rows), _COUNTED)
 
 
 def occurrences(rows: Rows) -> dict[str, tuple[int, int, int]]:

@@ -14,7 +14,7 @@ from vesalius.core.answers.boxes import COUNTS, Boxes, counts_of
 from vesalius.core.ask import Ask
 from vesalius.core.bundle import State
 from vesalius.core.case import Box, Case
-from vesalius.core.cohort import Cohort, Label, TargetInfo
+from vesalius.core.cohort import Cohort, TargetInfo
 from vesalius.core.errors import DataError, PlanError
 from vesalius.core.image import Array, Image
 from vesalius.core.options import options_of
@@ -31,6 +31,7 @@ from vesalius.prepare.geometry import Undo, backward_points, forward_points, inn
 from vesalius.tasks import _detector_plan as planned
 from vesalius.tasks import _judging as judging
 from vesalius.tasks._fusing import LABEL, LOGIT, SOURCE, SOURCES, P, fused
+from vesalius.tasks._label_map import kept, labels_of
 from vesalius.tasks.contract import Nets, Task, Tile, planned_net
 
 if TYPE_CHECKING:
@@ -112,10 +113,7 @@ class Detect(Task):
                 "target": target.name,
                 "typical": planned.typical(plan),
                 "flat": plan.data.dims == 2,
-                "labels": [
-                    {"value": x.value, "name": x.name, "code": x.code, "colour": x.colour, "shown": x.shown}
-                    for x in target.labels
-                ],
+                "labels": kept(target.labels),
             }
         )
 
@@ -209,7 +207,7 @@ class Detect(Task):
         undo: Undo | None = None,
     ) -> Boxes:
         """Return the boxes in the reference's index coordinates, the surest first, each within the image."""
-        labels = _labels(state)
+        labels = labels_of(state)
         corners = np.asarray(raw, dtype=np.float64)[:, :6].reshape(-1, 2, 3)
         shape = reference.shape if undo is not None else None
         if undo is not None:
@@ -249,7 +247,9 @@ class Detect(Task):
     def score(self, raw: Any, example: Example, state: State) -> Mapping[str, Any] | None:
         """Return the candidates of each label held against the truth, by its name."""
         found = self.checked(raw, example, state)
-        return None if found is None else {x.name: one for x, one in zip(_labels(state), found, strict=True)}
+        return (
+            None if found is None else {x.name: one for x, one in zip(labels_of(state), found, strict=True)}
+        )
 
     def scored(self, figures: Sequence[Mapping[str, Any]]) -> float:
         """Return the mean over labels of the average precision, of the candidates of all cases together."""
@@ -267,7 +267,7 @@ class Detect(Task):
         """Return, by label, a line of log-odds by which candidates are as often right as they say, and a threshold."""
         rule = judging.rule_of(_options(plan)["threshold"])
         held = [one for one in raw if one is not None]
-        found = {x.name: judging.together([one[k] for one in held]) for k, x in enumerate(_labels(state))}
+        found = {x.name: judging.together([one[k] for one in held]) for k, x in enumerate(labels_of(state))}
         lines = judging.fitted(found)
         thresholds = {}
         for name, one in found.items():
@@ -279,7 +279,7 @@ class Detect(Task):
         self, model: nn.Module, examples: Sequence[Example], state: State, *, cases: Sequence[Case]
     ) -> State:
         """Return the state with the boxes of the training case that is most like the others, as shares of an image."""
-        names = [label.name for label in _labels(state)]
+        names = [label.name for label in labels_of(state)]
         truths = [_shares(e, names) for e in examples if "boxes" in e.ragged]
         boxes, p = priors.baseline(truths)
         usual = [[b.label, *b.low, *b.high, float(x)] for b, x in zip(boxes, p, strict=True)]
@@ -296,7 +296,7 @@ class Detect(Task):
             (a, b, c), (d, e, f) = (np.array(corners).reshape(2, 3) * shape).tolist()
             boxes.append(Box((a, b, c), (d, e, f), name))
         p = np.array([row[-1] for row in usual], dtype=np.float64)
-        found = Boxes(boxes=tuple(boxes), p=p, labels=_labels(state), thresholds={})
+        found = Boxes(boxes=tuple(boxes), p=p, labels=labels_of(state), thresholds={})
         return replace(found, parts={COUNTS: counts_of(found)})
 
     def scalar(self, raw: Tensor, ask: Ask) -> Tensor:
@@ -344,13 +344,6 @@ def _boxes(value: Any) -> tuple[Box, ...]:
 def _options(plan: Plan) -> dict[str, Any]:
     own = {name: value for name, value in plan.task.options.items() if name != OPTION}
     return options_of("tasks", "detect", own, where="task.options")
-
-
-def _labels(state: State) -> tuple[Label, ...]:
-    return tuple(
-        Label(x["value"], x["name"], tuple(x["code"]) if x["code"] else None, x["colour"], x.get("shown"))
-        for x in state.values["labels"]
-    )
 
 
 TASK = Detect()

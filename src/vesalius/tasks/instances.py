@@ -31,6 +31,7 @@ from vesalius.prepare.case import Prepared
 from vesalius.prepare.geometry import Undo
 from vesalius.prepare.things import load_things, prepared_ids
 from vesalius.tasks import _otsu as otsu
+from vesalius.tasks._label_map import kept, labels_of
 from vesalius.tasks._splitting import STEPS, Split, depths, split
 from vesalius.tasks.contract import Nets, Task, planned_net
 
@@ -97,10 +98,7 @@ class SplitThings(Task):
         return State(
             {
                 "target": target.name,
-                "labels": [
-                    {"value": x.value, "name": x.name, "code": x.code, "colour": x.colour, "shown": x.shown}
-                    for x in target.labels
-                ],
+                "labels": kept(target.labels),
             }
         )
 
@@ -112,7 +110,7 @@ class SplitThings(Task):
         item = case.targets.get(state.values["target"])
         if item is None:
             return Example(case.id, {"image": prepared.array})
-        labels = _labels(state)
+        labels = labels_of(state)
         things = load_things(item, labels)
         ids = prepared_ids(things, reference, prepared.undo, case_id=case.id)
         mask = np.stack([_places(things, labels)[np.maximum(ids, 0)], ids]).astype(np.int32)
@@ -176,7 +174,7 @@ class SplitThings(Task):
         """Return the things that the fields are split into, in the reference's geometry."""
         found = _split(raw, state, calibration, grown=_grown(undo))
         p = _calibrated(found.sure, calibration)
-        return _answer(found, p, _labels(state), reference, thresholds=calibration.get("thresholds"))
+        return _answer(found, p, labels_of(state), reference, thresholds=calibration.get("thresholds"))
 
     def score(self, raw: Any, example: Example, state: State) -> dict[str, tuple[float, float]] | None:
         """Return what a case adds to the panoptic quality of each label, by its value, on the prepared grid.
@@ -189,7 +187,7 @@ class SplitThings(Task):
             return None
         found = judge.row(_plain(_split(raw, state, {}), state), truth)["sums"]
         figures = {}
-        for label in _labels(state):
+        for label in labels_of(state):
             of = found.get(label.name, dict.fromkeys(("iou", "hits", "false", "true"), 0.0))
             figures[str(label.value)] = (of["iou"], of["hits"] + (of["false"] + of["true"] - of["hits"]) / 2)
         return figures
@@ -209,7 +207,7 @@ class SplitThings(Task):
         truth = _truth(example, state)
         if truth is None:
             return np.zeros((0, 4))
-        labels = _labels(state)
+        labels = labels_of(state)
         names = [x.name for x in labels]
         rows = [(-1.0, float(k), float(truth.counts().get(n, 0)), 0.0) for k, n in enumerate(names)]
         for k, seed in enumerate(SEEDS):
@@ -233,7 +231,7 @@ class SplitThings(Task):
         rows = np.concatenate([np.zeros((0, 4)), *raw])
         if not len(rows):
             return {}
-        names = [x.name for x in _labels(state)]
+        names = [x.name for x in labels_of(state)]
         true = np.array([rows[(rows[:, 0] < 0) & (rows[:, 1] == k), 2].sum() for k in range(len(names))])
         qualities = [float(np.mean(_qualities(rows[rows[:, 0] == k], true))) for k in range(len(SEEDS))]
         best = max(range(len(SEEDS)), key=lambda k: (qualities[k], -abs(SEEDS[k] - USUAL)))
@@ -261,13 +259,13 @@ class SplitThings(Task):
                 sizes += np.bincount(ids[ids > 0])[1:].tolist() if (ids > 0).any() else []
         held = [n for n in sizes if n]
         least = SMALLEST * float(np.percentile(held, 1)) if held else 0.0
-        learned = otsu.learned(cases, state.values["target"], _labels(state))
+        learned = otsu.learned(cases, state.values["target"], labels_of(state))
         return State({**state.values, "least": least, "trivial": learned}, state.arrays)
 
     def trivial(self, state: State, reference: Image) -> Instances | None:
         """Return what Otsu's threshold calls, split by watershed, all of the commonest label."""
         learned = state.values.get("trivial")
-        return None if not learned else otsu.answer(learned, reference, _labels(state))
+        return None if not learned else otsu.answer(learned, reference, labels_of(state))
 
     def scalar(self, raw: Tensor, ask: Ask) -> Tensor:
         """Return the mean logit of the label over the things that are asked about, or the voxels where it wins."""
@@ -332,7 +330,7 @@ def _split(
 
 def _plain(found: Split, state: State) -> Instances:
     """Return what was split as an answer on its grid, with the surety as it is."""
-    return _answer(found, found.sure, _labels(state), Image(found.ids[None]))
+    return _answer(found, found.sure, labels_of(state), Image(found.ids[None]))
 
 
 def _truth(example: Example, state: State) -> Things | None:
@@ -340,7 +338,7 @@ def _truth(example: Example, state: State) -> Things | None:
     if "mask" not in example.targets:
         return None
     label, ids = np.asarray(example.targets["mask"])
-    labels = _labels(state)
+    labels = labels_of(state)
     held, first = np.unique(ids, return_index=True)
     places = label.ravel()[first]
     named = {
@@ -400,13 +398,6 @@ def _spacing(undo: Undo) -> tuple[float, float, float]:
 
 def _grown(undo: Undo | None) -> float:
     return 1.0 if undo is None else float(np.prod(undo.turned) / np.prod(undo.inner))
-
-
-def _labels(state: State) -> tuple[Label, ...]:
-    return tuple(
-        Label(x["value"], x["name"], tuple(x["code"]) if x["code"] else None, x["colour"], x.get("shown"))
-        for x in state.values["labels"]
-    )
 
 
 TASK = SplitThings()

@@ -151,7 +151,7 @@ class Regress(Beside):
         return State(values)
 
     def geometry(self, case: Case, state: State) -> Image | None:
-        """Return a single point where covariates alone are learned from."""
+        """Return an image of one point where the model learned from covariates alone."""
         return BLANK if state.values.get(BARE) else None
 
     def spread(self, state: State) -> float | None:
@@ -275,7 +275,7 @@ def number_of(case: Case, name: str) -> float:
 
 
 def _unlike_numbers(cases: Sequence[Case], target: TargetInfo) -> tuple[str, ...]:
-    """Return which numbers are none that can be learned from; nothing where all are."""
+    """Return which targets hold no finite numbers to learn from; nothing where all do."""
     for info in _numbers.infos(target):
         found = {
             c.id: _numbers.held(c, target.name)[info.name]

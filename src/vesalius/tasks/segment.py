@@ -15,7 +15,7 @@ from vesalius.core.answers.mask import Mask
 from vesalius.core.ask import Ask
 from vesalius.core.bundle import State
 from vesalius.core.case import Case, Ref
-from vesalius.core.cohort import Cohort, Label, TargetInfo
+from vesalius.core.cohort import Cohort, TargetInfo
 from vesalius.core.errors import DataError
 from vesalius.core.image import Image
 from vesalius.core.levels import PER_STEP, SPAN, STEPS
@@ -31,6 +31,7 @@ from vesalius.prepare.batch import UNKNOWN, Batch, Example
 from vesalius.prepare.case import Prepared, load_mask, prepare_mask
 from vesalius.prepare.geometry import Undo
 from vesalius.prepare.opinion import Opinion
+from vesalius.tasks._label_map import kept, labels_of
 from vesalius.tasks.contract import Nets, Task, Wanted, planned_net, planned_weights
 
 if TYPE_CHECKING:
@@ -86,10 +87,7 @@ class Segment(Task):
             {
                 "target": target.name,
                 "share": _share(target, plan),
-                "labels": [
-                    {"value": x.value, "name": x.name, "code": x.code, "colour": x.colour, "shown": x.shown}
-                    for x in target.labels
-                ],
+                "labels": kept(target.labels),
             }
         )
 
@@ -176,7 +174,7 @@ class Segment(Task):
         undo: Undo | None = None,
     ) -> Mask:
         """Indices on the reference's grid, as the data's own label values in the reference's geometry."""
-        labels = _labels(state)
+        labels = labels_of(state)
         fields: Mapping[str, Any] = raw if isinstance(raw, Mapping) else {ALONE: raw}
         raw = fields[ALONE]
         values = np.array([0, *(x.value for x in labels)])
@@ -241,14 +239,14 @@ class Segment(Task):
         """Return the state with how often each place of a common grid holds each label."""
         items = [c.targets.get(state.values["target"]) for c in cases]
         masks = (load_mask(i) for i in items if isinstance(i, Ref | Image))
-        prior = priors.prior(masks, _labels(state), grid=PRIOR)
+        prior = priors.prior(masks, labels_of(state), grid=PRIOR)
         return State(state.values, {**state.arrays, "prior": prior.astype(np.float16)})
 
     def trivial(self, state: State, reference: Image) -> Mask | None:
         """Return the training-mean mask, stretched onto the reference's grid."""
         if "prior" not in state.arrays:
             return None
-        return priors.baseline(state.arrays["prior"].astype(np.float32), reference, _labels(state))
+        return priors.baseline(state.arrays["prior"].astype(np.float32), reference, labels_of(state))
 
     def scalar(self, raw: Tensor, ask: Ask) -> Tensor:
         """Return the mean logit of one label, over the region that is asked about or the voxels where it wins."""
@@ -270,13 +268,6 @@ def _share(target: TargetInfo, plan: Plan) -> list[float]:
     if not any(each):
         return [1 / (len(each) + 1)] * (len(each) + 1)
     return [max(0.0, 1 - sum(each)), *each]
-
-
-def _labels(state: State) -> tuple[Label, ...]:
-    return tuple(
-        Label(x["value"], x["name"], tuple(x["code"]) if x["code"] else None, x["colour"], x.get("shown"))
-        for x in state.values["labels"]
-    )
 
 
 TASK = Segment()
