@@ -5,13 +5,11 @@ from __future__ import annotations
 import csv
 import shutil
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import _arms, _fits
 from benchmarks._arms import Arm
 from benchmarks._figures import Figure
-from vesalius.core.scorecard import load_scorecard
 from vesalius.verbs.phantom import phantom
 
 SECTION = "Weights of others"
@@ -50,18 +48,7 @@ def run(folder: Path, *, seeds: Sequence[int], quick: bool = False) -> list[Figu
     found = _arms.carried_out(
         data, (DEFAULT, *arms), place / "runs", seeds=seeds, limit=limit, options=options, test_split=False
     )
-    held = {name: [_out_of_fold(fitted) for fitted in fits] for name, fits in found.items()}
-    rows = _arms.figures(held, NAMES)
-    for arm in arms:
-        for name in NAMES:
-            gain = _arms.difference(held[DEFAULT.name], held[arm.name], name)
-            what = f"{name}: {arm.name} less the default, out of fold, paired by patient"
-            rows.append(Figure(what, str(gain), note=f"n {gain.n}"))
-    return rows
-
-
-def _out_of_fold(fitted: _fits.Fitted) -> _fits.Fitted:
-    return replace(fitted, card=load_scorecard(fitted.run / "out_of_fold.json"))
+    return _arms.beside_default(found, DEFAULT.name, NAMES, by="patient")
 
 
 def _training_cases(data: Path, place: Path) -> Path:
