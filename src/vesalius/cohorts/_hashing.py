@@ -12,6 +12,7 @@ import numpy as np
 
 from vesalius.core.archive import sha256
 from vesalius.core.case import Case, InstanceMask, Ref, Target
+from vesalius.core.course import Course
 from vesalius.core.image import Image
 from vesalius.core.outlines import Outlines
 
@@ -38,6 +39,7 @@ def case_digest(case: Case, files: dict[Path, str]) -> str:
         "prompts": [asdict(p) for p in case.prompts],
         "earlier": [[case_digest(v.case, files), v.days_before] for v in case.earlier],
         "group": case.group,
+        "courses": {name: _course(item, files) for name, item in case.courses.items()},
     }
     parts |= {name: value for name, value in more.items() if value}  # cases of before keep their digests
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
@@ -58,6 +60,13 @@ def _pixels(item: Ref | Image, files: dict[Path, str]) -> list[object]:
                 files[path] = digest
         digests.append(digest)
     return [*digests, item.member, item.index]
+
+
+def _course(item: Ref | Course, files: dict[Path, str]) -> list[object]:
+    if isinstance(item, Ref):
+        return _pixels(item, files)
+    values = np.ascontiguousarray(item.values, np.float64).tobytes()
+    return [hashlib.sha256(values).hexdigest(), list(item.names), list(item.times), item.unit]
 
 
 def _target(value: Target, files: dict[Path, str]) -> object:

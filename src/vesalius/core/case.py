@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from vesalius.core.course import Course
 from vesalius.core.errors import DataError
 from vesalius.core.image import Image
 from vesalius.core.outlines import Outlines
@@ -155,10 +156,11 @@ class Case(Shown):
     `images` by name, one of them the `reference`, whose geometry every answer has. The others are resampled
     onto it only if they share its frame of reference or `registered` says so. Several images under one role are named
     by it and a number: `view#1`, `view#2`. A case without images has no reference (None). `targets`, `covariates` and
-    `report` may be absent; `texts` are others by name. `prompts` are drawn on the reference image. `earlier` are the
-    same patient's visits of before. `group` is what is shared beyond the patient: a site, a scanner. `region` limits
-    where a mask is counted (a field of view). `split` is what the data's author declared, if anything. `declared` are
-    the author's words for what each channel is (`CT`, or `FLAIR`, `T1w` …), where the files themselves do not say it.
+    `report` may be absent; `texts` are others by name. `courses` are time courses without an image, by name. `prompts`
+    are drawn on the reference image. `earlier` are the same patient's visits of before, the earliest first. `group` is
+    what is shared beyond the patient: a site, a scanner. `region` limits where a mask is counted (a field of view).
+    `split` is what the data's author declared, if anything. `declared` are the author's words for what each channel is
+    (`CT`, or `FLAIR`, `T1w` …), where the files themselves do not say it.
     """
 
     id: str
@@ -176,6 +178,7 @@ class Case(Shown):
     prompts: tuple[Prompt, ...] = ()
     earlier: tuple[Visit, ...] = ()
     group: str | None = None
+    courses: Mapping[str, Ref | Course] = field(default_factory=dict)
 
     @property
     def image(self) -> Ref | Image | None:
@@ -185,6 +188,7 @@ class Case(Shown):
     def _words(self) -> Iterable[str]:
         yield about(self.id)
         yield f"images: {some(self.images, len(self.images))}" if self.images else "no images"
+        yield f"time courses: {some(self.courses, len(self.courses))}" if self.courses else ""
         for name, value in self.targets.items():
             yield f"{name}: {said(value)}"
         yield f"patient: {cut(self.patient)}" if self.patient is not None else ""

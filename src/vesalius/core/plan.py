@@ -82,6 +82,32 @@ class DataPlan(Section):
         return COLOURS if each == len(COLOURS) and eight_bits else ()
 
 
+class SourcesPlan(Section):
+    """What of a case goes into an answer about the whole of it, beside a single image, and how it comes together.
+
+    As it stands here, as in the plans of earlier versions, that is one image without time, or several as channels on
+    one grid. `apart` are images that are each seen by an encoder at a size of their own, `(Z, Y, X)`, by the name or by
+    the role of several (`view` for `view#1`, `view#2`); `shared` says that one encoder sees them all. `frames` is how
+    many frames of an image that has time are looked at, spread over all of it, 0 where images have no time; with
+    `causal` an answer about a frame stands on it and those before, which are all seen, one after the other. `visits`
+    is how many visits are looked at, of which the last is the case's own. `courses` and `texts` are those that are
+    read, by name. What is seen of each goes over time through `nets.time`, where one is planned, and then together by
+    `fusion`: `attention` (gated: Ilse et al. 2018, ICML), `concat` (of what is there, zeros elsewhere) or `late` (an
+    answer from each, and their weighted mean). `drop` is the chance with which a training case is shown without one of
+    its sources, each by itself, so that any subset is answered.
+    """
+
+    apart: dict[str, Size] = {}
+    shared: bool = False
+    frames: int = Field(0, ge=0)
+    causal: bool = False
+    visits: int = Field(1, ge=1)
+    courses: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
+    fusion: Literal["attention", "concat", "late"] = "attention"
+    drop: float = Field(0.0, ge=0, lt=1)
+
+
 class AugmentPlan(Section):
     """Random changes to training batches; each is drawn a sample at a time, on the device.
 
@@ -313,6 +339,7 @@ class Plan(Shown, Section):
     preset: str | None = None
     task: TaskPlan
     data: DataPlan
+    sources: SourcesPlan = SourcesPlan()
     augment: AugmentPlan = AugmentPlan()
     net: NetPlan
     nets: dict[str, NetPlan] = {}
@@ -342,7 +369,17 @@ class Plan(Shown, Section):
 
 USER = "set by the user"
 AS_MANY = "as many as its recipe makes"  # the reason for steps that follow from no time
-STAGED = ("task", "data", "augment", "net", "nets", "loss", "train", "infer")  # sections of every stage
+STAGED = (
+    "task",
+    "data",
+    "sources",
+    "augment",
+    "net",
+    "nets",
+    "loss",
+    "train",
+    "infer",
+)  # sections of every stage
 _AFTER = "the plan with what was set"
 MOVED = {
     "train.momentum": "train.optimizer_options.momentum"
