@@ -16,6 +16,7 @@ from vesalius.core.learned import SIZE_AXES, SPACING_AXES
 from vesalius.core.statistics import Statistics
 from vesalius.core.tally import Tally
 from vesalius.plan.facts import shared_channels
+from vesalius.plan.sources import ApartPrint, CoursePrint, TimePrint, VisitPrint
 from vesalius.plan.summary import INSIDE
 from vesalius.plan.things import ThingPrint, printed
 from vesalius.prepare.covariates import Covariate, look_at
@@ -45,6 +46,10 @@ class Fingerprint:
     it is empty where not all cases have the same. `width_px` is the median width of a flat mask's thinnest label.
     `things` are those that the target places in the images, None where it places none. `imageless` says that no case
     has an image.
+
+    What a cohort brings beside one picture a case (`plan/sources.py`) is empty or None where it brings none: `times` of
+    images with a time axis, `visits` of before, `courses` by name, how many cases have each of the `texts`, and by name
+    the images `apart`, whose grid or channels are others than the reference's, or which some cases lack.
     """
 
     cases: int
@@ -74,13 +79,17 @@ class Fingerprint:
     width_px: float | None = None
     things: ThingPrint | None = None
     imageless: bool = False
+    times: TimePrint | None = None
+    visits: VisitPrint | None = None
+    courses: Mapping[str, CoursePrint] = field(default_factory=dict)
+    texts: Mapping[str, int] = field(default_factory=dict)
+    apart: Mapping[str, ApartPrint] = field(default_factory=dict)
 
     def json(self) -> dict[str, Any]:
-        """As plain data; that there are no images is said only where it is so."""
+        """As plain data; what a cohort brings beside one picture a case is said only where it brings it."""
         found = asdict(self)
-        if not self.imageless:
-            del found["imageless"]
-        return found
+        rare = ("imageless", "times", "visits", "courses", "texts", "apart")
+        return {name: value for name, value in found.items() if name not in rare or value}
 
 
 def fingerprint(found: Statistics, target: TargetInfo | None) -> Fingerprint:
