@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class TimePrint:
-    """Images with a time axis: in how many `cases`, how many `frames` (median, and the most), and their median interval.
+    """Images with a time axis: in how many `cases`, how many `frames` (median, and most), and their median interval.
 
     `interval_s` is in seconds between two frames, None where no image says how far its frames lie apart.
     """
@@ -20,7 +20,7 @@ class TimePrint:
 
 @dataclass(frozen=True, slots=True)
 class VisitPrint:
-    """Earlier visits: how many `cases` have some, how many a case of all has (median, and the most), and their distance.
+    """Earlier visits: how many `cases` have some, how many a case has (median, and the most), and how far apart they are.
 
     `median` and `most` count earlier visits alone, so that a case without any counts 0. `days` is the median number of
     days from a visit to the next of the same patient.
