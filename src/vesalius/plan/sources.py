@@ -20,7 +20,7 @@ class TimePrint:
 
 @dataclass(frozen=True, slots=True)
 class VisitPrint:
-    """Earlier visits: how many `cases` have some, how many a case has (median, and the most), and how far apart they are.
+    """Earlier visits: how many `cases` have some, how many a case has (median, and most), and how far apart they are.
 
     `median` and `most` count earlier visits alone, so that a case without any counts 0. `days` is the median number of
     days from a visit to the next of the same patient.
