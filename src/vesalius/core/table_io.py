@@ -79,8 +79,11 @@ def read_cells(path: Path) -> Table:
     return _points(columns, "\t") if suffix == ".xlsx" else columns
 
 
-def _delimited(path: Path) -> tuple[Table, str]:
-    """Return the columns of a CSV or TSV as text, and the character between its cells. Raises DataError."""
+def read_rows(path: Path) -> tuple[list[tuple[int, list[str]]], str]:
+    """Return the rows of a CSV or TSV that are not empty, each with its line's number, and what parts their cells.
+
+    Raises DataError for a file that cannot be parsed.
+    """
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -103,6 +106,12 @@ def _delimited(path: Path) -> tuple[Table, str]:
             found=f"a quotation mark or a cell that does not end, near line {reader.line_num}",
             hint="save it as CSV again, with text in quotation marks",
         ) from error
+    return rows, separator
+
+
+def _delimited(path: Path) -> tuple[Table, str]:
+    """Return the columns of a CSV or TSV as text, and the character between its cells. Raises DataError."""
+    rows, separator = read_rows(path)
     if len(rows) < 2:
         raise DataError(f"{path} has no rows", found=f"columns {', '.join(rows[0][1][:6])}" if rows else None)
     (_, head), *body = rows
@@ -122,6 +131,23 @@ def _delimited(path: Path) -> tuple[Table, str]:
             raise DataError(f"{path} has the column '{name}' twice", hint="another name for one of them")
         columns[name if name not in columns else f"column {k + 1}"] = cells
     return columns, separator
+
+
+def without_header(path: Path) -> Table:
+    """Return the columns of a CSV or TSV whose first line is a row of data; they are called `1`, `2`, `3` …
+
+    Raises DataError as `read_cells`, and where lines differ in their number of cells.
+    """
+    rows, separator = read_rows(path)
+    widths = {len(row) for _, row in rows}
+    if len(widths) > 1:
+        line, row = next((n, r) for n, r in rows if len(r) != len(rows[0][1]))
+        raise DataError(
+            f"{path} cannot be read as a table",
+            found=f"{len(row)} cells in line {line} and {len(rows[0][1])} in the first",
+        )
+    columns = {str(k + 1): [row[k] or None for _, row in rows] for k in range(widths.pop() if rows else 0)}
+    return _points(columns, separator)
 
 
 def _points(table: Table, separator: str) -> Table:
