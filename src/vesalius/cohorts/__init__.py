@@ -20,9 +20,9 @@ from vesalius.cohorts._read import detect, read
 from vesalius.cohorts._shares import with_declared_test, with_share_of_labels
 from vesalius.cohorts._shots import draw_shots
 from vesalius.cohorts._spool import Reading, spool
+from vesalius.cohorts._table_io import read_cells
 from vesalius.cohorts._target import select_target
 from vesalius.cohorts._told import assert_untold
-from vesalius.core.table_io import read_cells
 
 __all__ = [
     "SPARE",

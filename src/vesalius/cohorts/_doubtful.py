@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from vesalius.core.cohort import Cohort, Question
-from vesalius.core.table_io import WORDS
+from vesalius.core.delimited import WORDS
 from vesalius.core.words import counted
 
 _WORDS = WORDS | {

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from vesalius import formats
+from vesalius.cohorts._table_io import read_table
 from vesalius.core.case import Case, InstanceMask, Ref
 from vesalius.core.cohort import Cohort, TargetInfo
 from vesalius.core.errors import DataError
-from vesalius.core.table_io import read_table
 from vesalius.core.words import counted
 
 TABLE = "instances.csv"

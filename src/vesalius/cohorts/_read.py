@@ -17,12 +17,12 @@ from vesalius.cohorts._layout import LEFT, UNUSED, Detection, Options, hows, kno
 from vesalius.cohorts._limits import enforce_limit
 from vesalius.cohorts._spelling import one_spelling
 from vesalius.cohorts._splits import apply_split_file
+from vesalius.cohorts._table_io import read_cells
 from vesalius.cohorts._visits import settled_visits
 from vesalius.cohorts.targets import contract as kinds
 from vesalius.core import registry
 from vesalius.core.cohort import Cohort
 from vesalius.core.errors import DataError, NoImages, UnknownName
-from vesalius.core.table_io import read_cells
 from vesalius.core.words import counted
 
 _TIE = 0.005

@@ -15,8 +15,8 @@ from vesalius.cohorts._layout import Options, called, hows, target_roles
 from vesalius.cohorts._views import differs, looks_like_views
 from vesalius.cohorts._visits import find_column
 from vesalius.cohorts.targets import contract as kinds
+from vesalius.core.delimited import Table
 from vesalius.core.errors import DataError, UnknownName
-from vesalius.core.table_io import Table
 
 _TOGETHER = "no column names patients, and rows of one of these belong together"
 TOLD = "as told"  # how the reason of a column ends whose role a person named

@@ -13,8 +13,8 @@ from vesalius.cohorts._files import natural
 from vesalius.cohorts._roles import TOLD, Roles, distinct
 from vesalius.cohorts._views import by_columns, by_file_names, told_apart
 from vesalius.core import course_io
+from vesalius.core.delimited import Table
 from vesalius.core.errors import DataError
-from vesalius.core.table_io import Table
 from vesalius.core.words import counted
 
 

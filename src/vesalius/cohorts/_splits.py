@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from vesalius.cohorts._build import SPLIT_NOTE, as_split
+from vesalius.cohorts._table_io import read_cells
 from vesalius.core.case import Case, Split
 from vesalius.core.cohort import Cohort
 from vesalius.core.errors import DataError, LeakError, UnknownName, closest_path
-from vesalius.core.table_io import read_cells
 
 
 def read_split_file(path: Path) -> dict[str, Split]:

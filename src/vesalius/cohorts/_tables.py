@@ -13,13 +13,14 @@ from vesalius.cohorts._courses import names_courses
 from vesalius.cohorts._index import Index
 from vesalius.cohorts._layout import Options
 from vesalius.cohorts._roles import Roles, infer
+from vesalius.cohorts._table_io import read_table
 from vesalius.cohorts._words import plain
 from vesalius.cohorts.targets import contract as kinds
 from vesalius.cohorts.targets.contract import Find, OwnTable, TargetKind
 from vesalius.core.case import Case, Ref
 from vesalius.core.cohort import Cohort
+from vesalius.core.delimited import Table
 from vesalius.core.errors import DataError
-from vesalius.core.table_io import Table, read_table
 
 Own = list[tuple[TargetKind, OwnTable]]
 

@@ -12,7 +12,7 @@ from vesalius.cohorts._roles import TOLD, Roles, is_categorical, is_list, is_num
 from vesalius.cohorts._several import NO, YES
 from vesalius.cohorts.targets.contract import named_roles
 from vesalius.core.cohort import Question
-from vesalius.core.table_io import ABSENT, WORDS, Table, cleaned
+from vesalius.core.delimited import ABSENT, WORDS, Table, cleaned
 from vesalius.core.words import counted
 
 NOTHING = "|"  # a list without a name in it

@@ -18,6 +18,7 @@ from vesalius.cohorts._roles import TOLD, Roles, called_like_files, distinct, in
 from vesalius.cohorts._rows import Slots, contradiction, of_images, rows_of_cases, slots
 from vesalius.cohorts._several import together
 from vesalius.cohorts._sure import doubts
+from vesalius.cohorts._table_io import read_table
 from vesalius.cohorts._tables import cases_by_name, own_tables, tables_of, with_pictures_beside
 from vesalius.cohorts._views import differs
 from vesalius.cohorts._visits import Days, days_in, sides_in, with_visits
@@ -25,10 +26,10 @@ from vesalius.cohorts._words import plain, settled
 from vesalius.cohorts.targets import contract as kinds
 from vesalius.core.case import Case, Ref, Split, Target
 from vesalius.core.cohort import Cohort, Question, SetAside, TargetInfo
+from vesalius.core.delimited import Table
 from vesalius.core.errors import DataError
 from vesalius.core.image import Image
 from vesalius.core.modalities import of_channel
-from vesalius.core.table_io import Table, read_table
 
 _MODALITY = re.compile(
     r"(image[ _.-]?)?(modality|modalities|imaging[ _.-]?(type|method))([ _.-]?(code|name))?", re.I

@@ -12,15 +12,15 @@ import numpy as np
 from vesalius.core import archive, dates
 from vesalius.core.case import Ref
 from vesalius.core.course import Course
+from vesalius.core.delimited import WORDS, Table, cleaned, delimited, points, read_rows, without_header
 from vesalius.core.errors import DataError, FormatError
 from vesalius.core.file_io import one_file, typed_errors
 from vesalius.core.image import Array
 from vesalius.core.lapse import SECONDS, unit_in
 from vesalius.core.shown import some
-from vesalius.core.table_io import WORDS, Table, cleaned, read_cells, read_rows, without_header
 from vesalius.core.words import counted
 
-TABLES = (".csv", ".tsv", ".xlsx", ".parquet")
+TABLES = (".csv", ".tsv")
 ARRAYS = (".npy",)
 SUFFIXES = (*TABLES, *ARRAYS)
 TRANSPOSED = "transposed"  # the member of a Ref to an array (F, T), which is read as (T, F)
@@ -173,8 +173,8 @@ def _course(
 def _columns(path: Path) -> tuple[Table, list[str]]:
     """Return a table's cells by column, None where nothing is known, and what was assumed of its first line."""
     said: list[str] = []
-    headless = path.suffix.lower() in (".csv", ".tsv") and _without_names(path)
-    cells = without_header(path) if headless else read_cells(path)
+    headless = _without_names(path)
+    cells = without_header(path) if headless else points(*delimited(path))
     if headless:
         said.append("the first line holds numbers and is a row: columns are told by their order")
     table = {

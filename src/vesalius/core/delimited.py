@@ -1,4 +1,4 @@
-"""Reading tables as columns of text: CSV, TSV, XLSX and Parquet."""
+"""Tables of text, CSV and TSV as spreadsheets save them: separators, encodings, decimal commas, words for nothing."""
 
 from __future__ import annotations
 
@@ -6,15 +6,12 @@ import codecs
 import csv
 import io
 import re
-import subprocess
-import sys
 from pathlib import Path
 
-from vesalius.core.errors import DataError, closest_path
+from vesalius.core.errors import DataError
 
 Table = dict[str, list[str | None]]
 
-_READ_PARQUET = "import sys, polars; polars.read_parquet(sys.argv[1]).write_ipc_stream(sys.stdout.buffer)"
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _SEP_LINE = re.compile(r'"?sep=(.)"?[ \t]*\r?\n', re.I)
 _COMMA = re.compile(r"[-+]?([1-9]\d{0,2}(\.\d{3})+|\d*)(,\d+)?([eE][-+]?\d+)?")
@@ -39,44 +36,6 @@ WORDS = ABSENT | {
     "n.a.",
     "n. a.",
 }  # what may mean that nothing is known
-
-
-def read_table(path: Path) -> Table:
-    """Return every column as text, None where a cell is empty; `1.0` in a column of whole numbers is `1`.
-
-    Raises DataError for a file that cannot be parsed, has no rows, or has a column name twice.
-    """
-    return {name: cleaned(cells) for name, cells in read_cells(path).items()}
-
-
-def read_cells(path: Path) -> Table:
-    """Return every column as the text that stands in it, None where a cell is empty; no word is taken for missing.
-
-    Numbers with a decimal comma, as spreadsheets of many countries save them, are written with a point. Raises
-    DataError for a file that cannot be parsed, has no rows, or has a column name twice.
-    """
-    import polars as pl
-
-    suffix = path.suffix.lower()
-    if not path.is_file():
-        raise DataError(f"no table at {path}", hint=closest_path(path, "a CSV, TSV, XLSX or Parquet file"))
-    try:
-        if suffix not in (".parquet", ".xlsx"):
-            return _points(*_delimited(path))
-        if suffix == ".parquet":
-            frame = pl.read_ipc_stream(io.BytesIO(_by_child(path)))
-        else:
-            frame = pl.read_excel(path, engine="openpyxl")
-    except DataError:
-        raise
-    except Exception as error:  # each engine raises its own types on damaged files
-        raise DataError(
-            f"{path} cannot be read as a table", found=f"{type(error).__name__}: {error}"[:200]
-        ) from error
-    if frame.height == 0:
-        raise DataError(f"{path} has no rows", found=f"columns {', '.join(frame.columns[:6])}")
-    columns = {n.strip(): frame[n].cast(pl.String, strict=False).to_list() for n in frame.columns}
-    return _points(columns, "\t") if suffix == ".xlsx" else columns
 
 
 def read_rows(path: Path) -> tuple[list[tuple[int, list[str]]], str]:
@@ -109,7 +68,7 @@ def read_rows(path: Path) -> tuple[list[tuple[int, list[str]]], str]:
     return rows, separator
 
 
-def _delimited(path: Path) -> tuple[Table, str]:
+def delimited(path: Path) -> tuple[Table, str]:
     """Return the columns of a CSV or TSV as text, and the character between its cells. Raises DataError."""
     rows, separator = read_rows(path)
     if len(rows) < 2:
@@ -147,10 +106,10 @@ def without_header(path: Path) -> Table:
             found=f"{len(row)} cells in line {line} and {len(rows[0][1])} in the first",
         )
     columns = {str(k + 1): [row[k] or None for _, row in rows] for k in range(widths.pop() if rows else 0)}
-    return _points(columns, separator)
+    return points(columns, separator)
 
 
-def _points(table: Table, separator: str) -> Table:
+def points(table: Table, separator: str) -> Table:
     """Return the table with decimal points in columns of numbers that have decimal commas.
 
     Cells between commas are left as they are, and so are those where all commas could stand between thousands, unless
@@ -172,22 +131,6 @@ def _point(cells: list[str | None], separator: str) -> list[str | None]:
 
 def _pointed(cell: str) -> str:
     return cell.replace(".", "").replace(",", ".")
-
-
-def _by_child(path: Path) -> bytes:
-    """Return a Parquet file's table in Arrow's format, read by another process: damage can end the one that reads it.
-
-    Raises DataError where it did.
-    """
-    done = subprocess.run(
-        [sys.executable, "-I", "-c", _READ_PARQUET, str(path)], capture_output=True, check=False
-    )
-    if done.returncode:
-        words = done.stderr.decode(errors="replace").strip().splitlines()
-        raise DataError(
-            f"{path} cannot be read as a table", found=(words[-1] if words else "a damaged file")[:200]
-        )
-    return done.stdout
 
 
 def _decoded(data: bytes) -> str:
