@@ -31,9 +31,9 @@ def assert_axes(options: Options) -> None:
 
 
 def names_courses(cells: Sequence[str | None]) -> bool:
-    """Return whether cells are called like files of time courses."""
+    """Return whether cells are called like tables of time courses; arrays are images where nobody says otherwise."""
     held = list(dict.fromkeys(c for c in cells if c is not None))[:40]
-    return bool(held) and all(c.casefold().endswith(course_io.SUFFIXES) for c in held)
+    return bool(held) and all(c.casefold().endswith(course_io.TABLES) for c in held)
 
 
 def with_courses_read(cohort: Cohort, options: Options) -> Cohort:
