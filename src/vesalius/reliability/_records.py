@@ -113,7 +113,6 @@ def record_of(
 def _brought(decoded: Decoded) -> Brought:
     """Return what a case brings beside one picture."""
     case, reference = decoded.case, decoded.reference
-    days = [v.days_before for v in case.earlier]
     frames = [len(i.times_s) for i in decoded.images.values() if i.times_s is not None]
     apart = [
         name
@@ -126,10 +125,16 @@ def _brought(decoded: Decoded) -> Brought:
         images=tuple(case.images),
         apart=tuple(apart),
         courses={name: course_record(course) for name, course in decoded.courses.items()},
-        days=tuple(float(a - b) for a, b in pairwise([*days, 0.0])),
+        days=days_between(case),
         texts=tuple(case.texts),
         frames=max(frames, default=1),
     )
+
+
+def days_between(case: Case) -> tuple[float, ...]:
+    """Return the days from each earlier visit of a case to the next, and from the last to its own."""
+    days = [*(v.days_before for v in case.earlier), 0.0]
+    return tuple(float(a - b) for a, b in pairwise(days)) if len(days) > 1 else ()
 
 
 def content_hash(decoded: Decoded) -> str:

@@ -8,7 +8,7 @@ from vesalius import cohorts
 from vesalius.cohorts import Decoded
 from vesalius.core.cohort import Cohort
 from vesalius.core.progress import Progress
-from vesalius.reliability._records import CaseRecord, record_of
+from vesalius.reliability._records import CaseRecord, days_between, record_of
 
 THUMBS = 2000  # cases of which a thumbnail is kept
 
@@ -56,7 +56,11 @@ def survey(
     )
     before, after = {c.id: c for c in cohort.cases}, {c.id: c for c in checked.cases}
     known = [
-        replace(f, voxels=cohorts.recounted(f.voxels, before[f.case], after[f.case]))
+        replace(
+            f,
+            voxels=cohorts.recounted(f.voxels, before[f.case], after[f.case]),
+            brought=replace(f.brought, days=days_between(after[f.case])),
+        )
         if f.case in after
         else f
         for f in facts
