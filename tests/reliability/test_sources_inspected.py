@@ -42,7 +42,7 @@ def test_courses_without_images_are_summed_up_and_their_faults_named(tmp_path: P
     rows.append(f"{course(tmp_path / 's6.csv', 6, empty=True)},a")
     rows.append(f"{course(tmp_path / 's7.csv', 7, constant=True)},b")
     (tmp_path / "s8.csv").write_bytes((tmp_path / "s0.csv").read_bytes())
-    (tmp_path / "s9.csv").write_text("time_s,a,b\n1,2\n")
+    (tmp_path / "s9.csv").write_text("time_s,a,b\n1,2,x\n")
     rows += ["s8.csv,b", "s9.csv,a"]
     found = read(tmp_path, ["signal,label", *rows])
     one = found.summary.sources.courses[0]
@@ -57,15 +57,21 @@ def test_courses_without_images_are_summed_up_and_their_faults_named(tmp_path: P
         "'s0' and 's8' are the same time course under different labels" in t
         for t in texts(found, "contradiction")
     )
-    assert (
-        any("'s9'" in t and "no number in any of its cells" not in t for t in texts(found, "set aside"))
-        or found
-    )
+    assert any("'s9'" in t and "column 'b' holds words" in t for t in texts(found, "set aside"))
     words = dict(facts(found))
     assert words["time course signal"].startswith("in 9 of 9 cases, 6 – 7 – 11 rows of 2 columns (a, b)")
     page = html.render(found)
     assert "time course signal" in page and "0×0×0" not in page
     assert json.loads(to_json(found))["summary"]["sources"]["courses"][0]["cases"] == 9
+
+
+def test_courses_with_other_columns_are_set_aside_and_not_summed_up(tmp_path: Path) -> None:
+    rows = [f"{course(tmp_path / f's{k}.csv', k)},{'ab'[k % 2]}" for k in range(6)]
+    (tmp_path / "s2.csv").write_text("time_s,a,c\n0,1,2\n")
+    found = read(tmp_path, ["signal,label", *rows])
+    assert found.summary.cases == found.summary.sources.courses[0].cases == 5
+    assert any("'s2': 'signal' has no column 'b'" in t for t in texts(found, "set aside"))
+    assert json.loads(to_json(found))["summary"]["set_aside"] == 1
 
 
 def test_visits_their_distance_and_missing_images_are_summed_up(tmp_path: Path) -> None:

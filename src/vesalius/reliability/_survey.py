@@ -55,14 +55,20 @@ def survey(
         strict=strict,
     )
     before, after = {c.id: c for c in cohort.cases}, {c.id: c for c in checked.cases}
-    known = [
-        replace(
+    late = {s.case: s for s in checked.set_aside}  # by what other cases hold, once all were decoded
+
+    def known(f: CaseRecord) -> CaseRecord:
+        if f.case not in after:
+            found = late.get(f.case)
+            return (
+                f
+                if found is None or f.fault is not None
+                else replace(f, fault=found.reason, fatal=found.fatal)
+            )
+        return replace(
             f,
             voxels=cohorts.recounted(f.voxels, before[f.case], after[f.case]),
             brought=replace(f.brought, days=days_between(after[f.case])),
         )
-        if f.case in after
-        else f
-        for f in facts
-    ]
-    return Survey(checked, tuple(known))
+
+    return Survey(checked, tuple(map(known, facts)))

@@ -321,7 +321,7 @@ def _courses(good: Sequence[CaseRecord]) -> list[Finding]:
         ("the same values at every time", [c for c, _, one in held if one.constant]),
         (
             "no number in half of their cells",
-            [c for c, _, one in held if 2 * one.empty > one.rows * len(one.columns)],
+            [c for c, _, one in held if 2 * one.empty >= one.rows * len(one.columns)],
         ),
     ):
         if cases:
