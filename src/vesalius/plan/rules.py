@@ -208,7 +208,7 @@ def _images(draft: Draft, p: Fingerprint) -> None:
 def _intensity(draft: Draft, p: Fingerprint) -> None:
     n = draft.values["data.channels"]
     if len(p.each) == n > 1 and _unlike(p.each):
-        entries = [entry(c) for c in p.each]
+        entries = [normalised(c) for c in p.each]
         draft.set("data.normalise", entries, "the channels are unlike: each by its own values")
     elif p.unit == "HU":
         entry = {"method": "fixed", "low": p.low, "high": p.high, "mean": p.mean, "sd": p.sd}
@@ -225,7 +225,7 @@ def _intensity(draft: Draft, p: Fingerprint) -> None:
         )
 
 
-def entry(c: ChannelPrint) -> dict[str, Any]:
+def normalised(c: ChannelPrint) -> dict[str, Any]:
     """Return how a channel is normalised that is unlike the others, as a plan has it."""
     if c.unit == "HU":
         return {"method": "fixed", "low": c.low, "high": c.high, "mean": c.mean, "sd": c.sd}

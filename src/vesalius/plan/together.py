@@ -11,7 +11,7 @@ from vesalius.plan import tables
 from vesalius.plan.draft import Draft
 from vesalius.plan.fingerprint import Fingerprint
 from vesalius.plan.machine import Machine
-from vesalius.plan.rules import entry
+from vesalius.plan.rules import normalised
 from vesalius.plan.sizes import box
 
 FRAMES, FRAMES_GPU = 16, 32  # of a cine that are looked at, spread over all of it
@@ -120,7 +120,7 @@ def _apart(draft: Draft, prints: Fingerprint, machine: Machine) -> list[str]:
     draft.set("data.channels", each * len(names), "as the images have them")
     draft.set("data.channel_names", names if each == 1 else [], "what the images are called")
     entries = [
-        entry(prints.intensities[name]) if name in prints.intensities else {"method": "zscore"}
+        normalised(prints.intensities[name]) if name in prints.intensities else {"method": "zscore"}
         for name in names
         for _ in range(each)
     ]

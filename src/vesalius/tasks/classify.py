@@ -58,7 +58,8 @@ class Classify(Labels):
             positive = positive_of(counts)
             draft.set("task.options", {"threshold": "half"}, WHY_HALF)
             draft.set("task.positive", positive, why_positive(positive, counts))
-        plan_covariates(draft, prints)
+        if prints.covariates:
+            plan_covariates(draft, prints)
 
     def check(self, cohort: Cohort, target: TargetInfo | None) -> tuple[str, ...]:
         """At least two classes with at least two cases each."""
