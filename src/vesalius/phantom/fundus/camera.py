@@ -16,11 +16,14 @@ from vesalius.phantom.fundus.changes import Lesion
 from vesalius.phantom.fundus.eye import View
 from vesalius.phantom.fundus.tree import ARTERY, FOVEA, VEIN, Vessel
 
-ABSORBED = {  # of red, green and blue, by a millimetre of blood
-    VEIN: np.array([1.1, 2.6, 1.5]),
-    ARTERY: np.array([0.65, 2.1, 1.2]),
+ABSORBED = {  # of red, green and blue, by a vessel that is FULL_MM thick
+    VEIN: np.array([0.115, 0.31, 0.18]),
+    ARTERY: np.array([0.08, 0.26, 0.155]),
 }
-SHOWN = 0.62  # of its calibre: how thick a column of blood looks, for light comes from around it
+FULL_MM, GROWS = (
+    0.15,
+    0.55,
+)  # what is absorbed grows with this power of the thickness, for light comes from all around
 REFLEX = 0.16  # how bright the line along an artery is
 BLOOD = np.array([0.55, 1.15, 0.7])  # a whole haemorrhage absorbs
 FAT = np.array([1.2, 0.92, 0.45])  # the colour of an exudate, relative to the disc's
@@ -64,7 +67,8 @@ def _stamp(at: Array, radii: Array, size: int, mm: float, into: tuple[Array, Arr
     corner = np.rint(at).astype(int)
     y, x = (corner[:, k, None] + reach for k in (0, 1))  # (N, W)
     far = np.sqrt(
-        ((y - at[:, :1]) ** 2).astype(np.float32)[:, :, None] + ((x - at[:, 1:]) ** 2).astype(np.float32)[:, None]
+        ((y - at[:, :1]) ** 2).astype(np.float32)[:, :, None]
+        + ((x - at[:, 1:]) ** 2).astype(np.float32)[:, None]
     )
     r = radii.astype(np.float32)[:, None, None]
     inside = ((y >= 0) & (y < size))[:, :, None] & ((x >= 0) & (x < size))[:, None]
@@ -121,7 +125,8 @@ def picture(
     light = _background(view, size, seed(0))
     absorbed = np.zeros((size, size, 3), np.float32)
     for sort, (_, thick, reflex) in layers.items():
-        absorbed += SHOWN * contrast * thick[..., None] * ABSORBED[sort].astype(np.float32)
+        depth = contrast * (thick / FULL_MM) ** GROWS
+        absorbed += depth[..., None] * (ABSORBED[sort] * np.array(view.site.blood)).astype(np.float32)
         shine = REFLEX * (1.0 if sort == ARTERY else 0.35)
         absorbed -= shine * reflex[..., None] * np.array([0.6, 1.0, 0.8], np.float32)
     light = light * np.exp(-absorbed)
@@ -131,7 +136,7 @@ def picture(
             bright = np.minimum(FAT * np.array(view.disc), 255)
             light[window] += np.clip(share, 0, 1) * (bright - light[window])
         else:
-            light[window] *= np.exp(-share * BLOOD)
+            light[window] *= np.exp(-share * BLOOD * np.array(view.site.blood))
     sigma = float(np.hypot(view.site.blur, view.defocus)) * size / 256
     light = ndimage.gaussian_filter(light, (sigma, sigma, 0), mode="nearest", truncate=3)
     light *= view.seen(size)[..., None]
@@ -147,8 +152,8 @@ def _background(view: View, size: int, random: np.random.Generator) -> Array:
     px = size / 256
     mottle = 0.045 * _cloud(random, size, 5 * px) + 0.06 * _cloud(random, size, 22 * px)
     ridges = np.exp(-((_cloud(random, size, 5 * px, along=2.2) / 0.55) ** 2)) - 0.5
-    mottle += view.striped * ridges
-    hue = 0.04 * _cloud(random, size, 40 * px)
+    mottle += view.striped * np.clip(ridges, -0.35, 0.3)
+    hue = 0.03 * _cloud(random, size, 40 * px)
     fx, fy = x - FOVEA[0], y - FOVEA[1]
     pit = view.fovea * np.exp(-(fx**2 + fy**2) / (2 * 0.75**2)) + 0.5 * view.fovea * np.exp(
         -(fx**2 + fy**2) / (2 * 0.25**2)
@@ -158,7 +163,11 @@ def _background(view: View, size: int, random: np.random.Generator) -> Array:
     rim = (mx**2 + my**2) / half**2
     lamp = 1 - view.site.dim * rim**1.5 + view.tilt[0] * mx / half * 2 + view.tilt[1] * my / half * 2
     base = np.array(view.light, np.float32) * np.stack(
-        [np.exp(0.6 * mottle - 0.5 * pit), np.exp(mottle - pit - hue), np.exp(0.8 * mottle - 0.7 * pit + 1.5 * hue)],
+        [
+            np.exp(0.6 * mottle - 0.5 * pit),
+            np.exp(mottle - pit - hue),
+            np.exp(0.8 * mottle - 0.7 * pit + 1.5 * hue),
+        ],
         axis=-1,
     )
     base *= np.clip(lamp, 0.15, 1.6)[..., None]
@@ -173,10 +182,12 @@ def _with_disc(base: Array, view: View, x: Array, y: Array, random: np.random.Ge
     halo = 0.18 * np.exp(-(((rho - 1.05) / 0.22) ** 2)) * (rho > 1)
     cup = np.sqrt(((x - 0.12) / (wide * view.cup)) ** 2 + (y / (tall * view.cup)) ** 2)
     bright = 1 / (1 + np.exp(np.clip((cup - 1) / 0.12, -30, 30)))
-    lit = 0.82 + 0.1 * np.clip(x / wide, -1, 1) + 0.14 * bright + 0.02 * random.standard_normal()
+    lit = 0.9 + 0.05 * np.clip(x / wide, -1, 1) + 0.12 * bright + 0.02 * random.standard_normal()
+    pale = np.clip(0.72 + 0.24 * x / wide + 0.3 * bright, 0.35, 1)[..., None]  # the nasal rim is rosy
     colour = np.array(view.disc, np.float32) * lit[..., None]
     base = base * (1 + halo[..., None] * np.array([0.25, 0.35, 0.3]))
-    return np.asarray(base + (0.95 * edge)[..., None] * (colour - base))
+    rosy = np.minimum(1.25 * base, 0.92 * np.array(view.disc, np.float32))
+    return np.asarray(base + (0.96 * edge)[..., None] * (pale * colour + (1 - pale) * rosy - base))
 
 
 def _cloud(random: np.random.Generator, size: int, sigma: float, along: float = 1.0) -> Array:

@@ -21,7 +21,7 @@ class Site:
     differ (a standard deviation of the logarithm), `field_mm` how wide the field is, `beside_mm` how far from the disc
     towards the fovea its middle lies, `blur` the spread of a point in 256ths of the picture's side, `noise` the
     standard deviation of a pixel in grey values, `dim` how much darker the rim is, `striped` how strongly the vessels
-    of the choroid show through.
+    of the choroid show through, `blood` how much of red, green and blue it absorbs here, relative to site A.
     """
 
     name: str
@@ -34,14 +34,35 @@ class Site:
     noise: float
     dim: float
     striped: float
+    blood: tuple[float, float, float]
 
 
 SITES = {  # like DRIVE's camera (45 degrees, towards the fovea) and CHASE_DB1's (30 degrees, at the disc)
     "A": Site(
-        "A", (190.0, 100.0, 58.0), (244.0, 204.0, 138.0), (0.14, 0.16, 0.2), 13.1, (1.6, 2.8), 0.50, 2.6, 0.16, 0.22
+        "A",
+        (190.0, 100.0, 58.0),
+        (250.0, 214.0, 134.0),
+        (0.14, 0.16, 0.2),
+        13.1,
+        (1.6, 2.8),
+        0.50,
+        2.4,
+        0.16,
+        0.22,
+        (1.0, 1.0, 1.0),
     ),
     "B": Site(
-        "B", (172.0, 66.0, 14.0), (246.0, 150.0, 44.0), (0.2, 0.2, 0.3), 9.4, (0.0, 0.6), 0.85, 3.2, 0.42, 0.30
+        "B",
+        (196.0, 72.0, 14.0),
+        (250.0, 158.0, 50.0),
+        (0.2, 0.2, 0.3),
+        9.4,
+        (0.0, 0.6),
+        0.65,
+        3.0,
+        0.42,
+        0.30,
+        (0.8, 1.35, 3.6),
     ),
 }
 
@@ -106,7 +127,7 @@ def draw_view(random: np.random.Generator, second: float) -> View:
     site = SITES["B" if random.random() < second else "A"]
     eye = "right" if random.random() < 0.5 else "left"
     middle = float(random.uniform(*site.beside_mm)), float(random.normal(0, 0.3))
-    shared, own = random.normal(0, 0.6), random.normal(0, 0.8, 3)
+    shared, own = random.normal(0, 0.85), random.normal(0, 0.4, 3)
     light = [v * math.exp(s * (shared + o)) for v, s, o in zip(site.light, site.spread, own, strict=True)]
     pale = float(random.normal(0, 0.06))
     disc = [max(min(v * math.exp(pale), 255.0), 1.15 * w) for v, w in zip(site.disc, light, strict=True)]
@@ -119,7 +140,7 @@ def draw_view(random: np.random.Generator, second: float) -> View:
         _three(np.minimum(disc, 254.0)),
         (round(float(random.uniform(0.8, 0.92)), 3), round(float(random.uniform(0.9, 1.02)), 3)),
         (round(float(random.normal(0, 0.06)), 4), round(float(random.normal(0, 0.05)), 4)),
-        round(0.7 * float(random.random()) ** 2, 3),
+        round(0.6 * float(random.random()) ** 2, 3),
         round(site.striped * float(random.random()) ** 2, 4),
         round(float(random.uniform(0.14, 0.34)), 4),
         round(float(random.uniform(0.3, 0.6)), 3),

@@ -98,9 +98,7 @@ def grow(quadrants: Sequence[Quadrant], seed: Callable[[int], np.random.Generato
 def _trunk(quadrant: Quadrant, sort: str, number: int, seed: Callable[[int], np.random.Generator]) -> _Shoot:
     random = seed(number)
     up = -1.0 if quadrant.name.startswith("superior") else 1.0
-    first, last, turns = (
-        float(random.uniform(*r)) for r in TRUNKS[quadrant.name.partition(" ")[2], sort]
-    )
+    first, last, turns = (float(random.uniform(*r)) for r in TRUNKS[quadrant.name.partition(" ")[2], sort])
     artery_um, share = float(random.uniform(*ARTERY_UM)), float(random.uniform(0.4, 0.8))
     wide = quadrant.calibre_um if sort == VEIN else artery_um
     at = float(random.uniform(-0.28, -0.02)), float(up * random.uniform(0.0, 0.3))
@@ -139,9 +137,7 @@ def _grown(
     ]
 
 
-def _wave(
-    random: np.random.Generator, steps: int, tortuosity: float, order: int
-) -> tuple[Array, float]:
+def _wave(random: np.random.Generator, steps: int, tortuosity: float, order: int) -> tuple[Array, float]:
     """Return the wave of a vessel's direction by step, in radians, and its tortuosity.
 
     That of a trunk, within the zone, is the one that is asked for: the height of the wave is found by halving.
@@ -170,7 +166,9 @@ def _tortuosity(wave: Array, s: Array) -> float:
     return float(1 / max(np.cos(wave[zone]).mean(), 0.05) - 1)
 
 
-def _branchings(random: np.random.Generator, order: int, length: float) -> list[tuple[float, float, float, float]]:
+def _branchings(
+    random: np.random.Generator, order: int, length: float
+) -> list[tuple[float, float, float, float]]:
     """Return where a vessel branches, along its course, with the side, the angle and the share of the radius."""
     found = []
     at = float(random.uniform(1.1, 1.8) if order == 0 else random.uniform(0.4, 1.0))
