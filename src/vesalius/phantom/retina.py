@@ -1,4 +1,4 @@
-"""Fundus photograph with a tree of vessels that is normal, pre-plus or plus, and lesions of diabetes, from two sites."""
+"""Fundus photograph with vessels that are normal, pre-plus or plus, and lesions of diabetes, from two sites."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whose eye it is and which camera looked at it: colours, field of view, sharpness, and where things lie in a picture."""
+"""Whose eye it is and which camera looked at it: colours, field of view, sharpness, and where things lie."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """The grade of an eye's vessels, normal, pre-plus or plus, from how wide and how tortuous they are in four quadrants.
 
 As in the international classification of retinopathy of prematurity (ICROP, Chiang et al. 2021): plus disease is veins
-that are dilated and arteries that are tortuous in two quadrants or more; pre-plus is more than normal and less than that.
+that are dilated and arteries that are tortuous in two quadrants or more; pre-plus is more than normal and less than
+that.
 """
 
 from __future__ import annotations

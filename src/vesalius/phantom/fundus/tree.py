@@ -67,7 +67,7 @@ class _Shoot:
     order: int
 
 
-# Each trunk: its direction at the disc and far away, in degrees above the line to the temple, and mm over which it turns.
+# Each trunk: its direction at the disc and far away, in degrees above the line to the temple; mm over which it turns.
 TRUNKS = {
     ("temporal", ARTERY): ((62.0, 78.0), (-12.0, 4.0), (2.3, 3.1)),
     ("temporal", VEIN): ((76.0, 92.0), (-10.0, 6.0), (2.8, 3.7)),

@@ -16,7 +16,7 @@ from scipy import ndimage
 from vesalius.core.image import Array
 from vesalius.phantom.macula.findings import Cyst, Druse, Lens
 
-# What is told apart in the mask, from above; drusen and fluid lie between them. Background is the vitreous and the sclera.
+# What is told apart in the mask, from above; drusen and fluid lie between them, and vitreous and sclera are background.
 LABELS = {
     "rnfl": 1, "gcl_ipl": 2, "inl": 3, "opl": 4, "onl": 5, "photoreceptors": 6, "rpe": 7, "choroid": 8,
     "drusen": 9, "fluid": 10,
@@ -28,8 +28,8 @@ RPE_UM = 24.0
 class Eye:
     """One macula and how the scan goes through it.
 
-    `thick` multiplies the layers of the retina (six, from above), `pit` is how wide the pit is, `beside_mm` how far from
-    the fovea the scan passes, `nasal` the side on which the nerve fibres are thicker (−1 or 1), `choroid_um` its
+    `thick` multiplies the layers of the retina (six, from above), `pit` is how wide the pit is, `beside_mm` how far
+    from the fovea the scan passes, `nasal` the side on which the nerve fibres are thicker (−1 or 1), `choroid_um` its
     thickness, `lies` the depth of Bruch's membrane in the middle as a share of the picture, `tilt` in µm a mm and
     `bend` in µm a mm².
     """
