@@ -180,9 +180,9 @@ def write(root: Path, patient: SyntheticPatient, format: str) -> Row:
     """Write the images that are there, and return the row of cohort.csv; a cell of what is missing is empty."""
     assert isinstance(patient, BodyPatient)
     files = {
-        "ct": (f"ct/{patient.id}.nii.gz", lambda: nifti_gz(patient.ct, patient.affines["ct"])),
-        "xray": (f"xray/{patient.id}.png", lambda: png(patient.xray)),
-        "mr": (f"mr/{patient.id}.nii.gz", lambda: nifti_gz(patient.mr, patient.affines["mr"])),
+        "ct": (f"images/{patient.id}-ct.nii.gz", lambda: nifti_gz(patient.ct, patient.affines["ct"])),
+        "xray": (f"images/{patient.id}-xray.png", lambda: png(patient.xray)),
+        "mr": (f"images/{patient.id}-mr.nii.gz", lambda: nifti_gz(patient.mr, patient.affines["mr"])),
     }
     row: Row = {"case": patient.id, "patient": patient.patient}
     for name, (path, data) in files.items():
@@ -201,9 +201,9 @@ def write(root: Path, patient: SyntheticPatient, format: str) -> Row:
 def texts(recipe: Recipe, rows: Sequence[Row], truths: Sequence[Row]) -> Mapping[str, str]:
     """Return the README."""
     files = {
-        "ct/<case>.nii.gz": "a CT of the heart with contrast, HU",
-        "xray/<case>.png": "a chest X-ray from behind, grey",
-        "mr/<case>.nii.gz": "late enhancement across the left ventricle, in units of its own",
+        "images/<case>-ct.nii.gz": "a CT of the heart with contrast, HU",
+        "images/<case>-xray.png": "a chest X-ray from behind, grey",
+        "images/<case>-mr.nii.gz": "late enhancement across the left ventricle, in units of its own",
     }
     return plain.texts(recipe, rows, truths, files=files)
 

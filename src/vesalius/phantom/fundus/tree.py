@@ -161,9 +161,9 @@ def _wave(random: np.random.Generator, steps: int, tortuosity: float, order: int
 
 def _tortuosity(wave: Array, s: Array) -> float:
     """Return the length of a vessel over that of its course, less 1, between the ends of the zone along its course."""
-    along = np.cumsum(np.cos(wave)) * STEP_MM
-    zone = (along >= ZONE_MM[0]) & (along <= ZONE_MM[1])
-    return float(1 / max(np.cos(wave[zone]).mean(), 0.05) - 1)
+    along = np.maximum.accumulate(np.cumsum(np.cos(wave)) * STEP_MM)
+    begins, ends = np.interp(ZONE_MM, along, s)
+    return float((ends - begins) / (ZONE_MM[1] - ZONE_MM[0]) - 1)
 
 
 def _branchings(
