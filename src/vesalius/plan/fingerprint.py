@@ -60,7 +60,8 @@ class Fingerprint:
 
     What a cohort brings beside one picture a case (`plan/sources.py`) is empty or None where it brings none: `times` of
     images with a time axis, `visits` of before, `courses` by name, how many cases have each of the `texts`, and by name
-    the images `apart`, whose grid or channels are others than the reference's, or which some cases lack.
+    the images `apart`, whose grid or channels are others than the reference's, or which some cases lack. Where there
+    are such, `intensities` are those of each image by its name, of its first channel.
     """
 
     cases: int
@@ -95,11 +96,12 @@ class Fingerprint:
     courses: Mapping[str, CoursePrint] = field(default_factory=dict)
     texts: Mapping[str, int] = field(default_factory=dict)
     apart: Mapping[str, ApartPrint] = field(default_factory=dict)
+    intensities: Mapping[str, ChannelPrint] = field(default_factory=dict)
 
     def json(self) -> dict[str, Any]:
         """As plain data; what a cohort brings beside one picture a case is said only where it brings it."""
         found = asdict(self)
-        rare = ("imageless", "times", "visits", "courses", "texts", "apart")
+        rare = ("imageless", "times", "visits", "courses", "texts", "apart", "intensities")
         return {name: value for name, value in found.items() if name not in rare or value}
 
 
@@ -157,6 +159,7 @@ def fingerprint(found: Statistics, target: TargetInfo | None) -> Fingerprint:
         courses=courses_print(found),
         texts=texts_print(found),
         apart=apart,
+        intensities=_intensities(found) if apart else {},
     )
 
 
@@ -182,15 +185,31 @@ def _each(
         if not isinstance(own, Statistics) or set(own.parts) != {str(k) for k in range(channels)}:
             return ()
         for k in range(channels):
-            one = own.part(str(k), Statistics)
-            unit = _the_one(one.part("unit", Tally))
-            unit = declared_unit if unit is None and len(images) == 1 else unit
-            inside = one.part("inside", Statistics)
-            there = inside.part("low", Histogram).n > 0 and unit == "HU"
-            chosen = inside if there else one.part("values", Statistics)
-            low, high, mean, sd = (h.median() for h in _within(chosen))
-            made.append(ChannelPrint(unit, _the_one(one.part("bits", Tally)), low, high, mean, sd, there))
+            made.append(_channel(own.part(str(k), Statistics), declared_unit if len(images) == 1 else None))
     return tuple(made)
+
+
+def _channel(one: Statistics, declared_unit: str | None = None) -> ChannelPrint:
+    """Return one channel's intensities; `declared_unit` is its unit where the images say none."""
+    unit = _the_one(one.part("unit", Tally))
+    unit = declared_unit if unit is None else unit
+    inside = one.part("inside", Statistics)
+    there = inside.part("low", Histogram).n > 0 and unit == "HU"
+    chosen = inside if there else one.part("values", Statistics)
+    low, high, mean, sd = (h.median() for h in _within(chosen))
+    return ChannelPrint(unit, _the_one(one.part("bits", Tally)), low, high, mean, sd, there)
+
+
+def _intensities(found: Statistics) -> dict[str, ChannelPrint]:
+    """Return the intensities of the first channel of each image that was measured, by its name or its role."""
+    if "each" not in found.parts:
+        return {}
+    each = found.part("each", Statistics).parts
+    made: dict[str, ChannelPrint] = {}
+    for name, own in each.items():
+        if isinstance(own, Statistics) and role_of(name) not in made:
+            made[role_of(name)] = _channel(own.part("0", Statistics))
+    return made
 
 
 def _images(found: Statistics, apart: Mapping[str, ApartPrint]) -> tuple[str, ...]:
