@@ -82,6 +82,7 @@ class Brought:
     """What one case brings beside one picture; `days` are those from each earlier visit to the next, and to its own."""
 
     images: tuple[str, ...] = ()
+    reference: str | None = None
     apart: tuple[str, ...] = ()
     courses: Mapping[str, CourseRecord] | None = None
     days: tuple[float, ...] = ()
