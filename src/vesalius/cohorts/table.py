@@ -213,20 +213,20 @@ def _followed(
     if days is None or column is None or patient is None:
         return cases
     rows: dict[str, list[int]] = {}
-    for k, cell in enumerate(seen.table[patient]):
-        if cell is not None:
-            rows.setdefault(cell, []).append(k)
+    for k, name in enumerate(seen.table[patient]):
+        if name is not None:
+            rows.setdefault(name, []).append(k)
     side = sides_in(seen.table, list(rows.values()), seen.roles.all("view"))
     if side is not None and any(differs(seen.table[side], listed) for listed in groups.values()):
         side = None  # the images of one visit show both
     if side is not None:
         notes.append(f"visits are followed by '{side}', each by itself")
 
-    def cell(case: Case, name: str) -> str | None:
+    def first(case: Case, name: str) -> str | None:
         return seen.table[name][groups[case.id][0]]
 
-    when = {c.id: days.by_cell.get(cell(c, column) or "") for c in cases}
-    sides = {c.id: None if side is None else cell(c, side) for c in cases}
+    when = {c.id: days.by_cell.get(first(c, column) or "") for c in cases}
+    sides = {c.id: None if side is None else first(c, side) for c in cases}
     return with_visits(cases, days=when, sides=sides, infos=infos, notes=notes)
 
 

@@ -141,9 +141,10 @@ def _of_table(path: Path) -> Found:
             _course(path, values, names, parents=parents), (f"a tree of rows: {counted(len(values), 'row')}",)
         )
     column = _times_column(table)
+    times: tuple[float, ...] = ()
+    unit = "s"
     if column is None:
         said.append("no column is called like times: rows are one step apart")
-        times, unit = (), "s"
     else:
         times, unit, words = _times(column, table.pop(column))
         said.append(words)
