@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from vesalius.cohorts import role_of
 from vesalius.core.cohort import Label, TargetInfo
 from vesalius.core.distinct import Distinct
 from vesalius.core.errors import DataError
@@ -16,6 +17,17 @@ from vesalius.core.learned import SIZE_AXES, SPACING_AXES
 from vesalius.core.statistics import Statistics
 from vesalius.core.tally import Tally
 from vesalius.plan.facts import shared_channels
+from vesalius.plan.sources import (
+    ApartPrint,
+    CoursePrint,
+    TimePrint,
+    VisitPrint,
+    apart_print,
+    courses_print,
+    texts_print,
+    times_print,
+    visits_print,
+)
 from vesalius.plan.summary import INSIDE
 from vesalius.plan.things import ThingPrint, printed
 from vesalius.prepare.covariates import Covariate, look_at
@@ -45,6 +57,11 @@ class Fingerprint:
     it is empty where not all cases have the same. `width_px` is the median width of a flat mask's thinnest label.
     `things` are those that the target places in the images, None where it places none. `imageless` says that no case
     has an image.
+
+    What a cohort brings beside one picture a case (`plan/sources.py`) is empty or None where it brings none: `times` of
+    images with a time axis, `visits` of before, `courses` by name, how many cases have each of the `texts`, and by name
+    the images `apart`, whose grid or channels are others than the reference's, or which some cases lack. Where there
+    are such, `intensities` are those of each image by its name, of its first channel.
     """
 
     cases: int
@@ -74,23 +91,30 @@ class Fingerprint:
     width_px: float | None = None
     things: ThingPrint | None = None
     imageless: bool = False
+    times: TimePrint | None = None
+    visits: VisitPrint | None = None
+    courses: Mapping[str, CoursePrint] = field(default_factory=dict)
+    texts: Mapping[str, int] = field(default_factory=dict)
+    apart: Mapping[str, ApartPrint] = field(default_factory=dict)
+    intensities: Mapping[str, ChannelPrint] = field(default_factory=dict)
 
     def json(self) -> dict[str, Any]:
-        """As plain data; that there are no images is said only where it is so."""
+        """As plain data; what a cohort brings beside one picture a case is said only where it brings it."""
         found = asdict(self)
-        if not self.imageless:
-            del found["imageless"]
-        return found
+        rare = ("imageless", "times", "visits", "courses", "texts", "apart", "intensities")
+        return {name: value for name, value in found.items() if name not in rare or value}
 
 
 def fingerprint(found: Statistics, target: TargetInfo | None) -> Fingerprint:
     """Return the fingerprint of the training cases of a summary (`plan/summary.py`).
 
-    Raises DataError where no image is in all of them.
+    `images` are those that share the reference's grid, the reference first, and that all cases have, or should have;
+    those that some lack are in `apart`, too. Raises DataError where no image is in all cases and none should be.
     """
     seen = found.part("seen", Statistics)
     measured = seen.part("size", Statistics).part("z", Histogram).n
-    images = _images(found)
+    apart = apart_print(found, found.part("images", Tally).n)
+    images = _images(found, apart)
     channels, names = shared_channels(found.part("channels", Tally).counts, images)  # type: ignore[arg-type]
     spacings = seen.part("spacing_mm", Statistics)
     spacing = _spacing(spacings)
@@ -130,6 +154,12 @@ def fingerprint(found: Statistics, target: TargetInfo | None) -> Fingerprint:
         width_px=_width_px(found),
         things=_things(found, spacing if known and z.high > 1 else None),
         imageless=not found.part("images", Tally).counts,
+        times=times_print(found),
+        visits=visits_print(found),
+        courses=courses_print(found),
+        texts=texts_print(found),
+        apart=apart,
+        intensities=_intensities(found) if apart else {},
     )
 
 
@@ -155,35 +185,60 @@ def _each(
         if not isinstance(own, Statistics) or set(own.parts) != {str(k) for k in range(channels)}:
             return ()
         for k in range(channels):
-            one = own.part(str(k), Statistics)
-            unit = _the_one(one.part("unit", Tally))
-            unit = declared_unit if unit is None and len(images) == 1 else unit
-            inside = one.part("inside", Statistics)
-            there = inside.part("low", Histogram).n > 0 and unit == "HU"
-            chosen = inside if there else one.part("values", Statistics)
-            low, high, mean, sd = (h.median() for h in _within(chosen))
-            made.append(ChannelPrint(unit, _the_one(one.part("bits", Tally)), low, high, mean, sd, there))
+            made.append(_channel(own.part(str(k), Statistics), declared_unit if len(images) == 1 else None))
     return tuple(made)
 
 
-def _images(found: Statistics) -> tuple[str, ...]:
-    """Return the names of the images that every case has, the reference first.
+def _channel(one: Statistics, declared_unit: str | None = None) -> ChannelPrint:
+    """Return one channel's intensities; `declared_unit` is its unit where the images say none."""
+    unit = _the_one(one.part("unit", Tally))
+    unit = declared_unit if unit is None else unit
+    inside = one.part("inside", Statistics)
+    there = inside.part("low", Histogram).n > 0 and unit == "HU"
+    chosen = inside if there else one.part("values", Statistics)
+    low, high, mean, sd = (h.median() for h in _within(chosen))
+    return ChannelPrint(unit, _the_one(one.part("bits", Tally)), low, high, mean, sd, there)
 
-    Where no case has an image it is the one name `image`, as a plan must name one.
-    Raises DataError where cases have images, and none in common.
+
+def _intensities(found: Statistics) -> dict[str, ChannelPrint]:
+    """Return the intensities of the first channel of each image that was measured, by its name or its role."""
+    if "each" not in found.parts:
+        return {}
+    each = found.part("each", Statistics).parts
+    made: dict[str, ChannelPrint] = {}
+    for name, own in each.items():
+        if isinstance(own, Statistics) and role_of(name) not in made:
+            made[role_of(name)] = _channel(own.part("0", Statistics))
+    return made
+
+
+def _images(found: Statistics, apart: Mapping[str, ApartPrint]) -> tuple[str, ...]:
+    """Return the names of the images that are channels of one grid and in every case, the reference first.
+
+    Those that each case should have are among them although some lack them. Where no case has an image it is the one
+    name `image`, as a plan must name one. Raises DataError where cases have images, none in common, and nothing says
+    which each should have.
     """
     there = found.part("images", Tally)
     names = Counter({str(name): n for name, n in there.counts.items()})
     if not names:
         return ("image",)
-    reference = next(iter(found.part("references", Tally)))
-    shared = [name for name, n in names.items() if n == there.n]
-    if not shared:
+    references = Counter(
+        {str(n): k for n, k in found.part("references", Tally).counts.items() if n is not None}
+    )
+    reference = references.most_common(1)[0][0] if references else None
+    own = {role for role, one in apart.items() if one.own_grid}
+    part = found.parts.get("expected")
+    expected = set(part) if isinstance(part, Tally) else set()
+    shared = [n for n, k in names.items() if (k == there.n or n in expected) and role_of(n) not in own]
+    if not shared and not own and not expected:
         raise DataError(
             f"the {there.n} cases to learn from have no image in common",
             found=", ".join(f"'{n}' in {k}" for n, k in names.most_common(4)),
             hint="images of the same names in every case; a table can name one column for each",
         )
+    if reference is not None and reference not in shared and (not shared or reference in expected):
+        shared.append(reference)
     return tuple(sorted(shared, key=lambda n: (n != reference, n)))
 
 

@@ -47,6 +47,7 @@ class Prepared:
     `images["image"]` holds the planned images as channels on the prepared grid, beside it those that have a size of
     their own, with their `undos`. `present` says of each planned image whether the case has it. `frame_times_s` are
     those of a cine's frames. A case without images has none of these, and the `undo` of the geometry it is given.
+    Where several sources come together (`prepare/sources.py`), `times_s` are those of frames or visits by their image.
     """
 
     case_id: str
@@ -56,6 +57,7 @@ class Prepared:
     undos: Mapping[str, geometry.Undo] = field(default_factory=dict)
     present: Mapping[str, bool] = field(default_factory=dict)
     frame_times_s: Array | None = None
+    times_s: Mapping[str, Array] = field(default_factory=dict)
 
     @property
     def array(self) -> Array:
