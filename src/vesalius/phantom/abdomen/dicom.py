@@ -5,15 +5,15 @@ CT Image IOD, PS3.3 A.3; geometry as in PS3.3 C.7.6.2.1.1. Explicit VR Little En
 
 from __future__ import annotations
 
-import hashlib
 import io
 from collections.abc import Iterator
 
 import numpy as np
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
 from vesalius.phantom.abdomen.patient import AbdomenPatient
+from vesalius.phantom.common.uids import decimal, uid
 
 INTERCEPT = -1024
 
@@ -23,12 +23,6 @@ def dicom_files(study: AbdomenPatient) -> Iterator[tuple[str, bytes]]:
     common = _common(study)
     for k in range(study.image.shape[0]):
         yield f"IM{k + 1:04d}.dcm", _slice(study, common, k)
-
-
-def uid(*parts: object) -> UID:
-    """Return a UID under the root for UUIDs (2.25), made from the SHA-256 of what it names."""
-    digest = hashlib.sha256("/".join(map(str, ("vesalius.phantom", *parts))).encode()).digest()
-    return UID(f"2.25.{int.from_bytes(digest[:16], 'big')}")
 
 
 def _key(study: AbdomenPatient) -> tuple[object, ...]:
@@ -62,7 +56,7 @@ def _common(study: AbdomenPatient) -> dict[str, object]:
         "PatientAge": f"{int(study.person.age_years):03d}Y",
         "BodyPartExamined": "ABDOMEN",
         "KVP": "120",
-        "SliceThickness": _number(z),
+        "SliceThickness": decimal(z),
         "PatientPosition": "HFS",
         "StudyInstanceUID": uid(*key, "study"),
         "SeriesInstanceUID": uid(*key, "series"),
@@ -71,12 +65,12 @@ def _common(study: AbdomenPatient) -> dict[str, object]:
         "SeriesNumber": "1",
         "AcquisitionNumber": "1",
         "PositionReferenceIndicator": "",
-        "ImageOrientationPatient": [_number(v) for v in cosines.T.ravel()],
+        "ImageOrientationPatient": [decimal(v) for v in cosines.T.ravel()],
         "SamplesPerPixel": 1,
         "PhotometricInterpretation": "MONOCHROME2",
         "Rows": study.image.shape[1],
         "Columns": study.image.shape[2],
-        "PixelSpacing": [_number(y), _number(x)],
+        "PixelSpacing": [decimal(y), decimal(x)],
         "BitsAllocated": 16,
         "BitsStored": 16,
         "HighBit": 15,
@@ -102,19 +96,10 @@ def _slice(study: AbdomenPatient, common: dict[str, object], k: int) -> bytes:
         setattr(data, keyword, value)
     data.SOPInstanceUID = instance
     data.InstanceNumber = str(k + 1)
-    data.ImagePositionPatient = [_number(v) for v in (study.affine @ np.array([0, 0, k, 1.0]))[:3]]
+    data.ImagePositionPatient = [decimal(v) for v in (study.affine @ np.array([0, 0, k, 1.0]))[:3]]
     stored = (study.image[k].astype(np.int32) - INTERCEPT).astype("<u2")
     data.add_new("PixelData", "OW", stored.tobytes())
     buffer = io.BytesIO()
     file = FileDataset(buffer, data, file_meta=meta, preamble=b"\0" * 128)
     file.save_as(buffer, enforce_file_format=True)
     return buffer.getvalue()
-
-
-def _number(value: float) -> str:
-    """Return a decimal string (DS, at most 16 characters) with as many digits as fit."""
-    for digits in range(15, 0, -1):
-        text = f"{value:.{digits}g}"
-        if len(text) <= 16:
-            return text
-    return f"{value:.6g}"
