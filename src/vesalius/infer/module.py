@@ -132,7 +132,7 @@ class BundleModule(nn.Module):
             f" at {' × '.join(f'{s:g}' for s in data.spacing_mm)} mm (x, y, z)" if data.spacing_mm else ""
         )
         whole = "" if data.sampling == "whole" else ", or any larger image, of which predict takes such tiles"
-        return f"(B, {data.channels}, {size}) float32{whole}; axes (z, y, x){spacing}; normalised: {how}"
+        return f"(B, {data.inputs}, {size}) float32{whole}; axes (z, y, x){spacing}; normalised: {how}"
 
     def extra_repr(self) -> str:
         """Return what it takes and gives."""
@@ -144,7 +144,7 @@ class BundleModule(nn.Module):
         if not isinstance(x, Tensor):
             return
         data = self.plan.data
-        wrong = x.ndim != 5 or x.shape[1] != data.channels or not x.dtype.is_floating_point
+        wrong = x.ndim != 5 or x.shape[1] != data.inputs or not x.dtype.is_floating_point
         if wrong or (data.dims == 2 and data.sampling == "whole" and x.shape[2] != 1):
             raise DataError(
                 f"this module takes {self.takes}",

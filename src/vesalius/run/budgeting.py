@@ -22,6 +22,7 @@ from vesalius.plan import machine as machines
 from vesalius.plan import torch_threads
 from vesalius.plan.budget import MINIMUM_STEPS, as_words, budget, too_short, used_up
 from vesalius.prepare.batch import Example
+from vesalius.run.handing import blank
 from vesalius.run.limited import INDEX_SHARE, REPORT_S, SHARE, START_S
 from vesalius.run.novelty import afforded, allowed_s, looked_at
 from vesalius.run.pacing import Foreseen
@@ -105,7 +106,8 @@ def budgeted(
     """
     _fits_memory(plan)
     bench = _bench(space, plan, limit, began, progress, device)
-    rehearse(space, bench.ready, device)
+    names = [stage.name for stage in stages_of(plan)]
+    rehearse(space, bench.ready, device, given=blank(bench.ready.stage, names))
     plan, slower = _vacant(plan, vacancy, device)
     if limit is not None and not steps_fixed(plan):
         available = bench.left(_after(space, plan, 0.0, slower, answered_again, groups))
@@ -172,7 +174,8 @@ def _bench(
     stages, cases = stages_of(plan), space.training[:TIMED]
     ready = begun(space, stages[-1])
     asked = time.monotonic()
-    ready = with_examples(ready, cases, progress)
+    given = blank(stages[-1], [stage.name for stage in stages])
+    ready = with_examples(ready, cases, progress, given=given)
     every = len(space.training) + len(space.unlabelled)
     prepare_s = (time.monotonic() - asked) * every / len(cases)
     shares = sum(stage.share for stage in stages)
@@ -215,7 +218,7 @@ def _not_hopeless(bench: _Bench, plan: Plan, available: float | None, limit: flo
 
 def _fits_memory(plan: Plan) -> None:
     """Raises PlanError where not even a batch's input and its copies fit into memory, before any is made."""
-    needed = 8 * 4 * plan.train.batch * plan.data.channels * math.prod(plan.data.size)  # bytes, as floats
+    needed = 8 * 4 * plan.train.batch * plan.data.inputs * math.prod(plan.data.size)  # bytes, as floats
     there = machines.measure().memory
     if needed > there:
         raise PlanError(

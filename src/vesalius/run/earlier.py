@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from vesalius.cohorts import select_target
-from vesalius.cohorts.targets import contract as kinds
 from vesalius.core.cohort import TargetInfo
 from vesalius.core.errors import DataError, PlanError
-from vesalius.core.plan import EarlierPlan, Plan
+from vesalius.core.plan import EarlierPlan, Plan, override
+from vesalius.infer import handover
 from vesalius.plan import machine as machines
 from vesalius.plan.fingerprint import fingerprint, sided
 from vesalius.plan.rules import check, draft_plan, for_net
 from vesalius.plan.summary import summary
+from vesalius.run.given import GivenStage
+from vesalius.run.ready import begun
 from vesalius.run.stages import StagePlan, stages_of
 from vesalius.run.workspace import Workspace, assert_unmirrored
 from vesalius.tasks import contract
@@ -40,12 +42,57 @@ def filled(plan: Plan, space: Workspace) -> Plan:
     return plan if stages == plan.earlier else plan.model_copy(update={"earlier": stages})
 
 
-def assert_stages(plan: Plan, space: Workspace) -> None:
-    """Raise PlanError, DataError or UnknownName for stages that cannot be trained as planned."""
+def with_taken(plan: Plan, space: Workspace, given: Mapping[str, GivenStage]) -> Plan:
+    """Return the plan that says for each stage which channels it is given of earlier ones, and what they are called."""
+    if not plan.earlier:
+        return plan
+    for number in range(len(plan.earlier) + 1):
+        stages = stages_of(plan)
+        found: dict[str, list[str]] = {}
+        for one in stages[number].taken:
+            way, source = handover.get(one["as"]), stages[one["stage"]]
+            if source.bundle is not None:
+                last = given[source.name].last
+                names = way.channels(contract.get(last.plan.task.name), last.state, source.name)
+            else:
+                job = begun(space, source)
+                names = way.channels(job.task, job.state, source.name)
+            if names:
+                found[source.name] = list(names)
+        if number == len(plan.earlier):
+            return _with_taken(plan, found)
+        plan = _early_with_taken(plan, number, found)
+    return plan
+
+
+def _with_taken(plan: Plan, found: Mapping[str, list[str]]) -> Plan:
+    now = {name: list(labels) for name, labels in plan.data.taken.items()}
+    if now == found:
+        return plan
+    return override(plan, {"data.taken": found}, reason="what the stages before say, as takes has it")
+
+
+def _early_with_taken(plan: Plan, number: int, found: Mapping[str, list[str]]) -> Plan:
+    own = plan.earlier[number]
+    if own.settings.get("data.taken", {}) == found:
+        return plan
+    stage = own.model_copy(update={"settings": {**own.settings, "data.taken": dict(found)}})
+    stages = (*plan.earlier[:number], stage, *plan.earlier[number + 1 :])
+    return plan.model_copy(update={"earlier": stages})
+
+
+def assert_stages(plan: Plan, space: Workspace, given: Mapping[str, GivenStage]) -> None:
+    """Raise PlanError, DataError or UnknownName for stages that cannot be trained as planned.
+
+    `given` are the bundles that are stages.
+    """
     stages = stages_of(plan)
     if not plan.earlier:
         return
+    _assert_named(stages, plan)
     for number, stage in enumerate(stages):
+        if stage.bundle is not None:
+            continue
         task, target = _asked(stage.plan.task.name, stage.plan.task.target, space)
         if number < len(stages) - 1:
             check(stage.plan, task)
@@ -53,11 +100,13 @@ def assert_stages(plan: Plan, space: Workspace) -> None:
             _assert_learnable(stage, task, target, space)
             if target is not None and sided(target.labels):
                 assert_unmirrored(stage.plan, f"earlier.{stage.name}.")
-        if stage.takes is not None:
-            _assert_drawn(stage, stages[stage.takes["stage"]], space)
+        for one in stage.taken:
+            _assert_handed(one["as"], stage, stages[one["stage"]], space, given)
 
 
 def _filled(stage: EarlierPlan, plan: Plan, space: Workspace) -> EarlierPlan:
+    if stage.bundle is not None:
+        return stage
     own = stage.settings
     target = own.get("task.target", plan.task.target)
     named = own.get("task.name")
@@ -106,11 +155,32 @@ def _assert_learnable(stage: StagePlan, task: Task, target: TargetInfo | None, s
         )
 
 
-def _assert_drawn(stage: StagePlan, source: StagePlan, space: Workspace) -> None:
-    target = space.cohort.targets.get(source.plan.task.target or "")
-    if target is None or not kinds.of(target.kind).drawn:
-        raise PlanError(
-            f"the stage '{stage.name}' takes a part of the image from the stage '{source.name}', which learns no place",
-            found=f"a {target.kind}" if target else "no target",
-            hint="takes of a stage whose target is drawn on the image",
-        )
+def _assert_named(stages: Sequence[StagePlan], plan: Plan) -> None:
+    """Raise PlanError where a stage whose answer is an image of the case is called as another image is."""
+    for stage in stages:
+        for one in stage.taken:
+            name = stages[one["stage"]].name
+            if name in (*plan.data.images, *plan.sources.apart):
+                raise PlanError(
+                    f"the stage '{name}' is called as an image of the cases is",
+                    hint="another name for the stage",
+                )
+
+
+def _assert_handed(
+    how: str, stage: StagePlan, source: StagePlan, space: Workspace, given: Mapping[str, GivenStage]
+) -> None:
+    """Raise PlanError where a stage takes of another what that cannot say."""
+    own = source.bundle is None
+    task = contract.get(source.plan.task.name if own else given[source.name].last.plan.task.name)
+    fault = handover.get(how).fault(task)
+    if fault is None:
+        return
+    target = space.cohort.targets.get(source.plan.task.target or "") if own else None
+    kind = f"answers of kind {task.answer.__name__}" if target is None else f"a {target.kind}"
+    what = "a part of the image" if handover.get(how).part else f"its '{how}'"
+    raise PlanError(
+        f"the stage '{stage.name}' takes {what} from the stage '{source.name}', which {fault}",
+        found=kind,
+        hint="takes of a stage whose target is drawn on the image, or takes.how=features",
+    )

@@ -100,8 +100,8 @@ def planned_weights(plan: Plan, share: Array, *, multilabel: bool = False) -> li
 def planned_net(plan: Plan, nets: Nets, name: str | None = None, *, channels: int | None = None) -> Any:
     """Return the plan's net as every task builds it, or the one of that name among its further ones, `plan.nets`.
 
-    `channels` is how many it is given, by default those of the planned images. Raises PlanError where no net is
-    planned under that name.
+    `channels` is how many it is given, by default those of the planned images and of what earlier stages made. Raises
+    PlanError where no net is planned under that name.
     """
     if name is not None and name not in plan.nets:
         raise PlanError(
@@ -113,7 +113,7 @@ def planned_net(plan: Plan, nets: Nets, name: str | None = None, *, channels: in
     return nets.build(
         planned.name,
         dims=plan.data.dims,
-        in_channels=plan.data.channels if channels is None else channels,
+        in_channels=plan.data.inputs if channels is None else channels,
         scale=planned.scale,
         dropout=planned.dropout,
         size=plan.data.size[-plan.data.dims :],
@@ -225,6 +225,10 @@ class Task(ABC):
         What a user gives beyond them is said to be passed over.
         """
         return tuple(str(name) for name in state.values.get("covariates", ()))
+
+    def planes(self, state: State) -> tuple[str, ...]:
+        """Return what the channels are called that a later stage is given of an answer: by default the labels."""
+        return tuple(str(label["name"]) for label in state.values.get("labels", ()))
 
     def made_up(self, case: Case, state: State, draw: Draw) -> Case:
         """Return a made-up case, which has images alone, with what else the task needs to answer it.
