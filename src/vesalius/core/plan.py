@@ -100,10 +100,12 @@ class SourcesPlan(Section):
     many frames of an image that has time are looked at, spread over all of it, 0 where images have no time; with
     `causal` an answer about a frame stands on it and those before, which are all seen, one after the other. `visits`
     is how many visits are looked at, of which the last is the case's own. `courses` and `texts` are those that are
-    read, by name. What is seen of each goes over time through `nets.time`, where one is planned, and then together by
-    `fusion`: `attention` (gated: Ilse et al. 2018, ICML), `concat` (of what is there, zeros elsewhere) or `late` (an
-    answer from each, and their weighted mean). `drop` is the chance with which a training case is shown without one of
-    its sources, each by itself, so that any subset is answered.
+    read, by name. `vectors` says by the name of an earlier stage how many features its net has, where it gives these.
+    What is seen of each goes over time through `nets.time`, where one is planned, and then together by `fusion`:
+    `attention` (gated: Ilse et al. 2018, ICML), `concat` (of what is there, zeros elsewhere) or `late` (an answer from
+    each, and their weighted mean); `beside` is what earlier versions did: nothing but covariates beside the features of
+    one image. `drop` is the chance with which a training case is shown without one of its sources, each by itself, so
+    that any subset is answered.
     """
 
     apart: dict[str, Size] = {}
@@ -113,8 +115,19 @@ class SourcesPlan(Section):
     visits: int = Field(1, ge=1)
     courses: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
-    fusion: Literal["attention", "concat", "late"] = "attention"
+    vectors: dict[str, Annotated[int, Field(ge=1)]] = {}
+    fusion: Literal["beside", "attention", "concat", "late"] = "beside"
     drop: float = Field(0.0, ge=0, lt=1)
+
+    @property
+    def joined(self) -> bool:
+        """Return whether sources come together in one vector, each seen by itself."""
+        return self.fusion != "beside"
+
+    @property
+    def timed(self) -> bool:
+        """Return whether an image's frames or visits are looked at."""
+        return self.frames > 0 or self.visits > 1
 
 
 class AugmentPlan(Section):

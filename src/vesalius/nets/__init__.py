@@ -3,7 +3,8 @@
 A family's file holds literals that are read without importing it:
 
     NAMES = {"resnet-18": "one line", …}   what can be built
-    ROLE = "encoder"                       encoder | dense | sequence | text | graph | denoiser | table
+    ROLE = "encoder"                       encoder | dense | cine | sequence | text | graph | denoiser | table
+    OVER = {"lstm": "vectors"}             what each `sequence` net reads of a step: vectors, maps, or nodes of a tree
     DIMS = (2, 3)                          the dimensions it serves
     SOURCE = "authors, title, year"        the paper
     SMALLEST = 0.0625                      the smallest meaningful `scale`
@@ -19,6 +20,7 @@ and one function, `build`, with the signature of `vesalius.nets.build`. Torch is
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
@@ -31,16 +33,29 @@ if TYPE_CHECKING:
 
     from vesalius.nets._net import Dense as Dense
     from vesalius.nets._net import Net as Net
+    from vesalius.nets._overtime import OverTime as OverTime
+    from vesalius.nets._overtime import last_of as last_of
 
-__all__ = ["MUST", "Dense", "Net", "adopt", "build", "count_parameters", "describe", "names_for", "topology"]
+__all__ = [
+    "MUST",
+    "Dense",
+    "Net",
+    "OverTime",
+    "adopt",
+    "build",
+    "count_parameters",
+    "describe",
+    "last_of",
+    "names_for",
+    "topology",
+]
+_LATE = {"Net": "_net", "Dense": "_net", "OverTime": "_overtime", "last_of": "_overtime"}
 
 
 def __getattr__(name: str) -> Any:
-    """Give out `Net` and `Dense` on first use, so that listing the nets loads no torch."""
-    if name in ("Net", "Dense"):
-        from vesalius.nets import _net
-
-        return getattr(_net, name)
+    """Give out what needs torch on first use, so that listing the nets loads none."""
+    if name in _LATE:
+        return getattr(importlib.import_module(f"vesalius.nets.{_LATE[name]}"), name)
     raise AttributeError(f"module 'vesalius.nets' has no attribute '{name}'")
 
 
@@ -69,12 +84,17 @@ def describe(name: str) -> dict[str, Any]:
     return registry.literals("nets", name.partition("-")[0])
 
 
-def names_for(role: str, *, dims: int | None = None) -> list[str]:
-    """Return names of the nets with this role (and dimension, where given). Imports none of them."""
+def names_for(role: str, *, dims: int | None = None, over: str | None = None) -> list[str]:
+    """Return names of the nets with this role (and dimension, where given). Imports none of them.
+
+    Of nets over time `over` is what they read of a step: `vectors`, `maps` or `tree`.
+    """
     return [
         name
         for name in registry.names("nets")
-        if (text := describe(name)).get("ROLE") == role and (dims is None or dims in text.get("DIMS", (2, 3)))
+        if (text := describe(name)).get("ROLE") == role
+        and (dims is None or dims in text.get("DIMS", (2, 3)))
+        and (over is None or text.get("OVER", {}).get(name) == over)
     ]
 
 

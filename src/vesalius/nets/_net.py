@@ -13,6 +13,8 @@ from vesalius.core.errors import PlanError
 from vesalius.nets._adapt import adapted_kernel
 from vesalius.nets._depths import Depths, depths_of, under
 
+ENCODERS = ("encoder", "cine")  # roles of nets that sum an image up in maps
+
 
 class Dense(NamedTuple):
     """What a dense net returns: decoder maps, finest first, and the map at the input's own resolution."""
@@ -29,6 +31,9 @@ class Net(nn.Module):
 
     - role `encoder`: `forward(x) -> list[Tensor]`, x `(B, C, Y, X)` or `(B, C, Z, Y, X)`.
     - role `dense`: `forward(x) -> Dense`; a task adds a 1×1 convolution of `out_channels` to `full`.
+    - role `cine`: an encoder with time, `forward(x) -> list[Tensor]`, x `(B, T, C, Y, X)` or `(B, T, C, Z, Y, X)`, maps
+      `(B, C, T', …)`; its strides begin with that of time.
+    - role `sequence`: see `_overtime.py`.
     """
 
     role: ClassVar[str] = "encoder"
@@ -44,7 +49,7 @@ class Net(nn.Module):
 
         By default all of an encoder, and what a dense net calls `encoder`.
         """
-        if self.role == "encoder":
+        if self.role in ENCODERS:
             return ("",)
         return ("encoder",) if isinstance(getattr(self, "encoder", None), nn.Module) else ()
 
@@ -88,7 +93,7 @@ class Net(nn.Module):
         Raises:
             PlanError: the net is not an encoder.
         """
-        if self.role != "encoder":
+        if self.role not in ENCODERS:
             raise PlanError(f"a {self.role} net has no classification head", hint="choose an encoder")
         return GlobalHead(self.channels[-1], classes, dropout=self.dropout)
 

@@ -16,6 +16,7 @@ from vesalius.core.learned import SIZE_AXES, SPACING_AXES
 from vesalius.core.statistics import Statistics
 from vesalius.core.tally import Tally
 from vesalius.plan.facts import shared_channels
+from vesalius.plan.sources import ApartPrint, CoursePrint, TimePrint, VisitPrint
 from vesalius.plan.summary import INSIDE
 from vesalius.plan.things import ThingPrint, printed
 from vesalius.prepare.covariates import Covariate, look_at
@@ -45,6 +46,11 @@ class Fingerprint:
     it is empty where not all cases have the same. `width_px` is the median width of a flat mask's thinnest label.
     `things` are those that the target places in the images, None where it places none. `imageless` says that no case
     has an image.
+
+    What a cohort brings beside one picture a case (`plan/sources.py`) is empty or None where it brings none: `times` of
+    images with a time axis, `visits` of before, `courses` by name, how many cases have each of the `texts`, and by name
+    the images `apart`, whose grid or channels are others than the reference's, or which some cases lack. Where there
+    are such, `intensities` are those of each image by its name, of its first channel.
     """
 
     cases: int
@@ -74,13 +80,18 @@ class Fingerprint:
     width_px: float | None = None
     things: ThingPrint | None = None
     imageless: bool = False
+    times: TimePrint | None = None
+    visits: VisitPrint | None = None
+    courses: Mapping[str, CoursePrint] = field(default_factory=dict)
+    texts: Mapping[str, int] = field(default_factory=dict)
+    apart: Mapping[str, ApartPrint] = field(default_factory=dict)
+    intensities: Mapping[str, ChannelPrint] = field(default_factory=dict)
 
     def json(self) -> dict[str, Any]:
-        """As plain data; that there are no images is said only where it is so."""
+        """As plain data; what a cohort brings beside one picture a case is said only where it brings it."""
         found = asdict(self)
-        if not self.imageless:
-            del found["imageless"]
-        return found
+        rare = ("imageless", "times", "visits", "courses", "texts", "apart", "intensities")
+        return {name: value for name, value in found.items() if name not in rare or value}
 
 
 def fingerprint(found: Statistics, target: TargetInfo | None) -> Fingerprint:
@@ -155,15 +166,27 @@ def _each(
         if not isinstance(own, Statistics) or set(own.parts) != {str(k) for k in range(channels)}:
             return ()
         for k in range(channels):
-            one = own.part(str(k), Statistics)
-            unit = _the_one(one.part("unit", Tally))
-            unit = declared_unit if unit is None and len(images) == 1 else unit
-            inside = one.part("inside", Statistics)
-            there = inside.part("low", Histogram).n > 0 and unit == "HU"
-            chosen = inside if there else one.part("values", Statistics)
-            low, high, mean, sd = (h.median() for h in _within(chosen))
-            made.append(ChannelPrint(unit, _the_one(one.part("bits", Tally)), low, high, mean, sd, there))
+            made.append(_channel(own.part(str(k), Statistics), declared_unit if len(images) == 1 else None))
     return tuple(made)
+
+
+def _channel(one: Statistics, declared_unit: str | None = None) -> ChannelPrint:
+    """Return one channel's intensities; `declared_unit` is its unit where the images say none."""
+    unit = _the_one(one.part("unit", Tally))
+    unit = declared_unit if unit is None else unit
+    inside = one.part("inside", Statistics)
+    there = inside.part("low", Histogram).n > 0 and unit == "HU"
+    chosen = inside if there else one.part("values", Statistics)
+    low, high, mean, sd = (h.median() for h in _within(chosen))
+    return ChannelPrint(unit, _the_one(one.part("bits", Tally)), low, high, mean, sd, there)
+
+
+def _intensities(found: Statistics) -> dict[str, ChannelPrint]:
+    """Return the intensities of the first channel of each image that was measured, by its name."""
+    if "each" not in found.parts:
+        return {}
+    each = found.part("each", Statistics).parts
+    return {n: _channel(own.part("0", Statistics)) for n, own in each.items() if isinstance(own, Statistics)}
 
 
 def _images(found: Statistics) -> tuple[str, ...]:

@@ -34,6 +34,7 @@ class Planned(Protocol):
     roles: ClassVar[tuple[str, ...]]
     run: ClassVar[str]
     nets: ClassVar[Mapping[str, tuple[str, ...]]]
+    may_nets: ClassVar[Mapping[str, tuple[str, ...]]]
     mirrors: ClassVar[bool]
     turns_back: ClassVar[bool]
 
@@ -102,15 +103,18 @@ def for_net(plan: Plan, settings: Mapping[str, Any]) -> Plan:
 def check(plan: Plan, task: Planned) -> Plan:
     """Return the plan, if its nets have roles that its task takes and serve its dimensions. Raises PlanError."""
     _check_net(plan.net.name, plan.data.dims, task.name, task.roles)
-    if set(plan.nets) != set(task.nets):
+    may = {**dict.fromkeys(plan.data.images, task.roles), **task.may_nets} if task.may_nets else {}
+    if not set(task.nets) <= set(plan.nets) <= {*task.nets, *may}:
         raise PlanError(
             f"the further nets of {task.name} are {', '.join(task.nets) or 'none'}",
             found=", ".join(plan.nets) or "none planned",
             hint=" ".join(f"--set nets.{name}.name=NET" for name in task.nets if name not in plan.nets)
-            or "no other entry in nets",
+            or (f"no other entries in nets but {', '.join(may)}" if may else "no other entry in nets"),
         )
-    for name, roles in task.nets.items():
-        _check_net(plan.nets[name].name, plan.data.dims, f"{task.name}'s '{name}'", roles)
+    for name, about in plan.nets.items():
+        roles = task.nets.get(name) or may[name]
+        dims = 2 if plan.sources.apart.get(name, (0,))[0] == 1 else plan.data.dims
+        _check_net(about.name, dims, f"{task.name}'s '{name}'", roles)
     suited = [n for n in registry.names("losses") if set(_takes(n)) & set(task.targets)]
     own = plan.loss.name == OWN and any(default_for(kind) == OWN for kind in task.targets)
     if suited and plan.loss.name not in suited and not own:
@@ -204,7 +208,7 @@ def _images(draft: Draft, p: Fingerprint) -> None:
 def _intensity(draft: Draft, p: Fingerprint) -> None:
     n = draft.values["data.channels"]
     if len(p.each) == n > 1 and _unlike(p.each):
-        entries = [_entry(c) for c in p.each]
+        entries = [normalised(c) for c in p.each]
         draft.set("data.normalise", entries, "the channels are unlike: each by its own values")
     elif p.unit == "HU":
         entry = {"method": "fixed", "low": p.low, "high": p.high, "mean": p.mean, "sd": p.sd}
@@ -221,8 +225,8 @@ def _intensity(draft: Draft, p: Fingerprint) -> None:
         )
 
 
-def _entry(c: ChannelPrint) -> dict[str, Any]:
-    """Return how a channel is normalised that is unlike the others."""
+def normalised(c: ChannelPrint) -> dict[str, Any]:
+    """Return how a channel is normalised that is unlike the others, as a plan has it."""
     if c.unit == "HU":
         return {"method": "fixed", "low": c.low, "high": c.high, "mean": c.mean, "sd": c.sd}
     if c.bits == 8:

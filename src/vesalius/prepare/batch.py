@@ -29,6 +29,11 @@ class Example:
     `boxes` `(N, 2, 3)`, low and high corner, are `(z, y, x)` in voxels of the prepared grid and move with it, too.
     `frame_times_s` `(T,)` are those of a cine's frames, `times_days` those of events. `patient` and `group` (a site,
     a scanner) are for samplers and losses that keep cases together. `stratum` is the group by the planned `train.by`.
+
+    What comes together with images has a name of its own: `courses` `(T, F)` are time courses, `parents` `(T,)` say
+    of the rows of one that is a tree which row is above each, and `vectors` `(F,)` are what a text or an earlier stage
+    says. `times_s` `(T,)` are the times in seconds of an image's frames or visits (those before the case's own are
+    negative) or of a course's rows, by the image's or the course's name.
     """
 
     case_id: str
@@ -46,6 +51,10 @@ class Example:
     patient: str | None = None
     group: str | None = None
     stratum: str | None = None
+    courses: Mapping[str, Array] = field(default_factory=dict)
+    parents: Mapping[str, Array] = field(default_factory=dict)
+    vectors: Mapping[str, Array] = field(default_factory=dict)
+    times_s: Mapping[str, Array] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +67,9 @@ class Batch:
     `has` says by a target's name which cases have it, `present` by the name of an image (or `covariates`, `tokens`,
     `frame_times_s`, `times_days`) which cases have that, each `(B,)` bool. What a case lacks is filled: with zeros,
     with -1 where integers lie on the grid, with NaN in covariates and times. `ragged` holds a tensor for each case,
-    None where it has none.
+    None where it has none. `courses` are `(B, T, F)`, `parents` `(B, T)` int64, `vectors` `(B, F)` and `times_s`
+    `(B, T)`, by name; courses and images with time are as long as the longest, and a step that is not there has the
+    time NaN.
     """
 
     images: Mapping[str, Tensor]
@@ -76,11 +87,16 @@ class Batch:
     boxes: frozenset[str] = frozenset()
     patients: tuple[str | None, ...] = ()
     groups: tuple[str | None, ...] = ()
+    courses: Mapping[str, Tensor] = field(default_factory=dict)
+    parents: Mapping[str, Tensor] = field(default_factory=dict)
+    vectors: Mapping[str, Tensor] = field(default_factory=dict)
+    times_s: Mapping[str, Tensor] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
         """Return how many cases or tiles there are."""
-        held = (*self.images.values(), *(t for t in (self.covariates, self.tokens) if t is not None))
+        singles = (t for t in (self.covariates, self.tokens) if t is not None)
+        held = (*self.images.values(), *singles, *self.courses.values(), *self.vectors.values())
         return len(held[0]) if held else len(self.case_ids)
 
     def to(self, device: torch.device) -> Batch:
@@ -117,7 +133,8 @@ def collate(examples: Sequence[Example]) -> Batch:
     on_grid = frozenset().union(*(e.on_grid for e in examples))
     singles = {k: [getattr(e, k) for e in examples] for k in _SINGLES}
     singles = {k: v for k, v in singles.items() if any(a is not None for a in v)}
-    present = {k: _there(v) for k, v in (images | singles).items()}
+    named = {f: _held(examples, f) for f in _NAMED}
+    present = {k: _there(v) for k, v in (images | singles | named["courses"] | named["vectors"]).items()}
     for name in _names(e.present for e in examples):
         present[name] = torch.tensor([bool(e.present.get(name)) for e in examples])
     return Batch(
@@ -135,8 +152,23 @@ def collate(examples: Sequence[Example]) -> Batch:
         boxes=frozenset().union(*(e.boxes for e in examples)),
         patients=tuple(e.patient for e in examples),
         groups=tuple(e.group for e in examples),
+        courses=_named(named, "courses"),
+        parents=_named(named, "parents"),
+        vectors=_named(named, "vectors"),
+        times_s=_named(named, "times_s"),
         **{k: _stacked(k, v, _SINGLES[k]) for k, v in singles.items()},
     )
+
+
+def _named(held: Mapping[str, Mapping[str, Sequence[Array | None]]], of: str) -> dict[str, Tensor]:
+    """Return what examples have under the names of a field, stacked."""
+    return {k: _stacked(k, v, _NAMED[of], timed=of != "vectors") for k, v in held[of].items()}
+
+
+def _held(examples: Sequence[Example], field_: str) -> dict[str, list[Array | None]]:
+    """Return what examples have under the names of a field, None where one lacks it."""
+    each = [getattr(e, field_) for e in examples]
+    return {k: [held.get(k) for held in each] for k in _names(each)}
 
 
 _SINGLES = {
@@ -145,6 +177,7 @@ _SINGLES = {
     "frame_times_s": float("nan"),
     "times_days": float("nan"),
 }
+_NAMED = {"courses": 0, "parents": -1, "vectors": 0, "times_s": float("nan")}
 
 
 def main_image(example: Example) -> Array:
@@ -211,15 +244,15 @@ def _unknown(arrays: Sequence[Array | None]) -> int:
     return UNKNOWN if all(a is None or a.dtype.kind == "i" for a in arrays) else 0
 
 
-def _stacked(name: str, arrays: Sequence[Array | None], fill: float) -> Tensor:
-    """Stack arrays `(…)` into `(B, …)`; cines are as long as the longest, and what is lacking is `fill`."""
+def _stacked(name: str, arrays: Sequence[Array | None], fill: float, *, timed: bool = False) -> Tensor:
+    """Stack arrays `(…)` into `(B, …)`; what is `timed` is as long as the longest, and what is lacking is `fill`."""
     import torch
 
     held = [a for a in arrays if a is not None]
     if len(held) == len(arrays) and len({a.shape for a in held}) == 1:
         return torch.from_numpy(np.stack(held))
     longest = max(held, key=lambda a: a.shape[0] if a.ndim else 0)
-    timed = longest.ndim == 5 or name == "frame_times_s"
+    timed = timed or longest.ndim == 5 or name == "frame_times_s"
     wanted = longest.shape[1:] if timed else longest.shape
     odd = next((a for a in held if (a.shape[1:] if timed else a.shape) != wanted), None)
     if odd is not None:

@@ -47,7 +47,8 @@ class Prepared:
     `images["image"]` holds the planned images as channels on the prepared grid, and behind them those that earlier
     stages made (`DataPlan.taken`); beside it are the images that have a size of their own, with their `undos`.
     `present` says of each planned image whether the case has it. `frame_times_s` are those of a cine's frames. A case
-    without images has none of these, and the `undo` of the geometry it is given.
+    without images has none of these, and the `undo` of the geometry it is given. Where several sources come together
+    (`prepare/sources.py`), `times_s` are those of frames or visits by their image.
     """
 
     case_id: str
@@ -57,6 +58,7 @@ class Prepared:
     undos: Mapping[str, geometry.Undo] = field(default_factory=dict)
     present: Mapping[str, bool] = field(default_factory=dict)
     frame_times_s: Array | None = None
+    times_s: Mapping[str, Array] = field(default_factory=dict)
 
     @property
     def array(self) -> Array:

@@ -174,12 +174,12 @@ def no_value(numbers: Histogram) -> float | None:
 
 def needed(learned: Learned) -> tuple[str, ...]:
     """Return the covariates that no training case lacked, which therefore every case must have."""
-    return tuple(name for name, about in learned.items() if not about["missing"])
+    return tuple(name for name, about in learned.items() if not about.get("missing"))
 
 
 def width(learned: Learned) -> int:
     """Return how many inputs a case's covariates are."""
-    return sum(len(about.get("values", (0,))) + bool(about["missing"]) for about in learned.values())
+    return sum(len(about.get("values", (0,))) + bool(about.get("missing")) for about in learned.values())
 
 
 def features(learned: Learned) -> tuple[str, ...]:

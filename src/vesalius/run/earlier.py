@@ -10,13 +10,19 @@ from vesalius.cohorts import select_target
 from vesalius.core.cohort import TargetInfo
 from vesalius.core.errors import DataError, PlanError
 from vesalius.core.plan import EarlierPlan, Plan, override
+from vesalius.core.progress import Silent
 from vesalius.infer import handover
+from vesalius.infer.features import features
+from vesalius.infer.predictor import Predictor
+from vesalius.infer.runs.contract import Members
+from vesalius.learn.stepper import build
 from vesalius.plan import machine as machines
 from vesalius.plan.fingerprint import fingerprint, sided
 from vesalius.plan.rules import check, draft_plan, for_net
 from vesalius.plan.summary import summary
 from vesalius.run.given import GivenStage
-from vesalius.run.ready import begun
+from vesalius.run.handing import blank
+from vesalius.run.ready import begun, with_examples
 from vesalius.run.stages import StagePlan, stages_of
 from vesalius.run.workspace import Workspace, assert_unmirrored
 from vesalius.tasks import contract
@@ -43,42 +49,83 @@ def filled(plan: Plan, space: Workspace) -> Plan:
 
 
 def with_taken(plan: Plan, space: Workspace, given: Mapping[str, GivenStage]) -> Plan:
-    """Return the plan that says for each stage which channels it is given of earlier ones, and what they are called."""
+    """Return the plan that says for each stage which channels, and how many features, it is given of earlier ones."""
     if not plan.earlier:
         return plan
     for number in range(len(plan.earlier) + 1):
         stages = stages_of(plan)
-        found: dict[str, list[str]] = {}
+        if stages[number].bundle is not None:
+            continue
+        channels: dict[str, list[str]] = {}
+        vectors: dict[str, int] = {}
         for one in stages[number].taken:
-            way, source = handover.get(one["as"]), stages[one["stage"]]
-            if source.bundle is not None:
-                last = given[source.name].last
-                names = way.channels(contract.get(last.plan.task.name), last.state, source.name)
-            else:
-                job = begun(space, source)
-                names = way.channels(job.task, job.state, source.name)
-            if names:
-                found[source.name] = list(names)
-        if number == len(plan.earlier):
-            return _with_taken(plan, found)
-        plan = _early_with_taken(plan, number, found)
+            source = stages[one["stage"]]
+            if handover.get(one["as"]).vector:
+                vectors[source.name] = _many(one["stage"], one["as"], stages, space, given)
+            elif names := _channels(one["as"], source, space, given):
+                channels[source.name] = names
+        changed = _other_taken(stages[number].plan, channels, vectors)
+        plan = _set_taken(plan, number, changed)
     return plan
 
 
-def _with_taken(plan: Plan, found: Mapping[str, list[str]]) -> Plan:
-    now = {name: list(labels) for name, labels in plan.data.taken.items()}
-    if now == found:
+def _channels(how: str, source: StagePlan, space: Workspace, given: Mapping[str, GivenStage]) -> list[str]:
+    """Return what the channels are called that a stage hands over."""
+    if source.bundle is not None:
+        last = given[source.name].last
+        task, state = contract.get(last.plan.task.name), last.state
+    else:
+        job = begun(space, source)
+        task, state = job.task, job.state
+    return list(handover.get(how).channels(task, state, source.name))
+
+
+def _many(
+    number: int, how: str, stages: Sequence[StagePlan], space: Workspace, given: Mapping[str, GivenStage]
+) -> int:
+    """Return how many numbers a stage hands over, as it does for the first training case."""
+    source, case = stages[number], space.training[0]
+    if source.bundle is not None:
+        bundle = given[source.name].bundle
+        predictor = Predictor(bundle, device="cpu", accept_mismatch=True)
+        return len(predictor.kept(case, len(bundle.stages) - 1, {}, ways=(how,))[how])
+    names = [stage.name for stage in stages]
+    job = with_examples(begun(space, source), [case], Silent(), given=blank(source, names))
+    model = build(job.task, job.plan, job.state, 0).eval()
+    members = Members(job.task, [model], job.plan, next(model.parameters()).device)
+    return len(next(features(members, list(job.examples.values()))))
+
+
+def _other_taken(
+    plan: Plan, channels: Mapping[str, list[str]], vectors: Mapping[str, int]
+) -> dict[str, tuple[Any, str]]:
+    """Return what is to be other in a stage's plan, by path, with the reason, for it to see what it is given."""
+    changed: dict[str, tuple[Any, str]] = {}
+    if {name: list(labels) for name, labels in plan.data.taken.items()} != channels:
+        changed["data.taken"] = (
+            dict(channels),
+            "what earlier stages say, in channels behind the image's own",
+        )
+    if dict(plan.sources.vectors) != vectors:
+        changed["sources.vectors"] = (dict(vectors), "the features of earlier stages' nets")
+    if vectors and not plan.sources.joined:
+        changed["sources.fusion"] = ("attention", "features of an earlier stage come together with the image")
+    if vectors and plan.augment.mixup:
+        changed["augment.mixup"] = (0.0, "cases of several sources are not mixed with one another")
+    return changed
+
+
+def _set_taken(plan: Plan, number: int, changed: Mapping[str, tuple[Any, str]]) -> Plan:
+    """Return the plan of a run with something set in the plan of one of its stages."""
+    if number == len(plan.earlier):
+        for path, (value, why) in changed.items():
+            plan = override(plan, {path: value}, reason=why)
         return plan
-    return override(plan, {"data.taken": found}, reason="what the stages before say, as takes has it")
-
-
-def _early_with_taken(plan: Plan, number: int, found: Mapping[str, list[str]]) -> Plan:
     own = plan.earlier[number]
-    if own.settings.get("data.taken", {}) == found:
-        return plan
-    stage = own.model_copy(update={"settings": {**own.settings, "data.taken": dict(found)}})
+    settings = {**own.settings, **{path: value for path, (value, _) in changed.items()}}
+    stage = own.model_copy(update={"settings": settings})
     stages = (*plan.earlier[:number], stage, *plan.earlier[number + 1 :])
-    return plan.model_copy(update={"earlier": stages})
+    return plan if not changed else plan.model_copy(update={"earlier": stages})
 
 
 def assert_stages(plan: Plan, space: Workspace, given: Mapping[str, GivenStage]) -> None:
@@ -160,11 +207,30 @@ def _assert_named(stages: Sequence[StagePlan], plan: Plan) -> None:
     for stage in stages:
         for one in stage.taken:
             name = stages[one["stage"]].name
-            if name in (*plan.data.images, *plan.sources.apart):
+            _assert_seen(one["as"], name, stage)
+            if name in (*stage.plan.data.images, *stage.plan.sources.apart):
                 raise PlanError(
                     f"the stage '{name}' is called as an image of the cases is",
                     hint="another name for the stage",
                 )
+
+
+def _assert_seen(how: str, name: str, stage: StagePlan) -> None:
+    """Raise PlanError where a stage is given channels, and there is no one image for them to lie on."""
+    chosen = stage.plan.sources
+    if name not in stage.plan.data.taken or not chosen.joined:
+        return
+    apart = all(image in chosen.apart for image in stage.plan.data.images)
+    if apart or chosen.visits > 1:
+        what = (
+            "each have a grid of their own"
+            if apart
+            else "are of several visits, of which one alone is answered"
+        )
+        raise PlanError(
+            f"the stage '{stage.name}' takes the '{how}' of the stage '{name}', and its images {what}",
+            hint="--set takes.how=features",
+        )
 
 
 def _assert_handed(
@@ -173,6 +239,12 @@ def _assert_handed(
     """Raise PlanError where a stage takes of another what that cannot say."""
     own = source.bundle is None
     task = contract.get(source.plan.task.name if own else given[source.name].last.plan.task.name)
+    if handover.get(how).vector and not contract.get(stage.plan.task.name).sees_vectors:
+        raise PlanError(
+            f"the stage '{stage.name}' is given '{how}' of the stage '{source.name}', and sees images alone",
+            found=f"the task {stage.plan.task.name}",
+            hint="--set takes.how=channel, or map",
+        )
     fault = handover.get(how).fault(task)
     if fault is None:
         return

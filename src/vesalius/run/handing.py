@@ -194,8 +194,9 @@ def blank(stage: StagePlan, names: Sequence[str]) -> Giving | None:
     def give(case: Case, reference: Image) -> Given:
         kept = {}
         for one in stage.taken:
-            channels = stage.plan.data.taken.get(names[one["stage"]], ())
-            kept[one["stage"], one["as"]] = handover.get(one["as"]).blank(reference, channels)
+            name = names[one["stage"]]
+            width = len(stage.plan.data.taken.get(name, ())) or stage.plan.sources.vectors.get(name, 0)
+            kept[one["stage"], one["as"]] = handover.get(one["as"]).blank(reference, width)
         return given_of(stage.taken, case, reference, kept, names=names)
 
     return give

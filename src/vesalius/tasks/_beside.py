@@ -24,15 +24,15 @@ class Beside(Task):
 
     def covariates(self, state: State) -> tuple[str, ...]:
         """Return those that no training case lacked; others may be missing, as they were in training."""
-        return covariates.needed(state.values["covariates"])
+        return covariates.needed(state.values.get("covariates", {}))
 
     def features(self, state: State) -> tuple[str, ...]:
         """Return the covariate that each number of the encoded ones stands for."""
-        return covariates.features(state.values["covariates"])
+        return covariates.features(state.values.get("covariates", {}))
 
     def outside(self, case: Case, state: State) -> tuple[str, ...]:
         """Return which covariates lie outside of what was learned from."""
-        return covariates.outside(case, state.values["covariates"])
+        return covariates.outside(case, state.values.get("covariates", {}))
 
 
 def encoded(case: Case, state: State) -> Array | None:

@@ -6,16 +6,18 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from vesalius.prepare.batch import Batch
+from vesalius.tasks._together import look
+
 
 class Classifier(nn.Module):
-    """An encoder and a head: `(B, C, Z, Y, X)` → logits `(B, K)`."""
+    """An encoder and a head: `(B, C, Z, Y, X)`, or a batch of several sources, → logits `(B, K)`."""
 
     def __init__(self, net: Any, classes: int, criterion: nn.Module) -> None:
         super().__init__()
         self.net, self.head, self.criterion = net, net.head(classes), criterion
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor | Batch) -> Tensor:
         """Logits `(B, K)`."""
-        features = self.net(x[:, :, 0] if self.net.dims == 2 else x)  # (B, C, Y, X) in 2-D
-        logits: Tensor = self.head(features)
+        logits: Tensor = self.head(look(self.net, x))
         return logits

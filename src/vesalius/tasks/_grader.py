@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vesalius.core.ask import Ask
+from vesalius.prepare.batch import Batch
 from vesalius.tasks._regressor import Regressor
 
 GAP = 1e-3  # between two thresholds at least, so that no grade's probability is ever nothing
@@ -34,7 +35,7 @@ class Corn(Regressor):
         before = torch.cat([torch.ones(1, dtype=over.dtype), over[:-1]])
         self.register_buffer("base", torch.logit(over / before).float())
 
-    def forward(self, x: Tensor, covariates: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor | Batch, covariates: Tensor | None) -> Tensor:
         """Return log probabilities of the grades `(B, K)`."""
         return conditional(super().forward(x, covariates) + self.base)
 
@@ -57,7 +58,7 @@ class Cumulative(Regressor):
         """The thresholds `(K - 1,)`, rising by at least GAP."""
         return torch.cat([self.first, self.first + (F.softplus(self.gaps) + GAP).cumsum(0)])
 
-    def forward(self, x: Tensor, covariates: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor | Batch, covariates: Tensor | None) -> Tensor:
         """Return log probabilities of the grades `(B, K)`."""
         return linked(super().forward(x, covariates), self.cuts)
 

@@ -20,32 +20,34 @@ from vesalius.core.image import Image
 from vesalius.core.plan import Plan
 from vesalius.core.statistics import Statistics
 from vesalius.core.tally import Tally
-from vesalius.plan import whole
+from vesalius.plan import together, whole
 from vesalius.plan.draft import Draft
 from vesalius.plan.fingerprint import Fingerprint
 from vesalius.plan.machine import Machine
 from vesalius.prepare.batch import Batch, Example
 from vesalius.prepare.case import Prepared
-from vesalius.tasks.contract import Task, planned_weights
+from vesalius.tasks import _sources
+from vesalius.tasks._beside import learned, planned
+from vesalius.tasks._sources import Sources, seen
+from vesalius.tasks.contract import planned_weights
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
 
-class Labels(Task):
-    """Labels of a whole image, learned by an encoder with a head and the planned loss."""
+class Labels(Sources):
+    """Labels of a whole case, learned by an encoder with a head and the planned loss."""
 
     answer: ClassVar[type[Answer]] = Scores
-    roles: ClassVar[tuple[str, ...]] = ("encoder",)
+    roles: ClassVar[tuple[str, ...]] = ("encoder", "table", "sequence", "cine")
     run: ClassVar[str] = "whole"
     mirrors: ClassVar[bool] = True
+    joins: ClassVar[bool] = False  # whether covariates beside one image come together with it
 
     def defaults(self, prints: Fingerprint, machine: Machine, target: TargetInfo | None) -> Draft:
         """Return the choices for whole images and probabilities: weights of uneven classes, and the task's own."""
-        draft = Draft()
-        whole.images(draft, prints, machine)
-        whole.encoder(draft, machine)
+        draft = self._seen(prints, machine)
         draft.set("loss.name", "cross_entropy", "probabilities are wanted")
         draft.set("loss.smoothing", 0.0, "probabilities are calibrated on validation cases instead")
         shares = list(prints.classes.values())
@@ -53,32 +55,50 @@ class Labels(Task):
         why = "the rarest class is more than five times rarer" if uneven else "classes are not far from even"
         draft.set("loss.class_weights", "balanced" if uneven else "none", why)
         self.choose(draft, prints, target)
-        whole.augmentation(draft, prints)
-        draft.set("augment.mixup", 0.4, "probabilities of new patients are better for it")
-        whole.batches(draft, prints)
+        if not prints.imageless:
+            whole.augmentation(draft, prints)
+            draft.set("augment.mixup", 0.4, "probabilities of new patients are better for it")
+            whole.batches(draft, prints)
+        together.propose(draft, prints, machine, joins=self.joins)
+        return draft
+
+    def _seen(self, prints: Fingerprint, machine: Machine) -> Draft:
+        """Return the choices for what is seen: whole images, or what there is without any."""
+        if prints.imageless:
+            return together.without_images(prints)
+        draft = Draft()
+        machine = together.machine_for(prints, machine)
+        whole.images(draft, prints, machine)
+        whole.encoder(draft, machine)
         return draft
 
     def choose(self, draft: Draft, prints: Fingerprint, target: TargetInfo | None) -> None:
         """Set what is the task's own to choose; by default nothing."""
 
     def summary(self, cases: Sequence[Case], target: TargetInfo | None, plan: Plan) -> Statistics:
-        """Return how many cases are of each class, or have each label."""
-        held = [c.targets[target.name] for c in cases if target.name in c.targets] if target else []
-        return Statistics({"labels": Tally.of_each(map(names_in, held))})
+        """Return how many cases are of each class, or have each label, and the statistics of what else is seen."""
+        held = [c for c in cases if target is not None and target.name in c.targets]
+        labels = [] if target is None else [names_in(c.targets[target.name]) for c in held]
+        return Statistics({"labels": Tally.of_each(labels), **_sources.of_cases(held, plan)})
 
     def state(self, summary: Statistics, target: TargetInfo | None, plan: Plan) -> State:
-        """Return the label map, in the cohort's order, and how often each class occurs in training."""
+        """Return the label map, how often each class occurs in training, and what is learned of what else is seen."""
         if target is None:
             raise DataError(f"{self.name} needs a target", hint="--target NAME")
         names = [label.name for label in target.labels]
         found = summary.part("labels", Tally)
         share = [np.float32(found[n] / found.n) if found.n else 1 / len(names) for n in names]
+        beside: dict[str, Any] = {}
+        if planned(plan)[0]:
+            beside["covariates"] = _sources.may_lack(learned(summary, target, plan), plan)
         return State(
             {
                 "target": target.name,
                 "kind": scored(target),
                 "labels": [{"value": x.value, "name": x.name} for x in target.labels],
                 "share": [float(s) for s in share],
+                **beside,
+                **_sources.learned_sources(summary, plan),
             }
         )
 
@@ -86,7 +106,7 @@ class Labels(Task):
         """Return the class as a one-hot (or several-hot) float vector, so that it can be mixed and smoothed."""
         value = case.targets.get(state.values["target"])
         targets = {} if value is None else {"label": _hot(value, names_of(state))}
-        return Example(case.id, {"image": prepared.array}, targets)
+        return replace(seen(case, prepared, state), targets=targets)
 
     def criterion(self, plan: Plan, state: State, *, multilabel: bool = False) -> nn.Module:
         """Return the planned loss, with weights from how often each class occurs in training."""
@@ -101,7 +121,10 @@ class Labels(Task):
 
     def loss(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """Return the planned loss over the cases that have a label."""
-        logits, label = self.infer(model, batch, generator), batch.targets.get("label")
+        from vesalius.tasks._together import shown
+
+        logits = self.infer(model, shown(model, batch, generator), generator)
+        label = batch.targets.get("label")
         if label is None:
             return {"class": 0.0 * logits.sum()}
         known = batch.labelled("label")

@@ -8,12 +8,16 @@ import torch
 from torch import Tensor, nn
 
 from vesalius.core.errors import DataError
+from vesalius.prepare.batch import Batch
+from vesalius.tasks._together import look
 
 FEATURES = 16  # what an image is summed up in where covariates stand beside it
 
 
 class Regressor(nn.Module):
     """An encoder and a head: `(B, C, Z, Y, X)` and covariates `(B, F)` → `(B, N)`, in standard deviations.
+
+    Instead of images it takes a batch where the encoder joins several sources; covariates are then among these.
 
     Without covariates the head gives the numbers. With them it gives features, and the numbers are a straight line
     through the covariates plus a small network of both, so that either may count for more the larger the other is.
@@ -45,9 +49,9 @@ class Regressor(nn.Module):
         )
         self.spread = spread_of(net.channels[-1] + covariates + numbers, numbers * spread) if spread else None
 
-    def forward(self, x: Tensor, covariates: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor | Batch, covariates: Tensor | None) -> Tensor:
         """Return the standardised numbers `(B, N)`, and what is said of their spread behind them."""
-        maps = self.net(x[:, :, 0] if self.net.dims == 2 else x)
+        maps = look(self.net, x)
         number: Tensor = self.head(maps)
         if self.line is not None and self.both is not None:
             if covariates is None:

@@ -25,8 +25,10 @@ from vesalius.plan.positive import positive_of, why_positive
 from vesalius.prepare.batch import Batch
 from vesalius.prepare.geometry import Undo
 from vesalius.prepare.opinion import Opinion
+from vesalius.tasks._beside import plan_covariates
 from vesalius.tasks._labels import Labels, as_labels, labels_of, names_in, names_of
-from vesalius.tasks.contract import Nets, Wanted, planned_net
+from vesalius.tasks._sources import check_sources, input_of, net_of
+from vesalius.tasks.contract import Nets, Wanted
 
 if TYPE_CHECKING:
     import torch
@@ -38,7 +40,7 @@ WHY_HALF = (
 )
 FEW = 5  # cases with and without a label from which a threshold is fitted to a group
 DEFAULT_FOR = ("class", "multilabel")
-OPTIONS = {"threshold": "", "calibration": "temperature"}
+OPTIONS = {"threshold": "", "calibration": "temperature", "covariates": "", "categories": ""}
 
 
 class Classify(Labels):
@@ -47,14 +49,17 @@ class Classify(Labels):
     name: ClassVar[str] = "classify"
     targets: ClassVar[tuple[str, ...]] = ("class", "multilabel", "ordinal")
     primary: ClassVar[str] = "auc"
+    joins: ClassVar[bool] = True
 
     def choose(self, draft: Draft, prints: Fingerprint, target: TargetInfo | None) -> None:
-        """Set the positive one of two classes, and that the likelier one is called."""
+        """Set the positive one of two classes, that the likelier one is called, and the covariates."""
         if target is not None and len(target.labels) == 2 and kinds.of(target.kind).nominal:
             counts = {x.name: prints.classes.get(x.name, 0) for x in target.labels}
             positive = positive_of(counts)
             draft.set("task.options", {"threshold": "half"}, WHY_HALF)
             draft.set("task.positive", positive, why_positive(positive, counts))
+        if prints.covariates:
+            plan_covariates(draft, prints)
 
     def check(self, cohort: Cohort, target: TargetInfo | None) -> tuple[str, ...]:
         """At least two classes with at least two cases each."""
@@ -72,12 +77,12 @@ class Classify(Labels):
         from vesalius.tasks._classifier import Classifier
 
         criterion = self.criterion(plan, state, multilabel=_several(state))
-        net = planned_net(plan, nets)
+        net, _ = net_of(plan, state, nets)
         return Classifier(net, len(state.values["share"]), criterion)
 
     def infer(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> Tensor:
         """Logits `(B, K)`."""
-        logits: Tensor = model(batch.images["image"])
+        logits: Tensor = model(input_of(batch, model))
         return logits
 
     def last_layer(self, model: nn.Module) -> nn.Module:
@@ -123,6 +128,7 @@ class Classify(Labels):
 
         Of more than two exclusive classes the likeliest is called, so that no threshold decides.
         """
+        check_sources(plan, target)
         calibrations.method_of(plan.task.options.get("calibration"))
         rule = operating.parse(plan.task.options.get("threshold"))
         if rule is None or not rule.valued or target is None or kinds.of(target.kind).several:

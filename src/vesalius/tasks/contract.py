@@ -133,6 +133,8 @@ class Task(ABC):
     may ask about mirror images, too: they speak of no place, side or direction, as a class or a number does; or they
     are a `dense` field, which is flipped back; or the task `turns_back` what they say itself (`turned_back`). It is
     False unless a task says otherwise, for the mean of two places is a wrong answer that looks right.
+    `may_nets` are nets that a plan may name beside them, with the roles that these may have. `sees_vectors` says that
+    the vectors of `plan.sources.vectors` are seen beside images.
     `checks` says that a task which is run in `tiles`, or whose answers are a `dense` field, is calibrated: of its raw
     answers about cases that a model never saw, `calibrate` is given what `checked` made of them.
     `takes_time` says that images have a time axis, `takes_incomplete` that a case may lack some planned images.
@@ -150,6 +152,8 @@ class Task(ABC):
     targets: ClassVar[tuple[str, ...]]
     roles: ClassVar[tuple[str, ...]]
     nets: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    may_nets: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    sees_vectors: ClassVar[bool] = False
     run: ClassVar[str]
     primary: ClassVar[str]
     recipe: ClassVar[str] = "supervised"
@@ -199,6 +203,10 @@ class Task(ABC):
     def learned(self, cases: Sequence[Case], target: TargetInfo | None, plan: Plan) -> State:
         """Return the state that follows from training cases which all lie here."""
         return self.state(self.summary(cases, target, plan), target, plan)
+
+    def sees_time(self, plan: Plan) -> bool:
+        """Return whether images with a time axis are taken as planned; by default where the task `takes_time`."""
+        return self.takes_time
 
     def sizes(self, plan: Plan) -> Mapping[str, tuple[int, int, int]]:
         """Return the sizes `(Z, Y, X)` of planned images that are prepared by themselves, on grids of their own."""

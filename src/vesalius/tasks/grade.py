@@ -13,7 +13,6 @@ from vesalius.core import grades
 from vesalius.core.answers.scores import Scores
 from vesalius.core.ask import Ask
 from vesalius.core.bundle import State
-from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, TargetInfo
 from vesalius.core.errors import PlanError
 from vesalius.core.image import Array, Image
@@ -22,14 +21,13 @@ from vesalius.core.statistics import Statistics
 from vesalius.plan.draft import Draft
 from vesalius.plan.fingerprint import Fingerprint
 from vesalius.plan.machine import Machine
-from vesalius.prepare import covariates
-from vesalius.prepare.batch import Batch, Example
-from vesalius.prepare.case import Prepared
+from vesalius.prepare.batch import Batch
 from vesalius.prepare.geometry import Undo
 from vesalius.prepare.opinion import Opinion
-from vesalius.tasks._beside import Beside, encoded, learned, plan_covariates, planned
+from vesalius.tasks._beside import plan_covariates
 from vesalius.tasks._labels import Labels, as_labels, labels_of, names_of
-from vesalius.tasks.contract import Nets, planned_net
+from vesalius.tasks._sources import check_sources, input_of, net_of
+from vesalius.tasks.contract import Nets
 
 if TYPE_CHECKING:
     import torch
@@ -42,7 +40,7 @@ HEADS = ("cumulative", "corn")
 DECISIONS = ("median", "likeliest")
 
 
-class Grade(Beside, Labels):
+class Grade(Labels):
     """Conditional chances (CORN) or cumulative links, under the planned loss of the grades' probabilities.
 
     The planned cross-entropy of these is the sum of CORN's conditional losses, and the likelihood of cumulative links.
@@ -85,7 +83,8 @@ class Grade(Beside, Labels):
         return tuple(f"a second case of grade '{name}'" for name, n in counts.items() if n < 2)
 
     def check_plan(self, plan: Plan, target: TargetInfo | None) -> None:
-        """Refuse words that are no head or no decision."""
+        """Refuse words that are no head or no decision, and sources that cannot come together."""
+        check_sources(plan, target)
         for option, known in (("head", HEADS), ("decision", DECISIONS)):
             word = plan.task.options.get(option, known[0])
             if word not in known:
@@ -95,42 +94,26 @@ class Grade(Beside, Labels):
                     hint=" or ".join(known),
                 )
 
-    def summary(self, cases: Sequence[Case], target: TargetInfo | None, plan: Plan) -> Statistics:
-        """Return how many cases have each grade, and the statistics of the planned covariates."""
-        found = super().summary(cases, target, plan)
-        held = [c for c in cases if target is not None and target.name in c.targets]
-        beside = covariates.summary(held, *planned(plan))
-        return Statistics({"labels": found.parts["labels"], "covariates": beside})
-
     def state(self, summary: Statistics, target: TargetInfo | None, plan: Plan) -> State:
         """Return the grades in their order, how often each occurs, the decision, and what is learned of covariates."""
         found = super().state(summary, target, plan)
         if target is None:
             return found
         median = plan.task.options.get("decision", "median") == "median"
-        beside = {
-            "decision": "median" if median else None,
-            "covariates": learned(summary, target, plan),
-        }
-        return State({**found.values, **beside})
-
-    def encode(self, case: Case, prepared: Prepared, reference: Image, state: State) -> Example:
-        """Return the grade as a one-hot vector, so that it can be mixed and smoothed, and the covariates beside it."""
-        made = super().encode(case, prepared, reference, state)
-        return Example(made.case_id, made.images, made.targets, covariates=encoded(case, state))
+        return State({"covariates": {}, **found.values, "decision": "median" if median else None})
 
     def build(self, plan: Plan, state: State, nets: Nets) -> nn.Module:
         """Return an encoder under the planned head, and the planned loss."""
         from vesalius.tasks import _grader
 
         head = _grader.HEADS[str(plan.task.options.get("head", HEADS[0]))]
-        width = covariates.width(state.values["covariates"])
-        net = planned_net(plan, nets)
+        net, width = net_of(plan, state, nets)
         return head(net, width, self.criterion(plan, state), share=state.values["share"])
 
     def infer(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> Tensor:
         """Return log probabilities of the grades `(B, K)`."""
-        found: Tensor = model(batch.images["image"], batch.covariates)
+        x = input_of(batch, model)
+        found: Tensor = model(x, None if x is batch else batch.covariates)
         return found
 
     def decode(

@@ -22,19 +22,20 @@ from vesalius.core.plan import Plan
 from vesalius.core.promise import OPTION
 from vesalius.core.statistics import Statistics
 from vesalius.core.words import counted, listed
-from vesalius.plan import tables
+from vesalius.plan import tables, together
 from vesalius.plan.draft import Draft
 from vesalius.plan.fingerprint import Fingerprint
 from vesalius.plan.machine import Machine
 from vesalius.prepare import covariates
 from vesalius.prepare.batch import Batch, Example
-from vesalius.prepare.case import BLANK, Prepared
+from vesalius.prepare.case import Prepared
 from vesalius.prepare.geometry import Undo
 from vesalius.prepare.opinion import Opinion
-from vesalius.tasks import _numbers, _spread
-from vesalius.tasks._beside import Beside, encoded, learned, plan_covariates, planned
+from vesalius.tasks import _numbers, _sources, _spread
+from vesalius.tasks._beside import learned, plan_covariates, planned
 from vesalius.tasks._copies import copied
 from vesalius.tasks._numbers import SEVERAL, abouts
+from vesalius.tasks._sources import BARE, Sources, check_sources, input_of, net_of, seen
 from vesalius.tasks.contract import Nets, Wanted, planned_net
 
 if TYPE_CHECKING:
@@ -49,23 +50,26 @@ LIMITS = {"interval": {"in": ["none", "normal", "quantiles"]}}
 INTERVAL = "interval"  # the option: what a model says of its answers' spread (see `_spread.py`)
 PROMISED = 0.9  # of cases, of intervals that a fit promises by itself
 ENOUGH = 20  # cases from which on it does: of fewer, hardly any interval has bounds
-BARE = "bare"  # in a state: whether there are no images, but covariates alone
 
 
-class Regress(Beside):
+class Regress(Sources):
     """Smooth L1 on the standardised number; covariates enter beside the image's features, or alone."""
 
     name: ClassVar[str] = "regress"
     answer: ClassVar[type[Answer]] = Value
     targets: ClassVar[tuple[str, ...]] = ("number",)
-    roles: ClassVar[tuple[str, ...]] = ("encoder", "table")
+    roles: ClassVar[tuple[str, ...]] = ("encoder", "table", "sequence", "cine")
     run: ClassVar[str] = "whole"
     primary: ClassVar[str] = "r2"
     mirrors: ClassVar[bool] = True
 
     def defaults(self, prints: Fingerprint, machine: Machine, target: TargetInfo | None) -> Draft:
         """Return the choices for whole images and numbers: units, covariates, intervals, and little change of size."""
-        draft = tables.table(prints) if prints.imageless else super().defaults(prints, machine, target)
+        draft = (
+            together.without_images(prints)
+            if prints.imageless
+            else super().defaults(prints, together.machine_for(prints, machine), target)
+        )
         if target is not None:
             why = f"'{target.name}' holds numbers; another task: --task NAME, numbers as classes: --column label=NAME"
             draft.set("task.name", self.name, why)
@@ -83,6 +87,7 @@ class Regress(Beside):
         if not prints.imageless:
             for path, what in (("zoom", "size"), ("brightness", "density"), ("contrast", "density")):
                 draft.set(f"augment.{path}", 0.05, f"little, for the number may be a {what}")
+        together.propose(draft, prints, machine, joins=False)
         return draft
 
     def check(self, cohort: Cohort, target: TargetInfo | None) -> tuple[str, ...]:
@@ -101,6 +106,9 @@ class Regress(Beside):
 
     def check_plan(self, plan: Plan, target: TargetInfo | None) -> None:
         """Raise PlanError for a net of a table where there are images, or of images where there are none."""
+        check_sources(plan, target)
+        if plan.sources.courses:
+            return
         tabular = tables.is_table(plan.net.name)
         bare = bool(plan.fingerprint.get(tables.IMAGELESS))
         if tabular != bare:
@@ -127,7 +135,7 @@ class Regress(Beside):
         held = [c for c in cases if _numbers.held(c, target.name)]
         each = _numbers.moments(held, target)
         one = each[target.name] if not target.parts else Statistics(each)
-        return Statistics({"numbers": one, "covariates": covariates.summary(held, *planned(plan))})
+        return Statistics({"numbers": one, **_sources.of_cases(held, plan)})
 
     def state(self, summary: Statistics, target: TargetInfo | None, plan: Plan) -> State:
         """Return mean, deviation and ends of the numbers, and what is learned of the covariates."""
@@ -143,16 +151,12 @@ class Regress(Beside):
         else:
             numbers = summary.part("numbers", Moments)
             values |= _numbers.described(numbers, target.name, units[target.name])
-        values["covariates"] = learned(summary, target, plan)
+        values["covariates"] = _sources.may_lack(learned(summary, target, plan), plan)
         if _how(plan) != _spread.NONE:
             values |= {INTERVAL: _how(plan), "share": _share(plan)}
         if tables.is_table(plan.net.name):
             values[BARE] = True
-        return State(values)
-
-    def geometry(self, case: Case, state: State) -> Image | None:
-        """Return an image of one point where the model learned from covariates alone."""
-        return BLANK if state.values.get(BARE) else None
+        return State(values | _sources.learned_sources(summary, plan))
 
     def spread(self, state: State) -> float | None:
         """Return the deviation of the training cases' numbers."""
@@ -162,8 +166,7 @@ class Regress(Beside):
         """Return the standardised numbers and the covariates beside the prepared image, where there is one."""
         z = _numbers.standardised(case, state)
         targets = {} if z is None else {"number": z}
-        images = {} if state.values.get(BARE) else {"image": prepared.array}
-        return Example(case.id, images, targets, covariates=encoded(case, state))
+        return replace(seen(case, prepared, state), targets=targets)
 
     def build(self, plan: Plan, state: State, nets: Nets) -> nn.Module:
         """Return the planned net under an output for each number, and the planned loss."""
@@ -172,15 +175,18 @@ class Regress(Beside):
         wide = covariates.width(state.values["covariates"])
         criterion = losses.build(plan.loss.name, options=plan.loss.options)
         many, said, share = len(abouts(state)), _spread.said(_how(plan)), _share(plan)
-        if state.values.get(BARE):
+        if state.values.get(BARE) and not plan.sources.joined:
             net = planned_net(plan, nets, channels=wide)
             return TableRegressor(net, criterion, numbers=many, spread=said, share=share)
-        net = planned_net(plan, nets)
+        net, wide = net_of(plan, state, nets)
         return Regressor(net, wide, criterion, numbers=many, spread=said, share=share)
 
     def loss(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """Return the planned loss over the numbers that cases have, and that of what is said of their spread."""
-        said, truth = self.infer(model, batch, generator), batch.targets.get("number")
+        from vesalius.tasks._together import shown
+
+        said = self.infer(model, shown(model, batch, generator), generator)
+        truth = batch.targets.get("number")
         number, spread = said[:, : model.numbers], said[:, model.numbers :]
         if truth is None:
             return {"number": 0.0 * said.sum()}
@@ -194,7 +200,8 @@ class Regress(Beside):
 
     def infer(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> Tensor:
         """Return standardised numbers, and what is said of their spread behind them, `(B, N·(1 + S))`."""
-        said: Tensor = model(batch.images.get("image"), batch.covariates)
+        x = input_of(batch, model)
+        said: Tensor = model(x, None if x is batch else batch.covariates)
         return said
 
     def last_layer(self, model: nn.Module) -> nn.Module:

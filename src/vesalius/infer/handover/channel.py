@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from vesalius.answers import contract as answers
@@ -40,9 +38,9 @@ class Channel(Handover):
         """Return the case with these channels as an image that is called as the stage is."""
         return with_field(given, kept, name)
 
-    def blank(self, reference: Image, channels: Sequence[str]) -> Array:
+    def blank(self, reference: Image, width: int) -> Array:
         """Return channels in which no label is anywhere."""
-        return np.zeros((len(channels), *reference.shape), dtype=np.uint8)
+        return np.zeros((width, *reference.shape), dtype=np.uint8)
 
 
 HANDOVER = Channel()

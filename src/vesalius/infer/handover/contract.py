@@ -8,7 +8,7 @@ in training and in answering, so that a stage never learns from other things tha
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -53,13 +53,15 @@ class Handover(ABC):
     `part` says that the later stage sees a part of the image alone. `truth` says that in training the earlier stage's
     truth stands for its answer, of a stage that is trained in the same run. `chances` says that the earlier stage is
     asked how likely each label is at each point (`Task.levels`). `alone` says that what several members say cannot be
-    compared, so that the first member alone is asked about every case, also about those that it learned from.
+    compared, so that the first member alone is asked about every case, also about those that it learned from. `vector`
+    says that what is kept are numbers `(F,)` beside the images, which a task must see (`Task.sees_vectors`).
     """
 
     part: ClassVar[bool] = False
     truth: ClassVar[bool] = False
     chances: ClassVar[bool] = False
     alone: ClassVar[bool] = False
+    vector: ClassVar[bool] = False
 
     @abstractmethod
     def fault(self, task: Task) -> str | None:
@@ -88,5 +90,8 @@ class Handover(ABC):
         return None
 
     @abstractmethod
-    def blank(self, reference: Image, channels: Sequence[str]) -> Array:
-        """Return what would be kept of an answer that says nothing, by which preparing and training are timed."""
+    def blank(self, reference: Image, width: int) -> Array:
+        """Return what would be kept of an answer that says nothing, by which preparing and training are timed.
+
+        `width` is how many channels, or numbers, are handed over.
+        """

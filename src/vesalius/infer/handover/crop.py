@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar
 
@@ -58,7 +58,7 @@ class Crop(Handover):
         case = replace(case, targets=_targets(given.case.targets, target, low, high))
         return replace(given, case=case, reference=load_reference(case), low=low)
 
-    def blank(self, reference: Image, channels: Sequence[str]) -> Array:
+    def blank(self, reference: Image, width: int) -> Array:
         """Return a box without extent, which stands for all of the image."""
         return np.zeros((2, 3), dtype=np.int64)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -17,6 +16,7 @@ class FeatureVector(Handover):
     """What is kept are the features `(F,)` of the stage's first member (`infer/features.py`)."""
 
     alone: ClassVar[bool] = True
+    vector: ClassVar[bool] = True
 
     def fault(self, task: Task) -> str | None:
         """Return None: every stage with a net on an image has features, and its first answer tells of one without."""
@@ -30,9 +30,9 @@ class FeatureVector(Handover):
         """Return the case with these features beside it, under the name of the stage."""
         return replace(given, vectors={**given.vectors, name: kept})
 
-    def blank(self, reference: Image, channels: Sequence[str]) -> Array:
-        """Return features that are all zero; `channels` are as many names as there are features."""
-        return np.zeros(len(channels), dtype=np.float32)
+    def blank(self, reference: Image, width: int) -> Array:
+        """Return features that are all zero."""
+        return np.zeros(width, dtype=np.float32)
 
 
 HANDOVER = FeatureVector()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -46,9 +45,9 @@ class Chances(Handover):
         """Return the case with these channels as an image that is called as the stage is."""
         return with_field(given, kept.astype(np.float32), name)
 
-    def blank(self, reference: Image, channels: Sequence[str]) -> Array:
+    def blank(self, reference: Image, width: int) -> Array:
         """Return channels in which nothing is likely anywhere."""
-        return np.zeros((len(channels), *reference.shape), dtype=np.float32)
+        return np.zeros((width, *reference.shape), dtype=np.float32)
 
 
 HANDOVER = Chances()

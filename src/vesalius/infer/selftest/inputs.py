@@ -104,7 +104,7 @@ def recipe_of(bundle: Bundle, task: Task) -> Recipe:
                 dtype=kind,
                 unit=_first(learned.units) if learned else None,
                 modality=_first(learned.modalities) if learned else None,
-                frames=FRAMES if task.takes_time else 0,
+                frames=FRAMES if task.sees_time(stage.plan) else 0,
             )
         )
     return Recipe(tuple(images))

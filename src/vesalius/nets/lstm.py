@@ -1,0 +1,40 @@
+"""LSTM: long short-term memory over steps in time, one way, so that it answers as they come."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from vesalius.core.options import options_of
+from vesalius.nets._net import Net
+from vesalius.nets._recurrent import recurrent
+
+NAMES = {"lstm": "long short-term memory over steps, which answers as they come"}
+ROLE = "sequence"
+OVER = {"lstm": "vectors"}
+DIMS = (2, 3)
+SOURCE = "Hochreiter, Schmidhuber: Long short-term memory, Neural Computation 1997"
+SMALLEST = 0.0625
+OPTIONS = {"layers": 1, "times": "both"}
+LIMITS = {"layers": {"ge": 1, "le": 8}, "times": {"in": ["both", "gap", "none"]}}
+
+
+def build(
+    name: str,
+    *,
+    dims: int,
+    in_channels: int,
+    scale: float = 1.0,
+    dropout: float = 0.0,
+    size: Sequence[int] | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Net:
+    """Build layers of LSTM cells of 128 times `scale`; dropout acts on what each layer gives.
+
+    `layers` is how many there are, `times` what is told of when each step was: the gap before it and the time since the
+    first (`both`), the `gap` alone, or `none`. `dims` is that of the plan, and `size` means nothing to it.
+    """
+    chosen = options_of("nets", name, options or {}, where=f"{name}: options")
+    return recurrent(
+        "lstm", chosen, both=False, dims=dims, in_channels=in_channels, scale=scale, dropout=dropout
+    )

@@ -1,0 +1,415 @@
+"""Sources: what a task of whole cases sees of a case where that is more than one image, and what is learned of it.
+
+The net that sees it all is in `_together.py`; how images are prepared in `prepare/sources.py`. A state holds under
+`sources` what is learned of time courses and texts, and is silent of it where one image is all that is seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from vesalius import nets as registered
+from vesalius.core.bundle import State
+from vesalius.core.case import Case
+from vesalius.core.cohort import TargetInfo
+from vesalius.core.course import Course
+from vesalius.core.errors import DataError, PlanError
+from vesalius.core.image import Array, Image
+from vesalius.core.moments import Moments
+from vesalius.core.plan import Plan
+from vesalius.core.statistics import Statistics
+from vesalius.core.tally import Tally
+from vesalius.core.words import listed
+from vesalius.plan import tables
+from vesalius.prepare import covariates, words
+from vesalius.prepare.batch import Batch, Example
+from vesalius.prepare.case import BLANK, Prepared
+from vesalius.prepare.courses import load_course
+from vesalius.prepare.sources import image_sources, lacking, plan_of, prepare_sources
+from vesalius.tasks._beside import Beside, encoded, planned
+from vesalius.tasks.contract import Nets, planned_net
+
+if TYPE_CHECKING:
+    from torch import nn
+
+SOURCES = "sources"  # in a state
+COVARIATES = "covariates"
+TIME = "time"  # the further net over time
+BARE = "bare"  # in a state: whether there are no images
+FURTHER: Mapping[str, tuple[str, ...]] = {TIME: ("sequence",)}
+
+
+class Sources(Beside):
+    """A task of whole cases: one image, or all that a case brings, joined in one vector."""
+
+    may_nets: ClassVar[Mapping[str, tuple[str, ...]]] = FURTHER
+    sees_vectors: ClassVar[bool] = True
+
+    def sees_time(self, plan: Plan) -> bool:
+        """Return whether frames of images are planned."""
+        return plan.sources.frames > 0
+
+    def prepare(self, case: Case, plan: Plan, state: State, *, reference: Image) -> Prepared:
+        """Return the images of a case by source where several come together, else its one image."""
+        if not plan.sources.joined:
+            return super().prepare(case, plan, state, reference=reference)
+        if state.values.get(BARE):
+            return super().prepare(replace(case, images={}, reference=None), plan, state, reference=BLANK)
+        try:
+            return prepare_sources(case, plan.data, plan.sources, reference=reference)
+        except DataError as error:
+            if error.what.startswith(f"case {case.id}"):
+                raise
+            raise type(error)(f"case {case.id}: {error.what}", found=error.found, hint=error.hint) from error
+
+    def geometry(self, case: Case, state: State) -> Image | None:
+        """Return an image of one point for a case without images, where what else it brings is enough."""
+        return BLANK if SOURCES in state.values or state.values.get(BARE) else None
+
+
+def of_cases(cases: Sequence[Case], plan: Plan) -> dict[str, Statistics | Tally]:
+    """Return the statistics of the planned covariates, and of time courses and texts where such are planned."""
+    found: dict[str, Statistics | Tally] = {COVARIATES: covariates.summary(cases, *planned(plan))}
+    if plan.sources.joined:
+        chosen = plan.sources
+        found["courses"] = Statistics({name: _columns(cases, name) for name in chosen.courses})
+        found["texts"] = Statistics(
+            {name: words.overview(t for c in cases if (t := text_of(c, name))) for name in chosen.texts}
+        )
+    return found
+
+
+def learned_sources(summary: Statistics, plan: Plan) -> dict[str, Any]:
+    """Return what a state holds of time courses and texts; nothing where one image is all that is seen."""
+    if not plan.sources.joined:
+        return {}
+    courses = {
+        name: _course(summary.part("courses", Statistics).part(name, Statistics), name)
+        for name in plan.sources.courses
+    }
+    texts = {
+        name: words.learn(summary.part("texts", Statistics).part(name, Tally)) for name in plan.sources.texts
+    }
+    for name, about in texts.items():
+        if not about["words"]:
+            raise DataError(
+                f"the texts '{name}' have no word in common to learn from",
+                hint="--set sources.texts=[] to leave them out",
+            )
+    images = image_sources(plan.data, plan.sources) if plan.data.images else ()
+    bare = {BARE: True} if not images else {}
+    vectors = {"vectors": dict(plan.sources.vectors)} if plan.sources.vectors else {}
+    return {SOURCES: {"images": list(images), "courses": courses, "texts": texts, **vectors}, **bare}
+
+
+def may_lack(about: dict[str, dict[str, Any]], plan: Plan) -> dict[str, dict[str, Any]]:
+    """Return what is learned of covariates so that a case may lack any of them, where sources come together."""
+    if not plan.sources.joined:
+        return about
+    return {name: {**one, "missing": max(1, one["missing"])} for name, one in about.items()}
+
+
+def seen(case: Case, prepared: Prepared, state: State) -> Example:
+    """Return all of a case that is seen, as numbers, without its targets. Raises DataError where nothing is there."""
+    known = state.values.get(SOURCES)
+    beside = encoded(case, state) if COVARIATES in state.values else None
+    if known is None:
+        images = {} if state.values.get(BARE) else {"image": prepared.array}
+        return Example(case.id, images, covariates=beside)
+    courses: dict[str, Array] = {}
+    times, parents = dict(prepared.times_s), {}
+    for name, about in known["courses"].items():
+        if name in case.courses:
+            course = load_course(case.courses[name])
+            courses[name] = _numbers(course, about, name, case.id)
+            times[name] = course.times_s.astype(np.float32)
+            if course.parents:
+                parents[name] = np.asarray(course.parents, np.int64)
+    vectors = {n: words.encode(t, about) for n, about in known["texts"].items() if (t := text_of(case, n))}
+    if beside is not None and all(case.covariates.get(n) is None for n in state.values[COVARIATES]):
+        beside = None
+    if not (prepared.images or courses or vectors or beside is not None):
+        raise lacking(case, names_of(state))
+    return Example(
+        case.id,
+        dict(prepared.images),
+        covariates=beside,
+        courses=courses,
+        parents=parents,
+        vectors=vectors,
+        times_s=times,
+    )
+
+
+def text_of(case: Case, name: str) -> str | None:
+    """Return a text of a case; `report` is its report where no text has that name."""
+    text = case.texts.get(name, case.report if name == "report" else None)
+    return text if text and text.strip() else None
+
+
+def names_of(state: State) -> tuple[str, ...]:
+    """Return the names of the sources that a model sees, in its order; one where an image is all."""
+    known = state.values.get(SOURCES)
+    if known is None:
+        return ("image",)
+    covered = (COVARIATES,) if state.values.get(COVARIATES) else ()
+    return (*known["images"], *known["courses"], *known["texts"], *known.get("vectors", {}), *covered)
+
+
+def input_of(batch: Batch, model: nn.Module) -> Any:
+    """Return what a model's net is given of a batch: its image, or all of it where several sources come together."""
+    from vesalius.tasks._together import Together
+
+    return batch if isinstance(getattr(model, "net", None), Together) else batch.images.get("image")
+
+
+def net_of(plan: Plan, state: State, nets: Nets) -> tuple[Any, int]:
+    """Return the planned net, and how many covariates stand beside what it says: those that it does not see itself."""
+    width = covariates.width(state.values.get(COVARIATES, {}))
+    if not plan.sources.joined:
+        return planned_net(plan, nets), width
+    return _together(plan, state, nets, width), 0
+
+
+def check_sources(plan: Plan, target: TargetInfo | None) -> None:
+    """Raise PlanError for sources that cannot come together as planned."""
+    chosen = plan.sources
+    asked = {
+        "sources.apart": bool(chosen.apart),
+        "sources.frames": chosen.frames > 0,
+        "sources.visits": chosen.visits > 1,
+        "sources.courses": bool(chosen.courses),
+        "sources.texts": bool(chosen.texts),
+        "sources.vectors": bool(chosen.vectors),
+    }
+    wanted = [path for path, so in asked.items() if so]
+    if not chosen.joined:
+        if wanted:
+            raise PlanError(
+                f"{listed(wanted)} and nothing says how sources come together",
+                found="sources.fusion=beside, which sees one image",
+                hint="--set sources.fusion=attention",
+            )
+        return
+    for name in chosen.apart:
+        if name not in plan.data.images:
+            raise PlanError(
+                f"sources.apart names an image '{name}' that is not planned",
+                found=f"data.images: {listed(list(plan.data.images))}",
+                hint="images by their names in the data",
+            )
+    names = [*plan.data.images, *chosen.courses, *chosen.texts, *chosen.vectors]
+    twice = sorted({n for n in names if names.count(n) > 1} | ({COVARIATES} & set(names)))
+    if twice:
+        raise PlanError(f"two sources are called {listed(twice)}", hint="other names in the data")
+    if plan.augment.mixup:
+        raise PlanError(
+            "cases of several sources cannot be mixed with one another",
+            found=f"augment.mixup={plan.augment.mixup:g}",
+            hint="--set augment.mixup=0",
+        )
+    if chosen.causal and any(n.method == "zscore" for n in plan.data.normalise):
+        raise PlanError(
+            "a causal model cannot normalise by all frames of an image, of which later ones are not known yet",
+            found="data.normalise: zscore",
+            hint="""--set 'data.normalise=[{"method":"fixed","low":0,"high":255,"mean":M,"sd":S}]'""",
+        )
+    _check_time(plan)
+
+
+def _check_time(plan: Plan) -> None:
+    name = plan.nets[TIME].name if TIME in plan.nets else None
+    cine = registered.describe(plan.net.name).get("ROLE") == "cine"
+    if cine and (plan.sources.causal or name is not None):
+        raise PlanError(
+            f"net '{plan.net.name}' sees all frames at once",
+            found="sources.causal" if plan.sources.causal else f"nets.time.name={name}",
+            hint="--set net.name=resnet-10, or a plan without these",
+        )
+    if cine and not plan.sources.frames:
+        raise PlanError(
+            f"net '{plan.net.name}' sees frames", found="sources.frames=0", hint="--set sources.frames=16"
+        )
+    if name is not None and plan.sources.causal:
+        options = plan.nets[TIME].options
+        if name.startswith("bi") or options.get("causal") is False:
+            raise PlanError(
+                f"a causal model cannot have '{name}' over time, which looks ahead",
+                hint="--set nets.time.name=gru",
+            )
+
+
+def _together(plan: Plan, state: State, nets: Nets, width: int) -> Any:
+    """Return the net of all planned sources."""
+    from vesalius.tasks._together import SHARED, Source, Together
+
+    chosen, known = plan.sources, state.values[SOURCES]
+    sources = [Source(n, "image", timed=chosen.timed) for n in known["images"]]
+    for name, about in known["courses"].items():
+        wide = len(about["columns"]) * (2 if about["missing"] else 1)
+        sources.append(Source(name, "course", width=wide, timed=True))
+    sources += [Source(n, "vector", width=len(about["words"])) for n, about in known["texts"].items()]
+    sources += [Source(n, "vector", width=many) for n, many in known.get("vectors", {}).items()]
+    if width:
+        sources.append(Source(COVARIATES, COVARIATES, width=width))
+    if not sources:
+        raise PlanError("nothing is planned that a model could see", hint='--set sources.courses=["NAME"]')
+    images = [s.name for s in sources if s.kind == "image"]
+    alone = chosen.shared and len(images) > 1
+    eyes = {SHARED if alone else name: _eye(name, plan, nets) for name in (images[:1] if alone else images)}
+    if width and tables.is_table(plan.net.name):
+        eyes[COVARIATES] = planned_net(plan, nets, channels=width)
+    over, reads = {}, {}
+    for source in sources:
+        if source.timed:
+            eye = eyes.get(source.name, eyes.get(SHARED))
+            if eye is not None and eye.role == "cine":
+                continue
+            columns = source.width if eye is None else int(eye.channels[-1])
+            built, what = _over(
+                plan, nets, columns, dims=2 if eye is None else eye.dims, tree=_is_tree(known, source.name)
+            )
+            if built is not None:
+                over[source.name], reads[source.name] = built, what
+    return Together(
+        sources,
+        eyes=eyes,
+        over=over,
+        reads=reads,
+        fusion=chosen.fusion,
+        dropout=plan.net.dropout,
+        dims=plan.data.dims,
+        drop=chosen.drop,
+        frames=chosen.frames if chosen.causal else 0,
+    )
+
+
+def _eye(name: str, plan: Plan, nets: Nets) -> Any:
+    """Return the net that sees the images of a source: one of its own name in `nets`, or the plan's."""
+    data = plan_of(name, plan.data, plan.sources)
+    about = plan.nets.get(name, plan.net)
+    return nets.build(
+        about.name,
+        dims=data.dims,
+        in_channels=data.inputs,
+        scale=about.scale,
+        dropout=about.dropout,
+        size=data.size[-data.dims :],
+        options=about.options,
+    )
+
+
+def _over(plan: Plan, nets: Nets, columns: int, *, dims: int, tree: bool) -> tuple[Any, str]:
+    """Return a net over time for steps of so many numbers, and what it reads; None where nothing is planned."""
+    about = plan.nets.get(TIME)
+    if about is None and registered.describe(plan.net.name).get("ROLE") == "sequence":
+        about = plan.net
+    if about is None:
+        return None, ""
+    reads = str(registered.describe(about.name)["OVER"][about.name])
+    if tree != (reads == "tree"):
+        raise PlanError(
+            f"net '{about.name}' reads {'trees' if reads == 'tree' else 'steps in time'}",
+            found="a source whose rows are the nodes of a tree"
+            if tree
+            else "a source whose steps follow in time",
+            hint="--set nets.time.name=" + ("treelstm" if tree else "gru"),
+        )
+    built = nets.build(
+        about.name,
+        dims=dims,
+        in_channels=columns,
+        scale=about.scale,
+        dropout=about.dropout,
+        options=about.options,
+    )
+    return built, reads
+
+
+def _is_tree(known: Mapping[str, Any], name: str) -> bool:
+    return bool(known["courses"].get(name, {}).get("tree"))
+
+
+def _columns(cases: Sequence[Case], name: str) -> Statistics:
+    """Return the moments of each column of the time courses of one name, how many cells are empty, and their sort."""
+    held = [load_course(c.courses[name]) for c in cases if name in c.courses]
+    if not held:
+        raise DataError(
+            f"no training case has a time course '{name}'", hint="--set sources.courses=[] to leave it out"
+        )
+    each = [
+        [str(n) for n in course.names] or [str(k) for k in range(course.values.shape[1])] for course in held
+    ]
+    moments = Statistics(
+        {
+            column: Moments.of(
+                float(v)
+                for course, names in zip(held, each, strict=True)
+                if column in names
+                for v in course.values[:, names.index(column)]
+                if np.isfinite(v)
+            )
+            for column in each[0]
+        }
+    )
+    return Statistics(
+        {
+            "columns": Tally.of(tuple(names) for names in each),
+            "moments": moments,
+            "empty": Tally.of(bool(np.isnan(course.values).any()) for course in held),
+            "tree": Tally.of(bool(course.parents) for course in held),
+        }
+    )
+
+
+def _course(found: Statistics, name: str) -> dict[str, Any]:
+    """Return what is learned of the time courses of one name. Raises DataError where their columns differ."""
+    kinds = list(found.part("columns", Tally))
+    first = kinds[0]
+    assert isinstance(first, tuple)
+    odd = next((k for k in kinds[1:] if isinstance(k, tuple) and set(k) != set(first)), None)
+    if odd is not None:
+        raise DataError(
+            f"the time courses '{name}' have different columns",
+            found=f"{listed([str(n) for n in first], 4)} and {listed([str(n) for n in odd], 4)}",
+            hint="files with the same columns in all cases",
+        )
+    trees = set(found.part("tree", Tally))
+    if len(trees) > 1:
+        raise DataError(
+            f"some of the time courses '{name}' are trees and others are not", hint="a column `parent` in all"
+        )
+    each = {str(c): found.part("moments", Statistics).part(str(c), Moments) for c in first}
+    return {
+        "columns": [str(c) for c in first],
+        "mean": [each[str(c)].mean for c in first],
+        "sd": [each[str(c)].sd or 1.0 for c in first],
+        "missing": bool(found.part("empty", Tally)[True]),
+        "tree": bool(next(iter(trees))),
+    }
+
+
+def _numbers(course: Course, about: Mapping[str, Any], name: str, case: str) -> Array:
+    """Return a time course standardised, `(T, F)` float32, with a bit a cell behind them where some were missing."""
+    names = [str(n) for n in course.names] or [str(k) for k in range(course.values.shape[1])]
+    columns = about["columns"]
+    if set(names) != set(columns):
+        raise DataError(
+            f"case {case}: the time course '{name}' has other columns than were learned from",
+            found=listed(names, 6),
+            hint=listed(columns, 6),
+        )
+    values = course.values[:, [names.index(c) for c in columns]]
+    scaled = (values - np.asarray(about["mean"])) / np.asarray(about["sd"])
+    known = np.isfinite(scaled)
+    if not about["missing"] and not known.all():
+        raise DataError(
+            f"case {case}: cells of the time course '{name}' are empty, and no training case had such",
+            hint="filled cells, or training cases with empty ones",
+        )
+    filled = np.where(known, scaled, 0.0).astype(np.float32)
+    return np.concatenate([filled, known.astype(np.float32)], axis=1) if about["missing"] else filled

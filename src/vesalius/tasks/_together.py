@@ -1,0 +1,381 @@
+"""The net of a whole case: images, frames, visits, time courses, texts and covariates come together in one vector.
+
+Each source is seen by a net of its own (or all images by one), its steps go over time, gated attention sums them up,
+and the sources' vectors are joined. What a case lacks counts for nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from vesalius.core.errors import DataError
+from vesalius.nets import Net
+from vesalius.prepare.batch import Batch
+
+WIDTH = 128  # of each source's vector, and of what they come to together
+AT_ONCE = (
+    64  # frames that an eye sees in one pass where nothing is learned, so that long cines need no more memory
+)
+SHARED = "shared"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One source of a case: what it is called, of what kind, and how many columns or numbers it has where it is none.
+
+    `timed` says that its steps follow one another in time, so that they go through a net over time.
+    """
+
+    name: str
+    kind: str  # image, course, vector or covariates
+    width: int = 0
+    timed: bool = False
+
+
+class Looked(NamedTuple):
+    """What was seen of a batch: the joined vector `(B, D)`, each source's `(B, S, D)`, and which are there `(B, S)`.
+
+    `weights` `(B, S)` is how much each source counts, sums of one where any is there; `steps` by a source's name
+    `(B, N)` how much each of its frames, visits, images or rows counts in it.
+    """
+
+    joined: Tensor
+    vectors: Tensor
+    there: Tensor
+    weights: Tensor
+    steps: Mapping[str, Tensor]
+
+
+class Gate(nn.Module):
+    """Gated attention: tokens `(B, N, D)` and which are there → their weighted mean `(B, D)` and the weights `(B, N)`.
+
+    It begins as the plain mean. Source: Ilse, Tomczak, Welling, "Attention-based deep multiple instance learning",
+    ICML 2018.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.content, self.gate = nn.Linear(width, width // 2), nn.Linear(width, width // 2)
+        self.score = nn.Linear(width // 2, 1, bias=False)
+        nn.init.zeros_(self.score.weight)
+
+    def scores(self, tokens: Tensor) -> Tensor:
+        """Return what each token's weight is the exponential of, `(…)`; it is bounded by the weights alone."""
+        each: Tensor = self.score(torch.tanh(self.content(tokens)) * torch.sigmoid(self.gate(tokens)))
+        return each[..., 0].float()
+
+    def forward(self, tokens: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the weighted mean of the tokens that are there, zeros where none is, and the weights."""
+        scores = self.scores(tokens).masked_fill(~there, -math.inf)
+        weights = torch.softmax(scores, dim=1).nan_to_num(0.0)
+        return (weights.to(tokens.dtype)[..., None] * tokens).sum(dim=1), weights
+
+    def begin(self, rows: int, like: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the state before any token: the sum of weighted tokens `(B, D)`, and of the weights `(B, 1)`."""
+        return like.new_zeros(rows, self.content.in_features), like.new_zeros(rows, 1)
+
+    def step(self, token: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """Return the weighted mean of all tokens so far, `(B, D)`, and the next state; `token` is `(B, D)`."""
+        weight = self.scores(token).exp()[:, None].to(token.dtype)
+        total, weights = state[0] + weight * token, state[1] + weight
+        return total / weights, (total, weights)
+
+
+class Together(Net):
+    """Sources of a case → `[(B, D, 1)]`, so that heads are as those of other nets; its input is the Batch.
+
+    `eyes` see images by a source's name, or all of them as `shared`; `over` are the nets over time by a source's name.
+    `fusion` is `attention`, `concat` or `late`; for the last the output is `[(B, D, S), (B, 1, S)]`, each source's
+    vector and which are there, and the head answers from each. While it learns, `shown` leaves out sources.
+    """
+
+    role: ClassVar[str] = "encoder"
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        *,
+        eyes: Mapping[str, Net],
+        over: Mapping[str, nn.Module],
+        reads: Mapping[str, str],
+        fusion: str,
+        dropout: float,
+        dims: int,
+        drop: float = 0.0,
+        frames: int = 0,
+    ) -> None:
+        super().__init__(dims, [WIDTH], strides=[1], dropout=dropout)
+        self.sources, self.fusion, self.drop, self.frames = tuple(sources), fusion, drop, frames
+        self.reads = dict(reads)  # what each net over time reads: vectors, maps or a tree
+        self.eyes = nn.ModuleDict({_key(name): eye for name, eye in eyes.items()})
+        self.over = nn.ModuleDict({_key(name): net for name, net in over.items()})
+        self.project = nn.ModuleDict({_key(s.name): _projection(self._width(s), dropout) for s in sources})
+        self.gates = nn.ModuleDict(
+            {_key(s.name): Gate(WIDTH) for s in sources if s.kind in ("image", "course")}
+        )
+        several = len(self.sources) > 1
+        self.fuse = Gate(WIDTH) if several and fusion == "attention" else None
+        self.join = _join(len(self.sources), dropout) if several and fusion == "concat" else None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the sources, in the order of the weights."""
+        return tuple(s.name for s in self.sources)
+
+    @property
+    def encoding(self) -> tuple[str, ...]:
+        """Return the names of the eyes."""
+        return tuple(f"eyes.{name}" for name in self.eyes)
+
+    @property
+    def depths(self) -> tuple[tuple[str, ...], ...]:
+        """Return the depths of all eyes, those of one depth side by side."""
+        each = [
+            [tuple(f"eyes.{name}.{part}" for part in depth) for depth in eye.depths]  # type: ignore[union-attr]
+            for name, eye in self.eyes.items()
+        ]
+        return tuple(tuple(n for part in row for n in part) for row in zip_longest(*each, fillvalue=()))
+
+    def forward(self, x: Any) -> list[Tensor]:
+        """Return what the sources of a batch come to, as the one map of an encoder."""
+        found = self.looked(x)
+        if self.fusion == "late":
+            return [found.vectors.transpose(1, 2), found.there[:, None].to(found.vectors.dtype)]
+        return [found.joined[..., None]]
+
+    def summed_up(self, output: Any) -> Tensor:
+        """Return the joined vector `(B, D)`; the mean of the sources' that are there where each answers by itself."""
+        if self.fusion != "late":
+            joined: Tensor = output[-1][..., 0]
+            return joined
+        vectors, there = output
+        mean: Tensor = (vectors * there).sum(-1) / there.sum(-1).clamp_min(1)
+        return mean
+
+    def head(self, classes: int) -> nn.Module:
+        """Return a linear head, or for late fusion one a source and the weights of their answers."""
+        if self.fusion == "late":
+            return LateHead(len(self.sources), classes, dropout=self.dropout)
+        return super().head(classes)
+
+    def looked(self, batch: Any) -> Looked:
+        """Return what is seen of a batch, and how much each source and each of its steps counts."""
+        if not isinstance(batch, Batch):
+            raise DataError("a net of several sources takes a batch", found=type(batch).__name__)
+        vectors, there, steps = [], [], {}
+        for source in self.sources:
+            vector, has, weights = self._of(source, batch)
+            vectors.append(vector)
+            there.append(has)
+            if weights is not None:
+                steps[source.name] = weights
+        together, known = torch.stack(vectors, dim=1), torch.stack(there, dim=1)
+        joined, weights = self.fused(together, known)
+        return Looked(joined, together, known, weights, steps)
+
+    def fused(self, vectors: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the joined vectors `(B, D)` of sources `(B, S, D)` that are there `(B, S)`, and their weights."""
+        even = there.float() / there.sum(dim=1, keepdim=True).clamp_min(1)
+        if self.fuse is not None:
+            joined, weights = self.fuse(vectors, there)
+            return joined, weights
+        kept = vectors * there[..., None]
+        if self.join is not None:
+            return self.join(torch.cat([kept.flatten(1), there.to(kept.dtype)], dim=1)), even
+        return (kept * even[..., None].to(kept.dtype)).sum(dim=1), even
+
+    def shown(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """Return a training batch without the sources that are left out at random; each case keeps one at least."""
+        batch = self._windowed(batch, generator)
+        if not self.drop or len(self.sources) == 1:
+            return batch
+        had = torch.stack([_has(s, batch) for s in self.sources], dim=1)
+        draw = torch.rand(had.shape, generator=generator, device=generator.device).to(had.device)
+        kept = had & (draw >= self.drop)
+        kept = torch.where(kept.any(dim=1, keepdim=True), kept, had)
+        return without(batch, {s.name: ~kept[:, k] for k, s in enumerate(self.sources)}, self.sources)
+
+    def _windowed(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """Return a batch with `frames` frames of each longer image, one after the other, from a random one on.
+
+        It is for causal nets over frames, whose images are kept whole; `frames` is 0 for all others.
+        """
+        images, times = dict(batch.images), dict(batch.times_s)
+        for source in self.sources if self.frames else ():
+            x = images.get(source.name)
+            if source.kind != "image" or not source.timed or x is None or x.shape[1] <= self.frames:
+                continue
+            lengths = (~times[source.name].isnan()).sum(dim=1)
+            most = (lengths - self.frames).clamp_min(0)
+            draw = torch.rand(len(x), generator=generator, device=generator.device).to(x.device)
+            start = (draw * (most + 1)).long().clamp_max(most)
+            place = start[:, None] + torch.arange(self.frames, device=x.device)
+            row = torch.arange(len(x), device=x.device)[:, None]
+            images[source.name], times[source.name] = x[row, place], times[source.name][row, place]
+        return replace(batch, images=images, times_s=times)
+
+    def _width(self, source: Source) -> int:
+        """Return how many numbers are seen of a step of a source before they are projected."""
+        if _key(source.name) in self.over:
+            return int(self.over[_key(source.name)].out_channels)  # type: ignore[arg-type]
+        seen = source.kind == "image" or _key(source.name) in self.eyes
+        return int(self.eye_of(source).channels[-1]) if seen else source.width
+
+    def eye_of(self, source: Source) -> Net:
+        """Return the net that sees the images of a source."""
+        eye = self.eyes[_key(source.name) if _key(source.name) in self.eyes else SHARED]
+        assert isinstance(eye, Net)
+        return eye
+
+    def _of(self, source: Source, batch: Batch) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return a source's vectors `(B, D)`, which cases have it `(B,)`, and the weights of its steps `(B, N)`."""
+        has, key = _has(source, batch), _key(source.name)
+        like = next(self.project.parameters())
+        if not bool(has.any()):
+            return like.new_zeros(batch.rows, WIDTH), has, None
+        if source.kind in ("vector", "covariates"):
+            x = batch.covariates if source.kind == "covariates" else batch.vectors[source.name]
+            assert x is not None
+            x = x.nan_to_num(0.0).to(like.dtype)
+            if key in self.eyes:  # a net of a table's columns
+                x = self.eye_of(source).summed_up(self.eyes[key](x))
+            return self.project[key](x), has, None
+        tokens, there = self._tokens(source, batch, has)
+        tokens = self.project[key](tokens)
+        pooled, weights = self.gates[key](tokens, there)
+        return pooled, has & there.any(dim=1), weights
+
+    def _tokens(self, source: Source, batch: Batch, has: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what is seen of each step of a source, `(B, N, F)`, and which steps are there `(B, N)`."""
+        times = batch.times_s.get(source.name)
+        if source.kind == "course":
+            x = batch.courses[source.name]
+            there = _steps(times, x, has)
+            return self._over(source, x, times, there, batch.parents.get(source.name)), there
+        x = batch.images[source.name]
+        x = x[:, None] if x.ndim == 5 else x  # (B, N, C, Z, Y, X)
+        there, eye = _steps(times, x, has), self.eye_of(source)
+        if eye.role == "cine":
+            maps = eye(x[:, :, :, 0] if eye.dims == 2 else x)[-1]  # (B, C, T', …)
+            tokens = maps.flatten(3).mean(-1).transpose(1, 2)
+            place = torch.arange(tokens.shape[1], device=x.device) * x.shape[1] // tokens.shape[1]
+            return tokens, there[:, place]
+        maps = self.reads.get(source.name) == "maps"
+        seen = torch.cat(
+            [self.seen(source, part, maps=maps) for part in torch.split(x[there], self._at_once())]
+        )
+        spread = seen.new_zeros(*there.shape, *seen.shape[1:])
+        spread[there] = seen
+        return self._over(source, spread, times, there, None), there
+
+    def seen(self, source: Source, frames: Tensor, *, maps: bool) -> Tensor:
+        """Return what the source's eye says of frames `(n, C, Z, Y, X)`: vectors `(n, F)`, or its deepest maps."""
+        eye = self.eye_of(source)
+        found = eye(frames[:, :, 0] if eye.dims == 2 else frames)
+        said: Tensor = found[-1] if maps else eye.summed_up(found)
+        return said
+
+    def _at_once(self) -> int:
+        return 1 << 30 if self.training and torch.is_grad_enabled() else AT_ONCE
+
+    def _over(
+        self, source: Source, x: Tensor, times: Tensor | None, there: Tensor, parents: Tensor | None
+    ) -> Tensor:
+        """Return steps after they went over time, `(B, N, F)`; as they are where nothing is planned for that."""
+        net = dict(self.over.items()).get(_key(source.name))
+        if net is None:
+            return x.flatten(3).mean(-1) if x.ndim > 3 else x
+        if self.reads[source.name] == "tree":
+            root = torch.full(there.shape, -1, dtype=torch.int64, device=x.device)
+            found: Tensor = net(x, root if parents is None else parents, there)
+            return found
+        found = net(x, times, there)
+        return found.flatten(3).mean(-1) if found.ndim > 3 else found
+
+
+class LateHead(nn.Module):
+    """An answer from each source, and their mean, weighted by how well each source answers in general.
+
+    `[(B, D, S), (B, 1, S)]` → `(B, K)`. Sources that are not there have no say.
+    """
+
+    def __init__(self, sources: int, classes: int, *, dropout: float) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.each = nn.ModuleList(nn.Linear(WIDTH, classes) for _ in range(sources))
+        self.say = nn.Parameter(torch.zeros(sources))
+
+    def forward(self, maps: list[Tensor]) -> Tensor:
+        """Return the weighted mean of the sources' answers `(B, K)`."""
+        vectors, there = maps
+        answers = torch.stack(
+            [head(self.dropout(vectors[..., k])) for k, head in enumerate(self.each)], dim=1
+        )
+        weights = torch.softmax(self.say.masked_fill(there[:, 0] == 0, -math.inf), dim=1).nan_to_num(0.0)
+        return (weights[..., None].to(answers.dtype) * answers).sum(dim=1)
+
+
+def without(batch: Batch, out: Mapping[str, Tensor], sources: Sequence[Source]) -> Batch:
+    """Return a batch in which the cases `out` `(B,)` bool by a source's name lack that source."""
+    present = dict(batch.present)
+    for source in sources:
+        if source.name in out:
+            present[source.name] = _has(source, batch) & ~out[source.name]
+    return replace(batch, present=present)
+
+
+def look(net: Any, x: Tensor | Batch) -> Any:
+    """Return what a net says of images `(B, C, Z, Y, X)`, or one of several sources of a batch."""
+    if isinstance(x, Batch):
+        return net(x)
+    return net(x[:, :, 0] if net.dims == 2 else x)  # (B, C, Y, X) in 2-D
+
+
+def shown(model: nn.Module, batch: Batch, generator: torch.Generator) -> Batch:
+    """Return a batch as a model is to learn from it; as it is where its net sees images alone, or does not learn."""
+    net = getattr(model, "net", None)
+    return net.shown(batch, generator) if isinstance(net, Together) and model.training else batch
+
+
+def _has(source: Source, batch: Batch) -> Tensor:
+    """Return which cases have a source, `(B,)` bool."""
+    held: Any = {"image": batch.images, "course": batch.courses, "vector": batch.vectors}.get(source.kind)
+    x = batch.covariates if source.kind == "covariates" else held.get(source.name)
+    device = next((t.device for t in _tensors(batch)), torch.device("cpu"))
+    if x is None:
+        return torch.zeros(batch.rows, dtype=torch.bool, device=device)
+    has = batch.present.get(source.name)
+    found = torch.ones(batch.rows, dtype=torch.bool, device=device) if has is None else has.to(device)
+    return found & ~x.isnan().all(dim=1) if source.kind == "covariates" else found
+
+
+def _tensors(batch: Batch) -> list[Tensor]:
+    singles = [t for t in (batch.covariates, batch.tokens) if t is not None]
+    return [*batch.images.values(), *batch.courses.values(), *batch.vectors.values(), *singles]
+
+
+def _steps(times: Tensor | None, x: Tensor, has: Tensor) -> Tensor:
+    """Return which steps of a source are there, `(B, N)` bool."""
+    known = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device) if times is None else ~times.isnan()
+    return known & has[:, None]
+
+
+def _projection(width: int, dropout: float) -> nn.Sequential:
+    """Return what brings any source's numbers to one width and one scale."""
+    return nn.Sequential(nn.Linear(width, WIDTH), nn.LayerNorm(WIDTH), nn.GELU(), nn.Dropout(dropout))
+
+
+def _join(sources: int, dropout: float) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(sources * (WIDTH + 1), WIDTH), nn.GELU(), nn.Dropout(dropout))
+
+
+def _key(name: str) -> str:
+    """Return a source's name as a module may have it, for which no dot is allowed."""
+    return "source_" + name.replace(".", "·") if name != SHARED else name
