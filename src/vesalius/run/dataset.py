@@ -59,7 +59,7 @@ class CaseDataset(Dataset[dict[str, Tensor]]):
         example = self.example(place)
         if self.patches:
             example = patch_of(example, centres_of(example, place, self.plan), self.plan, None)
-        arrays: dict[str, Any] = {**example.images, **example.targets, **example.ragged}
+        arrays: dict[str, Any] = {**example.images, **example.vectors, **example.targets, **example.ragged}
         arrays |= {name: value for name in SINGLES if (value := getattr(example, name)) is not None}
         found = {name: torch.tensor(array) for name, array in arrays.items()}
         return {**found, "index": torch.tensor(place)}
