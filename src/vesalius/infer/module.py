@@ -201,7 +201,9 @@ def batch_of(x: Tensor | Mapping[str, Tensor]) -> Batch:
         return Batch(images={MAIN: x}, case_ids=tuple(str(k) for k in range(len(x))))
     named = {name: value for name, value in x.items() if name not in BESIDE}
     images = {name: value for name, value in named.items() if value.ndim != 2}
-    vectors = {name: value for name, value in named.items() if value.ndim == 2}  # of earlier stages, and of texts
+    vectors = {
+        name: value for name, value in named.items() if value.ndim == 2
+    }  # of earlier stages, and of texts
     beside: dict[str, Any] = {name: x[name] for name in BESIDE if name in x}
     n = len(next(iter(x.values())))
     present = {name: torch.ones(n, dtype=torch.bool) for name in x}

@@ -95,6 +95,10 @@ class Handing:
         unseen = {i: k if k in kept else None for k, ids in folds for i in ids}
         self.sayers[number] = Sayer(bundle, place, places, unseen)
 
+    def rest(self) -> None:
+        """Let go of the loaded models; who is asked again is loaded again."""
+        self._predictors.clear()
+
     def of(self, number: int) -> Giving | None:
         """Return what makes of a training case what a stage is given of it; None where it is given the case itself."""
         stage = self.stages[number]

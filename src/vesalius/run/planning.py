@@ -151,6 +151,7 @@ def fix_steps(begun: Begun, space: Workspace, plan: Plan) -> Planned:
         start=start.weights if start else None,
         answered_again=asked.folds is not None and not is_free(plan),
         groups=count_groups(asked.by, space.test, asked.smallest_group),
+        given=begun.stages,
     )
     fixed = taken_over(space, found.plan, start, found.ready, asked.progress) if start else found.plan
     return Planned(fixed, found.foreseen, found.ready)

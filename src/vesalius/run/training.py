@@ -77,6 +77,7 @@ def train_all(
             given=handing.of(number),
             progress=progress,
         )
+        handing.rest()
         for banner in handing.banners(number):
             progress.note(f"{stage.name}: {banner.text}")
             banners.append(banner)
