@@ -56,6 +56,7 @@ KINDS = {
     "infer/runs": "Ways of running a case",
     "infer/opinions": "Ways of having several opinions",
     "infer/novelty": "Detectors of unlike images",
+    "infer/handover": "Handovers between stages",
     "answers": "Kinds of answer",
     "cohorts": "Layouts",
     "cohorts/targets": "Kinds of target",

@@ -87,6 +87,7 @@ class Handling(ABC, Generic[A]):
     the words for what can be asked of an answer, the usual first; a kind with none cannot be explained. `ways` are
     those in which a calibration can promise something of an answer, the usual first; a kind with none makes no promise.
     `doubted_ways` are those of them that need the answer's doubt.
+    `needs_levels` says that `chances` needs an answer whose task was asked for its `levels`.
     `error` is what `losses` measures, in words. `listing` is the name of the table beside `answers.csv` that holds what
     answers list, such as their boxes; empty of a kind that lists nothing.
     """
@@ -104,6 +105,7 @@ class Handling(ABC, Generic[A]):
     asks: ClassVar[tuple[str, ...]] = ()
     ways: ClassVar[tuple[str, ...]] = ()
     doubted_ways: ClassVar[tuple[str, ...]] = ()
+    needs_levels: ClassVar[bool] = False
     error: ClassVar[str] = "error"
     listing: ClassVar[str] = ""
 
@@ -255,6 +257,20 @@ class Handling(ABC, Generic[A]):
 
     def found(self, answer: A) -> Array | None:
         """Return where an answer says that something is, `(Z, Y, X)` of bits; None of a kind without places."""
+        return None
+
+    def planes(self, answer: A) -> Array | None:
+        """Return where an answer says that each of its labels is, bits `(K, Z, Y, X)`; None of a kind without places.
+
+        What a later stage is given as channels, in the order of the labels.
+        """
+        return None
+
+    def chances(self, answer: A) -> Array | None:
+        """Return how likely each label is at each point, `(K, Z, Y, X)`, from 0 to 1; None where nothing says.
+
+        What a later stage is given as channels, in the order of the labels. A field of numbers says these numbers.
+        """
         return None
 
     def placed(self, answer: A, low: Sequence[int], reference: Image) -> A:

@@ -241,6 +241,25 @@ class InstancesHandling(Handling[Instances]):
         bits: Array = answer.called_ids() != 0
         return bits
 
+    def planes(self, answer: Instances) -> Array:
+        """Return where the called things of each label are."""
+        sorts = answer.sorts()
+        return np.stack([sorts == k for k in range(1, len(answer.labels) + 1)])
+
+    def chances(self, answer: Instances) -> Array:
+        """Return at each point the surety of the thing that is there, called or not, in the channel of its label."""
+        ids = answer.image.array[0]
+        found = np.zeros((len(answer.labels), *ids.shape), dtype=np.float32)
+        for k, label in enumerate(answer.labels):
+            table = np.zeros(
+                max([int(ids.max(initial=0)), *(t.id for t in answer.things), 0]) + 1, np.float32
+            )
+            for thing in answer.things:
+                if thing.label == label.name:
+                    table[thing.id] = thing.p
+            found[k] = table[ids]
+        return found
+
     def placed(self, answer: Instances, low: Sequence[int], reference: Image) -> Instances:
         """Return the things on the whole grid, with nothing outside of their part."""
         part = answer.image.array

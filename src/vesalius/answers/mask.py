@@ -83,6 +83,7 @@ class MaskHandling(Handling[Mask]):
     draws = True
     asks = ("label", "region")
     ways = ("voxels",)
+    needs_levels = True
     error = "1 − mean Dice"
 
     def columns(self, answer: Mask) -> dict[str, Any]:
@@ -218,6 +219,18 @@ class MaskHandling(Handling[Mask]):
         """Return where any label is."""
         bits: Array = (answer.image.array != 0).any(axis=0)
         return bits
+
+    def planes(self, answer: Mask) -> Array:
+        """Return where each label is."""
+        array = answer.image.array
+        if answer.overlapping:
+            bits: Array = array != 0
+            return bits
+        return np.stack([array[0] == label.value for label in answer.labels])
+
+    def chances(self, answer: Mask) -> Array | None:
+        """Return the chances that the levels of the mask stand for; None of a mask without them."""
+        return outer.chances_of(answer) if LEVELS in answer.parts else None
 
     def placed(self, answer: Mask, low: Sequence[int], reference: Image) -> Mask:
         """Return the mask on the whole grid, without labels outside of its part."""

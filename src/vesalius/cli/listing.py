@@ -27,6 +27,7 @@ HELP = {
     "infer.runs": "The ways in which a model is run over a case.",
     "infer.opinions": "The ways of having several opinions about a case, for `predict --doubt`.",
     "infer.novelty": "What can tell images apart that are unlike those of training.",
+    "infer.handover": "The ways in which a stage is given what an earlier one says.",
     "learn.recipes": "The ways of training.",
     "evaluate.checklists": "The checklists of reporting that a model's card fills in.",
 }

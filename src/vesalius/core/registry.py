@@ -44,6 +44,7 @@ KINDS = (
     "infer.runs",
     "infer.opinions",
     "infer.novelty",
+    "infer.handover",
     "learn.recipes",
     "plan.presets",
     "explain.methods",
@@ -61,6 +62,7 @@ _PLURAL = {
     "compress": "compressors",
     "evaluate.calibrations": "refits",
     "infer.novelty": "detectors",
+    "infer.handover": "handovers",
 }
 _SINGULAR = {"cohorts": "layout", "metrics": "answer kind", "losses": "loss", "explain.methods": "explainer"}
 _SINGULAR |= {
@@ -69,6 +71,7 @@ _SINGULAR |= {
     "infer.opinions": "way of having several opinions",
     "evaluate.calibrations": "refit",
     "infer.novelty": "detector",
+    "infer.handover": "handover",
     "prepare.transforms": "transform",
     "learn.recipes": "recipe",
     "plan.presets": "preset",

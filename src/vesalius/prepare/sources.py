@@ -39,7 +39,7 @@ def plan_of(name: str, data: DataPlan, sources: SourcesPlan) -> DataPlan:
     }
     if name != MAIN:
         size = sources.apart[name]
-        changed |= {"size": size, "dims": 2 if size[0] == 1 else 3, "spacing_mm": None}
+        changed |= {"size": size, "dims": 2 if size[0] == 1 else 3, "spacing_mm": None, "taken": {}}
     return data.model_copy(update=changed)
 
 

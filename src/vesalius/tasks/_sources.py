@@ -48,6 +48,7 @@ class Sources(Beside):
 
     may_nets: ClassVar[Mapping[str, tuple[str, ...]]] = FURTHER
     takes_incomplete: ClassVar[bool] = True
+    sees_vectors: ClassVar[bool] = True
 
     def sees_time(self, plan: Plan) -> bool:
         """Return whether frames of images are planned."""
@@ -103,7 +104,8 @@ def learned_sources(summary: Statistics, plan: Plan) -> dict[str, Any]:
             )
     images = image_sources(plan.data, plan.sources) if plan.data.images else ()
     bare = {BARE: True} if not images else {}
-    return {SOURCES: {"images": list(images), "courses": courses, "texts": texts}, **bare}
+    vectors = {"vectors": dict(plan.sources.vectors)} if plan.sources.vectors else {}
+    return {SOURCES: {"images": list(images), "courses": courses, "texts": texts, **vectors}, **bare}
 
 
 def may_lack(about: dict[str, dict[str, Any]], plan: Plan) -> dict[str, dict[str, Any]]:
@@ -157,7 +159,7 @@ def names_of(state: State) -> tuple[str, ...]:
     if known is None:
         return ("image",)
     covered = (COVARIATES,) if state.values.get(COVARIATES) else ()
-    return (*known["images"], *known["courses"], *known["texts"], *covered)
+    return (*known["images"], *known["courses"], *known["texts"], *known.get("vectors", {}), *covered)
 
 
 def input_of(batch: Batch, model: nn.Module) -> Any:
@@ -184,6 +186,7 @@ def check_sources(plan: Plan, target: TargetInfo | None) -> None:
         "sources.visits": chosen.visits > 1,
         "sources.courses": bool(chosen.courses),
         "sources.texts": bool(chosen.texts),
+        "sources.vectors": bool(chosen.vectors),
     }
     wanted = [path for path, so in asked.items() if so]
     if not chosen.joined:
@@ -201,7 +204,7 @@ def check_sources(plan: Plan, target: TargetInfo | None) -> None:
                 found=f"data.images: {listed(list(plan.data.images))}",
                 hint="images by their names in the data",
             )
-    names = [*plan.data.images, *chosen.courses, *chosen.texts]
+    names = [*plan.data.images, *chosen.courses, *chosen.texts, *chosen.vectors]
     twice = sorted({n for n in names if names.count(n) > 1} | ({COVARIATES} & set(names)))
     if twice:
         raise PlanError(f"two sources are called {listed(twice)}", hint="other names in the data")
@@ -252,6 +255,7 @@ def _together(plan: Plan, state: State, nets: Nets, width: int) -> Any:
         wide = len(about["columns"]) * (2 if about["missing"] else 1)
         sources.append(Source(name, "course", width=wide, timed=True))
     sources += [Source(n, "vector", width=len(about["words"])) for n, about in known["texts"].items()]
+    sources += [Source(n, "vector", width=many) for n, many in known.get("vectors", {}).items()]
     if width:
         sources.append(Source(COVARIATES, COVARIATES, width=width))
     if not sources:
@@ -293,7 +297,7 @@ def _eye(name: str, plan: Plan, nets: Nets) -> Any:
     return nets.build(
         about.name,
         dims=data.dims,
-        in_channels=data.channels,
+        in_channels=data.inputs,
         scale=about.scale,
         dropout=about.dropout,
         size=data.size[-data.dims :],
