@@ -32,7 +32,7 @@ from vesalius.explain.contract import Attribution, Method, Setting
 from vesalius.explain.question import Question
 from vesalius.serve.http import results
 from vesalius.serve.http.catalogue import Catalogue, name_and_path
-from vesalius.serve.http.identity import read_identity
+from vesalius.dicom.identity import read_identity
 from vesalius.serve.http.keys import LOCAL
 from vesalius.serve.http.service import Service
 

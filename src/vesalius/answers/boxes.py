@@ -11,9 +11,9 @@ import numpy as np
 
 from vesalius import formats, metrics
 from vesalius.answers import _box_doubt, _missed
+from vesalius.answers import _box_figures as shown
 from vesalius.answers import _grown as grown
 from vesalius.answers import _moved_boxes as moved
-from vesalius.answers import _box_figures as shown
 from vesalius.answers._asking import number_place
 from vesalius.answers.contract import ForeignAnswers, Handling, Judged, Kept, Panel
 from vesalius.answers.drawing import framing

@@ -1,4 +1,4 @@
-"""Growth: how much something of one patient changed between two visits, within which bounds, and what can be told of it.
+"""Growth: how much something of one patient changed between two visits, within which bounds, and what can be told.
 
 Two answers differ by what changed and by both answers' errors. The errors are known from cases of a test split whose
 truth is known (Bland and Altman 1999, section 3), from a promise that a calibration made of each answer, or, as the
@@ -69,11 +69,10 @@ class Reach:
 class Growth:
     """One thing that was measured at both visits: a label's size, a number, how many things there are.
 
-    `name` is what it is called in the answers, `quantity` what was measured of it. `reach` are the bounds of the
-    change, the first of all that are known in `others`; None where nothing says how far measurements are off. `fault` says why it
-    must not be read as a change, such as a label that the field of view cuts off. `same` where both visits are one
-    image. Of `sizes` 0 is what is not there. `ratio` says whether percents of
-    the earlier number mean anything.
+    `name` is what it is called in the answers, `quantity` what was measured of it. `reach` are the bounds of the change,
+    the first of all that are known in `others`; None where nothing says how far measurements are off. `fault` says why
+    it must not be read as a change, such as a label that the field of view cuts off. `same` where both visits are one
+    image. Of `sizes` 0 is what is not there. `ratio` says whether percents of the earlier number mean anything.
     """
 
     name: str
@@ -262,7 +261,7 @@ def by_opinions(earlier: float, later: float, sd: tuple[float, float], *, way: s
     change = later - earlier
     says = f"as {samples} opinions by {way} are apart; not calibrated, and probably too narrow"
     percent = _fieller(earlier, later, 1.96 * sd[0], 1.96 * sd[1])
-    return Reach(change - far, change + far, SHARE, "opinions", says, percent, reach, samples)
+    return Reach(change - far, change + far, SHARE, "opinions", says, percent, far, samples)
 
 
 def quantile(freedom: int, share: float = SHARE) -> float:

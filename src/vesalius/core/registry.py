@@ -41,6 +41,7 @@ KINDS = (
     "answers",
     "phantom",
     "prepare.transforms",
+    "prepare.aligning",
     "infer.runs",
     "infer.opinions",
     "infer.novelty",
@@ -61,6 +62,7 @@ _PLURAL = {
     "compress": "compressors",
     "evaluate.calibrations": "refits",
     "infer.novelty": "detectors",
+    "prepare.aligning": "registrations",
 }
 _SINGULAR = {"cohorts": "layout", "metrics": "answer kind", "losses": "loss", "explain.methods": "explainer"}
 _SINGULAR |= {
@@ -70,6 +72,7 @@ _SINGULAR |= {
     "evaluate.calibrations": "refit",
     "infer.novelty": "detector",
     "prepare.transforms": "transform",
+    "prepare.aligning": "registration",
     "learn.recipes": "recipe",
     "plan.presets": "preset",
     "evaluate.checklists": "checklist",

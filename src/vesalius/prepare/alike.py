@@ -22,7 +22,7 @@ class Pyramid:
         self.field = field
 
     def at(self, longest: int) -> Field:
-        """Return the image with voxels as large as one of `longest` along its longest side, nearly alike in all axes."""
+        """Return the image with voxels of which `longest` make its longest side, nearly as large in all axes."""
         shape = np.array(self.field.array.shape)
         spacing = self.field.spacing[::-1]
         size = float((shape * spacing)[1:].max() if self.field.flat else (shape * spacing).max()) / longest

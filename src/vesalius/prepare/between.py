@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -32,10 +33,12 @@ class Between:
 
     def carried(self, image: Image, *, order: int = 0, fill: float = 0.0) -> Image:
         """Return an image on the earlier visit's grid, as it lies on the later one's."""
+        if np.isnan(fill) and image.array.dtype.kind in "ui":
+            fill = 0.0
         array = onto(image.array, self.later, self.earlier, self.registration.matrix, order=order, fill=fill)
         return replace(
             image,
-            array=array.astype(image.array.dtype) if order == 0 else array,
+            array=_as(array, image.array.dtype),
             affine=self.later.affine,
             spacing_mm=self.later.spacing_mm,
             spacing_at=self.later.spacing_at,
@@ -58,3 +61,10 @@ class Between:
 
     def _flat(self) -> Array:
         return index_map(self.later, self.earlier, self.registration.matrix)
+
+
+def _as(array: Array, kind: np.dtype[Any]) -> Array:
+    """Return values in the type that they had, whole numbers rounded."""
+    return (
+        np.rint(array).astype(kind) if kind.kind in "ui" and array.dtype.kind == "f" else array.astype(kind)
+    )

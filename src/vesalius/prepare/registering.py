@@ -1,4 +1,4 @@
-"""Registering two visits of one patient: where a place of the later image lies in the earlier one, and how well it fits."""
+"""Registering two visits of one patient: where a place of the later image lies in the earlier one, and how well."""
 
 from __future__ import annotations
 
@@ -80,9 +80,7 @@ def register(later: Image, earlier: Image, *, way: str | None = None) -> Registr
     registering disagree by two voxels, where it is no more alike than the headers had it, or where too little is seen
     in both. Raises UnknownName, and MissingExtra for a way whose library is missing.
     """
-    known = (NONE, *names(aligning.KIND))
-    if way is not None and way not in known:
-        raise UnknownName("registration", way, known)
+    assert_known(way)
     unit, notes = _unit(later, earlier)
     begun = Registration(NONE, np.eye(4), unit, notes=notes)
     if (later.spacing_mm is None) != (earlier.spacing_mm is None):
@@ -107,6 +105,13 @@ def register(later: Image, earlier: Image, *, way: str | None = None) -> Registr
         replace(begun, by=name, matrix=there, apart=_apart(there @ back, moving)), fixed, moving
     )
     return replace(found, why=_fault(found, fixed, moving))
+
+
+def assert_known(way: str | None) -> None:
+    """Raise UnknownName for a way of registering that there is not."""
+    known = (NONE, *names(aligning.KIND))
+    if way is not None and way not in known:
+        raise UnknownName("registration", way, known)
 
 
 def field_of(image: Image) -> Field:
@@ -145,7 +150,7 @@ def index_map(later: Image, earlier: Image, matrix: Array) -> Array:
 def onto(
     array: Array, later: Image, earlier: Image, matrix: Array, *, order: int, fill: float = 0.0
 ) -> Array:
-    """Return an array `(…, Z, Y, X)` on the earlier image's grid as it lies on the later one's, `fill` where it does not.
+    """Return an array `(…, Z, Y, X)` on the earlier image's grid as it lies on the later one's, else `fill`.
 
     `order` 0 takes the nearest voxel, as of labels, and 1 interpolates.
     """

@@ -1,4 +1,4 @@
-"""Registrations: one file a way of laying one image of a patient over another one, rigidly; chosen by `--registration`."""
+"""Registrations: one file a way of laying one image of a patient over another one; chosen by `--registration`."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ POINTS = 60_000  # of the finest level, at most
 
 
 class ItkAligner(Aligner):
-    """Registers as ITK does it (Mattes et al. 2003); begins from the headers, or from where the masses lie upon another."""
+    """Registers as ITK does it (Mattes et al. 2003), from the headers and from where the masses lie upon one another."""
 
     def ready(self) -> bool:
         """Return whether SimpleITK is installed."""

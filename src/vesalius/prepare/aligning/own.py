@@ -1,4 +1,4 @@
-"""Our own: normalised mutual information, coarse to fine, by Powell's method on random points; numpy and scipy alone."""
+"""Our own: normalised mutual information at random points, coarse to fine, by Powell's method; numpy and scipy alone."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ SEED = 20_260
 class OwnAligner(Aligner):
     """Registers by what the images' values say of one another, whatever each of them shows bright.
 
-    Normalised mutual information (Studholme, Hill and Hawkes 1999) of values at random places of the later image is made
-    as large as can be by Powell's method (1964), on coarse images first. It begins twice, from where the headers lay both
-    and from where their middles of mass lie upon one another, and goes on from the better.
+    Normalised mutual information (Studholme, Hill and Hawkes 1999) of values at random places of the later image is
+    made as large as can be by Powell's method (1964), on coarse images first. It begins twice, from where the headers
+    lay both and from where their middles of mass lie upon one another, and goes on from the better.
     """
 
     def align(self, later: Field, earlier: Field) -> Array:
