@@ -162,7 +162,7 @@ def onto(
     made = [
         affine_transform(
             one if order == 0 else one.astype(np.float32),
-            linear, offset=offset, output_shape=later.shape, order=order, cval=fill,
+            linear, offset=offset, output_shape=later.shape, order=order, mode="grid-constant", cval=fill,
         )
         for one in flat
     ]  # fmt: skip
