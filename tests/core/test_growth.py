@@ -64,7 +64,11 @@ def test_an_earlier_size_that_cannot_be_told_from_nothing_has_no_percent() -> No
 
 def test_too_few_test_cases_and_broken_limits_say_nothing() -> None:
     assert by_errors(1, 2, Errors(1.0, 4)) is None
-    assert errors_of(None) is None and errors_of({}) is None and errors_of({"low": {"value": None, "n": 9}}) is None
+    assert (
+        errors_of(None) is None
+        and errors_of({}) is None
+        and errors_of({"low": {"value": None, "n": 9}}) is None
+    )
     assert errors_of(limits(float("nan"), 9)) is None
 
 
@@ -115,12 +119,17 @@ def test_the_spread_grows_as_the_errors_do_and_never_falls() -> None:
     falling = spread_of((truth + rng.normal(size=4000) * (12 - 0.1 * truth)).tolist(), truth.tolist())
     assert falling is not None and falling["slope"] == 0
     assert spread_of([1, 2], [1, 2]) is None
-    assert Errors(0.0, 9, 0.1, smallest=5.0).sd(0.0) == pytest.approx(0.5)  # of nothing it is not known, and not 0
+    assert Errors(0.0, 9, 0.1, smallest=5.0).sd(0.0) == pytest.approx(
+        0.5
+    )  # of nothing it is not known, and not 0
 
 
 def test_what_is_new_is_only_so_where_it_can_be_told() -> None:
     sure = by_errors(0.0, 9.0, Errors(1.0, 26))
-    assert growth(0, 9, sure).verdict == "new" and growth(9, 0, by_errors(9, 0, Errors(1.0, 26))).verdict == "gone"
+    assert (
+        growth(0, 9, sure).verdict == "new"
+        and growth(9, 0, by_errors(9, 0, Errors(1.0, 26))).verdict == "gone"
+    )
     assert growth(0, 1, by_errors(0, 1, Errors(1.0, 26))).verdict == UNTOLD
     assert growth(0, 0).verdict == "absent" and growth(0, 9).verdict == "cannot be told"
     assert growth(1, 9, sure, fault="cut off").verdict == "cannot be told"
@@ -129,10 +138,14 @@ def test_what_is_new_is_only_so_where_it_can_be_told() -> None:
 
 def test_rates_are_a_day_a_month_and_a_year_and_need_time() -> None:
     found = growth(10, 20, by_errors(10, 20, Errors(1.0, 26)))
-    assert found.rates(73.05)["year"] == pytest.approx(50) and found.percent_rates(73.05)["day"] == pytest.approx(100 / 73.05)
+    assert found.rates(73.05)["year"] == pytest.approx(50) and found.percent_rates(73.05)[
+        "day"
+    ] == pytest.approx(100 / 73.05)
     assert set(found.rates(30)) == set(DAYS) and found.rates(None) == {} and found.rates(0) == {}
     assert found.doubling_days(90) == pytest.approx(90) and found.doubling_days(None) is None
-    assert growth(10, 10.5, by_errors(10, 10.5, Errors(1.0, 26))).doubling_days(90) is None  # not told, so no time
+    assert (
+        growth(10, 10.5, by_errors(10, 10.5, Errors(1.0, 26))).doubling_days(90) is None
+    )  # not told, so no time
 
 
 def test_a_part_is_named_by_what_became_of_it() -> None:

@@ -27,7 +27,7 @@ def visits() -> tuple[Image, Image]:
 
 
 def error(found: Registration, truth: np.ndarray, later: Image) -> tuple[float, float]:
-    """How far, in voxels, the middle half's corners lie from where they truly do, and how many degrees it turns amiss."""
+    """How far, in voxels, the middle half's corners lie from where they truly do, and how many degrees it turns off."""
     n = np.array(later.shape[::-1]) - 1
     corners = np.array([[x, y, z] for x in (0.25, 0.75) for y in (0.25, 0.75) for z in (0.25, 0.75)]) * n
     assert later.affine is not None and later.spacing_mm is not None

@@ -24,7 +24,7 @@ from vesalius.core.growth import (
 )
 from vesalius.core.image import Array, Image
 from vesalius.core.palette import colour_of
-from vesalius.core.words import listed
+from vesalius.core.words import counted, listed
 from vesalius.prepare.between import Between
 
 UNITS = {"ml": "ml", "mm2": "mm²", "pixels": "pixels"}
@@ -67,54 +67,66 @@ def grown(
 ) -> Changed:
     """Return how much each label grew. `sides` hold each label at both visits, `unit` the unit of sizes at each.
 
-    A label that the field of view cuts off, or that lies where the other visit shows nothing, is measured within what
-    both show; where nobody knows what that is, its change cannot be told.
+    A label that the field of view cuts off, or that lies in part where the other visit shows nothing, is measured
+    within what both show; where nobody knows what that is, its change cannot be told.
     """
     if unit[0] != unit[1]:
         said = f"sizes are in {UNITS[unit[0]]} at the earlier visit and in {UNITS[unit[1]]} at the later one"
         return Changed(notes=(f"{said}: they cannot be compared",))
     shared = between.shared() if between.placed else None
-    growths, notes = [], []
+    growths, partly = [], []
     for place, label in enumerate(labels):
         one, two = sides[label.name]
-        earlier, later, fault = one.size(), two.size(), ""
-        cut = [when for when, side in (("earlier", one), ("later", two)) if cut_off(side.bits)]
-        beyond = shared is not None and max(one.outside(shared[0]), two.outside(shared[1])) > OUTSIDE
-        if (cut or beyond) and not between.same:
-            where = f"the field of view cuts it off at the {' and the '.join(cut)} visit" if cut else ""
-            where = where or "a part of it lies where the other visit shows nothing"
+        sizes, whole, fault = (one.size(), two.size()), None, ""
+        if not between.same and _is_cut(one, two, shared):
             if shared is None:
-                fault = f"{where}, and the images are not registered"
+                fault = "the field of view cuts it off, and the images are not registered"
             else:
-                whole = earlier, later
-                earlier, later = one.size(shared[0]), two.size(shared[1])
-                if max(whole) > 0 and max(earlier, later) == 0:
+                whole, sizes = sizes, (one.size(shared[0]), two.size(shared[1]))
+                partly.append(label.name)
+                if max(sizes) == 0:
                     fault = "it lies where the other visit shows nothing"
-                notes.append(
-                    f"{label.name}: {where}. Its sizes are those of the part that both visits show; all of it is "
-                    f"{whole[0]:.4g} and {whole[1]:.4g} {UNITS[unit[0]]}"
-                )
-        reach, others = first_known(_known(label.name, earlier, later, unit[0], between, answers))
+        reach, others = first_known(_known(label.name, *sizes, unit[0], between, answers))
         growths.append(
             Growth(
-                label.name, QUANTITIES[unit[0]], UNITS[unit[0]], earlier, later, reach, others, fault, between.same,
-                colour=colour_of(label, place),
+                label.name, QUANTITIES[unit[0]], UNITS[unit[0]], *sizes, reach, others, fault, between.same,
+                colour=colour_of(label, place), whole=whole,
             )
         )  # fmt: skip
-    return Changed(tuple(growths), notes=tuple(notes))
+    said = f"the field of view cuts off {listed(partly, 8)}: compared is what both visits show of it"
+    return Changed(tuple(growths), notes=(said,) if partly else ())
+
+
+def _is_cut(one: Side, two: Side, shared: tuple[Array, Array] | None) -> bool:
+    """Return whether a label reaches an edge of either image, or lies where the other visit shows nothing."""
+    if cut_off(one.bits) or cut_off(two.bits):
+        return True
+    return shared is not None and max(one.outside(shared[0]), two.outside(shared[1])) > OUTSIDE
 
 
 def parts_of(
     name: str, earlier: Array, later: Array, between: Between, *, unit: str, each: tuple[float, float]
 ) -> tuple[list[Part], str]:
-    """Return what became of a label's parts, and what is to be said of them. `earlier`, `later` hold a number a part."""
+    """Return what became of a label's parts, and what is to be said of them. `earlier`, `later` hold a number a part.
+
+    What lies where the other visit shows nothing is left out: nobody knows what became of it.
+    """
     if not between.placed:
         return [], ""
+    shared = between.shared()
+    lost = sum(len(set(np.unique(ids)) - set(np.unique(ids[seen])) - {0}) for ids, seen in
+               ((earlier, shared[0]), (later, shared[1])))  # fmt: skip
+    earlier, later = (np.where(seen, ids, 0) for ids, seen in ((earlier, shared[0]), (later, shared[1])))
+    unseen = (
+        f"{name}: {counted(lost, 'part lies', 'parts lie')} where the other visit shows nothing"
+        if lost
+        else ""
+    )
     carried = between.carried(Image(earlier[None].astype(np.int32))).array[0]
     found = followed(earlier, later, carried, label=name, unit=UNITS[unit], each=each)
     if found is None:
         return [], f"{name}: too many parts to be followed one by one"
-    return found, ""
+    return found, unseen
 
 
 def parts_of_bits(

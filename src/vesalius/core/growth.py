@@ -69,10 +69,11 @@ class Reach:
 class Growth:
     """One thing that was measured at both visits: a label's size, a number, how many things there are.
 
-    `name` is what it is called in the answers, `quantity` what was measured of it. `reach` are the bounds of the change,
-    the first of all that are known in `others`; None where nothing says how far measurements are off. `fault` says why
+    `name` is what it is called in the answers, `quantity` what was measured. `reach` are the bounds of the change, the
+    first of all that are known in `others`; None where nothing says how far measurements are off. `fault` says why
     it must not be read as a change, such as a label that the field of view cuts off. `same` where both visits are one
     image. Of `sizes` 0 is what is not there. `ratio` says whether percents of the earlier number mean anything.
+    `whole` are both sizes of all of it, where those that are compared are of what both visits show.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Growth:
     sizes: bool = True
     ratio: bool = True
     colour: str | None = None
+    whole: tuple[float, float] | None = None
 
     @property
     def change(self) -> float:
@@ -146,6 +148,7 @@ class Growth:
             "change": self.change,
             "percent": self.percent,
             "verdict": self.verdict,
+            "whole": None if self.whole is None else list(self.whole),
             "fault": self.fault or None,
             "interval": None if self.reach is None else interval_json(self.reach),
             "intervals": [interval_json(one) for one in self.others],

@@ -14,7 +14,7 @@ from vesalius.answers.drawing import planes
 from vesalius.answers.drawing.slices import Slice, look
 from vesalius.core.answers import Answer
 from vesalius.core.disk import write_bytes
-from vesalius.core.image import Image
+from vesalius.core.image import Array, Image
 from vesalius.prepare.geometry import upright
 
 LONGEST = 480  # pixels of the longer side of a layer
@@ -77,9 +77,15 @@ def with_layer(
     return replace(shown, layer=np.array(canvas.buffer_rgba()))
 
 
-def telling(earlier: Answer, later: Answer, image: Image) -> int:
-    """Return the slice, upright, on which two answers on one image differ most, or which is the fullest."""
+def telling(earlier: Answer, later: Answer, image: Image, within: Array | None = None) -> int:
+    """Return the slice, upright, on which two answers on one image differ most, or which is the fullest.
+
+    What does not lie `within` `(Z, Y, X)` of the image is not looked at.
+    """
     fields = [_field(one, image) for one in (earlier, later)]
+    if within is not None:
+        seen = upright(replace(image, array=within[None], times_s=None), image).array
+        fields = [None if f is None else replace(f, array=np.where(seen, f.array, 0)) for f in fields]
     return look(upright(image), "", truth=fields[0], answer=fields[1]).z
 
 

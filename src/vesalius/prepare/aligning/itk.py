@@ -19,7 +19,7 @@ POINTS = 60_000  # of the finest level, at most
 
 
 class ItkAligner(Aligner):
-    """Registers as ITK does it (Mattes et al. 2003), from the headers and from where the masses lie upon one another."""
+    """Registers as ITK does it (Mattes et al. 2003), from the headers and from where the masses lie on one another."""
 
     def ready(self) -> bool:
         """Return whether SimpleITK is installed."""

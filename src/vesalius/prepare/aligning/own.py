@@ -1,4 +1,4 @@
-"""Our own: normalised mutual information at random points, coarse to fine, by Powell's method; numpy and scipy alone."""
+"""Our own: normalised mutual information at random points, coarse to fine, by Powell's method; numpy and scipy only."""
 
 from __future__ import annotations
 

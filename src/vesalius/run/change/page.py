@@ -10,12 +10,12 @@ from vesalius.answers.drawing.panels import Cell, Table
 from vesalius.core import page as pages
 from vesalius.core.called import called_by, written
 from vesalius.core.growth import UNTOLD, Growth, Part, Reach
-from vesalius.core.words import counted
+from vesalius.core.words import counted, listed
 from vesalius.run.change.pictures import pictured
 from vesalius.run.change.result import TOLD, Change, Changes, counted_days, interval, number, signed
 
 _HERE = Path(__file__).parent
-PARTS = 60  # rows of parts on the page
+PARTS = 20  # rows of parts on the page
 WORDS = {
     UNTOLD: "no change that could be told",
     "cannot be told": "cannot be told",
@@ -37,7 +37,8 @@ def page(change: Change) -> str:
         verdict=change.verdict,
         tone=_tone(change),
         notes=change.notes,
-        growths=_rows(growths, change.days),
+        growths=_rows([g for g in growths if g.verdict != "absent"], change.days),
+        absent=listed(called_by(g.name for g in growths if g.verdict == "absent").values(), 12),
         rated=bool(change.days) and any(g.reach is not None or g.change for g in growths),
         words=[] if change.changed is None else change.changed.words,
         intervals=_ways(growths),
@@ -110,7 +111,7 @@ def _row(growth: Growth, days: float | None, names: Mapping[str, str]) -> dict[s
         "interval": interval(growth),
         "percent": "–" if growth.percent is None else f"{signed(growth.percent)} %",
         "percent_interval": _percent_interval(growth),
-        "month": f"{signed(rates['month'])}{unit}" if rates else "–",
+        "month": f"{signed(rates['month'])}{unit} a month" if rates else "",
         "day": f"{signed(rates['day'])}{unit} a day" if rates else "",
         "year": f"{signed(rates['year'])}{unit}" if rates else "–",
         "percent_year": f"{signed(shares['year'])} % a year" if shares else "",
@@ -118,6 +119,8 @@ def _row(growth: Growth, days: float | None, names: Mapping[str, str]) -> dict[s
         "told": WORDS.get(growth.verdict, growth.verdict),
         "tone": "told" if growth.verdict in TOLD else "open",
         "fault": growth.fault,
+        "whole": "" if growth.whole is None
+        else f"of what both visits show; all of it {number(growth.whole[0])} and {number(growth.whole[1])}{unit}",
         "least": "" if growth.reach is None or growth.reach.least is None
         else f"from {number(growth.reach.least)}{unit} on",
         "bar": _bar(growth),
@@ -154,9 +157,10 @@ def _parts(parts: Sequence[Part]) -> Table | None:
     if not parts:
         return None
     names = called_by(dict.fromkeys(p.label for p in parts))
+    parts = sorted(parts, key=lambda p: -max(p.earlier, p.later))
     rows = [
         (
-            Cell(f"{names[p.label]} {k}"),
+            Cell(names[p.label], None, f"part {k}"),
             Cell(
                 p.became, None, "" if p.count in ((1, 1), (0, 1), (1, 0)) else f"{p.count[0]} to {p.count[1]}"
             ),
@@ -183,13 +187,13 @@ def _registered(change: Change) -> list[tuple[str, str]]:
     pairs = [
         ("way", WAYS.get(found.by, found.by)),
         ("fits", "yes" if found.fits else f"no: {found.why}"),
-        ("alike (normalised mutual information, 1 to 2)", near),
+        ("mutual information, normalised", near),
     ]
     if found.overlap is not None:
         moved, turned = float(told.get("moved", 0.0)), found.turned_deg
         pairs += [
             ("moved and turned", f"{moved:.1f} {found.unit}, {turned:.1f}°"),
-            ("of the later image the earlier one shows", f"{100 * found.overlap:.0f} %"),
+            ("shown by both", f"{100 * found.overlap:.0f} % of the later image"),
         ]
     if found.apart is not None:
         pairs.append(("both directions disagree by", f"{found.apart:.1f} {found.unit}"))
@@ -197,8 +201,8 @@ def _registered(change: Change) -> list[tuple[str, str]]:
 
 
 WAYS = {
-    "own": "Vesalius's own rigid registration by mutual information",
-    "itk": "SimpleITK's rigid registration by mutual information",
+    "own": "Vesalius's own: rigid, by mutual information",
+    "itk": "SimpleITK: rigid, by mutual information",
     "frame of reference": "none needed: both share a frame of reference",
     "the same image": "none needed: both are the same image",
 }

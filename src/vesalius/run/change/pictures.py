@@ -10,11 +10,20 @@ import numpy as np
 from vesalius.answers.drawing.overlay import telling, with_layer
 from vesalius.answers.drawing.pictures import picture
 from vesalius.core.answers import Answer
+from vesalius.core.called import written
 from vesalius.core.image import Image
 from vesalius.prepare.geometry import upright_points
 from vesalius.run.change.result import Change
 
 MOST = 6  # planes
+BECAME = {
+    "new": "a new part",
+    "gone": "a part that is gone",
+    "larger": "a part that is larger",
+    "smaller": "a part that is smaller",
+    "merged": "parts that merged",
+    "fell apart": "a part that fell apart",
+}
 
 
 def pictured(change: Change) -> list[dict[str, Any]]:
@@ -44,12 +53,15 @@ def pictured(change: Change) -> list[dict[str, Any]]:
 
 def _planes(change: Change, carried: Answer, later: Answer, image: Image) -> list[tuple[int, str]]:
     """Return the planes to be shown, upright, each with what is seen in it."""
-    chosen = {telling(carried, later, image): "where both visits differ most"}
-    for part in () if change.changed is None else change.changed.parts:
+    between = change.between
+    within = None if between is None else between.shared()[1]
+    chosen = {telling(carried, later, image, within): "where both visits differ most"}
+    parts = () if change.changed is None else change.changed.parts
+    for part in sorted(parts, key=lambda part: -abs(part.later - part.earlier)):
         if part.became == "alike" or len(chosen) >= MOST:
             continue
         z = int(np.floor(upright_points(np.array(part.at) + 0.5, image)[0]))
-        chosen.setdefault(z, f"{part.label}: a part that is {part.became}")
+        chosen.setdefault(z, f"{written(part.label)}: {BECAME.get(part.became, part.became)}")
     return list(chosen.items())
 
 
