@@ -32,7 +32,7 @@ def pictured(change: Change) -> list[dict[str, Any]]:
     Raises nothing where the images were let go: then there are none.
     """
     between = change.between
-    if between is None:
+    if between is None or any(one.withheld is not None for one in change.answers):
         return []
     earlier, later = change.answers
     carried = change.carried()

@@ -32,6 +32,8 @@ def write_change(change: Change, folder: Path, *, dicom: bool = False) -> list[s
     named = [("earlier", change.answers[0]), ("later", change.answers[1])]
     named += [] if carried is None or not _pictured(carried) else [("earlier-on-later", carried)]
     for name, answer in named:
+        if answer.withheld is not None:
+            continue
         for part, one in contract.images(answer):
             lead = f"{name}.{part}" if part else name
             formats.write(one, folder / f"{lead}{contract.of(one).suffix(one)}")
