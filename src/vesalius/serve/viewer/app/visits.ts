@@ -16,15 +16,16 @@ export interface Visit {
   key: string;
 }
 
-/** The cases of all studies that may be an earlier visit of the chosen one: of the same patient or of nobody named. */
+/** The cases that may be an earlier visit of the chosen one: of the same patient, or of its own study where nobody is named. */
 export function visits(): Visit[] {
   const here = chosenCase();
   if (!here) return [];
   const every = now().studies.flatMap((s) => (s.gone ? [] : s.cases.map((c): Visit => ({ study: s.study, shown: c, key: `${VISIT}${s.study}/${c.case}` }))));
   const other = every.filter((v) => v.study !== now().study?.study || v.shown.case !== here.case);
-  const fits = (c: Case) => (!c.patient || !here.patient || c.patient === here.patient) && (!c.study_date || !here.study_date || c.study_date <= here.study_date);
+  const whose = (v: Visit) => (here.patient ? v.shown.patient === here.patient : !v.shown.patient && v.study === now().study?.study);
+  const before = (c: Case) => !c.study_date || !here.study_date || c.study_date <= here.study_date;
   const flat = (c: Case) => c.shape[0] === 1;
-  return other.filter((v) => fits(v.shown) && flat(v.shown) === flat(here) && (v.shown.frames ?? 1) === 1);
+  return other.filter((v) => whose(v) && before(v.shown) && flat(v.shown) === flat(here) && (v.shown.frames ?? 1) === 1);
 }
 
 export const visitName = (v: Visit): string => [v.shown.study_date, caseName(v.shown)].filter(Boolean).join(" · ");
