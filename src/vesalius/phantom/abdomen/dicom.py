@@ -5,6 +5,7 @@ CT Image IOD, PS3.3 A.3; geometry as in PS3.3 C.7.6.2.1.1. Explicit VR Little En
 
 from __future__ import annotations
 
+import datetime
 import io
 from collections.abc import Iterator
 
@@ -16,6 +17,7 @@ from vesalius.phantom.abdomen.patient import AbdomenPatient
 from vesalius.phantom.common.uids import decimal, uid
 
 INTERCEPT = -1024
+_FIRST = datetime.date(2020, 1, 1)
 
 
 def dicom_files(study: AbdomenPatient) -> Iterator[tuple[str, bytes]]:
@@ -26,22 +28,24 @@ def dicom_files(study: AbdomenPatient) -> Iterator[tuple[str, bytes]]:
 
 
 def _key(study: AbdomenPatient) -> tuple[object, ...]:
-    """Return what tells a study from every other; a twin without a finding is another study."""
+    """Return what tells a study from every other; a twin without a finding, or a later visit, is another one."""
     key = (study.seed, study.index, study.image.shape)
-    return (*key, study.without) if study.without else key
+    key = (*key, study.without) if study.without else key
+    return (*key, "day", study.days) if study.days else key
 
 
 def _common(study: AbdomenPatient) -> dict[str, object]:
     """Return the elements that all slices of a study share, by DICOM keyword."""
     key = _key(study)
+    day = (_FIRST + datetime.timedelta(days=study.days)).strftime("%Y%m%d")
     x, y, z = study.acquisition.spacing_mm
     cosines = study.affine[:3, :2] / np.array([x, y])
     return {
         "SpecificCharacterSet": "ISO_IR 192",
         "ImageType": ["ORIGINAL", "PRIMARY", "AXIAL"],
         "SOPClassUID": CTImageStorage,
-        "StudyDate": "20200101",
-        "SeriesDate": "20200101",
+        "StudyDate": day,
+        "SeriesDate": day,
         "StudyTime": "120000",
         "AccessionNumber": "",
         "Modality": "CT",
