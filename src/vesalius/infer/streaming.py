@@ -127,12 +127,13 @@ class Streaming:
     """A session about one case whose frames come one after the other; each step costs its own frames alone.
 
     An answer is what the predictor says of the file of all frames so far, but for rounding. A frame is an image with a
-    time axis, `(T, C, Z, Y, X)` with `times_s`, mostly of one step; its times are those of the whole cine. `seen` is
-    how many frames the answers stand on. A step that raises leaves the session as it was.
+    time axis, `(T, C, Z, Y, X)` with `times_s`, mostly of one step; its times are those of the whole cine. A step that
+    raises leaves the session as it was.
     """
 
     def __init__(self, ask: Answering, case: Case) -> None:
-        self._ask, self.case, self.seen = ask, replace(case, targets={}), 0
+        self._ask, self.case = ask, replace(case, targets={})
+        self._frames: dict[str, int] = {}  # of each image
         self._begun, self._memories = False, Memories()
         self._firsts: dict[str, Image] = {}  # of each image its first frame, and the time of its last
         self._last_s: dict[str, float] = {}
@@ -156,9 +157,14 @@ class Streaming:
         self.case = replace(known, images={}, earlier=(), courses={})
         self._begun, self._memories, self._firsts, self._outside = True, memories, firsts, outside
         self._last_s |= times
-        main = _reference(known, firsts)
-        self.seen += len(new[main].times_s or (0.0,)) if main in new else 0
+        for name, image in new.items():
+            self._frames[name] = self._frames.get(name, 0) + len(image.times_s or (0.0,))
         return answer
+
+    @property
+    def seen(self) -> int:
+        """How many frames the last answer stands on, of the image that had most."""
+        return max(self._frames.values(), default=0)
 
     def _new(self, more: Case | None) -> dict[str, Image]:
         """Return the images that are new at this step: those of `more`, and at the first also those of the case."""
@@ -180,7 +186,7 @@ class Streaming:
             raise DataError(
                 f"a frame of '{name}' goes back in time",
                 found=f"{times[0]:g} s after one at {before:g} s",
-                hint="a session of its own for another cine",
+                hint='a session of its own for another cine; over the WebSocket {"reset": true}',
             )
         if first is not None and (found := _unlike(first, image)):
             raise DataError(f"the frames of '{name}' are unlike", found=found, hint="a session of its own")
