@@ -148,11 +148,13 @@ class Streaming:
         times = {name: self._assert_follows(name, image) for name, image in new.items()}
         now = replace(known, images=new, reference=_reference(known, new))
         memories, encoded, raw, features = self._memories, None, None, None
-        for part, _ in parts_of(now, now.image if isinstance(now.image, Image) else None):
-            encoded = self._ask.encoded(part)
-            raw, memories, features = self._ask.seen(encoded.example, memories)
+        for part, _ in parts_of(now, None):
+            ready = self._ask.encoded(part)
+            encoded = ready if encoded is None else encoded
+            raw, memories, features = self._ask.seen(ready.example, memories)
+        assert encoded is not None  # there is one part at least
         firsts = {**{n: _first(image) for n, image in new.items()}, **self._firsts}
-        outside = self._lies_outside(known, firsts, None if encoded is None else encoded.outside)
+        outside = self._lies_outside(known, firsts, encoded.outside)
         answer = self._ask.said(raw, replace(encoded, outside=outside), features)
         self.case = replace(known, images={}, earlier=(), courses={})
         self._begun, self._memories, self._firsts, self._outside = True, memories, firsts, outside

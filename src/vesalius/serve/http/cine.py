@@ -65,7 +65,7 @@ async def cine(
         if predictor.over_frames == WHOLE:
             raise DataError(
                 f"'{found.name}' must see all of a cine before it can answer",
-                hint="the file of the cine (POST /api/predict), or a model of fit --set sources.causal=true",
+                hint="the file of the cine (POST /api/predict); or a causal model",
             )
     except (Problem, VesaliusError) as error:
         await _refuse(socket, error, offered)
