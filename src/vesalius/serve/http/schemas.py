@@ -121,7 +121,8 @@ class ModelBody(BaseModel):
 
     `labels` have the colours that they are shown in, and `palette` holds those of all that has none of its own.
     `explainers` are the methods that can explain its answers, `asks` the words for what can be asked of them, and
-    `doubts` the ways in which they can be doubted.
+    `doubts` the ways in which they can be doubted. `frames` says how frames that come one by one are answered: each by
+    itself, after those before it (a `stream`), or not at all, by a model that must see the whole cine.
     `banners` come before every figure of the scorecard; `headlines` are the metrics that come first, `measured_on` what
     all of them are of.
     """
@@ -141,6 +142,7 @@ class ModelBody(BaseModel):
     accepts_mismatch: bool
     operating_point: dict[str, Any] | None
     calibrated: bool
+    frames: Literal["each", "stream", "whole"]
     explainers: list[str]
     doubts: list[str]
     asks: list[str]

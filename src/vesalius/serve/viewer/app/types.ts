@@ -35,6 +35,8 @@ export interface Model {
   accepts_mismatch?: boolean;
   operating_point: OperatingPoint | null;
   calibrated: boolean;
+  /** How frames that come one by one are answered: each by itself, after those before it, or not at all. */
+  frames?: "each" | "stream" | "whole";
   explainers: string[];
   /** The words for what can be asked of its answers, the usual first. */
   asks?: string[];
