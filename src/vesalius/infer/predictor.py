@@ -31,6 +31,7 @@ from vesalius.infer.layers import Features
 from vesalius.infer.layers import Watch as Layers
 from vesalius.infer.runs.contract import Members
 from vesalius.infer.session import Session
+from vesalius.infer.weighing import Weighing
 from vesalius.plan.threads import Threads
 from vesalius.prepare.batch import Example
 from vesalius.prepare.case import load_reference
@@ -294,15 +295,17 @@ class Predictor:
         if self.threads is not None:
             self.threads.begin()
         layers = None if loaded.alarm is None else Layers(apart=True)
-        raw = list(runs.get(loaded.task.run).raw(self._members(loaded, layers), examples))
-        several = iter(zip(raw, watched_of(layers, len(raw)), strict=True))
+        weighing = Weighing()
+        raw = list(runs.get(loaded.task.run).raw(self._members(loaded, layers, weighing), examples))
+        several = iter(zip(raw, watched_of(layers, len(raw)), weighing.of(len(raw)), strict=True))
         answers: list[Answer | DataError] = []
         for r in ready:
             if isinstance(r, DataError):
                 answers.append(r)
                 continue
-            one, features = next(several)
-            answers.append(_or_error(partial(self._decoded, loaded, one, r, features)))
+            one, features, weighed = next(several)
+            made = _or_error(partial(self._decoded, loaded, one, r, features))
+            answers.append(made if isinstance(made, DataError) else replace(made, weighed=weighed))
         return answers
 
     def _ready(self, case: Case) -> Case:
@@ -323,10 +326,18 @@ class Predictor:
             outside=guard.together(outside, answer.outside or ()),
         )
 
-    def _members(self, loaded: Loaded, layers: Layers | None = None) -> Members:
+    def _members(
+        self, loaded: Loaded, layers: Layers | None = None, weighing: Weighing | None = None
+    ) -> Members:
         levels = self.levels and loaded is self.stages[-1]
         return Members(
-            loaded.task, loaded.models, loaded.stage.plan, self.device, levels=levels, watch=layers
+            loaded.task,
+            loaded.models,
+            loaded.stage.plan,
+            self.device,
+            levels=levels,
+            watch=layers,
+            weighing=weighing,
         )
 
     def encoded(self, case: Case) -> Encoded:
@@ -384,12 +395,15 @@ class Predictor:
             None if loaded.alarm is None or unlike is None else Layers(apart=runs.get(loaded.task.run).joins)
         )
         first = watch if doubter is None else _part(watch, 0, 2)
-        raw, undo = self._raw(loaded, case, reference, first, layers)
+        weighing = Weighing()
+        raw, undo = self._raw(loaded, case, reference, first, layers, weighing)
         if layers is not None and unlike is not None:
             unlike += self._unlike(loaded, case, watched_of(layers, 1)[0])
         stage = loaded.stage
         fitted = fitted_for(stage.calibration, case)
         answer = decoded(loaded.task, raw, stage.state, fitted, reference, undo=undo, case=case.id)
+        if (weighed := weighing.of(1)[0]) is not None:
+            answer = replace(answer, weighed=weighed)
         if doubter is None:
             return answer
         del raw
@@ -397,14 +411,21 @@ class Predictor:
         return doubter(answer, Prepared(case, example, undo, reference), told=self._told(_part(watch, 1, 2)))
 
     def _raw(
-        self, loaded: Loaded, case: Case, reference: Image, watch: Watch | None, layers: Layers | None
+        self,
+        loaded: Loaded,
+        case: Case,
+        reference: Image,
+        watch: Watch | None,
+        layers: Layers | None,
+        weighing: Weighing,
     ) -> tuple[Any, Undo]:
         """Return what is to be decoded, and the way back; the prepared pixels are let go with this call."""
         example, undo = _example(loaded, case, reference)
         if self.threads is not None:
             self.threads.begin()
         run = runs.get(loaded.task.run)
-        return run.answer(self._members(loaded, layers), example, undo, told=self._told(watch)), undo
+        members = self._members(loaded, layers, weighing)
+        return run.answer(members, example, undo, told=self._told(watch)), undo
 
     def _told(self, watch: Watch | None) -> Watch:
         """Return what is told of the work's share: the threads follow what is free, and whoever watches is told."""

@@ -34,7 +34,7 @@ from vesalius.tasks._beside import Beside, encoded, planned
 from vesalius.tasks.contract import Nets, planned_net
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 SOURCES = "sources"  # in a state
 COVARIATES = "covariates"
@@ -64,6 +64,19 @@ class Sources(Beside):
             if error.what.startswith(f"case {case.id}"):
                 raise
             raise type(error)(f"case {case.id}: {error.what}", found=error.found, hint=error.hint) from error
+
+    def sources(self, state: State) -> tuple[str, ...]:
+        """Return the names of the sources that come together; none where one image is all that is seen."""
+        return names_of(state) if SOURCES in state.values else ()
+
+    def without(self, model: nn.Module, batch: Batch, out: Mapping[str, Tensor]) -> Batch:
+        """Return a batch that lacks whole sources, or some of their steps, as in training with missing ones."""
+        from vesalius.tasks._together import without, without_steps
+
+        net: Any = model.net
+        steps = {name: bits for name, bits in out.items() if bits.ndim > 1}
+        whole = {name: bits for name, bits in out.items() if bits.ndim == 1}
+        return without(without_steps(batch, steps, net) if steps else batch, whole, net.sources)
 
     def geometry(self, case: Case, state: State) -> Image | None:
         """Return an image of one point for a case without images, where what else it brings is enough."""
