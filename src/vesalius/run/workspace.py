@@ -117,7 +117,15 @@ class Observer:
         things = () if self.kind is None or held is None else self.kind.extents(held)
         mask = decoded.masks.get(self.target)
         around = None if self.kind is None or held is None else self.kind.around(held, image.shape)
-        measured = facts(image, mask, case=decoded.case, beside=beside, things=things, around=around)
+        measured = facts(
+            image,
+            mask,
+            case=decoded.case,
+            beside=beside,
+            things=things,
+            around=around,
+            courses=decoded.courses,
+        )
         self.facts[decoded.case.id] = replace(measured, voxels=counted)
 
     def recount(self, before: Case, after: Case) -> None:
@@ -126,6 +134,12 @@ class Observer:
         if found is not None and found.voxels:
             counts = cohorts.recounted({name: dict(found.voxels)}, before, after)[name]
             self.facts[after.id] = replace(found, voxels=tuple(sorted(counts.items())))
+
+    @property
+    def apart(self) -> dict[str, str]:
+        """Cases whose images cannot be channels of one grid, as nothing is known to resample by; and why."""
+        faults = {case: [b.fault for b in f.sources.beside if b.fault] for case, f in self.facts.items()}
+        return {case: found[0] for case, found in faults.items() if found}
 
     @property
     def groups(self) -> dict[str, str]:
@@ -176,6 +190,9 @@ def prepare_workspace(
     job, chosen = contract.choose(cohort, task=task, target=target)
     observer = Observer(chosen)
     cohort, chosen = _checked(cohort, chosen, observer, progress, max_set_aside)
+    if not job.takes_incomplete:
+        cohort = cohorts.with_complete(cohort, observer.apart)
+        cohorts.enforce_limit(cohort, max_set_aside)
     missing = job.check(cohort, chosen)
     if missing:
         raise DataError(
