@@ -27,7 +27,7 @@ from vesalius.core.words import listed
 from vesalius.plan import tables
 from vesalius.prepare import covariates, words
 from vesalius.prepare.batch import Batch, Example
-from vesalius.prepare.case import BLANK, Prepared
+from vesalius.prepare.case import BLANK, Prepared, Takes, prepare
 from vesalius.prepare.courses import load_course
 from vesalius.prepare.sources import image_sources, lacking, plan_of, prepare_sources
 from vesalius.tasks._beside import Beside, encoded, planned
@@ -47,6 +47,7 @@ class Sources(Beside):
     """A task of whole cases: one image, or all that a case brings, joined in one vector."""
 
     may_nets: ClassVar[Mapping[str, tuple[str, ...]]] = FURTHER
+    takes_incomplete: ClassVar[bool] = True
 
     def sees_time(self, plan: Plan) -> bool:
         """Return whether frames of images are planned."""
@@ -55,9 +56,9 @@ class Sources(Beside):
     def prepare(self, case: Case, plan: Plan, state: State, *, reference: Image) -> Prepared:
         """Return the images of a case by source where several come together, else its one image."""
         if not plan.sources.joined:
-            return super().prepare(case, plan, state, reference=reference)
+            return prepare(case, plan.data, reference=reference, takes=Takes(sizes=self.sizes(plan)))
         if state.values.get(BARE):
-            return super().prepare(replace(case, images={}, reference=None), plan, state, reference=BLANK)
+            return prepare(replace(case, images={}, reference=None), plan.data, reference=BLANK)
         try:
             return prepare_sources(case, plan.data, plan.sources, reference=reference)
         except DataError as error:
