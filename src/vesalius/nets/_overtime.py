@@ -72,19 +72,17 @@ class OverTime(Net):
         Raises PlanError where shapes do not fit one another.
         """
         self.check_input(x)
-        _check_steps(x, times_s, there)
-        if there is None and times_s is not None:
-            there = torch.isfinite(times_s)
+        there = steps_there(x, times_s, there)
         if there is None:
             when, _ = told(times_s, started(len(x), x.device), steps=x.shape[1])
             return self.whole(x, when, None)
         order = torch.argsort((~there).to(torch.uint8), dim=1, stable=True)  # those that are there come first
         first = taken(there, order)
-        x = torch.where(_beside(first, x), taken(x, order), 0.0)
+        x = torch.where(beside(first, x), taken(x, order), 0.0)
         times = None if times_s is None else taken(times_s, order)
         when, _ = told(times, started(len(x), x.device), steps=x.shape[1])
         out = taken(self.whole(x, when, first), torch.argsort(order, dim=1))
-        return torch.where(_beside(there, out), out, 0.0)
+        return torch.where(beside(there, out), out, 0.0)
 
     def begin(self, rows: int) -> State:
         """Return the state of `rows` sequences before their first step: tensors by name, each with a row a sequence.
@@ -109,18 +107,20 @@ class OverTime(Net):
         """
         x, times = x[:, None], None if times_s is None else times_s[:, None]
         self.check_input(x)
-        _check_steps(x, times, None if there is None else there[:, None])
-        if there is None and times_s is not None:
-            there = torch.isfinite(times_s)
-        if there is not None:
-            x = torch.where(_beside(there[:, None], x), x, 0.0)
+        flags = steps_there(x, times, None if there is None else there[:, None])
+        if flags is not None:
+            x = torch.where(beside(flags, x), x, 0.0)
         when, clock = told(times, state, steps=1)
         out, after = self.run(x, when, state)
         after, out = {**after, **clock}, out[:, 0]
-        if there is None:
+        if flags is None:
             return out, after
-        kept = {k: torch.where(_beside(there, v), v, state[k]) if k in state else v for k, v in after.items()}
-        return torch.where(_beside(there, out), out, 0.0), kept
+        there = flags[:, 0]
+        kept = {
+            k: torch.where(beside(there, v), v, state[k] if k in state else torch.zeros_like(v))
+            for k, v in after.items()
+        }
+        return torch.where(beside(there, out), out, 0.0), kept
 
     def check_input(self, x: Tensor) -> None:
         """Refuse what is not a batch of sequences of `in_channels` channels, with one line."""
@@ -145,16 +145,19 @@ def last_of(out: Tensor, there: Tensor | None = None) -> Tensor:
     steps = torch.arange(out.shape[1], device=out.device)
     last = torch.where(there, steps, -1).amax(1)
     found = out[torch.arange(len(out), device=out.device), last.clamp(min=0)]
-    return torch.where(_beside(last >= 0, found), found, 0.0)
+    return torch.where(beside(last >= 0, found), found, 0.0)
 
 
-def _beside(flags: Tensor, x: Tensor) -> Tensor:
+def beside(flags: Tensor, x: Tensor) -> Tensor:
     """Return flags with as many axes as `x`, to choose rows or steps of it."""
     return flags.reshape(*flags.shape, *(1,) * (x.ndim - flags.ndim))
 
 
-def _check_steps(x: Tensor, times_s: Tensor | None, there: Tensor | None) -> None:
-    """Refuse times, or flags, of other steps."""
+def steps_there(x: Tensor, times_s: Tensor | None, there: Tensor | None) -> Tensor | None:
+    """Return which steps of `x` `(B, T, …)` there are, `(B, T)` bool: as said, or those that have a time; None for all.
+
+    Raises PlanError where times or flags are of other steps.
+    """
     for name, given in (("times_s", times_s), ("there", there)):
         if given is not None and given.shape != x.shape[:2]:
             raise PlanError(
@@ -162,3 +165,4 @@ def _check_steps(x: Tensor, times_s: Tensor | None, there: Tensor | None) -> Non
             )
     if there is not None and there.dtype != torch.bool:
         raise PlanError("there is of truth values", found=str(there.dtype), hint="there.bool()")
+    return torch.isfinite(times_s) if there is None and times_s is not None else there

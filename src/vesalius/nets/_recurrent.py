@@ -53,7 +53,7 @@ class Recurrence(nn.Module):
         begun = [m[None] for m in memory]
         # biases, one layer, no dropout, no training mode, one way, batch first
         how = (True, 1, 0.0, False, False, True)
-        with _plainly(x.device):
+        with plainly(x.device):
             if self.kind == "lstm":
                 out, h, c = torch.lstm(x.float(), begun, weights, *how)
                 return out, (h[0], c[0])
@@ -62,7 +62,7 @@ class Recurrence(nn.Module):
 
 
 @contextlib.contextmanager
-def _plainly(device: torch.device) -> Iterator[None]:
+def plainly(device: torch.device) -> Iterator[None]:
     """Compute in float32 and without cuDNN inside this block."""
     with contextlib.ExitStack() as stack:
         if torch.is_autocast_enabled(device.type):

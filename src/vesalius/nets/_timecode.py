@@ -26,7 +26,7 @@ class When(NamedTuple):
 
 def started(rows: int, device: torch.device) -> State:
     """Return the clock of sequences of which no step was seen yet; each tensor has a row a sequence."""
-    kind = _kind(device)
+    kind = seconds_type(device)
     return {
         "clock.last_s": torch.full((rows,), math.nan, dtype=kind, device=device),
         "clock.since_s": torch.zeros(rows, dtype=kind, device=device),
@@ -86,6 +86,6 @@ class TimeCode(nn.Module):
         return torch.cat([angles.sin(), angles.cos()], dim=-1).float()
 
 
-def _kind(device: torch.device) -> torch.dtype:
+def seconds_type(device: torch.device) -> torch.dtype:
     """Return the floats that times are kept in: days in seconds and milliseconds need 64 bits, where there are any."""
     return torch.float32 if device.type == "mps" else torch.float64

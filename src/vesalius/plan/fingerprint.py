@@ -201,11 +201,15 @@ def _channel(one: Statistics, declared_unit: str | None = None) -> ChannelPrint:
 
 
 def _intensities(found: Statistics) -> dict[str, ChannelPrint]:
-    """Return the intensities of the first channel of each image that was measured, by its name."""
+    """Return the intensities of the first channel of each image that was measured, by its name or its role."""
     if "each" not in found.parts:
         return {}
     each = found.part("each", Statistics).parts
-    return {n: _channel(own.part("0", Statistics)) for n, own in each.items() if isinstance(own, Statistics)}
+    made: dict[str, ChannelPrint] = {}
+    for name, own in each.items():
+        if isinstance(own, Statistics) and role_of(name) not in made:
+            made[role_of(name)] = _channel(own.part("0", Statistics))
+    return made
 
 
 def _images(found: Statistics, apart: Mapping[str, ApartPrint]) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ from vesalius.plan import tables
 from vesalius.prepare import covariates, words
 from vesalius.prepare.batch import Batch, Example
 from vesalius.prepare.case import BLANK, Prepared, Takes, prepare
-from vesalius.prepare.courses import load_course
+from vesalius.prepare.courses import course_of, load_course
 from vesalius.prepare.sources import image_sources, lacking, plan_of, prepare_sources
 from vesalius.tasks._beside import Beside, encoded, planned
 from vesalius.tasks.contract import Nets, planned_net
@@ -135,8 +135,8 @@ def seen(case: Case, prepared: Prepared, state: State) -> Example:
     courses: dict[str, Array] = {}
     times, parents = dict(prepared.times_s), {}
     for name, about in known["courses"].items():
-        if name in case.courses:
-            course = load_course(case.courses[name])
+        course = course_of(case, name, about["names"], len(about["columns"]))
+        if course is not None:
             courses[name] = _numbers(course, about, name, case.id)
             times[name] = course.times_s.astype(np.float32)
             if course.parents:
@@ -371,6 +371,7 @@ def _columns(cases: Sequence[Case], name: str) -> Statistics:
             "columns": Tally.of(tuple(names) for names in each),
             "moments": moments,
             "empty": Tally.of(bool(np.isnan(course.values).any()) for course in held),
+            "named": Tally.of(bool(course.names) for course in held),
             "tree": Tally.of(bool(course.parents) for course in held),
         }
     )
@@ -396,6 +397,7 @@ def _course(found: Statistics, name: str) -> dict[str, Any]:
     each = {str(c): found.part("moments", Statistics).part(str(c), Moments) for c in first}
     return {
         "columns": [str(c) for c in first],
+        "names": [str(c) for c in first] if found.part("named", Tally)[True] else [],
         "mean": [each[str(c)].mean for c in first],
         "sd": [each[str(c)].sd or 1.0 for c in first],
         "missing": bool(found.part("empty", Tally)[True]),
@@ -405,15 +407,7 @@ def _course(found: Statistics, name: str) -> dict[str, Any]:
 
 def _numbers(course: Course, about: Mapping[str, Any], name: str, case: str) -> Array:
     """Return a time course standardised, `(T, F)` float32, with a bit a cell behind them where some were missing."""
-    names = [str(n) for n in course.names] or [str(k) for k in range(course.values.shape[1])]
-    columns = about["columns"]
-    if set(names) != set(columns):
-        raise DataError(
-            f"case {case}: the time course '{name}' has other columns than were learned from",
-            found=listed(names, 6),
-            hint=listed(columns, 6),
-        )
-    values = course.values[:, [names.index(c) for c in columns]]
+    values = course.values
     scaled = (values - np.asarray(about["mean"])) / np.asarray(about["sd"])
     known = np.isfinite(scaled)
     if not about["missing"] and not known.all():

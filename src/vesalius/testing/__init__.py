@@ -10,7 +10,8 @@ them all, so that a test can be made of each:
 
 from vesalius.testing.answer import ANSWER_PROMISES, AnswerTrial, check_answer
 from vesalius.testing.format import FORMAT_PROMISES, FormatTrial, check_format
-from vesalius.testing.net import NET_PROMISES, NetTrial, check_net, net_trials
+from vesalius.testing.net import NET_PROMISES, NetTrial, check_net, net_checks, net_trials
+from vesalius.testing.overtime import OVER_TIME_PROMISES, OverTimeTrial, over_time_trials
 from vesalius.testing.phantom import PHANTOM_PROMISES, PhantomTrial, check_phantom
 from vesalius.testing.task import TASK_PROMISES, TaskTrial, check_task
 
@@ -18,11 +19,13 @@ __all__ = [
     "ANSWER_PROMISES",
     "FORMAT_PROMISES",
     "NET_PROMISES",
+    "OVER_TIME_PROMISES",
     "PHANTOM_PROMISES",
     "TASK_PROMISES",
     "AnswerTrial",
     "FormatTrial",
     "NetTrial",
+    "OverTimeTrial",
     "PhantomTrial",
     "TaskTrial",
     "check_answer",
@@ -30,5 +33,7 @@ __all__ = [
     "check_net",
     "check_phantom",
     "check_task",
+    "net_checks",
     "net_trials",
+    "over_time_trials",
 ]

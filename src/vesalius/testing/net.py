@@ -1,10 +1,13 @@
-"""What a net promises: its literals, its maps, gradients to every parameter, eight pictures learned, export."""
+"""What a net promises: its literals, its maps, gradients to every parameter, eight pictures learned, export.
+
+Nets that read images, or cines, are tried here, and those over time in `overtime.py`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from typing import Any
 
 import torch
@@ -13,10 +16,12 @@ from torch import Tensor, nn
 from vesalius import nets
 from vesalius.core import registry
 from vesalius.nets import Net
+from vesalius.testing.overtime import OVER_TIME_PROMISES, over_time_trials
 from vesalius.testing.promise import require
 
-ROLES = ("encoder", "dense", "sequence", "text", "graph", "denoiser", "table")
-IMAGE_ROLES = ("encoder", "dense")
+ROLES = ("encoder", "dense", "cine", "sequence", "text", "graph", "denoiser", "table")
+IMAGE_ROLES = ("encoder", "dense", "cine")
+FRAMES = 8  # of a cine
 CLASSES = 2
 MAX_STEPS = 100
 LEARNED = 0.15  # of the cross-entropy over eight pictures
@@ -44,7 +49,7 @@ class Classifier(nn.Module):
 
 @dataclass(frozen=True)
 class NetTrial:
-    """A net that reads images, under test: its registered name, and whether it is built in 2-D or in 3-D."""
+    """A net that reads images or cines, under test: its registered name, and whether it is built in 2-D or in 3-D."""
 
     name: str
     dims: int
@@ -59,6 +64,21 @@ class NetTrial:
         """The size `(Y, X)` or `(Z, Y, X)` of the smallest input that it is tried on."""
         default = (16,) * 3 if self.dims == 3 else (32,) * 2
         return tuple(self.text.get("TINY_SIZE", {}).get(self.dims, default))
+
+    @property
+    def time(self) -> tuple[int, ...]:
+        """The number of frames of a net that reads cines; nothing of one that reads images."""
+        return (FRAMES,) if self.text["ROLE"] == "cine" else ()
+
+    @property
+    def blank(self) -> Tensor:
+        """An image of zeros, `(1, 1, *size)`, or a cine of such, `(1, T, 1, *size)`."""
+        return torch.zeros(1, *self.time, 1, *self.size)
+
+    @property
+    def shown(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Eight images or cines, their classes, and masks of images."""
+        return cines(self.size) if self.time else pictures(self.size)
 
     def smallest(self) -> Classifier:
         """Return the net in its smallest form with a last layer, the same weights each time."""
@@ -78,20 +98,35 @@ class NetTrial:
 
 
 def net_trials(name: str) -> list[NetTrial]:
-    """Return one trial for each dimension that a net serves; none of a net that does not read images."""
+    """Return one trial for each dimension that a net serves; none of a net that reads neither images nor cines."""
     text = nets.describe(name)
     return [NetTrial(name, d) for d in text.get("DIMS", ())] if text.get("ROLE") in IMAGE_ROLES else []
+
+
+def net_checks(name: str) -> list[tuple[str, Callable[[], None]]]:
+    """Return what is asked of a registered net beside its literals: what each check is called, and the check."""
+    checks: list[tuple[str, Callable[[], None]]] = [
+        (f"{promise.__name__}: {trial}", partial(promise, trial))
+        for trial in net_trials(name)
+        for promise in NET_PROMISES
+    ]
+    if nets.describe(name).get("ROLE") == "sequence":
+        checks += [
+            (f"{promise.__name__}: {trial}", partial(promise, trial))
+            for trial in over_time_trials(name)
+            for promise in OVER_TIME_PROMISES
+        ]
+    return checks
 
 
 def check_net(name: str) -> None:
     """Raise AssertionError, in a sentence, at the first promise that the registered net `name` breaks.
 
-    Nets that do not read images are asked for their literals alone. Raises UnknownName.
+    Nets that read neither images nor cines nor sequences are asked for their literals alone. Raises UnknownName.
     """
     describes_itself(name)
-    for trial in net_trials(name):
-        for promise in NET_PROMISES:
-            promise(trial)
+    for _, check in net_checks(name):
+        check()
 
 
 def describes_itself(name: str) -> None:
@@ -126,12 +161,12 @@ def gives_the_declared_maps(trial: NetTrial) -> None:
     """Require that the maps have the channels and the strides that the net declares."""
     model = trial.smallest().eval()
     with torch.no_grad():
-        out = model.net(torch.zeros(1, 1, *trial.size))
+        out = model.net(trial.blank)
     maps = out.features if model.dense else out
     found, declared = [m.shape[1] for m in maps], list(model.net.channels)
     require(found == declared, f"{trial}: its maps have {found} channels, and it declares {declared}")
     for number, (m, stride) in enumerate(zip(maps, model.net.strides, strict=True)):
-        wanted = [-(-n // s) for n, s in zip(trial.size, stride, strict=True)]
+        wanted = [-(-n // s) for n, s in zip((*trial.time, *trial.size), stride, strict=True)]
         slack = 0 if model.dense else 1  # a pooling may drop the border
         near = all(abs(n - w) <= slack for n, w in zip(m.shape[2:], wanted, strict=True))
         require(near, f"{trial}: map {number} is {tuple(m.shape[2:])}, and its stride {stride} says {wanted}")
@@ -155,7 +190,7 @@ def says_its_depths(trial: NetTrial) -> None:
     for number, depth in enumerate(depths):
         net.get_submodule(depth[0]).register_forward_pre_hook(lambda *_, k=number: passed.append(k))
     with torch.no_grad():
-        net(torch.zeros(1, 1, *trial.size))
+        net(trial.blank)
     firsts = list(dict.fromkeys(passed))
     require(
         firsts == list(range(len(depths))), f"{trial}: an image passes its depths in order, not as {firsts}"
@@ -169,9 +204,11 @@ def _lies_in(name: str, part: str) -> bool:
 def can_be_followed_to_its_cam_map(trial: NetTrial) -> None:
     """Require that an answer's gradient reaches the map that class-activation maps weigh."""
     model = trial.smallest().eval()
-    output = model.net(torch.randn(1, 1, *trial.size, generator=torch.Generator().manual_seed(0)))
+    output = model.net(torch.randn(trial.blank.shape, generator=torch.Generator().manual_seed(0)))
     weighed = model.net.cam_map(output)
-    require(weighed.ndim == trial.dims + 2 and len(weighed) == 1, f"{trial}: cam_map returns one map a case")
+    require(
+        weighed.ndim == trial.blank.ndim and len(weighed) == 1, f"{trial}: cam_map returns one map a case"
+    )
     answer = model.last(output.full if model.dense else output)
     (gradient,) = torch.autograd.grad(answer[:, 1].sum(), weighed, allow_unused=True)
     reached = gradient is not None and gradient.shape == weighed.shape and gradient.abs().sum() > 0
@@ -181,7 +218,7 @@ def can_be_followed_to_its_cam_map(trial: NetTrial) -> None:
 def learns_eight_pictures(trial: NetTrial) -> None:
     """Require that gradients reach every parameter, and that eight small pictures are learned in a hundred steps."""
     model = trial.smallest().train()
-    images, labels, masks = pictures(trial.size)
+    images, labels, masks = trial.shown
     target = masks if model.dense else labels
     optimiser = torch.optim.Adam(model.parameters(), lr=2e-2 if model.dense else 3e-3)
     losses: list[float] = []
@@ -203,7 +240,7 @@ def learns_eight_pictures(trial: NetTrial) -> None:
 def is_exported_alike(trial: NetTrial) -> None:
     """Require that `torch.export` gives the same answer, or that the net's NO_EXPORT says why it cannot."""
     model = trial.smallest().eval()
-    images = pictures(trial.size)[0][:1]
+    images = trial.shown[0][:1]
     reason = trial.text.get("NO_EXPORT")
     try:
         exported = torch.export.export(model, (images,)).module()
@@ -236,6 +273,24 @@ def pictures(size: tuple[int, ...]) -> tuple[Tensor, Tensor, Tensor]:
         images.append(ball + 0.1 * torch.randn(size, generator=generator))
         masks.append(mask.long())
     return torch.stack(images)[:, None], torch.arange(8) % 2, torch.stack(masks)
+
+
+@cache
+def cines(size: tuple[int, ...]) -> tuple[Tensor, Tensor, Tensor]:
+    """Return eight noisy cines `(8, T, 1, *size)` of a ball that grows, or shrinks (class 1), and their classes.
+
+    Each that shrinks is one that grows, backwards: no frame tells them apart. There are no masks.
+    """
+    generator = torch.Generator().manual_seed(7)
+    grid = torch.stack(torch.meshgrid(*(torch.linspace(-1, 1, n) for n in size), indexing="ij"))
+    found = []
+    for _ in range(4):
+        centre = (torch.rand(len(size), generator=generator) - 0.5) * 0.5
+        distance = (grid - centre.reshape(-1, *(1,) * len(size))).square().sum(0).sqrt()
+        radius = torch.linspace(0.2, 0.9, FRAMES).reshape(-1, *(1,) * len(size))
+        cine = (distance < radius).float() * 2.0 + 0.1 * torch.randn(FRAMES, *size, generator=generator)
+        found += [cine, cine.flip(0)]
+    return torch.stack(found)[:, :, None], torch.arange(8) % 2, torch.zeros(0)
 
 
 NET_PROMISES: tuple[Callable[[NetTrial], None], ...] = (
