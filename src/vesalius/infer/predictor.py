@@ -177,6 +177,11 @@ class Predictor:
         example, undo = _example(loaded, case, part)
         return Asked(self._members(loaded), example, undo, part, low, whole, answer, loaded.stage.state)
 
+    @property
+    def last(self) -> Members:
+        """The models of the last stage, for who asks them more than for an answer."""
+        return self._members(self.stages[-1])
+
     def open(self, case: Case) -> Session:
         """Return a session about a case, to which frames, clicks or words are then added (see `infer/session.py`)."""
         return runs.get(self.stages[-1].task.run).open(self, case)
