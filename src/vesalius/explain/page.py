@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -80,8 +81,12 @@ def _answer(found: Explanation) -> list[tuple[str, object]]:
     """Return the first columns of the answer; of one that is withheld the reason alone."""
     if found.answer.withheld is not None:
         return [("the answer is withheld", found.answer.withheld)]
-    columns = contract.columns(found.answer)
-    return [(k, f"{v:.4g}" if isinstance(v, float) else v) for k, v in columns.items()][:6]
+    weighed = found.answer.weighed
+    columns = contract.columns(replace(found.answer, weighed=None))
+    shown: list[tuple[str, object]] = [
+        (k, f"{v:.4g}" if isinstance(v, float) else v) for k, v in columns.items()
+    ][:6]
+    return shown if weighed is None or not weighed.lacking else [*shown, ("not given", listed(weighed.lacking, 8))]
 
 
 def _verdict(found: Explanation) -> str:

@@ -13,6 +13,7 @@ from vesalius.core.cohort import Cohort
 from vesalius.core.disk import assert_apart, held
 from vesalius.core.errors import DataError, Interrupted, UnknownName, VesaliusError
 from vesalius.core.image import Image
+from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress, watched
 from vesalius.core.registry import names
 from vesalius.core.words import counted
@@ -231,6 +232,12 @@ def _sound(one: Case | Asked) -> Case:
     return case
 
 
+def _of_parts(plan: Plan, joined: Sequence[str]) -> tuple[str, ...]:
+    """Return the methods that say something of a model's sources and of their steps, where it has several."""
+    several = (len(joined) > 1, bool(joined) and (plan.sources.timed or bool(plan.sources.courses)))
+    return tuple(name for name, so in zip(PART_METHODS, several, strict=True) if so)
+
+
 def methods_of(named: Sequence[str] | str | None, model: Bundle) -> tuple[str, ...]:
     """Return the methods that are meant, each once. Raises UnknownName.
 
@@ -239,7 +246,7 @@ def methods_of(named: Sequence[str] | str | None, model: Bundle) -> tuple[str, .
     """
     plan, state = model.stages[-1].plan, model.stages[-1].state
     joined = tasks.get(plan.task.name).sources(state)
-    usual = (*USUAL_METHODS, *PART_METHODS) if joined else USUAL_METHODS
+    usual = (*USUAL_METHODS, *_of_parts(plan, joined))
     given = (named,) if isinstance(named, str) else tuple(named or usual)
     given = tuple(names(known.KIND)) if ALL in given else given
     images = image_sources(plan.data, plan.sources) if joined and plan.data.images else ()

@@ -126,8 +126,16 @@ export interface Summary {
   decision?: string;
   at_least?: { name: string; p: number }[];
   promise?: Promised;
+  weighed?: Weighed;
   /** Why the answer is withheld; then nothing else of it is shown. */
   withheld?: string;
+}
+
+/** How much each source of a case counted, where a model joins several, and which were not given. */
+export interface Weighed {
+  sources: string[];
+  shares: Record<string, number>;
+  not_given: string[];
 }
 
 /** What a calibration promises of an answer: a set of labels, an interval, or a part of it. */
