@@ -27,7 +27,12 @@ def write_several(folder: Path, *, cases: int = 48, missing: bool = True, seed: 
             y, x = random.integers(4, 20, 2)
             front[y : y + 7, x : x + 7] += 90
             side[:, ::4] += 22
-        row = {"id": name, "patient": name, "front": f"images/{name}_front.png", "side": f"images/{name}_side.png"}
+        row = {
+            "id": name,
+            "patient": name,
+            "front": f"images/{name}_front.png",
+            "side": f"images/{name}_side.png",
+        }
         for part, array in (("front", front), ("side", side)):
             picture = Image.fromarray(np.clip(array, 0, 255).astype(np.uint8))
             picture.save(folder / row[part])

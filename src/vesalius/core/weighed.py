@@ -36,5 +36,7 @@ class Weighed:
     def said(self) -> dict[str, str]:
         """Return in words what each source counted, and what was not given, by what that is called."""
         parts = sorted(self.shares.items(), key=lambda one: -one[1])
-        found = {"sources": ", ".join(f"{name} {100 * share:.0f} %" for name, share in parts)} if parts else {}
+        found = (
+            {"sources": ", ".join(f"{name} {100 * share:.0f} %" for name, share in parts)} if parts else {}
+        )
         return {**found, **({"not given": listed(self.lacking, 8)} if self.lacking else {})}

@@ -36,7 +36,10 @@ def panels(card: Scorecard) -> list[Table]:
             rows.append((*row, Cell(str(arm["reason"])), *[Cell("–")] * (2 * len(names) - 1)))
             continue
         for name in names:
-            row += [measured(_interval(arm["figures"].get(name))), _gain(card, name, arm["differences"].get(name))]
+            row += [
+                measured(_interval(arm["figures"].get(name))),
+                _gain(card, name, arm["differences"].get(name)),
+            ]
         rows.append(tuple(row))
     return [Table("What each source adds", heads, rows, SAYS, wide=True)]
 

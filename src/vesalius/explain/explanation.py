@@ -236,7 +236,11 @@ class _Asking:
         if isinstance(method, PartMethod):
             if source is not None:
                 return "it looks at all sources together"
-            return method.refuses(self.parts) if self.joined else "the model sees one image, and no several sources"
+            return (
+                method.refuses(self.parts)
+                if self.joined
+                else "the model sees one image, and no several sources"
+            )
         posed = self.posed(source)
         return posed if isinstance(posed, str) else method.refuses(posed.question)
 

@@ -86,7 +86,11 @@ def _answer(found: Explanation) -> list[tuple[str, object]]:
     shown: list[tuple[str, object]] = [
         (k, f"{v:.4g}" if isinstance(v, float) else v) for k, v in columns.items()
     ][:6]
-    return shown if weighed is None or not weighed.lacking else [*shown, ("not given", listed(weighed.lacking, 8))]
+    return (
+        shown
+        if weighed is None or not weighed.lacking
+        else [*shown, ("not given", listed(weighed.lacking, 8))]
+    )
 
 
 def _verdict(found: Explanation) -> str:

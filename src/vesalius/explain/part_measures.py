@@ -11,7 +11,9 @@ from vesalius.core.image import Array
 from vesalius.explain import faithful
 from vesalius.explain.verdict import SAME
 
-Answers = Callable[[Array], Array]  # rows `(n, N)` of bits of the parts that are kept → what the models say `(n,)`
+Answers = Callable[
+    [Array], Array
+]  # rows `(n, N)` of bits of the parts that are kept → what the models say `(n,)`
 FEW = 8  # parts below which two orders may well agree by chance, so that likeness is no fault
 
 
@@ -60,7 +62,10 @@ def fault(figures: dict[str, float], values: Array, what: str) -> str | None:
     same = abs(figures.get("same_without_learning", 0.0))
     if len(values) >= FEW and same >= SAME:
         return f"a model that learned nothing gives nearly the same bars (rank correlation {same:.2f})"
-    for name, words in (("gain_by_chance", "a random order"), ("gain_of_the_middle", f"the middle {what} first")):
+    for name, words in (
+        ("gain_by_chance", "a random order"),
+        ("gain_of_the_middle", f"the middle {what} first"),
+    ):
         if name in figures and figures["gain"] <= figures[name]:
             return f"it is no better than {words} (gain {figures['gain']:.2f}, that {figures[name]:.2f})"
     return None

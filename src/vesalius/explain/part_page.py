@@ -17,7 +17,15 @@ from vesalius.explain.parts import Bars, thumbnails
 
 MOST = 5  # steps whose pictures are shown, those that count most
 SIDE = 160  # pixels of the longer side of such a picture
-FIGURES = ("gain", "deletion", "insertion", "gain_by_chance", "gain_of_the_middle", "same_without_learning", "passes")
+FIGURES = (
+    "gain",
+    "deletion",
+    "insertion",
+    "gain_by_chance",
+    "gain_of_the_middle",
+    "same_without_learning",
+    "passes",
+)
 SOURCES_SAY = (
     "What each source adds, as the mean over all orders in which they may come (Shapley values); to the left it speaks "
     "against what is asked. The percentage is the share that the model's own attention gave it, which is no effect."
@@ -57,7 +65,9 @@ def failing(found: Explanation) -> list[tuple[str, str]]:
 
 def _figure(bars: Bars) -> Figure:
     if not bars.of:
-        return Figure("What each source adds", source_bars(bars.names, bars.values, bars.weights), SOURCES_SAY)
+        return Figure(
+            "What each source adds", source_bars(bars.names, bars.values, bars.weights), SOURCES_SAY
+        )
     title = f"Along {bars.of}"
     return Figure(title, step_bars(bars.values, bars.times_s, bars.weights), STEPS_SAY, wide=True)
 

@@ -140,7 +140,9 @@ class PartQuestion:
         there = passes[0].there[0].cpu().numpy()
         weights = np.mean([p.weights[0].float().cpu().numpy() for p in passes], axis=0)
         steps = {
-            name: self._spread(name, np.mean([p.steps[name][0].float().cpu().numpy() for p in passes], axis=0))
+            name: self._spread(
+                name, np.mean([p.steps[name][0].float().cpu().numpy() for p in passes], axis=0)
+            )
             for name in passes[0].steps
         }
         return there, weights if weighs else None, steps

@@ -64,7 +64,9 @@ class Question:
         self.covariates = (
             None if known is None else torch.from_numpy(np.asarray(known, np.float32)).to(members.device)
         )
-        self._batch = with_tiles(example, members.device) if seen is None else _with_seen(example, seen, members)
+        self._batch = (
+            with_tiles(example, members.device) if seen is None else _with_seen(example, seen, members)
+        )
 
     @property
     def models(self) -> Sequence[nn.Module]:

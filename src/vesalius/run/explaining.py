@@ -203,7 +203,9 @@ def _write(found: Explanation, name: str, folder: Path, *, dicom: bool) -> list[
     """Write a case's page and the maps that hold; return in sentences what is not shown or could not be written."""
     said = [f"the map of {e.method} is not shown: {e.fails}" for e in found.explained if e.fails is not None]
     for parted in found.parted:
-        said += [f"{parted.method}, {b.of or 'sources'}: not shown: {b.fails}" for b in parted.bars if b.fails]
+        said += [
+            f"{parted.method}, {b.of or 'sources'}: not shown: {b.fails}" for b in parted.bars if b.fails
+        ]
         lines = [row for b in parted.bars if b.fails is None for row in part_rows(b)]
         if lines:
             write_text(folder / f"{name}.{parted.method}.csv", as_csv(lines))

@@ -18,7 +18,9 @@ from vesalius.core.image import Array
 from vesalius.prepare.batch import Example
 
 PLAIN = "plain"
-RIDGE = 1.0  # half of it times the squared weights is added to the summed loss, as scikit-learn does with C = 1
+RIDGE = (
+    1.0  # half of it times the squared weights is added to the summed loss, as scikit-learn does with C = 1
+)
 FEWEST = 10  # cases with covariates and a target, of fewer nothing is fitted
 
 
@@ -47,7 +49,11 @@ def said(example: Example, state: State) -> Array | None:
     if about is None:
         return None
     weights, bias = np.asarray(about["weights"]), np.asarray(about["bias"])
-    x = np.zeros(weights.shape[1]) if example.covariates is None else np.asarray(example.covariates, np.float64)
+    x = (
+        np.zeros(weights.shape[1])
+        if example.covariates is None
+        else np.asarray(example.covariates, np.float64)
+    )
     return np.asarray(weights @ x + bias)
 
 
@@ -66,7 +72,7 @@ def logistic(x: Array, y: Array, *, several: bool) -> tuple[Array, Array]:
     `y` `(N, K)` are probabilities of labels that exclude one another (soft-max), or of `several` at once (a sigmoid
     each).
     """
-    n, features = x.shape
+    features = x.shape[1]
     labels = y.shape[1]
 
     def loss(flat: Array) -> tuple[float, Array]:

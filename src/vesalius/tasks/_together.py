@@ -125,7 +125,9 @@ class Together(Net):
         several = len(self.sources) > 1
         self.fuse = Gate(WIDTH) if several and fusion == "attention" else None
         self.join = _join(len(self.sources), dropout) if several and fusion == "concat" else None
-        self._say: tuple[LateHead, ...] = ()  # the head that weighs the sources' answers, which is not this net's own
+        self._say: tuple[
+            LateHead, ...
+        ] = ()  # the head that weighs the sources' answers, which is not this net's own
         self._ears: dict[int, tuple[int, list[Looked]]] = {}
 
     @property
