@@ -12,7 +12,6 @@ from vesalius.prepare.batch import Batch
 from vesalius.tasks import contract as tasks
 from vesalius.tasks._framewise import Framewise
 
-
 PLAN = Plan(
     task=TaskPlan(name="segment", target="mask"),
     data=DataPlan(
