@@ -25,6 +25,8 @@ from vesalius.learn.weights import fit_of, placed
 from vesalius.prepare.batch import Batch
 from vesalius.tasks.contract import Task
 
+LAYOUTS = {4: torch.channels_last, 5: torch.channels_last_3d}  # by a tensor's axes
+
 
 @runtime_checkable
 class TellsEach(Protocol):
@@ -68,8 +70,10 @@ def build(
         model = built(task, plan, state, nets)
     if start:
         transfer(model, start)
-    layout = torch.channels_last_3d if plan.data.dims == 3 else torch.channels_last
-    return model.to(memory_format=layout)  # type: ignore[call-overload, no-any-return]
+    for tensor in (*model.parameters(), *model.buffers()):  # a model of several sources may have both
+        if tensor.dim() in LAYOUTS:
+            tensor.data = tensor.data.contiguous(memory_format=LAYOUTS[tensor.dim()])
+    return model
 
 
 def transfer(model: nn.Module, start: Mapping[str, Tensor]) -> int:
