@@ -7,16 +7,18 @@ again.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
+from scipy import stats
 
 import vesalius as vs
 from benchmarks import _beside, _fits, _phantoms, _quick
 from benchmarks._figures import Figure
+from vesalius.core.answers.scores import Scores
 from vesalius.core.case import Case
 from vesalius.core.image import Array
 from vesalius.metrics import bounds, resample
@@ -140,7 +142,7 @@ class _Asked:
         answers = vs.predict(run, [_shown(c, kept) for c in self.test], accept_mismatch=True)
         found = []
         for answer in answers:
-            assert isinstance(answer, vs.Scores)
+            assert isinstance(answer, Scores)
             found.append(float(answer.p[[label.name for label in answer.labels].index("yes")]))
         kept_at.write_text(json.dumps(found), encoding="utf-8")
         return np.array(found)
@@ -166,7 +168,7 @@ class _Asked:
             )
             rivals = sides.grades("response", labels, ordered=False)
             for called in ("logistic regression on pixels", _beside.NEAREST):
-                p = np.array([float(a.p[place]) for a in rivals[called] if isinstance(a, vs.Scores)])
+                p = np.array([float(a.p[place]) for a in rivals[called] if isinstance(a, Scores)])
                 rows.append(self.auc(f"{called}, {name}", p))
         rows.append(self.auc("logistic regression on age, sex and lab", self.by_table()))
         return rows
@@ -259,12 +261,7 @@ def _only(case: Case, image: str) -> Case:
 
 def _auc(p: Array, yes: Array) -> float:
     """Return the chance that a yes has a higher probability than a no, ties half (Mann and Whitney 1947)."""
-    order = np.argsort(p, kind="stable")
-    ranks = np.empty(len(p))
-    values, where, counts = np.unique(p[order], return_inverse=True, return_counts=True)
-    ends = np.cumsum(counts)
-    ranks[order] = ((ends - counts + 1 + ends) / 2)[where]
-    positive = float(yes.sum())
+    ranks, positive = stats.rankdata(p), float(yes.sum())
     return float((ranks[yes].sum() - positive * (positive + 1) / 2) / (positive * (len(p) - positive)))
 
 

@@ -15,6 +15,7 @@ from PIL import Image as Pillow
 import vesalius as vs
 from benchmarks import _arms, _fits, _phantoms, _pooled, _quick
 from benchmarks._figures import Figure, at_least
+from vesalius.core.answers.mask import Mask
 from vesalius.phantom import retina
 
 SECTION = "Sequences and sources"
@@ -96,7 +97,7 @@ def _drawn_on(run: Path, graded: Path, arm: str, seed: int, *, many: int) -> Fig
         rows = list(csv.DictReader(file))[::TESTED][:many]
     for row in rows:
         answer = vs.predict(run, graded / row["image"], accept_mismatch=True)
-        assert isinstance(answer, vs.Mask)
+        assert isinstance(answer, Mask)
         said, true, seen = (
             np.asarray(x).squeeze() > 0
             for x in (answer.array, *(_plane(graded / row[c]) for c in ("vessel_mask", "region")))
