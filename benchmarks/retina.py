@@ -100,7 +100,7 @@ def _drawn_on(run: Path, graded: Path, arm: str, seed: int, *, many: int) -> Fig
         assert isinstance(answer, Mask)
         said, true, seen = (
             np.asarray(x).squeeze() > 0
-            for x in (answer.array, *(_plane(graded / row[c]) for c in ("vessel_mask", "region")))
+            for x in (answer.image.array, *(_plane(graded / row[c]) for c in ("vessel_mask", "region")))
         )
         both, total = (said & true & seen).sum(), (said & seen).sum() + (true & seen).sum()
         found[row["case"]] = float(2 * both / max(total, 1))

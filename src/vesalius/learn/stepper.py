@@ -25,8 +25,6 @@ from vesalius.learn.weights import fit_of, placed
 from vesalius.prepare.batch import Batch
 from vesalius.tasks.contract import Task
 
-LAYOUTS = {4: torch.channels_last, 5: torch.channels_last_3d}  # by a tensor's axes
-
 
 @runtime_checkable
 class TellsEach(Protocol):
@@ -70,10 +68,13 @@ def build(
         model = built(task, plan, state, nets)
     if start:
         transfer(model, start)
-    for tensor in (*model.parameters(), *model.buffers()):  # a model of several sources may have both
-        if tensor.dim() in LAYOUTS:
-            tensor.data = tensor.data.contiguous(memory_format=LAYOUTS[tensor.dim()])
+    for tensor in (*model.parameters(), *model.buffers()):
+        if tensor.ndim in _LAYOUTS:  # kernels of pictures and of volumes, which may stand side by side
+            tensor.data = tensor.data.to(memory_format=_LAYOUTS[tensor.ndim])
     return model
+
+
+_LAYOUTS = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 
 def transfer(model: nn.Module, start: Mapping[str, Tensor]) -> int:
