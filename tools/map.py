@@ -52,6 +52,7 @@ KINDS = {
     "schedules": "Schedules of the learning rate",
     "metrics": "Metrics, by kind of answer",
     "prepare/transforms": "Transforms of training batches",
+    "prepare/aligning": "Registrations of two visits",
     "learn/recipes": "Recipes",
     "infer/runs": "Ways of running a case",
     "infer/opinions": "Ways of having several opinions",

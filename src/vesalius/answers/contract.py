@@ -27,11 +27,13 @@ from vesalius.core.case import Case
 from vesalius.core.cohort import Label, TargetInfo
 from vesalius.core.doubt import Doubt
 from vesalius.core.errors import CodeError, DataError
+from vesalius.core.growth import Changed
 from vesalius.core.image import Array, Image
 from vesalius.core.marks import Mark, fields_of, means, place
 from vesalius.core.promise import Limits
 from vesalius.core.scorecard import Scorecard
 from vesalius.metrics import Interval, Rows
+from vesalius.prepare.between import Between
 
 Panel = Figure | Table | Odds
 Judged = Callable[[Callable[[Rows, Array], Mapping[str, float]]], dict[str, Interval]]
@@ -281,6 +283,19 @@ class Handling(ABC, Generic[A]):
         """Return in words why an answer cannot belong to this image; None where it can."""
         return None
 
+    # --- answers to two visits of one patient
+
+    def changed(self, earlier: A, later: A, between: Between) -> Changed | None:
+        """Return how much of what was measured changed between two visits; None of a kind that does not say.
+
+        What is not known to be a change must not look like one: see `core/growth.py`.
+        """
+        return None
+
+    def carried(self, answer: A, between: Between) -> A:
+        """Return the earlier visit's answer as it lies on the later one's image; by default as it is."""
+        return answer
+
     # --- an answer against the truth
 
     def truth(self, target: Any, case: Case) -> Any:
@@ -472,6 +487,13 @@ def columns(answer: Answer) -> dict[str, Any]:
     for name, part in answer.parts.items():
         found |= {f"{name}.{column}": value for column, value in columns(part).items()}
     return _without_results(found, answer)
+
+
+def changed(earlier: Answer, later: Answer, between: Between) -> Changed | None:
+    """Return how much changed between the answers to two visits; None of a kind that does not say."""
+    handling = of(later)
+    with calling(f"answers of kind {type(later).__name__}", handling, "changed", case=later.case_id):
+        return handling.changed(earlier, later, between)
 
 
 def listed(answer: Answer) -> dict[str, Sequence[Mapping[str, Any]]]:

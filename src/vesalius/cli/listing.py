@@ -24,6 +24,7 @@ HELP = {
     "answers": "The kinds of answer that a model can end in.",
     "phantom": "The synthetic studies that can be made.",
     "prepare.transforms": "The changes that training images are put through.",
+    "prepare.aligning": "The ways of laying one visit's image over another one, for `change --registration`.",
     "infer.runs": "The ways in which a model is run over a case.",
     "infer.opinions": "The ways of having several opinions about a case, for `predict --doubt`.",
     "infer.novelty": "What can tell images apart that are unlike those of training.",

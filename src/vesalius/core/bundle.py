@@ -155,6 +155,30 @@ class Bundle(Shown):
         """
         return registry.room("infer.module").features_of(self._module, x)
 
+    def stream(
+        self,
+        *,
+        covariates: Mapping[str, float | str] | None = None,
+        texts: Mapping[str, str] | None = None,
+        device: str | None = None,
+        accept_mismatch: bool = False,
+        refuse_unlike: bool = False,
+    ) -> Any:
+        """Return what answers the frames of a cine as they come: `infer.live.Live`, called with a frame and its time.
+
+        A causal model of cines keeps what it has seen, so that each frame costs the same; a model of pictures answers
+        each frame by itself. `covariates` and `texts` are what else is known of the patient; the other options are
+        those of `predict`. Raises PlanError for a model that must see all of a cine before it can answer.
+        """
+        return registry.room("infer.live").Live(
+            self,
+            covariates=covariates,
+            texts=texts,
+            device=device,
+            accept_mismatch=accept_mismatch,
+            refuse_unlike=refuse_unlike,
+        )
+
     @functools.cached_property
     def _module(self) -> Any:
         return self.torch(mirror=False)

@@ -41,6 +41,7 @@ KINDS = (
     "answers",
     "phantom",
     "prepare.transforms",
+    "prepare.aligning",
     "infer.runs",
     "infer.opinions",
     "infer.novelty",
@@ -63,6 +64,7 @@ _PLURAL = {
     "evaluate.calibrations": "refits",
     "infer.novelty": "detectors",
     "infer.handover": "handovers",
+    "prepare.aligning": "registrations",
 }
 _SINGULAR = {"cohorts": "layout", "metrics": "answer kind", "losses": "loss", "explain.methods": "explainer"}
 _SINGULAR |= {
@@ -73,6 +75,7 @@ _SINGULAR |= {
     "infer.novelty": "detector",
     "infer.handover": "handover",
     "prepare.transforms": "transform",
+    "prepare.aligning": "registration",
     "learn.recipes": "recipe",
     "plan.presets": "preset",
     "evaluate.checklists": "checklist",

@@ -33,7 +33,8 @@ from vesalius.infer.judging import doubt_of, judged_by
 from vesalius.infer.layers import Features
 from vesalius.infer.layers import Watch as Layers
 from vesalius.infer.runs.contract import Members
-from vesalius.infer.session import Session
+from vesalius.infer.session import EACH, STREAM, WHOLE, Session
+from vesalius.infer.streaming import Memories, parts_of, see
 from vesalius.plan.threads import Threads
 from vesalius.prepare.batch import Example
 from vesalius.prepare.case import load_reference
@@ -194,6 +195,37 @@ class Predictor:
         """Return a session about a case, to which frames, clicks or words are then added (see `infer/session.py`)."""
         return runs.get(self.stages[-1].task.run).open(self, case)
 
+    @property
+    def over_frames(self) -> str:
+        """How frames that come one by one are answered: EACH, STREAM or WHOLE of `infer/session.py`.
+
+        Each by itself by a model of images without time. After those before it by one whose answers stand on the frames
+        so far alone: one stage, of which nothing is promised by a doubt, for opinions about a case begin anew with it.
+        """
+        last = self.stages[-1]
+        plan = last.stage.plan
+        if not last.task.sees_time(plan):
+            return EACH
+        alone = len(self.stages) == 1 and self.doubts is None
+        return STREAM if alone and runs.get(last.task.run).streams and last.task.streams(plan) else WHOLE
+
+    def seen(self, example: Example, before: Memories) -> tuple[Array, Memories, Features | None]:
+        """Return the raw outputs after further steps, what is remembered then, and what the layers show of it.
+
+        It is for a bundle whose answers stand on the frames so far alone.
+        """
+        (loaded,) = self.stages
+        if self.threads is not None:
+            self.threads.begin()
+        layers = None if loaded.alarm is None else Layers(apart=True)
+        raw, after = see(self._members(loaded), example, before, layers)
+        return raw, after, watched_of(layers, 1)[0]
+
+    def said(self, raw: Any, of: Encoded, features: Features | None) -> Answer:
+        """Return the answer that raw outputs about a prepared case mean, of a bundle of one stage."""
+        (loaded,) = self.stages
+        return self._decoded(loaded, raw, of, features)
+
     def reference_of(self, case: Case) -> Image:
         """Return a case's reference image, read; of a case without images, what its task takes its geometry from.
 
@@ -291,8 +323,12 @@ class Predictor:
 
     @property
     def joins(self) -> bool:
-        """Whether several cases go through the models in one pass: one stage, run in a way that joins them."""
-        return self.doubts is None and len(self.stages) == 1 and runs.get(self.stages[0].task.run).joins
+        """Whether several cases go through the models in one pass: one stage, run in a way that joins them.
+
+        Cines that are seen frame after frame go alone, as they may be long.
+        """
+        alone = self.doubts is None and len(self.stages) == 1 and self.over_frames != STREAM
+        return alone and runs.get(self.stages[0].task.run).joins
 
     def together(self, cases: Sequence[Case]) -> list[Answer | DataError]:
         """Return the answers to several cases, in one pass where the bundle `joins` them; a faulty one gives its error.
@@ -491,10 +527,34 @@ class Predictor:
 
     def _raw(self, loaded: Loaded, given: Given, watch: Watch | None, members: Members) -> tuple[Any, Undo]:
         """Return what is to be decoded, and the way back; the prepared pixels are let go with this call."""
-        example, undo = _example(loaded, given)
         if self.threads is not None:
             self.threads.begin()
-        return runs.get(loaded.task.run).answer(members, example, undo, told=self._told(watch)), undo
+        run = runs.get(loaded.task.run)
+        if run.streams and loaded.task.streams(loaded.stage.plan):
+            parts = parts_of(given.case, given.reference)
+            if len(parts) > 1:
+                return self._in_parts(loaded, given, parts, watch, members)
+        example, undo = _example(loaded, given)
+        return run.answer(members, example, undo, told=self._told(watch)), undo
+
+    def _in_parts(
+        self,
+        loaded: Loaded,
+        given: Given,
+        parts: Sequence[tuple[Case, Image]],
+        watch: Watch | None,
+        members: Members,
+    ) -> tuple[Any, Undo]:
+        """Return what is to be decoded of a long cine, whose parts are prepared and seen one after the other."""
+        told, memories, raw, undo = self._told(watch), Memories(), None, None
+        for k, (part, image) in enumerate(parts):
+            example, found = _example(loaded, replace(given, case=part, reference=image))
+            undo = undo or found
+            last = members.watch if k == len(parts) - 1 else None
+            raw, memories = see(replace(members, watch=None), example, memories, last)
+            told((k + 1) / len(parts))
+        assert undo is not None
+        return raw, undo
 
     def _told(self, watch: Watch | None) -> Watch:
         """Return what is told of the work's share: the threads follow what is free, and whoever watches is told."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from vesalius.core.plan import Plan, override
 from vesalius.core.words import counted, listed
 from vesalius.plan import tables
 from vesalius.plan.draft import Draft
@@ -70,6 +71,33 @@ def propose(draft: Draft, prints: Fingerprint, machine: Machine, *, joins: bool)
     if len(sources) > 1:
         why = f"so that any subset of {listed(sources, 6)} is answered"
         draft.set("sources.drop", DROP, why)
+
+
+def steadied(plan: Plan, settings: Mapping[str, Any]) -> Plan:
+    """Return the plan with fixed normalisations where it is causal and normalises each image by itself.
+
+    An image's own mean is that of its later frames, too, of which a causal model knows nothing. What a user has set is
+    kept, so that it can be refused.
+    """
+    alone = [n.method == "zscore" for n in plan.data.normalise]
+    if not plan.sources.causal or not any(alone) or "data.normalise" in settings:
+        return plan
+    each = max(1, plan.data.channels // max(1, len(plan.data.images)))
+    entries = [
+        _fixed(plan, plan.data.images[k // each], k) if by_itself else now.model_dump()
+        for k, (now, by_itself) in enumerate(zip(plan.data.normalise, alone, strict=True))
+    ]
+    why = "causal: no mean of frames that are still to come, but that of the training images, from 0.5 to 99.5 %"
+    return override(plan, {"data.normalise": entries}, reason=why)
+
+
+def _fixed(plan: Plan, image: str, place: int) -> dict[str, Any]:
+    """Return a fixed normalisation by what the fingerprint says of an image's intensities, else of all images'."""
+    prints = plan.fingerprint
+    channels = prints.get("each") or ()
+    named = (prints.get("intensities") or {}).get(image)
+    about = named or (channels[place] if len(channels) == plan.data.channels else prints)
+    return {"method": "fixed", **{what: about[what] for what in ("low", "high", "mean", "sd")}}
 
 
 def _beside(draft: Draft, prints: Fingerprint, named: bool) -> list[str]:

@@ -21,6 +21,7 @@ from vesalius.plan.facts import assert_shared_channels
 from vesalius.plan.fingerprint import fingerprint
 from vesalius.plan.mirroring import assert_joined
 from vesalius.plan.rules import check, draft_plan, for_net, staged
+from vesalius.plan.together import steadied
 from vesalius.plan.weights import ORDER
 from vesalius.run.adopting import adopted
 from vesalius.run.begin import NOTHING, Begun, with_weights
@@ -220,7 +221,7 @@ def _first_plan(begun: Begun, space: Workspace) -> Plan:
         plan = override(plan, {"net.init": None})
     if "train.steps" in settings:  # what the clock changed was about other steps
         plan = plan.model_copy(update={"train": plan.train.model_copy(update={"revisions": ()})})
-    plan = staged(filled(override(for_net(plan, settings), settings), space))
+    plan = staged(filled(steadied(override(for_net(plan, settings), settings), settings), space))
     assert_given(plan, begun.stages)
     plan = with_taken(plan, space, begun.stages)
     if begun.given is not None:  # its number of steps is kept, whatever the clock says

@@ -195,7 +195,7 @@ def prepare_workspace(
     job, chosen = contract.choose(cohort, task=task, target=target)
     observer = Observer(chosen)
     cohort, chosen = _checked(cohort, chosen, observer, progress, max_set_aside)
-    if not job.takes_incomplete:
+    if not (job.takes_incomplete and cohorts.brings_sets(cohort, observer.apart)):
         cohort = cohorts.with_complete(cohort, observer.apart)
         cohorts.enforce_limit(cohort, max_set_aside)
     missing = job.check(cohort, chosen)

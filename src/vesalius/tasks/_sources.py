@@ -26,15 +26,16 @@ from vesalius.core.tally import Tally
 from vesalius.core.words import listed
 from vesalius.plan import tables
 from vesalius.prepare import covariates, words
-from vesalius.prepare.batch import Batch, Example
-from vesalius.prepare.case import BLANK, Prepared
+from vesalius.prepare.batch import Batch, Example, Memory
+from vesalius.prepare.case import BLANK, Prepared, Takes, prepare
 from vesalius.prepare.courses import course_of, load_course
 from vesalius.prepare.sources import image_sources, lacking, plan_of, prepare_sources
 from vesalius.tasks._beside import Beside, encoded, planned
 from vesalius.tasks.contract import Nets, planned_net
 
 if TYPE_CHECKING:
-    from torch import nn
+    import torch
+    from torch import Tensor, nn
 
 SOURCES = "sources"  # in a state
 COVARIATES = "covariates"
@@ -47,16 +48,34 @@ class Sources(Beside):
     """A task of whole cases: one image, or all that a case brings, joined in one vector."""
 
     may_nets: ClassVar[Mapping[str, tuple[str, ...]]] = FURTHER
+    takes_incomplete: ClassVar[bool] = True
     sees_vectors: ClassVar[bool] = True
 
     def sees_time(self, plan: Plan) -> bool:
         """Return whether frames of images are planned."""
         return plan.sources.frames > 0
 
+    def streams(self, plan: Plan) -> bool:
+        """Return whether an answer about a frame stands on it and those before it alone."""
+        return plan.sources.joined and plan.sources.causal and plan.sources.frames > 0
+
+    def begin(self, model: nn.Module, rows: int) -> Memory:
+        """Return an empty memory."""
+        return Memory()
+
+    def step(
+        self, model: nn.Module, batch: Batch, memory: Memory, generator: torch.Generator
+    ) -> tuple[Tensor, Memory]:
+        """Return the raw output after further frames, and what the net of the sources then keeps."""
+        after = Memory(dict(memory.held))
+        raw = self.infer(model, replace(batch, memory=after), generator)
+        return raw, after
+
     def prepare(self, case: Case, plan: Plan, state: State, *, reference: Image) -> Prepared:
         """Return the images of a case by source where several come together, else its one image."""
         if not plan.sources.joined:
-            return super().prepare(case, plan, state, reference=reference)
+            takes = Takes(time=self.takes_time, sizes=self.sizes(plan))  # no channel may be missing
+            return prepare(case, plan.data, reference=reference, takes=takes)
         if state.values.get(BARE):
             return super().prepare(replace(case, images={}, reference=None), plan, state, reference=BLANK)
         try:
@@ -126,7 +145,7 @@ def seen(case: Case, prepared: Prepared, state: State) -> Example:
         course = course_of(case, name, about["names"], len(about["columns"]))
         if course is not None:
             courses[name] = _numbers(course, about, name, case.id)
-            times[name] = course.times_s.astype(np.float32)
+            times[name] = course.times_s.astype(np.float64)
             if course.parents:
                 parents[name] = np.asarray(course.parents, np.int64)
     vectors = {n: words.encode(t, about) for n, about in known["texts"].items() if (t := text_of(case, n))}
@@ -181,6 +200,7 @@ def check_sources(plan: Plan, target: TargetInfo | None) -> None:
     asked = {
         "sources.apart": bool(chosen.apart),
         "sources.frames": chosen.frames > 0,
+        "sources.causal": chosen.causal,
         "sources.visits": chosen.visits > 1,
         "sources.courses": bool(chosen.courses),
         "sources.texts": bool(chosen.texts),
@@ -195,6 +215,12 @@ def check_sources(plan: Plan, target: TargetInfo | None) -> None:
                 hint="--set sources.fusion=attention",
             )
         return
+    if chosen.causal and not chosen.frames:
+        raise PlanError(
+            "sources.causal is about frames, and none are planned",
+            found="sources.frames=0",
+            hint="--set sources.frames=16, or images with a time axis",
+        )
     for name in chosen.apart:
         if name not in plan.data.images:
             raise PlanError(

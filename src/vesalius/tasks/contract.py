@@ -283,6 +283,27 @@ class Task(ABC):
     def infer(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> Tensor:
         """Raw output, `(B, …)`, of whole cases or of tiles."""
 
+    def streams(self, plan: Plan) -> bool:
+        """Return whether a case can be seen step by step as planned, each step costing one step; by default not.
+
+        Then `begin` and `step` give what `infer` says of the case as far as it is known, and no later step changes it.
+        """
+        return False
+
+    def begin(self, model: nn.Module, rows: int) -> Any:
+        """Return what a model remembers of `rows` cases before their first step, for a task that `streams`."""
+        raise NotImplementedError(f"{self.name} does not answer step by step")
+
+    def step(
+        self, model: nn.Module, batch: Batch, memory: Any, generator: torch.Generator
+    ) -> tuple[Tensor, Any]:
+        """Return the raw output, `(B, …)`, after the further steps in a batch, and what is remembered then.
+
+        It is that of `infer` about cases of all steps so far, but for rounding. The memory that is given stays as it
+        was, and does not grow with the number of steps.
+        """
+        raise NotImplementedError(f"{self.name} does not answer step by step")
+
     @abstractmethod
     def decode(
         self,
