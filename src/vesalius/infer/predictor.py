@@ -566,7 +566,9 @@ class Predictor:
     ) -> tuple[Any, Undo]:
         """Return what is to be decoded of a long cine, whose parts are prepared and seen one after the other."""
         told, memories, raw, undo = self._told(watch), Memories(), None, None
+        made = {n: given.case.images[n] for n in loaded.stage.plan.data.taken}  # of no time: in every part
         for k, (part, image) in enumerate(parts):
+            part = replace(part, images={**part.images, **made})
             example, found = _example(loaded, replace(given, case=part, reference=image))
             undo = undo or found
             last = members.watch if k == len(parts) - 1 else None
