@@ -61,6 +61,11 @@ def test_a_case_knows_only_what_was_known_on_its_own_day(tmp_path: Path) -> None
     assert [v.case.covariates["age"] for v in cohort["x0"].earlier] == [60.0, 60.0]
 
 
+def test_days_that_nobody_named_stay_a_covariate_for_bundles_that_learned_them(tmp_path: Path) -> None:
+    assert read(tmp_path, HEAD, ROWS)["x0"].covariates == {"days": 400.0, "age": 61.0}
+    assert cohorts.read(tmp_path / "t.csv", columns={"visit": "days"})["x0"].covariates == {"age": 61.0}
+
+
 def test_an_outcome_that_is_the_same_in_all_visits_is_unknown_to_earlier_ones(tmp_path: Path) -> None:
     cohort = read(tmp_path, HEAD, ROWS)
     assert all(not v.case.targets for c in cohort for v in c.earlier)
