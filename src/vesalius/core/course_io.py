@@ -103,11 +103,11 @@ def shape_of(ref: Ref) -> tuple[int, ...]:
     """Return the shape of an npy file's array from its header alone. Raises FormatError."""
     path = one_file(ref)
     with typed_errors(ref), archive.open_file(path) as file:
-        version = np.lib.format.read_magic(file)  # type: ignore[no-untyped-call]
+        version = np.lib.format.read_magic(file)
         header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
         if version not in header:
             raise ValueError(f"npy of version {version}")
-        shape, _, _ = header[version](file)  # type: ignore[no-untyped-call]
+        shape, _, _ = header[version](file)
     return tuple(int(n) for n in shape)
 
 
