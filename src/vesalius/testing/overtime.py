@@ -280,7 +280,7 @@ def holds_in_half_the_bits(trial: OverTimeTrial) -> None:
     with torch.autocast("cpu", torch.bfloat16):
         half = model.eval().net(shown.x, shown.beside, shown.there)
         loss = model.train()(shown.x, shown.beside, shown.there).float().square().sum()
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     apart, spread = float((half.detach().float() - out).abs().max()), float(out.abs().max())
     require(
         apart <= 0.1 * max(1.0, spread),
