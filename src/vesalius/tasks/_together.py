@@ -7,7 +7,9 @@ and the sources' vectors are joined. What a case lacks counts for nothing.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Any, ClassVar, NamedTuple
@@ -17,7 +19,7 @@ from torch import Tensor, nn
 
 from vesalius.core.errors import DataError
 from vesalius.nets import Net
-from vesalius.prepare.batch import Batch
+from vesalius.prepare.batch import Batch, Memory
 
 WIDTH = 128  # of each source's vector, and of what they come to together
 AT_ONCE = (
@@ -78,14 +80,40 @@ class Gate(nn.Module):
         return (weights.to(tokens.dtype)[..., None] * tokens).sum(dim=1), weights
 
     def begin(self, rows: int, like: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the state before any token: the sum of weighted tokens `(B, D)`, and of the weights `(B, 1)`."""
-        return like.new_zeros(rows, self.content.in_features), like.new_zeros(rows, 1)
+        """Return the state before any token: their weighted mean `(B, D)`, and the sum of the weights `(B, 1)`.
 
-    def step(self, token: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """Return the weighted mean of all tokens so far, `(B, D)`, and the next state; `token` is `(B, D)`."""
-        weight = self.scores(token).exp()[:, None].to(token.dtype)
-        total, weights = state[0] + weight * token, state[1] + weight
-        return total / weights, (total, weights)
+        Both are 64 bits wide where the device has such, for a small step must still count after hours of them.
+        """
+        kind = torch.float32 if like.device.type == "mps" else torch.float64
+        wide = self.content.in_features
+        return like.new_zeros(rows, wide, dtype=kind), like.new_zeros(rows, 1, dtype=kind)
+
+    def step(
+        self, tokens: Tensor, there: Tensor, state: tuple[Tensor, Tensor]
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """Return the weighted mean `(B, D)` of all tokens so far, `(B, N, D)` of which are new, and the next state.
+
+        `there` `(B, N)` says which of the new ones are; where there has been none, the mean is zero.
+        """
+        mean, before = state
+        weights = self.scores(tokens).to(mean).masked_fill(~there, -math.inf).exp()
+        total = before + weights.sum(dim=1, keepdim=True)
+        share = weights / total.clamp_min(torch.finfo(mean.dtype).tiny)
+        away = tokens.to(mean).masked_fill(~there[..., None], 0.0) - mean[:, None]
+        mean = mean + (share[..., None] * away).sum(dim=1)
+        return mean.to(tokens.dtype), (mean, total)
+
+
+class Kept(NamedTuple):
+    """What is kept of a source between steps: its vector `(B, D)` so far, and which cases have it `(B,)`.
+
+    Of a source whose frames come one after the other also the states of its net over time and of its attention.
+    """
+
+    vector: Tensor
+    there: Tensor
+    over: Any = None
+    gate: tuple[Tensor, Tensor] | None = None
 
 
 class Together(Net):
@@ -123,11 +151,30 @@ class Together(Net):
         several = len(self.sources) > 1
         self.fuse = Gate(WIDTH) if several and fusion == "attention" else None
         self.join = _join(len(self.sources), dropout) if several and fusion == "concat" else None
+        self._say: tuple[
+            LateHead, ...
+        ] = ()  # the head that weighs the sources' answers, which is not this net's own
+        self._ears: dict[int, tuple[int, list[Looked]]] = {}
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the sources, in the order of the weights."""
         return tuple(s.name for s in self.sources)
+
+    @property
+    def weighs(self) -> bool:
+        """Whether the weights of the sources are the model's own, and not the same for all that are there."""
+        return self.fuse is not None or bool(self._say)
+
+    @contextmanager
+    def overheard(self) -> Iterator[list[Looked]]:
+        """Put what is seen of each batch into a list while it lasts; what other threads ask is not listened to."""
+        heard: list[Looked] = []
+        self._ears[id(heard)] = (threading.get_ident(), heard)
+        try:
+            yield heard
+        finally:
+            del self._ears[id(heard)]
 
     @property
     def encoding(self) -> tuple[str, ...]:
@@ -146,6 +193,9 @@ class Together(Net):
     def forward(self, x: Any) -> list[Tensor]:
         """Return what the sources of a batch come to, as the one map of an encoder."""
         found = self.looked(x)
+        for thread, ear in tuple(self._ears.values()):
+            if thread == threading.get_ident():
+                ear.append(found)
         if self.fusion == "late":
             return [found.vectors.transpose(1, 2), found.there[:, None].to(found.vectors.dtype)]
         return [found.joined[..., None]]
@@ -162,7 +212,9 @@ class Together(Net):
     def head(self, classes: int) -> nn.Module:
         """Return a linear head, or for late fusion one a source and the weights of their answers."""
         if self.fusion == "late":
-            return LateHead(len(self.sources), classes, dropout=self.dropout)
+            head = LateHead(len(self.sources), classes, dropout=self.dropout)
+            self._say = (head,)
+            return head
         return super().head(classes)
 
     def looked(self, batch: Any) -> Looked:
@@ -171,7 +223,11 @@ class Together(Net):
             raise DataError("a net of several sources takes a batch", found=type(batch).__name__)
         vectors, there, steps = [], [], {}
         for source in self.sources:
-            vector, has, weights = self._of(source, batch)
+            vector, has, weights = (
+                self._of(source, batch)
+                if batch.memory is None
+                else self._remembered(source, batch, batch.memory)
+            )
             vectors.append(vector)
             there.append(has)
             if weights is not None:
@@ -183,6 +239,8 @@ class Together(Net):
     def fused(self, vectors: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
         """Return the joined vectors `(B, D)` of sources `(B, S, D)` that are there `(B, S)`, and their weights."""
         even = there.float() / there.sum(dim=1, keepdim=True).clamp_min(1)
+        if self._say:
+            even = self._say[0].weights(there)
         if self.fuse is not None:
             joined, weights = self.fuse(vectors, there)
             return joined, weights
@@ -259,21 +317,63 @@ class Together(Net):
             x = batch.courses[source.name]
             there = _steps(times, x, has)
             return self._over(source, x, times, there, batch.parents.get(source.name)), there
-        x = batch.images[source.name]
-        x = x[:, None] if x.ndim == 5 else x  # (B, N, C, Z, Y, X)
+        x = _framed(batch.images[source.name])
         there, eye = _steps(times, x, has), self.eye_of(source)
         if eye.role == "cine":
             maps = eye(x[:, :, :, 0] if eye.dims == 2 else x)[-1]  # (B, C, T', …)
             tokens = maps.flatten(3).mean(-1).transpose(1, 2)
             place = torch.arange(tokens.shape[1], device=x.device) * x.shape[1] // tokens.shape[1]
             return tokens, there[:, place]
+        return self._over(source, self._frames(source, x, there), times, there, None), there
+
+    def _frames(self, source: Source, x: Tensor, there: Tensor) -> Tensor:
+        """Return what is seen of each frame of `(B, N, C, Z, Y, X)`: `(B, N, F)`, or maps; 0 where there is none."""
         maps = self.reads.get(source.name) == "maps"
         seen = torch.cat(
             [self.seen(source, part, maps=maps) for part in torch.split(x[there], self._at_once())]
         )
         spread = seen.new_zeros(*there.shape, *seen.shape[1:])
         spread[there] = seen
-        return self._over(source, spread, times, there, None), there
+        return spread
+
+    def _remembered(self, source: Source, batch: Batch, memory: Memory) -> tuple[Tensor, Tensor, None]:
+        """Return a source's vectors and which cases have it, as of all steps so far, and keep what the next needs."""
+        kept, has = memory.held.get(source.name), _has(source, batch)
+        if kept is None or bool(has.any()):
+            stepped = source.kind == "image" and source.timed
+            after = self._stepped(source, batch, has, kept) if stepped else self._anew(source, batch, kept)
+            memory.held[source.name] = kept = after
+        return kept.vector, kept.there, None
+
+    def _anew(self, source: Source, batch: Batch, kept: Kept | None) -> Kept:
+        """Return what is kept of a source that is seen as a whole: the last that a case has brought."""
+        vector, has, _ = self._of(source, batch)
+        if kept is None:
+            return Kept(vector, has)
+        return Kept(torch.where(has[:, None], vector, kept.vector), has | kept.there)
+
+    def _stepped(self, source: Source, batch: Batch, has: Tensor, kept: Kept | None) -> Kept:
+        """Return what is kept of an image after its further frames in a batch."""
+        key, rows, like = _key(source.name), batch.rows, next(self.project.parameters())
+        net: Any = dict(self.over.items()).get(key)
+        if kept is None:
+            over = None if net is None else net.begin(rows)
+            kept = Kept(like.new_zeros(rows, WIDTH), has & False, over, self.gates[key].begin(rows, like))
+        if not bool(has.any()):
+            return kept
+        x, times = _framed(batch.images[source.name]), batch.times_s.get(source.name)
+        there = _steps(times, x, has)
+        seen, over = self._frames(source, x, there), kept.over
+        if net is not None:
+            outs = []
+            for k in range(seen.shape[1]):
+                when = None if times is None else times[:, k]
+                out, over = net.step(seen[:, k], when, over, there[:, k])
+                outs.append(out)
+            seen = torch.stack(outs, dim=1)
+        tokens = self.project[key](seen.flatten(3).mean(-1) if seen.ndim > 3 else seen)
+        vector, gate = self.gates[key].step(tokens, there, kept.gate)
+        return Kept(vector, kept.there | (has & there.any(dim=1)), over, gate)
 
     def seen(self, source: Source, frames: Tensor, *, maps: bool) -> Tensor:
         """Return what the source's eye says of frames `(n, C, Z, Y, X)`: vectors `(n, F)`, or its deepest maps."""
@@ -312,13 +412,17 @@ class LateHead(nn.Module):
         self.each = nn.ModuleList(nn.Linear(WIDTH, classes) for _ in range(sources))
         self.say = nn.Parameter(torch.zeros(sources))
 
+    def weights(self, there: Tensor) -> Tensor:
+        """Return how much each source's answer counts, `(B, S)`, of those that are there."""
+        return torch.softmax(self.say.masked_fill(~there, -math.inf), dim=1).nan_to_num(0.0)
+
     def forward(self, maps: list[Tensor]) -> Tensor:
         """Return the weighted mean of the sources' answers `(B, K)`."""
         vectors, there = maps
         answers = torch.stack(
             [head(self.dropout(vectors[..., k])) for k, head in enumerate(self.each)], dim=1
         )
-        weights = torch.softmax(self.say.masked_fill(there[:, 0] == 0, -math.inf), dim=1).nan_to_num(0.0)
+        weights = self.weights(there[:, 0] != 0)
         return (weights[..., None].to(answers.dtype) * answers).sum(dim=1)
 
 
@@ -329,6 +433,32 @@ def without(batch: Batch, out: Mapping[str, Tensor], sources: Sequence[Source]) 
         if source.name in out:
             present[source.name] = _has(source, batch) & ~out[source.name]
     return replace(batch, present=present)
+
+
+def without_steps(batch: Batch, out: Mapping[str, Tensor], net: Together) -> Batch:
+    """Return a batch that lacks the steps `out` `(B, N)` bool by a source's name; one that loses all lacks the source.
+
+    A step that is left out has no time, as one that a case does not have. Of a net that sees all frames at once the
+    pixels count, too: the last frame that is kept stands in its place, or the first of them before that.
+    """
+    images, times, gone = dict(batch.images), dict(batch.times_s), {}
+    for source in net.sources:
+        bits = out.get(source.name)
+        if bits is None:
+            continue
+        gone[source.name] = bits.all(dim=1)
+        if source.name in times:
+            known = ~times[source.name].isnan()
+            gone[source.name] = ~(known & ~bits).any(dim=1)
+            times[source.name] = times[source.name].masked_fill(bits, math.nan)
+        x = images.get(source.name)
+        if source.kind == "image" and x is not None and x.ndim == 6 and net.eye_of(source).role == "cine":
+            place = torch.arange(bits.shape[1], device=x.device).expand_as(bits)
+            last = torch.where(bits, -1, place).cummax(dim=1).values
+            first = torch.where(bits, bits.shape[1] - 1, place).min(dim=1, keepdim=True).values
+            chosen = torch.where(last < 0, first, last)
+            images[source.name] = x[torch.arange(len(x), device=x.device)[:, None], chosen]
+    return without(replace(batch, images=images, times_s=times), gone, net.sources)
 
 
 def look(net: Any, x: Tensor | Batch) -> Any:
@@ -359,6 +489,11 @@ def _has(source: Source, batch: Batch) -> Tensor:
 def _tensors(batch: Batch) -> list[Tensor]:
     singles = [t for t in (batch.covariates, batch.tokens) if t is not None]
     return [*batch.images.values(), *batch.courses.values(), *batch.vectors.values(), *singles]
+
+
+def _framed(x: Tensor) -> Tensor:
+    """Return images `(B, C, Z, Y, X)` as of one frame each, and those of several as they are: `(B, N, C, Z, Y, X)`."""
+    return x[:, None] if x.ndim == 5 else x
 
 
 def _steps(times: Tensor | None, x: Tensor, has: Tensor) -> Tensor:

@@ -16,7 +16,8 @@ from vesalius.core.image import Array
 from vesalius.core.plan import Plan
 from vesalius.infer.asked import inferred
 from vesalius.infer.layers import Watch
-from vesalius.infer.session import Anew, Answering, Session
+from vesalius.infer.session import WHOLE, Anew, Answering, Session
+from vesalius.infer.weighing import Weighing
 from vesalius.prepare.batch import Batch, Example
 from vesalius.prepare.geometry import Undo
 from vesalius.tasks.contract import Task
@@ -32,7 +33,8 @@ class Members:
 
     `view` are the axes of the one mirror image that is asked about, none for the image itself; where it is None it is
     the image with all planned mirror images. `levels` asks a way that has a field for how likely each label is at each
-    point, too (`Task.levels`). `watch` sums up what the first model's layers show of what it is asked.
+    point, too (`Task.levels`). `watch` sums up what the first model's layers show of what it is asked, `weighing` how
+    much each source counted, of models that join several.
     """
 
     task: Task
@@ -42,6 +44,7 @@ class Members:
     view: tuple[str, ...] | None = None
     levels: bool = False
     watch: Watch | None = None
+    weighing: Weighing | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +69,8 @@ class Run(ABC):
     that the members' raw answers about the cases that they never saw are kept, for calibration. `apart` says that raw
     answers about a batch are `(B, M, …)`, one of each member, instead of what these say together. `on_grid` says that
     a raw answer has a value for each point of the image's grid. `lowers` says that answers are computed in the planned
-    precision of training where that is lower than single.
+    precision of training where that is lower than single. `streams` says that `open` keeps what models remember of
+    the frames so far, for a task that `streams`.
     """
 
     joins: ClassVar[bool] = False
@@ -74,6 +78,7 @@ class Run(ABC):
     held_out: ClassVar[bool] = False
     on_grid: ClassVar[bool] = False
     lowers: ClassVar[bool] = False
+    streams: ClassVar[bool] = False
 
     @abstractmethod
     def answer(self, members: Members, example: Example, undo: Undo, *, told: Told | None = None) -> Any:
@@ -136,7 +141,7 @@ class Run(ABC):
 
     def open(self, predictor: Answering, case: Case) -> Session:
         """Return a session about a case; by default every step is answered anew (see `infer/session.py`)."""
-        return Anew(predictor, case)
+        return Anew(predictor, case, whole=predictor.over_frames == WHOLE)
 
 
 def views(run: Run, members: Members, model: nn.Module, batch: Batch, generator: torch.Generator) -> Tensor:

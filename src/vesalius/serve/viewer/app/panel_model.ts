@@ -4,7 +4,7 @@ import { called } from "./called.ts";
 import { chosenAsk, chosenExplainers, fillAsking } from "./asking.ts";
 import { byId, fill, h } from "./dom.ts";
 import { seeNext } from "./explained.ts";
-import { goesLive } from "./live.ts";
+import { goesLive, seesTime } from "./live.ts";
 import { besideText, measuredOn, metricName, valueText } from "./metrics.ts";
 import { announce, guarded, quiet, report } from "./say.ts";
 import { chosenCase, chosenModel, isRefused, now, on, set, withAll, withJob } from "./store.ts";
@@ -38,7 +38,7 @@ export function modelPanel(): void {
     const { study, caseId, model, job, verdict, accepted } = now();
     const refused = isRefused();
     const busy = job !== null && running(job);
-    const timed = (chosenCase()?.frames ?? 1) > 1; // the service says so, too
+    const timed = (chosenCase()?.frames ?? 1) > 1 && !seesTime(chosenModel()); // the service says so, too
     const whole = !timed && !unplaced(chosenModel(), chosenCase()) && (!refused || accepted);
     const ready = Boolean(study && !study.gone && caseId && model) && !busy && whole;
     byId<HTMLButtonElement>("run").disabled = !ready;
@@ -138,6 +138,7 @@ function shape(model: Model, shown: Case): string {
   if (model.dims === 2 && shown.shape[0] > 1) return "This model takes pictures; this image is a volume.";
   if (model.dims === 3 && shown.shape[0] === 1) return "This model takes volumes; this image is a single plane.";
   if ((shown.frames ?? 1) === 1) return "";
+  if (seesTime(model)) return goesLive() ? "A cine is answered as a whole, or frame by frame as it is seen." : "";
   return goesLive() ? "A cine is answered frame by frame." : "This image has a time axis, which this model does not take.";
 }
 
