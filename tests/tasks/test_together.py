@@ -81,7 +81,7 @@ def test_a_gate_begins_as_the_mean_and_its_steps_are_its_prefixes():
     torch.nn.init.normal_(gate.score.weight)
     state = gate.begin(2, tokens)
     for k in range(5):
-        out, state = gate.step(tokens[:, k], state)
+        out, state = gate.step(tokens[:, k : k + 1], there[:, k : k + 1], state)
         whole, weights = gate(tokens[:, : k + 1], there[:, : k + 1])
         assert torch.allclose(out, whole, atol=1e-6)
         assert torch.allclose(weights.sum(1), torch.ones(2), atol=1e-6)
