@@ -1,7 +1,7 @@
 """Ejection fraction of a phantom's cines: a recurrent and a convolutional net over time, and what stands beside them.
 
-Four fits of 10 minutes at most: over time by a GRU, by temporal convolutions, by both of R(2+1)D in space and time, and
-of the middle frame alone. What is finished under `runs/benchmarks` is taken again, and what was begun goes on.
+Three fits of 10 minutes at most: over time by a GRU, by temporal convolutions, and of the middle frame alone. What is
+finished under `runs/benchmarks` is taken again, and what was begun goes on.
 """
 
 from __future__ import annotations
