@@ -62,8 +62,7 @@ class _Asked:
         self.data, self.out, self.seed, self.quick = data, out, seed, quick
         self.split = _phantoms.split(data, out, tested=TESTED)
         self.cohort = vs.read(data, target="response", columns=_columns(SOURCES))
-        lines = self.split.read_text(encoding="utf-8").splitlines()[1:]
-        tested = {line.partition(",")[0] for line in lines if line.endswith("test")}
+        tested = _phantoms.tested_in(self.split)
         self.training = [c for c in self.cohort.cases if c.id not in tested]
         self.test = [c for c in self.cohort.cases if c.id in tested]
         self.yes = np.array([c.targets["response"] == "yes" for c in self.test])
