@@ -484,6 +484,7 @@ def columns(answer: Answer) -> dict[str, Any]:
     found = {**made, **_columns_beside(answer)}
     doubt = {} if answer.doubt is None else answer.doubt.columns()
     found |= {name: f"{value:.6g}" for name, value in doubt.items()}
+    found |= {} if answer.weighed is None else answer.weighed.columns()
     for name, part in answer.parts.items():
         found |= {f"{name}.{column}": value for column, value in columns(part).items()}
     return _without_results(found, answer)
@@ -516,7 +517,8 @@ def values(answer: Answer) -> dict[str, Any]:
 def _columns_beside(answer: Answer) -> dict[str, Any]:
     """Return the columns of what every kind of answer may have beside its own: a promise and a doubt."""
     found: dict[str, Any] = {} if answer.promise is None else dict(answer.promise.columns())
-    return found if answer.doubt is None else {**found, **answer.doubt.columns()}
+    found |= {} if answer.doubt is None else answer.doubt.columns()
+    return found if answer.weighed is None else {**found, **answer.weighed.columns()}
 
 
 def _without_results(found: dict[str, Any], answer: Answer) -> dict[str, Any]:
@@ -535,6 +537,7 @@ def lines(answer: Answer) -> list[Line]:
         found.append(Line(f"promised at {answer.promise.share}", answer.promise.text))
         found += [Line("mind", text) for text in answer.promise.remarks]
     said = {} if answer.doubt is None else answer.doubt.said()
+    said |= {} if answer.weighed is None else answer.weighed.said()
     return [*found, *(Line(name, text) for name, text in said.items())]
 
 
@@ -545,7 +548,9 @@ def summary(answer: Answer) -> dict[str, Any]:
     found: dict[str, Any] = dict(of(answer).summary(answer))
     if answer.promise is not None:
         found["promise"] = answer.promise.json()
-    return found if answer.doubt is None else {**found, "doubt": answer.doubt.summary()}
+    if answer.doubt is not None:
+        found["doubt"] = answer.doubt.summary()
+    return found if answer.weighed is None else {**found, "weighed": answer.weighed.summary()}
 
 
 def placed(answer: Answer, low: Sequence[int], reference: Image) -> Answer:

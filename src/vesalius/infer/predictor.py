@@ -35,6 +35,7 @@ from vesalius.infer.layers import Watch as Layers
 from vesalius.infer.runs.contract import Members
 from vesalius.infer.session import EACH, STREAM, WHOLE, Session
 from vesalius.infer.streaming import Memories, parts_of, see
+from vesalius.infer.weighing import Weighing
 from vesalius.plan.threads import Threads
 from vesalius.prepare.batch import Example
 from vesalius.prepare.case import load_reference
@@ -191,6 +192,11 @@ class Predictor:
         needed = self._needed(len(self.stages) - 1, {})
         return self._said(needed, in_memory(case, reference), reference)[1]
 
+    @property
+    def last(self) -> Members:
+        """The models of the last stage, for who asks them more than for an answer."""
+        return self._members(self.stages[-1])
+
     def open(self, case: Case) -> Session:
         """Return a session about a case, to which frames, clicks or words are then added (see `infer/session.py`)."""
         return runs.get(self.stages[-1].task.run).open(self, case)
@@ -345,15 +351,17 @@ class Predictor:
         if self.threads is not None:
             self.threads.begin()
         layers = None if loaded.alarm is None else Layers(apart=True)
-        raw = list(runs.get(loaded.task.run).raw(self._members(loaded, layers), examples))
-        several = iter(zip(raw, watched_of(layers, len(raw)), strict=True))
+        weighing = Weighing()
+        raw = list(runs.get(loaded.task.run).raw(self._members(loaded, layers, weighing), examples))
+        several = iter(zip(raw, watched_of(layers, len(raw)), weighing.of(len(raw)), strict=True))
         answers: list[Answer | DataError] = []
         for r in ready:
             if isinstance(r, DataError):
                 answers.append(r)
                 continue
-            one, features = next(several)
-            answers.append(_or_error(partial(self._decoded, loaded, one, r, features)))
+            one, features, weighed = next(several)
+            made = _or_error(partial(self._decoded, loaded, one, r, features))
+            answers.append(made if isinstance(made, DataError) else replace(made, weighed=weighed))
         return answers
 
     def _ready(self, case: Case) -> Case:
@@ -374,12 +382,20 @@ class Predictor:
             outside=guard.together(outside, answer.outside or ()),
         )
 
-    def _members(self, loaded: Loaded, layers: Layers | None = None) -> Members:
+    def _members(
+        self, loaded: Loaded, layers: Layers | None = None, weighing: Weighing | None = None
+    ) -> Members:
         number = next(k for k, one in enumerate(self.stages) if one.stage is loaded.stage)
         levels = self.levels and number == len(self.stages) - 1
         levels = levels or _ask_chances(self.handed.get(number, ()))
         return Members(
-            loaded.task, loaded.models, loaded.stage.plan, self.device, levels=levels, watch=layers
+            loaded.task,
+            loaded.models,
+            loaded.stage.plan,
+            self.device,
+            levels=levels,
+            watch=layers,
+            weighing=weighing,
         )
 
     def encoded(self, case: Case) -> Encoded:
@@ -511,13 +527,16 @@ class Predictor:
             None if loaded.alarm is None or unlike is None else Layers(apart=runs.get(loaded.task.run).joins)
         )
         first = watch if doubter is None else _part(watch, 0, 2)
-        members = self._members(loaded, layers)
+        weighing = Weighing()
+        members = self._members(loaded, layers, weighing)
         raw, undo = self._raw(loaded, given, first, replace(members, levels=members.levels or chances))
         if layers is not None and unlike is not None:
             unlike += self._unlike(loaded, case, watched_of(layers, 1)[0])
         stage = loaded.stage
         fitted = fitted_for(stage.calibration, case)
         answer = decoded(loaded.task, raw, stage.state, fitted, given.reference, undo=undo, case=case.id)
+        if (weighed := weighing.of(1)[0]) is not None:
+            answer = replace(answer, weighed=weighed)
         if doubter is not None:
             del raw
             example, undo = _example(loaded, given)
@@ -547,7 +566,9 @@ class Predictor:
     ) -> tuple[Any, Undo]:
         """Return what is to be decoded of a long cine, whose parts are prepared and seen one after the other."""
         told, memories, raw, undo = self._told(watch), Memories(), None, None
+        made = {n: given.case.images[n] for n in loaded.stage.plan.data.taken}  # of no time: in every part
         for k, (part, image) in enumerate(parts):
+            part = replace(part, images={**part.images, **made})
             example, found = _example(loaded, replace(given, case=part, reference=image))
             undo = undo or found
             last = members.watch if k == len(parts) - 1 else None

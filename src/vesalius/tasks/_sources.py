@@ -77,13 +77,26 @@ class Sources(Beside):
             takes = Takes(time=self.takes_time, sizes=self.sizes(plan))  # no channel may be missing
             return prepare(case, plan.data, reference=reference, takes=takes)
         if state.values.get(BARE):
-            return super().prepare(replace(case, images={}, reference=None), plan, state, reference=BLANK)
+            return prepare(replace(case, images={}, reference=None), plan.data, reference=BLANK)
         try:
             return prepare_sources(case, plan.data, plan.sources, reference=reference)
         except DataError as error:
             if error.what.startswith(f"case {case.id}"):
                 raise
             raise type(error)(f"case {case.id}: {error.what}", found=error.found, hint=error.hint) from error
+
+    def sources(self, state: State) -> tuple[str, ...]:
+        """Return the names of the sources that come together; none where one image is all that is seen."""
+        return names_of(state) if SOURCES in state.values else ()
+
+    def without(self, model: nn.Module, batch: Batch, out: Mapping[str, Tensor]) -> Batch:
+        """Return a batch that lacks whole sources, or some of their steps, as in training with missing ones."""
+        from vesalius.tasks._together import without, without_steps
+
+        net: Any = model.net
+        steps = {name: bits for name, bits in out.items() if bits.ndim > 1}
+        whole = {name: bits for name, bits in out.items() if bits.ndim == 1}
+        return without(without_steps(batch, steps, net) if steps else batch, whole, net.sources)
 
     def geometry(self, case: Case, state: State) -> Image | None:
         """Return an image of one point for a case without images, where what else it brings is enough."""

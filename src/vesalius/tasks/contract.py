@@ -238,6 +238,25 @@ class Task(ABC):
         """Return what the channels are called that a later stage is given of an answer: by default the labels."""
         return tuple(str(label["name"]) for label in state.values.get("labels", ()))
 
+    def sources(self, state: State) -> tuple[str, ...]:
+        """Return the names of the sources of a case that come together in the model; none where it sees one image."""
+        return ()
+
+    def without(self, model: nn.Module, batch: Batch, out: Mapping[str, Tensor]) -> Batch:
+        """Return a batch that lacks what is left out, as a model that joins several sources learned to do without.
+
+        `out` says by a source's name which cases lack it, `(B,)` bool, or which of its steps they lack, `(B, N)`: its
+        frames, visits, images or rows. Raises PlanError by default: the model sees one image.
+        """
+        raise PlanError(f"{self.name} sees no several sources, of which one could be left out")
+
+    def plain(self, example: Example, state: State) -> Answer | None:
+        """Return the answer of a plain model of the covariates alone, fitted on training cases; None without one.
+
+        It stands beside the figures of a model of several sources: what is reached without looking.
+        """
+        return None
+
     def made_up(self, case: Case, state: State, draw: Draw) -> Case:
         """Return a made-up case, which has images alone, with what else the task needs to answer it.
 

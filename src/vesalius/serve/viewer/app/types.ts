@@ -128,6 +128,7 @@ export interface Summary {
   decision?: string;
   at_least?: { name: string; p: number }[];
   promise?: Promised;
+  weighed?: Weighed;
   /** Why the answer is withheld; then nothing else of it is shown. */
   withheld?: string;
   /** Of a job about two visits: what changed since the earlier one. */
@@ -162,6 +163,13 @@ export interface Change {
   notes: string[];
   registration: { by: string; fits: boolean; why: string | null; similarity: { before: number | null; after: number | null } };
   earlier: { kind: string; answer: Record<string, unknown>; summary: Summary };
+}
+
+/** How much each source of a case counted, where a model joins several, and which were not given. */
+export interface Weighed {
+  sources: string[];
+  shares: Record<string, number>;
+  not_given: string[];
 }
 
 /** What a calibration promises of an answer: a set of labels, an interval, or a part of it. */
