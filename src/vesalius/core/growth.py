@@ -103,7 +103,7 @@ class Growth:
     @property
     def verdict(self) -> Verdict:
         """What can be told of it, by its bounds."""
-        if self.sizes and self.earlier == 0 and self.later == 0:
+        if self.sizes and self.earlier == 0 and self.later == 0 and not self.fault:
             return "absent"
         if self.same:
             return "same"

@@ -8,6 +8,7 @@ from typing import Any
 
 from vesalius.answers import contract
 from vesalius.core.answers import Answer
+from vesalius.core.called import written
 from vesalius.core.cohort import SetAside
 from vesalius.core.frames import as_pandas
 from vesalius.core.growth import Changed, Growth
@@ -125,8 +126,7 @@ class Change(Shown):
 
     def let_go(self) -> Change:
         """Return the same without both images, for who keeps many."""
-        lean = replace(self, between=None)
-        return lean
+        return replace(self, between=None)
 
     def to_polars(self) -> Any:
         """Return a row for each thing that was measured, as a polars DataFrame."""
@@ -194,14 +194,11 @@ def rows(changes: Sequence[Change]) -> list[dict[str, Any]]:
 
 
 def said(growth: Growth) -> str:
-    """Return what can be told of one thing in words: `lesion grew from 4.1 to 9.3 ml (+5.2, 95 % +3.1 to +7.3)`."""
+    """Return what can be told of one thing in words: `Lesion grew from 4.1 to 9.3 ml (+5.2, 95 % +3.1 to +7.3)`."""
     verbs = {"grown": "grew", "shrunk": "shrank", "higher": "rose", "lower": "fell"}
     unit = in_unit(growth.unit)
-    name = (
-        growth.name
-        if growth.quantity in (growth.name, "volume", "area", "size")
-        else f"{growth.quantity} of {growth.name}"
-    )
+    alone = growth.quantity in (growth.name, "volume", "area", "size")
+    name = written(growth.name) if alone else f"{written(growth.quantity)} of {growth.name}"
     if growth.verdict == "new":
         return f"{name} is new: {number(growth.later)}{unit}"
     if growth.verdict == "gone":
