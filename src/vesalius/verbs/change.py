@@ -149,7 +149,7 @@ def change(
     torch_threads.use(machines.measure().cores)
     predictor = Predictor(opened, device=device, accept_mismatch=accept_mismatch)
     predictor = predictor if doubt is None else predictor.doubting(doubt, samples)
-    how = {"registration": registration, "accept": accept}
+    how: dict[str, Any] = {"registration": registration, "accept": accept}
     if later is None:
         if days is not None:
             raise DataError("the days between visits of a cohort stand in its table", hint="no --days")

@@ -142,7 +142,8 @@ class Change(Shown):
         """Return the earlier visit's answer as it lies on the later image; None where that is not known."""
         if self.between is None or not self.between.placed:
             return None
-        return contract.of(self.answers[0]).carried(self.answers[0], self.between)
+        found: Answer = contract.of(self.answers[0]).carried(self.answers[0], self.between)
+        return found
 
     def _words(self) -> Iterable[str]:
         yield f"{cut(self.visits[0].case, 24)!r} to {cut(self.visits[1].case, 24)!r}"
