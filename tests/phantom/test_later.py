@@ -1,4 +1,4 @@
-"""A later visit of the CT phantom: lesions grown by a known factor, a patient who lies otherwise, a study of its own."""
+"""A later visit of the CT phantom: lesions grown by a known factor, a patient who lies otherwise, another study."""
 
 from __future__ import annotations
 

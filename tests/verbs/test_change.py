@@ -254,6 +254,19 @@ def test_a_cohort_has_a_row_a_patient_and_a_page_each(volumes: Any, truthful: An
     first = vs.change(volumes.run, cohort, registration="none", since="first")
     assert first[0].days == 120 and first[0].visits[0].case == "early"
     assert found.to_polars().height == 1 and "no change" not in repr(found)
+    eyes = [
+        replace(
+            c,
+            id=f"{c.id}-left",
+            earlier=tuple(replace(v, case=replace(v.case, id=f"{v.case.id}-left")) for v in c.earlier),
+        )
+        for c in (between, last)
+    ]
+    both = vs.change(volumes.run, replace(cohort, cases=(between, last, *eyes)), registration="none")
+    assert [c.patient for c in both] == [
+        "Ann, late",
+        "Ann, late-left",
+    ]  # two eyes of one patient are two rows
     with pytest.raises(DataError, match="no case of the cohort has an earlier visit"):
         vs.change(volumes.run, replace(cohort, cases=(lone,)))
     with pytest.raises(UnknownName):
