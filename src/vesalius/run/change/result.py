@@ -70,7 +70,7 @@ class Change(Shown):
         if self.told:
             first = self.told[0]
             more = len(self.told) - 1
-            also = f" So did {counted(more, 'other label')}." if more else ""
+            also = f" {counted(more, 'other measurement')} changed, too." if more else ""
             return f"{said(first)}{when}.{also}"
         if any(g.reach is not None for g in self.growths):
             return f"No change that could be told{when}."
