@@ -442,17 +442,24 @@ class Predictor:
         if run.streams and loaded.task.streams(loaded.stage.plan):
             parts = parts_of(case, reference)
             if len(parts) > 1:
-                return self._in_parts(loaded, parts, watch, layers)
+                return self._in_parts(loaded, parts, reference, watch, layers)
+            case = parts[0]
         example, undo = _example(loaded, case, reference)
         return run.answer(self._members(loaded, layers), example, undo, told=self._told(watch)), undo
 
     def _in_parts(
-        self, loaded: Loaded, parts: Sequence[tuple[Case, Image]], watch: Watch | None, layers: Layers | None
+        self,
+        loaded: Loaded,
+        parts: Sequence[Case],
+        reference: Image,
+        watch: Watch | None,
+        layers: Layers | None,
     ) -> tuple[Any, Undo]:
         """Return what is to be decoded of a long cine, whose parts are prepared and seen one after the other."""
         told, memories, raw, undo = self._told(watch), Memories(), None, None
-        for k, (part, image) in enumerate(parts):
-            example, found = _example(loaded, part, image)
+        for k, part in enumerate(parts):
+            own = part.image if isinstance(part.image, Image) else reference
+            example, found = _example(loaded, part, own)
             undo = undo or found
             last = layers if k == len(parts) - 1 else None
             raw, memories = see(self._members(loaded, None), example, memories, last)

@@ -85,23 +85,23 @@ def _view(
     return raw, after
 
 
-def parts_of(case: Case, reference: Image | None) -> list[tuple[Case, Image | None]]:
-    """Return a case as parts that follow one another, each of a few frames of each image, with their reference images.
+def parts_of(case: Case, reference: Image | None = None) -> list[Case]:
+    """Return a case as parts that follow one another, each of a few frames of each image, which are read.
 
     What has no frames, and all else that is known of the case, is in the first; a case without long images is one part.
+    `reference` is the reference image where it is at hand.
     """
-    images = {
-        n: load(i) if n != case.reference or reference is None else reference for n, i in case.images.items()
-    }
-    most = min((_together(i) for i in images.values()), default=PART)
-    longest = max((len(i.times_s or ()) for i in images.values()), default=0)
+    at_hand = {} if reference is None or case.reference is None else {case.reference: reference}
+    images = {name: at_hand.get(name) or load(item) for name, item in case.images.items()}
+    most = min((_together(image) for image in images.values()), default=PART)
+    longest = max((len(image.times_s or ()) for image in images.values()), default=0)
     if longest <= most:
-        return [(case, reference)]
-    found: list[tuple[Case, Image | None]] = []
+        return [replace(case, images=images)]
+    found = []
     for at in range(0, longest, most):
         part = {n: _cut(i, at, at + most) for n, i in images.items() if at < len(i.times_s or (0.0,))}
         known = case if at == 0 else replace(case, earlier=(), courses={})
-        found.append((replace(known, images=part), part.get(case.reference or "", reference)))
+        found.append(replace(known, images=part))
     return found
 
 
@@ -148,7 +148,7 @@ class Streaming:
         times = {name: self._assert_follows(name, image) for name, image in new.items()}
         now = replace(known, images=new, reference=_reference(known, new))
         memories, encoded, raw, features = self._memories, None, None, None
-        for part, _ in parts_of(now, None):
+        for part in parts_of(now):
             ready = self._ask.encoded(part)
             encoded = ready if encoded is None else encoded
             raw, memories, features = self._ask.seen(ready.example, memories)
