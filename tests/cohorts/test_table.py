@@ -150,12 +150,15 @@ def test_patients_whose_ids_are_other_patients_folders_are_not_read(
         read(only)
 
 
-def test_an_image_that_a_column_lacks_sets_its_case_aside_and_keeps_the_others_whole(tmp_path: Path) -> None:
+def test_a_case_that_lacks_an_image_is_kept_and_set_aside_for_tasks_that_need_it(tmp_path: Path) -> None:
     pictures(tmp_path, *(f"{s}_{k}.png" for s in ("t1", "t2") for k in range(6)))
     rows = [f"t1_{k}.png,{f't2_{k}.png' if k else ''},{'ab'[k % 2]}" for k in range(6)]
     cohort = read(table(tmp_path, "image_t1,image_t2,label", rows))
-    assert all(list(c.images) == ["t1", "t2"] for c in cohort.cases) and len(cohort.cases) == 5
-    assert aside(cohort) == {"t1_0": "no image 't2', which most cases have"}
+    assert list(cohort["t1_0"].images) == ["t1"] and len(cohort.cases) == 6 and not aside(cohort)
+    assert any("1 of 6 cases lacks the image 't2' (t1_0)" in n for n in cohort.notes)
+    whole = cohorts.with_complete(cohort)
+    assert all(list(c.images) == ["t1", "t2"] for c in whole.cases) and len(whole.cases) == 5
+    assert aside(whole) == {"t1_0": "no image 't2', which most cases have"}
 
 
 # ---- several images of a study
@@ -183,7 +186,9 @@ def test_views_are_told_apart_by_their_column_in_whatever_order_rows_stand(tmp_p
 def test_a_study_that_lacks_a_view_or_has_one_twice_is_set_aside_by_name(tmp_path: Path) -> None:
     rows = [(f"s{k}", f"{v},{'ab'[k % 2]}") for k in range(6) for v in ("Frontal", "lateral")]
     rows += [("s6", "Frontal,a"), ("s7", "Frontal,b"), ("s7", "FRONTAL,b"), ("s8", "Frontal,a"), ("s8", ",a")]
-    why = aside(study(tmp_path, rows))
+    cohort = study(tmp_path, rows)
+    assert set(aside(cohort)) == {"s7", "s8"}
+    why = aside(cohorts.with_complete(cohort))
     assert set(why) == {"s6", "s7", "s8"} and why["s6"] == "no image 'lateral', which most cases have"
     assert why["s7"] == "two of its images are both 'Frontal' by 'view': x13.png and x14.png"
     assert why["s8"] == "one of its images, x16.png, has no view in 'view'"

@@ -175,7 +175,8 @@ def test_noise_does_not_melt_pieces_into_one(shape: tuple[int, ...]) -> None:
 
 
 def test_every_method_is_tried_here_or_on_a_network() -> None:
-    assert set(names("explain.methods")) == {*BLACK_BOX, "gradcam", "gradcam-plus", "rollout"}
+    parts = {"frames", "sources"}  # see test_parts.py
+    assert set(names("explain.methods")) == {*BLACK_BOX, *parts, "gradcam", "gradcam-plus", "rollout"}
 
 
 def test_deletion_and_insertion_of_the_true_map_beat_chance_and_the_middle() -> None:

@@ -85,6 +85,11 @@ def scorecard_table(card: Scorecard) -> None:
         why, _, label = reason.partition("/")
         of = f"{label}: " if label else ""
         console().print(escape(f"not counted: {of}{_left_out(card.answer, why)}: {counted(n, 'case')}"))
+    if card.sources:
+        from vesalius.evaluate.added import lines as of_sources
+
+        for line in of_sources(card):
+            console().print(escape(line), soft_wrap=True)
     if card.selective or card.promise or card.withheld:
         from vesalius.evaluate.trust import lines
 

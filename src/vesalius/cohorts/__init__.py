@@ -5,12 +5,14 @@ A layout's file has `detect(root) -> Detection | None` and `read(root, *, option
 
 from vesalius.cohorts._assignment_io import load_assignment, save_assignment
 from vesalius.cohorts._check import Decoded, check, geometry_fault
+from vesalius.cohorts._complete import brings_sets, role_of, usual_reference, with_complete
 from vesalius.cohorts._dealing import connected
 from vesalius.cohorts._files import TABLE_SUFFIXES, require, walk
 from vesalius.cohorts._folds import assign, with_unlabelled
 from vesalius.cohorts._instances import table_of_instances
 from vesalius.cohorts._joined import with_joined
 from vesalius.cohorts._layout import SPARE, UNUSED, Detection, Options
+from vesalius.cohorts._limits import enforce_limit
 from vesalius.cohorts._masked import recounted, with_values
 from vesalius.cohorts._open import name_of, open_cohort
 from vesalius.cohorts._overlap import Overlap
@@ -33,10 +35,12 @@ __all__ = [
     "Reading",
     "assert_untold",
     "assign",
+    "brings_sets",
     "check",
     "connected",
     "detect",
     "draw_shots",
+    "enforce_limit",
     "geometry_fault",
     "load_assignment",
     "name_of",
@@ -45,11 +49,14 @@ __all__ = [
     "read_cells",
     "recounted",
     "require",
+    "role_of",
     "save_assignment",
     "select_target",
     "spool",
     "table_of_instances",
+    "usual_reference",
     "walk",
+    "with_complete",
     "with_declared_test",
     "with_joined",
     "with_share_of_labels",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,13 +10,16 @@ from pathlib import Path
 from vesalius import formats
 from vesalius.cohorts._build import some
 from vesalius.cohorts._coding import Held, coding_of
+from vesalius.cohorts._courses import read_course, strangers
 from vesalius.cohorts._hashing import case_digest
 from vesalius.cohorts._limits import enforce_fatal, enforce_limit
 from vesalius.cohorts._masked import count, mapped, with_ignored, with_region, with_values
+from vesalius.cohorts._visits import settled_visits
 from vesalius.cohorts.targets import contract as kinds
 from vesalius.core import grids
 from vesalius.core.case import Case, Ref
 from vesalius.core.cohort import Cohort, Label, SetAside, TargetInfo, cohort_digest
+from vesalius.core.course import Course
 from vesalius.core.errors import DataError, GeometryError, UnknownName, VesaliusError
 from vesalius.core.image import Image, pixel_fault
 from vesalius.core.progress import Progress, Silent
@@ -28,7 +31,8 @@ MAX_LABELS = 256
 class Decoded:
     """One case with its pixels: images, masks and the region by name; or the fault that stops its use.
 
-    `words` are its targets as words, by name: those that are words, such as classes and numbers.
+    `words` are its targets as words, by name: those that are words, such as classes and numbers. `courses` are its time
+    courses by name.
     """
 
     case: Case
@@ -39,6 +43,7 @@ class Decoded:
     digest: str = ""
     fault: SetAside | None = None
     words: Mapping[str, str] = field(default_factory=dict)
+    courses: Mapping[str, Course] = field(default_factory=dict)
 
     @property
     def reference(self) -> Image | None:
@@ -61,7 +66,9 @@ def check(
 ) -> Cohort:
     """Decode every file to its end, one case (or `workers` of them) in memory at a time.
 
-    Returns the cohort without its faulty cases, with the label values that its masks hold, and with its hash.
+    Returns the cohort without its faulty cases, with the label values that its masks hold, and with its hash. Earlier
+    visits that are no cases themselves are decoded, too; a faulty one is set aside and no case knows it. Cases whose
+    time courses have other columns than those of most are set aside.
     `target` names the one that is to be learned. `observe` sees each case with its pixels, in order, faulty ones
     too, so that whatever else needs the pixels shares this pass. With `strict=False` nothing is raised: all is
     left in `set_aside`, `notes` and `questions`. What was decided of labels is told to `progress`, too.
@@ -80,9 +87,18 @@ def check(
     held: dict[str, dict[str, Held]] = {name: {} for name in drawn}
     digests: dict[str, str] = {}
     files: dict[Path, str] = {}
-    progress.start("check", len(cohort.cases))
+    courses: dict[str, dict[str, Course]] = {}
+    visits = _only_visits(cohort.cases)
+    progress.start("check", len(cohort.cases) + len(visits))
     try:
+        for decoded in _decode_all(replace(cohort, cases=visits), files, max(workers, 1)):
+            if decoded.fault is not None:
+                aside.append(decoded.fault)
+            progress.advance("check")
+        cohort = settled_visits(replace(cohort, set_aside=tuple(aside)))
         for decoded in _decode_all(cohort, files, max(workers, 1)):
+            for name, course in decoded.courses.items():
+                courses.setdefault(name, {})[decoded.case.id] = _shape_alone(course)
             if observe is not None:
                 observe(decoded)
             if decoded.fault is not None:
@@ -97,10 +113,16 @@ def check(
             progress.advance("check")
     finally:
         progress.finish("check")
+    strange = {s.case: s for s in strangers(courses)}
+    digests = {name: digest for name, digest in digests.items() if name not in strange}
     checked = replace(
-        cohort, cases=tuple(good), set_aside=tuple(aside), hash=cohort_digest(digests), digests=digests
+        cohort,
+        cases=tuple(c for c in good if c.id not in strange),
+        set_aside=(*aside, *strange.values()),
+        hash=cohort_digest(digests),
+        digests=digests,
     )
-    checked = _coded(checked, held, strict)
+    checked = settled_visits(_coded(checked, held, strict))
     if strict:
         enforce_fatal(checked)
         enforce_limit(checked, max_set_aside)
@@ -112,6 +134,18 @@ def check(
                 progress.note(f"{doubt.what} ({doubt.found}); {doubt.hint}")
         _varies(checked, target)
     return checked
+
+
+def _only_visits(cases: Sequence[Case]) -> tuple[Case, ...]:
+    """Return the earlier visits that are no cases of the cohort themselves, each once."""
+    known = {c.id for c in cases}
+    found = {v.case.id: v.case for c in cases for v in c.earlier if v.case.id not in known}
+    return tuple(replace(case, earlier=()) for case in found.values())
+
+
+def _shape_alone(course: Course) -> Course:
+    """Return a time course with one row, for what its columns are is all that is compared between cases."""
+    return replace(course, values=course.values[:1].copy(), times=(), parents=course.parents and (-1,))
 
 
 def decode(
@@ -127,6 +161,7 @@ def decode(
         images = {name: _image(item) for name, item in case.images.items()}
         masks = {n: _mask(t) for n, t in kinds.drawings(case, infos).items()}
         region = None if case.region is None else _mask(case.region)
+        courses = {name: read_course(item) for name, item in case.courses.items()}
         digest = case_digest(case, {} if files is None else files)
     except VesaliusError as error:
         return Decoded(case, fault=SetAside(case.id, str(error)), words=words)
@@ -134,7 +169,7 @@ def decode(
         return Decoded(case, fault=SetAside(case.id, f"cannot be opened: {error}"), words=words)
     values = {name: count(mask.array) for name, mask in masks.items()}
     fault = _fault(case, images, masks, region, values) or _unusable(case, images, infos)
-    return Decoded(case, images, masks, region, values, digest, fault, words)
+    return Decoded(case, images, masks, region, values, digest, fault, words, courses)
 
 
 def geometry_fault(image: Image, mask: Image) -> str | None:
@@ -166,11 +201,6 @@ def _fault(
         bad = pixel_fault(image, name)
         if bad:
             return SetAside(case.id, bad)
-        unplaced = image.affine is None or reference.affine is None
-        if image.shape != reference.shape and unplaced:
-            words = grids.difference(image, reference)
-            reason = f"'{name}' and '{case.reference}' differ in shape ({words}) and have no geometry to resample by"
-            return SetAside(case.id, reason)
     return None
 
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from vesalius.cohorts._table_io import WORDS
 from vesalius.core.cohort import Cohort, Question
+from vesalius.core.delimited import WORDS
 from vesalius.core.words import counted
 
 _WORDS = WORDS | {

@@ -20,10 +20,14 @@ from vesalius.core.outlines import Outlines
 def case_digest(case: Case, files: dict[Path, str]) -> str:
     """Return hex SHA-256 over a case's files' bytes and all that is known of it; never over paths.
 
-    `files` keeps the digest of files that several cases share (an npz).
+    `files` keeps the digest of files that several cases share: an npz, and all those of earlier visits.
     """
+    return _digest(case, files, keep=bool(case.earlier))
+
+
+def _digest(case: Case, files: dict[Path, str], *, keep: bool) -> str:
     parts: dict[str, object] = {
-        "images": {name: _pixels(item, files) for name, item in case.images.items()},
+        "images": {name: _pixels(item, files, keep=keep) for name, item in case.images.items()},
         "targets": {
             name: _target(value, files)
             for name, value in case.targets.items()
@@ -37,7 +41,7 @@ def case_digest(case: Case, files: dict[Path, str]) -> str:
     more = {
         "texts": dict(case.texts),
         "prompts": [asdict(p) for p in case.prompts],
-        "earlier": [[case_digest(v.case, files), v.days_before] for v in case.earlier],
+        "earlier": [[_digest(v.case, files, keep=True), v.days_before] for v in case.earlier],
         "group": case.group,
         "courses": {name: _course(item, files) for name, item in case.courses.items()},
     }
@@ -45,7 +49,7 @@ def case_digest(case: Case, files: dict[Path, str]) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def _pixels(item: Ref | Image, files: dict[Path, str]) -> list[object]:
+def _pixels(item: Ref | Image, files: dict[Path, str], *, keep: bool = False) -> list[object]:
     if isinstance(item, Image):
         affine = None if item.affine is None else item.affine.tolist()
         bytes_ = np.ascontiguousarray(item.array).tobytes()
@@ -53,10 +57,10 @@ def _pixels(item: Ref | Image, files: dict[Path, str]) -> list[object]:
     digests = []
     for path in item.paths:
         shared = item.member is not None or item.index is not None
-        digest = files.get(path) if shared else None
+        digest = files.get(path) if shared or keep else None
         if digest is None:
             digest = sha256(path)
-            if shared:
+            if shared or keep:
                 files[path] = digest
         digests.append(digest)
     return [*digests, item.member, item.index]
@@ -66,7 +70,8 @@ def _course(item: Ref | Course, files: dict[Path, str]) -> list[object]:
     if isinstance(item, Ref):
         return _pixels(item, files)
     values = np.ascontiguousarray(item.values, np.float64).tobytes()
-    return [hashlib.sha256(values).hexdigest(), list(item.names), list(item.times), item.unit]
+    said: list[object] = [hashlib.sha256(values).hexdigest(), list(item.names), list(item.times), item.unit]
+    return [*said, list(item.parents)] if item.parents else said
 
 
 def _target(value: Target, files: dict[Path, str]) -> object:

@@ -11,6 +11,7 @@ from vesalius import formats
 from vesalius.cohorts import _files
 from vesalius.cohorts._series import Unit, group_series
 from vesalius.cohorts._tails import Named, Tails
+from vesalius.core import course_io
 from vesalius.core.case import Ref
 from vesalius.core.errors import DataError
 
@@ -31,6 +32,7 @@ class Index:
     files: Tails
     stems: Tails
     folders: Tails  # of DICOM series
+    courses: Tails  # files that may be time courses
     keys: dict[str, list[Unit]] = field(default_factory=dict)  # by series and by patient id
     within: dict[Path, list[Unit]] = field(default_factory=dict)  # series directly in a folder
     below: dict[Path, list[Unit]] = field(default_factory=dict)  # series in it or in folders of it
@@ -41,8 +43,12 @@ class Index:
     def of(cls, root: Path) -> Index:
         """Look below `root` once; DICOM files are grouped by series."""
         roots = (root, root.absolute(), root.resolve())
-        index = cls(root, roots, Tails.below(root), Tails.below(root), Tails.below(root))
-        paths = [p for p in _files.walk(root) if _files.is_image(p, containers=True)]
+        index = cls(root, roots, *(Tails.below(root) for _ in range(4)))
+        every = _files.walk(root)
+        for path in every:
+            if course_io.is_course(path):
+                index.courses.add(path)
+        paths = [p for p in every if _files.is_image(p, containers=True)]
         dicom = [p for p in paths if _files.is_dicom(p)]
         series, aside = group_series(dicom, root) if dicom else ([], [])
         index.lost = {(root / one.case).parent: one.reason for one in reversed(aside)}
@@ -99,6 +105,28 @@ class Index:
         if isinstance(known, DataError):
             raise type(known)(known.what.replace(_WHAT, what), found=known.found, hint=known.hint)
         return known
+
+    def find_course(self, text: str) -> Ref:
+        """Return the file of a time course that `text` means, as `find` does that of an image. Raises DataError."""
+        named = Named.of(text, self.roots)
+        if named is None:
+            raise DataError(f"no time course for '{text}'", found=f"nothing of that name below {self.root}")
+        places = [self.root / named.path, *([named.path] if named.path.is_absolute() else [])]
+        for path in places:
+            if path.is_file() and course_io.is_course(path):
+                return Ref((path,))
+        files = self.courses.fitting(named)
+        self._one_of(text, "time course", files)
+        if not files:
+            raise DataError(f"no time course for '{text}'", found=f"nothing of that name below {self.root}")
+        return Ref((files[0],))
+
+    def has_course(self, text: str) -> bool:
+        """Return whether `text` names exactly one file of a time course here."""
+        try:
+            return bool(self.find_course(text).paths)
+        except DataError:
+            return False
 
     def _find(self, text: str) -> dict[str, Ref]:
         named, what = Named.of(text, self.roots), _WHAT

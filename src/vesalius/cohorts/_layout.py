@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 from vesalius.core import registry
 
 ROLES = (  # of no target
-    "image", "id", "patient", "split", "covariate", "report", "region", "view", "group", "text", "prompts",
+    "image", "id", "patient", "split", "covariate", "report", "region", "view", "group", "text", "prompts", "course",
+    "visit",
 )  # fmt: skip
 SPARE = "set aside: "  # how a note begins that names a file of which no image is made, and why
 LEFT = (SPARE, "not images: ")
+AXES = "course_axes"  # a role that says how arrays of time courses stand, `TF` or `FT`, and names no column
+UNORDERED = "none"  # said of views: the images of a case have no order, and nothing tells them apart
 UNUSED = "not used: "  # how a note begins that says why a table in the folder was not
 
 
@@ -37,6 +40,11 @@ class Options:
         """Return whether the user said that no column names images: `{"image": ""}`."""
         return self.columns.get("image") == ""
 
+    @property
+    def unordered(self) -> bool:
+        """Return whether the user said that nothing tells the images of a case apart: `{"view": "none"}`."""
+        return self.columns.get("view", "").strip().casefold() == UNORDERED
+
 
 def target_roles() -> dict[str, tuple[str, ...]]:
     """Return the roles of columns that hold targets, each with all roles of its kinds, as targets are listed."""
@@ -57,11 +65,11 @@ def called() -> dict[str, str]:
 
 
 def hows() -> tuple[str, ...]:
-    """Return the roles that say how targets are written, and not which column holds them."""
+    """Return the roles that say how something is written, and not which column holds it."""
     found = (
         registry.literals("cohorts.targets", stem).get("HOW") for stem in registry.stems("cohorts.targets")
     )
-    return tuple(str(role) for role in found if role)
+    return (*(str(role) for role in found if role), AXES)
 
 
 def known_roles() -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from vesalius.cohorts import _files
 from vesalius.cohorts._build import matched
+from vesalius.cohorts._courses import assert_axes
 from vesalius.cohorts._grading import graded, orders_of
 from vesalius.cohorts._headers import screen
 from vesalius.cohorts._instances import with_instances
@@ -17,6 +18,7 @@ from vesalius.cohorts._limits import enforce_limit
 from vesalius.cohorts._spelling import one_spelling
 from vesalius.cohorts._splits import apply_split_file
 from vesalius.cohorts._table_io import read_cells
+from vesalius.cohorts._visits import settled_visits
 from vesalius.cohorts.targets import contract as kinds
 from vesalius.core import registry
 from vesalius.core.cohort import Cohort
@@ -75,6 +77,7 @@ def read(
                 hint=f"--column {role}=NAME, or --column patient=re:PATTERN",
             )
     said = {role: text for role, text in options.columns.items() if role not in hows()}
+    assert_axes(options)
     if layout is None and any(_names_column(text, root) for text in said.values()):
         cohort = _read_as("table", root, options, "columns were named")
     elif layout is None:
@@ -89,7 +92,7 @@ def read(
     cohort = graded(one_spelling(_patients(cohort, options), words), orders)
     if split is not None:
         cohort = apply_split_file(cohort, Path(split))
-    cohort = screen(cohort)
+    cohort = settled_visits(screen(cohort))
     if len(said) < len(options.columns):
         for role, kind in kinds.hows().items():
             cohort = kind.made(cohort, options.columns[role]) if role in options.columns else cohort

@@ -8,14 +8,17 @@ from dataclasses import dataclass, field
 
 from vesalius import formats
 from vesalius.cohorts._build import as_split
+from vesalius.cohorts._courses import names_courses
 from vesalius.cohorts._index import Index
 from vesalius.cohorts._joined import names_in
 from vesalius.cohorts._layout import Options, called, hows, target_roles
-from vesalius.cohorts._table_io import Table
 from vesalius.cohorts._views import differs, looks_like_views
+from vesalius.cohorts._visits import find_column
 from vesalius.cohorts.targets import contract as kinds
-from vesalius.core.errors import UnknownName
+from vesalius.core.delimited import Table
+from vesalius.core.errors import DataError, UnknownName
 
+_TOGETHER = "no column names patients, and rows of one of these belong together"
 TOLD = "as told"  # how the reason of a column ends whose role a person named
 _NAMES: dict[str, str] = {  # of what is no target
     "patient": r"(patient|subject|participant|person|mrn|pid)([ _.-]?(id|uid|name|nr|no|number|key))?|sub[ _.-]?id",
@@ -59,6 +62,8 @@ def infer(table: Table, index: Index, options: Options) -> Roles:
     for role, text in options.columns.items():
         if text.startswith("re:") or role in hows() or (role == "image" and options.imageless):
             continue
+        if role == "view" and options.unordered and text not in table:
+            continue
         for column in [text] if text in table else [t.strip() for t in text.split(",")]:
             if column not in table:
                 raise UnknownName("column", column, table)
@@ -76,11 +81,14 @@ def infer(table: Table, index: Index, options: Options) -> Roles:
             _give_target(column, table[column], roles)
     if not options.imageless:
         _files_in(table, index, roles)
+    _courses_in(table, index, roles)
     _images_of_patients(table, roles)
     _by_name(table, roles)
     _in_several_columns(table, roles)
     _studies_stay_together(table, roles)
-    _views(table, roles)
+    _visits(table, roles)
+    if not options.unordered:
+        _views(table, roles)
     _called(table, roles)
     _labels(table, roles)
     _rest(table, roles)
@@ -178,6 +186,59 @@ def _files_in(table: Table, index: Index, roles: Roles) -> None:
             roles.give("image", column, f"{found[column]:.0%} of its first values name images")
 
 
+def _courses_in(table: Table, index: Index, roles: Roles) -> None:
+    """Columns whose cells name files of time courses that are here."""
+    for column, cells in table.items() if not roles.all("course") else ():
+        if not roles.free(column) or not names_courses(cells):
+            continue
+        sample = distinct(cells)[:40]
+        share = sum(index.has_course(c) for c in sample) / len(sample)
+        if share >= 0.5 and len(sample) >= min(2, len(cells)):
+            roles.give("course", column, f"{share:.0%} of its first values name files of time courses")
+
+
+def _visits(table: Table, roles: Roles) -> None:
+    """The column that says when each row of a patient was. Raises DataError where one is told and no patient is known.
+
+    Where it tells the rows of one id apart and nobody names patients, the ids are those of patients.
+    """
+    told, by_id = roles.first("visit"), roles.first("id")
+    if (
+        told is not None
+        and by_id is not None
+        and not roles.all("patient")
+        and any(differs(table[told], rows) for rows in _by_cell(table[by_id]).values())
+    ):
+        del roles.columns["id"], roles.reasons[by_id]
+        roles.give("patient", by_id, f"rows with one '{by_id}' are visits on different days, by '{told}'")
+    patient = roles.first("patient")
+    if told is not None:
+        if patient is None:
+            raise DataError(
+                "visits are those of a patient, and no column names patients",
+                found=f"columns {', '.join(list(table)[:8])}",
+                hint="--column patient=NAME beside --column visit=NAME",
+            )
+        return
+    if patient is None or roles.reasons.get(patient, "").endswith(_TOGETHER):
+        return
+    rows = list(_by_cell(table[patient]).values())
+    if by_id is not None:  # rows with one id are one case, of one day
+        rows = [list({table[by_id][k] or str(k): k for k in reversed(listed)}.values()) for listed in rows]
+    found = find_column(table, [c for c in table if roles.free(c)], rows)
+    if found is not None:
+        roles.give("visit", *found)
+
+
+def _by_cell(cells: list[str | None]) -> dict[str, list[int]]:
+    """Return the rows by what stands in a column; rows with an empty cell are left out."""
+    rows: dict[str, list[int]] = {}
+    for row, cell in enumerate(cells):
+        if cell is not None:
+            rows.setdefault(cell, []).append(row)
+    return rows
+
+
 def _images_of_patients(table: Table, roles: Roles) -> None:
     """The column of images is that of patients too, where it is called so and no other is told."""
     images = roles.all("image")
@@ -255,9 +316,7 @@ def _studies_stay_together(table: Table, roles: Roles) -> None:
         name = column.strip().casefold()
         several = 10 * len(distinct(cells)) >= len(cells)  # "study" may also be a trial of many patients
         if roles.free(column) and name != "id" and re.fullmatch(_NAMES["id"], name) and several:
-            roles.give(
-                "patient", column, "no column names patients, and rows of one of these belong together"
-            )
+            roles.give("patient", column, _TOGETHER)
             return
 
 
@@ -277,10 +336,7 @@ def _views(table: Table, roles: Roles) -> None:
     column = roles.first("id")
     if column is None or not roles.all("image") or roles.all("view"):
         return
-    studies: dict[str, list[int]] = {}
-    for row, cell in enumerate(table[column]):
-        if cell is not None:
-            studies.setdefault(cell, []).append(row)
+    studies = _by_cell(table[column])
     images = roles.all("image")
     several = [r for r in studies.values() if len({tuple(table[c][k] for c in images) for k in r}) > 1]
     for free in [c for c in table if roles.free(c)]:

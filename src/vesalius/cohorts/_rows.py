@@ -11,34 +11,52 @@ from vesalius import formats
 from vesalius.cohorts._build import some
 from vesalius.cohorts._files import natural
 from vesalius.cohorts._roles import TOLD, Roles, distinct
-from vesalius.cohorts._table_io import Table
 from vesalius.cohorts._views import by_columns, by_file_names, told_apart
+from vesalius.core import course_io
+from vesalius.core.delimited import Table
 from vesalius.core.errors import DataError
+from vesalius.core.words import counted
 
 
 @dataclass(frozen=True)
 class Slots:
-    """What each case's images are called, with the cell that names each; and why some cases have none."""
+    """What each case's images are called, with the cell that names each; and why some cases have none.
+
+    `expected` are those that at least half of the cases have, or all where none is so common; none where no case lacks
+    one.
+    """
 
     images: Mapping[str, Mapping[str, str]]
     faults: Mapping[str, str] = field(default_factory=dict)
+    expected: tuple[str, ...] = ()
 
 
 def rows_of_cases(table: Table, roles: Roles) -> dict[str, list[int]]:
     """Return the row numbers by case name: from the id column if there is one, otherwise from the images.
 
-    Without an id column, rows that name the same images are one case; without images each row is one, which is called
-    as its patient where each has a row of its own.
+    Without an id column, rows that name the same images, and are of one visit, are one case; without images each row is
+    one, which is called as its time course, or as its patient (and visit) where each has a row of its own.
     """
     column = roles.first("id")
+    height = len(next(iter(table.values())))
+    own: list[str | None] = [None] * height
     if column is None and not roles.all("image"):
         patients = table.get(roles.first("patient") or "", [])
         if patients and None not in patients and len(set(patients)) == len(patients):
             column = roles.first("patient")
-    height = len(next(iter(table.values())))
+        elif patients and (visit := roles.first("visit")) is not None:
+            pairs = [
+                None if None in (p, v) else f"{p}_{v}" for p, v in zip(patients, table[visit], strict=True)
+            ]
+            own = [p if pairs.count(p) == 1 else None for p in pairs]
     cells = [_cells(table, roles, k) for k in range(height)]
     first = [next(iter(c), None) for c in cells]
-    stems = [formats.stem(Path(c.replace("\\", "/"))) if c else f"row {k + 2}" for k, c in enumerate(first)]
+    if column is None and roles.all("course"):
+        first = [c or _course(table, roles, k) for k, c in enumerate(first)]
+        own = [None if c is not None else o for c, o in zip(first, own, strict=True)]
+    stems = [_stem(c) if c else o or f"row {k + 2}" for k, (c, o) in enumerate(zip(first, own, strict=True))]
+    if roles.all("visit") and column is None:  # one image on two days is two visits
+        cells = [[*c, str(table[roles.all("visit")[0]][k])] if c else c for k, c in enumerate(cells)]
     if column is None:
         unique = len(set(stems)) == len({tuple(c) or k for k, c in enumerate(cells)})
         names = [s if unique or first[k] is None else str(first[k]) for k, s in enumerate(stems)]
@@ -53,12 +71,22 @@ def rows_of_cases(table: Table, roles: Roles) -> dict[str, list[int]]:
     return groups
 
 
-def slots(table: Table, roles: Roles, groups: Mapping[str, Sequence[int]], notes: list[str]) -> Slots:
+def slots(
+    table: Table,
+    roles: Roles,
+    groups: Mapping[str, Sequence[int]],
+    notes: list[str],
+    *,
+    unordered: bool = False,
+) -> Slots:
     """Return what the images of each case are called: by column, and by view where a case has several rows.
 
-    An image that at least half of the cases have is expected of each; a case without it has a fault, and images
-    that fewer have are left out. Raises DataError where nothing tells the images of a case apart.
+    Where they are `unordered` they are `view#1`, `view#2` … of their case. A case that lacks an image which others have
+    is kept; images that fewer than half of the cases have are left out, unless a person named their columns. Raises
+    DataError where nothing tells the images of a case apart.
     """
+    if unordered:
+        return _numbered(table, roles, groups, notes)
     views, faults = _views(table, roles, groups, notes)
     columns = _short_names(roles.all("image"))
     named: dict[str, dict[str, str]] = {}
@@ -74,6 +102,23 @@ def slots(table: Table, roles: Roles, groups: Mapping[str, Sequence[int]], notes
                 held.setdefault(key, cell)
         named[case] = held
     return _complete(named, faults, roles, notes, ordered=not views)
+
+
+def _numbered(table: Table, roles: Roles, groups: Mapping[str, Sequence[int]], notes: list[str]) -> Slots:
+    """Return the different images of each case by a role and a number, in the order of its rows, which says nothing."""
+    columns = _short_names(roles.all("image"))
+    named: dict[str, dict[str, str]] = {}
+    most = 0
+    for case, rows in groups.items():
+        held: dict[str, str] = {}
+        for column, base in columns.items():
+            cells = list(dict.fromkeys(c for k in rows if (c := table[column][k]) is not None))
+            role = "view" if len(columns) == 1 else base
+            held |= {f"{role}#{n}": cell for n, cell in enumerate(cells, 1)}
+            most = max(most, len(cells))
+        named[case] = held
+    notes.append(f"the images of a case have no order, as told: {counted(most, 'image')} at most")
+    return Slots(named)
 
 
 def contradiction(
@@ -156,7 +201,8 @@ def _untold(
     return DataError(
         f"rows with the same '{roles.first('id')}' name several images, and {why}",
         found=f"'{case}' with {some([_cells(table, roles, k)[0] for k in rows], 3)}",
-        hint=f"--column view={name} for what they differ in, or {_one_each(roles)}",
+        hint=f"--column view={name} for what they differ in, --column view=none for a set without order, or "
+        f"{_one_each(roles)}",
     )
 
 
@@ -173,13 +219,14 @@ def _complete(
     *,
     ordered: bool,
 ) -> Slots:
-    """Return only the images that are expected, in one order, and a fault for each case that lacks one.
+    """Return the images that are kept, in one order; what some cases lack is noted.
 
     `ordered` keeps the table's order of columns; views have the order of their names, as rows may stand in any.
     """
     sound = {case: held for case, held in named.items() if case not in faults and held}
     counts = Counter(name for held in sound.values() for name in held)
-    expected = sorted((n for n, k in counts.items() if 2 * k >= len(sound)), key=natural)
+    told = any(roles.reasons[c].endswith(TOLD) for c in roles.all("view" if not ordered else "image"))
+    expected = sorted((n for n, k in counts.items() if told or 2 * k >= len(sound)), key=natural)
     if sound and not expected:
         raise DataError(
             "the cases have no view in common",
@@ -193,10 +240,19 @@ def _complete(
     for name, count in counts.items():
         if name not in expected:
             notes.append(f"'{name}' is in {count} of {len(sound)} cases only: these images are left out")
-    for case, held in sound.items():
-        if missing := [n for n in expected if n not in held]:
-            faults[case] = f"no image '{some(missing)}', which most cases have"
-    return Slots({c: {n: held[n] for n in expected if n in held} for c, held in named.items()}, faults)
+    for name in expected:
+        lacking = [case for case, held in sound.items() if name not in held]
+        if lacking:
+            verb = "lacks" if len(lacking) == 1 else "lack"
+            notes.append(
+                f"{len(lacking)} of {counted(len(sound), 'case')} {verb} the image '{name}' ({some(lacking)}): kept "
+                "for tasks that can do without, set aside by the others"
+            )
+    usual = tuple(n for n in expected if 2 * counts[n] >= len(sound))
+    complete = all(name in held for held in sound.values() for name in expected)
+    usual = () if complete else tuple(n for n in expected if 2 * counts[n] >= len(sound)) or tuple(expected)
+    kept = {c: {n: held[n] for n in expected if n in held} for c, held in named.items()}
+    return Slots(kept, faults, usual)
 
 
 def _short_names(columns: Sequence[str]) -> dict[str, str]:
@@ -221,6 +277,20 @@ def _different(table: Table, roles: Roles, rows: Sequence[int]) -> list[int]:
         if cells := tuple(_cells(table, roles, row)):
             seen.setdefault(cells, row)
     return list(seen.values())
+
+
+def _course(table: Table, roles: Roles, row: int) -> str | None:
+    """Return the file of a row's first time course, where each row has its own."""
+    for column in roles.all("course"):
+        cells = [c for c in table[column] if c is not None]
+        if len(set(cells)) == len(cells):
+            return table[column][row]
+    return None
+
+
+def _stem(cell: str) -> str:
+    path = Path(cell.replace("\\", "/"))
+    return path.stem if course_io.is_course(path) else formats.stem(path)
 
 
 def _cells(table: Table, roles: Roles, row: int) -> list[str]:

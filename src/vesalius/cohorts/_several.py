@@ -5,8 +5,8 @@ from __future__ import annotations
 from vesalius.cohorts._build import class_labels
 from vesalius.cohorts._layout import Options
 from vesalius.cohorts._roles import TOLD, Roles
-from vesalius.cohorts._table_io import Table
 from vesalius.core.cohort import TargetInfo
+from vesalius.core.delimited import Table
 from vesalius.core.words import counted, listed
 
 YES = {"1", "true", "yes", "y", "dead", "deceased", "died", "death", "event", "1.0", "positive"}

@@ -2,43 +2,15 @@
 
 from __future__ import annotations
 
-import codecs
-import csv
 import io
-import re
 import subprocess
 import sys
 from pathlib import Path
 
+from vesalius.core.delimited import Table, cleaned, delimited, points
 from vesalius.core.errors import DataError, closest_path
 
-Table = dict[str, list[str | None]]
-
 _READ_PARQUET = "import sys, polars; polars.read_parquet(sys.argv[1]).write_ipc_stream(sys.stdout.buffer)"
-_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_SEP_LINE = re.compile(r'"?sep=(.)"?[ \t]*\r?\n', re.I)
-_COMMA = re.compile(r"[-+]?([1-9]\d{0,2}(\.\d{3})+|\d*)(,\d+)?([eE][-+]?\d+)?")
-_WHOLE = re.compile(r"-?\d+\.0+")
-
-ABSENT = {
-    "nan",
-    "null",
-    "#n/a",
-    "#na",
-    "<na>",
-    "nat",
-}  # what programs write for nothing; no class is called so
-WORDS = ABSENT | {
-    "none",
-    "na",
-    "n/a",
-    "?",
-    "missing",
-    "-",
-    "--",
-    "n.a.",
-    "n. a.",
-}  # what may mean that nothing is known
 
 
 def read_table(path: Path) -> Table:
@@ -62,7 +34,7 @@ def read_cells(path: Path) -> Table:
         raise DataError(f"no table at {path}", hint=closest_path(path, "a CSV, TSV, XLSX or Parquet file"))
     try:
         if suffix not in (".parquet", ".xlsx"):
-            return _points(*_delimited(path))
+            return points(*delimited(path))
         if suffix == ".parquet":
             frame = pl.read_ipc_stream(io.BytesIO(_by_child(path)))
         else:
@@ -76,76 +48,7 @@ def read_cells(path: Path) -> Table:
     if frame.height == 0:
         raise DataError(f"{path} has no rows", found=f"columns {', '.join(frame.columns[:6])}")
     columns = {n.strip(): frame[n].cast(pl.String, strict=False).to_list() for n in frame.columns}
-    return _points(columns, "\t") if suffix == ".xlsx" else columns
-
-
-def _delimited(path: Path) -> tuple[Table, str]:
-    """Return the columns of a CSV or TSV as text, and the character between its cells. Raises DataError."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read", found=error.strerror or str(error)) from error
-    if b"\0" in data[:4096] and not data.startswith(_UTF16):
-        raise DataError(
-            f"{path} is not a table of a known type", found="no text", hint="CSV, TSV, XLSX or Parquet"
-        )
-    text = _decoded(data)
-    told = _SEP_LINE.match(text)  # as Excel writes it for itself
-    text = text[told.end() :] if told else text
-    separator = told.group(1) if told else _separator(text, path.suffix.lower())
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    rows: list[tuple[int, list[str]]] = []
-    try:
-        rows += ((reader.line_num, row) for row in reader if any(c.strip() for c in row))
-    except csv.Error as error:
-        raise DataError(
-            f"{path} cannot be read as a table",
-            found=f"a quotation mark or a cell that does not end, near line {reader.line_num}",
-            hint="save it as CSV again, with text in quotation marks",
-        ) from error
-    if len(rows) < 2:
-        raise DataError(f"{path} has no rows", found=f"columns {', '.join(rows[0][1][:6])}" if rows else None)
-    (_, head), *body = rows
-    for line, row in body:
-        if any(c.strip() for c in row[len(head) :]):
-            raise DataError(
-                f"{path} cannot be read as a table",
-                found=f"{len(row)} cells in line {line} and {len(head)} in the first",
-                hint=f"quotation marks around cells that hold '{separator}'",
-            )
-    columns: Table = {}
-    for k, name in enumerate(n.strip() for n in head):
-        cells = [(row[k] or None) if k < len(row) else None for _, row in body]
-        if not name and not any(cells):
-            continue  # spreadsheets leave separators at the ends of lines
-        if name and name in columns:
-            raise DataError(f"{path} has the column '{name}' twice", hint="another name for one of them")
-        columns[name if name not in columns else f"column {k + 1}"] = cells
-    return columns, separator
-
-
-def _points(table: Table, separator: str) -> Table:
-    """Return the table with decimal points in columns of numbers that have decimal commas.
-
-    Cells between commas are left as they are, and so are those where all commas could stand between thousands, unless
-    semicolons are between the cells: whoever writes those writes decimal commas.
-    """
-    if separator == ",":
-        return table
-    return {name: _point(cells, separator) for name, cells in table.items()}
-
-
-def _point(cells: list[str | None], separator: str) -> list[str | None]:
-    held = [c.strip() for c in cells if c is not None and c.strip().casefold() not in WORDS]
-    if not any("," in c for c in held) or not all(_COMMA.fullmatch(c) for c in held):
-        return cells
-    if separator != ";" and all(re.search(r",\d{3}$", c) for c in held if "," in c):
-        return cells
-    return [c if c is None or c.strip().casefold() in WORDS else _pointed(c) for c in cells]
-
-
-def _pointed(cell: str) -> str:
-    return cell.replace(".", "").replace(",", ".")
+    return points(columns, "\t") if suffix == ".xlsx" else columns
 
 
 def _by_child(path: Path) -> bytes:
@@ -162,32 +65,3 @@ def _by_child(path: Path) -> bytes:
             f"{path} cannot be read as a table", found=(words[-1] if words else "a damaged file")[:200]
         )
     return done.stdout
-
-
-def _decoded(data: bytes) -> str:
-    """Return text as spreadsheets save it: UTF-16 by its mark, UTF-8, or what Windows writes in the West."""
-    if data.startswith(_UTF16):
-        return data.decode("utf-16")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("cp1252", errors="replace")
-
-
-def _separator(text: str, suffix: str) -> str:
-    """Return what stands between the cells of the first line, outside quotation marks."""
-    head = re.sub(r'"[^"]*"', "", text.lstrip("\r\n").partition("\n")[0])
-    if suffix == ".tsv" and "\t" in head:
-        return "\t"
-    counts = {s: head.count(s) for s in (",", ";", "\t", "|")}
-    best = max(counts, key=lambda s: counts[s])
-    return best if counts[best] else ","
-
-
-def cleaned(cells: list[str | None]) -> list[str | None]:
-    """Return the cells without surrounding blanks, None for empty ones; `1.0` among whole numbers becomes `1`."""
-    stripped = [None if c is None or not c.strip() else c.strip() for c in cells]
-    held = [c for c in stripped if c is not None]
-    if held and all(_WHOLE.fullmatch(c) or c.lstrip("-").isdecimal() for c in held):
-        return [c.partition(".")[0] if c is not None else None for c in stripped]
-    return stripped

@@ -9,15 +9,17 @@ from pathlib import Path
 from vesalius import formats
 from vesalius.cohorts import _files
 from vesalius.cohorts._build import as_split
+from vesalius.cohorts._courses import names_courses
 from vesalius.cohorts._index import Index
 from vesalius.cohorts._layout import Options
-from vesalius.cohorts._roles import infer
-from vesalius.cohorts._table_io import Table, read_table
+from vesalius.cohorts._roles import Roles, infer
+from vesalius.cohorts._table_io import read_table
 from vesalius.cohorts._words import plain
 from vesalius.cohorts.targets import contract as kinds
 from vesalius.cohorts.targets.contract import Find, OwnTable, TargetKind
 from vesalius.core.case import Case, Ref
 from vesalius.core.cohort import Cohort
+from vesalius.core.delimited import Table
 from vesalius.core.errors import DataError
 
 Own = list[tuple[TargetKind, OwnTable]]
@@ -29,7 +31,7 @@ def tables_of(base: Path, index: Index, options: Options) -> tuple[Table, str, O
     Tables called train, val and test are put together. Where there are tables of things alone, the first of them is
     that of the cases too, without its columns of things. Raises DataError where there is no table, or several would do.
     """
-    paths = _files.find_tables(base)
+    paths = own_tables(base, index)
     if not paths:
         raise DataError(f"no table in {base}", hint="a CSV, TSV, XLSX or Parquet file")
     tables = {path: read_table(path) for path in paths}
@@ -40,6 +42,29 @@ def tables_of(base: Path, index: Index, options: Options) -> tuple[Table, str, O
         return _cases(kind, one), one.name, own
     table, source = _of_cases(base, rest, index, options)
     return table, source, own
+
+
+def own_tables(base: Path, index: Index) -> tuple[Path, ...]:
+    """Return the tables directly in a folder, without those that another of them names as files of time courses.
+
+    Where there are many, those without a number in their names are looked at first.
+    """
+    paths = _files.find_tables(base)
+    if len(paths) < 2:
+        return paths
+    named: set[Path] = set()
+    for path in sorted(paths, key=lambda p: (any(ch.isdigit() for ch in p.stem), p.name)):
+        if path in named:
+            continue
+        try:
+            table = read_table(path)
+        except DataError:
+            continue  # who reads it says what is wrong
+        for cells in table.values():
+            if names_courses(cells):
+                held = dict.fromkeys(c for c in cells if c is not None)
+                named |= {index.find_course(c).paths[0] for c in held if index.has_course(c)} - {path}
+    return tuple(p for p in paths if p not in named)
 
 
 def _own(tables: Mapping[Path, Table], options: Options) -> Own:
@@ -73,7 +98,12 @@ def _has_images(table: Table, index: Index, options: Options) -> bool:
     if options.imageless:
         return True
     told = {role: text for role, text in options.columns.items() if text in table}
-    return bool(table) and bool(infer(plain(table, options), index, Options(columns=told)).all("image"))
+    return bool(table) and _leads(infer(plain(table, options), index, Options(columns=told)))
+
+
+def _leads(roles: Roles) -> bool:
+    """Return whether some column names files of images, or of time courses."""
+    return bool(roles.all("image") or roles.all("course"))
 
 
 def _of_cases(base: Path, tables: Mapping[Path, Table], index: Index, options: Options) -> tuple[Table, str]:
@@ -85,7 +115,7 @@ def _of_cases(base: Path, tables: Mapping[Path, Table], index: Index, options: O
     fitting = [
         (p, t)
         for p, t in tables.items()
-        if options.imageless or infer(plain(t, options), index, options).all("image")
+        if options.imageless or _leads(infer(plain(t, options), index, options))
     ]
     if len(fitting) > 1:
         once = [(p, t) for p, t in fitting if _names_once(t, index, options)]

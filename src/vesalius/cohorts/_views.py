@@ -8,7 +8,7 @@ from itertools import combinations
 from pathlib import Path
 
 from vesalius import formats
-from vesalius.cohorts._table_io import Table
+from vesalius.core.delimited import Table
 
 _NAME = re.compile(
     r"(.*[ _./-])?(view|projection|laterality|side|eye|plane|sequence|orientation|frontal[ _/-]?lateral|ap[ _/-]?pa)s?"

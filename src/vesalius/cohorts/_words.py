@@ -10,9 +10,9 @@ from vesalius.cohorts._grading import orders_of
 from vesalius.cohorts._layout import Options
 from vesalius.cohorts._roles import TOLD, Roles, is_categorical, is_list, is_number, may_be_label, parts
 from vesalius.cohorts._several import NO, YES
-from vesalius.cohorts._table_io import ABSENT, WORDS, Table, cleaned
 from vesalius.cohorts.targets.contract import named_roles
 from vesalius.core.cohort import Question
+from vesalius.core.delimited import ABSENT, WORDS, Table, cleaned
 from vesalius.core.words import counted
 
 NOTHING = "|"  # a list without a name in it

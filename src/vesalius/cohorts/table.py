@@ -9,6 +9,7 @@ from pathlib import Path
 
 from vesalius.cohorts import _files
 from vesalius.cohorts._build import as_split, some
+from vesalius.cohorts._courses import with_courses_read
 from vesalius.cohorts._dataset_json import channel_names, labels_of, load, target_info
 from vesalius.cohorts._index import Index
 from vesalius.cohorts._layout import UNUSED, Detection, Options, target_roles
@@ -17,12 +18,15 @@ from vesalius.cohorts._roles import TOLD, Roles, called_like_files, distinct, in
 from vesalius.cohorts._rows import Slots, contradiction, of_images, rows_of_cases, slots
 from vesalius.cohorts._several import together
 from vesalius.cohorts._sure import doubts
-from vesalius.cohorts._table_io import Table, read_table
-from vesalius.cohorts._tables import cases_by_name, tables_of, with_pictures_beside
+from vesalius.cohorts._table_io import read_table
+from vesalius.cohorts._tables import cases_by_name, own_tables, tables_of, with_pictures_beside
+from vesalius.cohorts._views import differs
+from vesalius.cohorts._visits import Days, days_in, sides_in, with_visits
 from vesalius.cohorts._words import plain, settled
 from vesalius.cohorts.targets import contract as kinds
 from vesalius.core.case import Case, Ref, Split, Target
 from vesalius.core.cohort import Cohort, Question, SetAside, TargetInfo
+from vesalius.core.delimited import Table
 from vesalius.core.errors import DataError
 from vesalius.core.image import Image
 from vesalius.core.modalities import of_channel
@@ -37,10 +41,10 @@ def detect(root: Path) -> Detection | None:
     if root.is_file() and root.suffix.lower() not in _files.TABLE_SUFFIXES:
         return None
     base = root if root.is_file() else _files.unwrap(root)
-    tables = _files.find_tables(base)
-    if not tables:
+    if not _files.find_tables(base):
         return None
     index = Index.of(base if base.is_dir() else base.parent)
+    tables = own_tables(base, index)
     best: Detection | None = None
     unused: list[str] = []
     for path in tables:
@@ -50,13 +54,14 @@ def detect(root: Path) -> Detection | None:
         except DataError as error:
             unused.append(f"{path.name}, as it {_cannot(error, path)}")
             continue
-        image = roles.first("image")
+        image = roles.first("image") or roles.first("course")
         if image is None:
             unused.append(f"{path.name}, as {_no_images(table, index)}")
             continue
         learn = [c for role in target_roles() for c in roles.all(role)]
         learn = [k.name for k in kinds.with_own_tables() if k.in_own_table(path, table, "")] or learn
-        text = f"'{image}' in {path.name} names images"
+        what = "images" if roles.all("image") else "time courses"
+        text = f"'{image}' in {path.name} names {what}"
         seen = Detection(0.94, f"{text}, {', '.join(map(repr, learn[:3]))} what to learn")
         if not learn:
             seen = Detection(0.5, text)
@@ -103,15 +108,16 @@ def read(root: Path, *, options: Options) -> Cohort:
     index = Index.of(base if base.is_dir() else base.parent)
     table, source, own = tables_of(base, index, options)
     roles = infer(plain(table, options), index, options)
-    if not roles.all("image") and not options.imageless:
+    if not roles.all("image") and not roles.all("course") and not options.imageless:
         raise DataError(
             f"no column of {source} names image files",
             found=_nearly(table, index) or f"columns {', '.join(list(table)[:8])}",
-            hint="--column image=NAME, with file names as they lie beside the table; image= where there are no images",
+            hint="--column image=NAME, with file names as they lie beside the table, or course=NAME for time courses; "
+            "image= where there are no images",
         )
     notes = [f"{source}: {column} is {reason}" for column, reason in roles.reasons.items()]
     used = {*source.split(", "), *(p.name for _, one in own for p in one.paths)}
-    others = [p.name for p in _files.find_tables(base) if p.name not in used]
+    others = [p.name for p in own_tables(base, index) if p.name not in used]
     notes += [f"{UNUSED}{name}, as none of its columns names image files" for name in others]
     label_notes: list[str] = []
     table, questions = settled(table, roles, options, notes, label_notes)
@@ -124,12 +130,14 @@ def read(root: Path, *, options: Options) -> Cohort:
         notes.append(
             f"'{column}' differs between the rows of a case: it describes images, and is no covariate"
         )
-    named = slots(table, roles, groups, notes)
+    named = slots(table, roles, groups, notes, unordered=options.unordered)
     channels = channel_names(load(index.root / "dataset.json", strict=False) or {})
     modality = None if channels else next((c for c in table if _MODALITY.fullmatch(c.strip())), None)
     numbers = frozenset(column for column in roles.all("covariate") if is_number(table[column]))
     seen = _Rows(table, roles, index, named, _doubts(table, roles, index), modality, numbers)
+    days = _days(seen, notes)
     cases, aside = _cases(groups, seen, infos, source)
+    cases = _followed(cases, groups, seen, days, infos, notes)
     cohort = Cohort(
         root=root,
         layout="table",
@@ -141,7 +149,9 @@ def read(root: Path, *, options: Options) -> Cohort:
         questions=questions,
         label_notes=tuple(label_notes),
         covariates=tuple(c for c in roles.all("covariate") if roles.reasons[c].endswith(TOLD)),
+        expected=named.expected,
     )
+    cohort = with_courses_read(cohort, options)
     if any(source == one.name for _, one in own):
         cohort = with_pictures_beside(cohort)
     find = cases_by_name(cohort, index)
@@ -168,11 +178,51 @@ def _cases(
         cases[case.id] = case
     if not cases and aside:
         raise DataError(
-            f"no row of {source} leads to an image",
+            f"no row of {source} leads to an image or a time course",
             found=f"'{aside[0].case}': {aside[0].reason}",
             hint="paths that begin at the table, or --column image=NAME",
         )
     return list(cases.values()), aside
+
+
+def _days(seen: _Rows, notes: list[str]) -> Days | None:
+    """Return the days of the visits, where a column says them. Raises DataError for one that does not."""
+    column = seen.roles.first("visit")
+    if column is None:
+        return None
+    days = days_in(column, seen.table[column])
+    notes.append(f"visits are told apart by '{column}': {days.said}")
+    return days
+
+
+def _followed(
+    cases: list[Case],
+    groups: Mapping[str, list[int]],
+    seen: _Rows,
+    days: Days | None,
+    infos: Mapping[str, TargetInfo],
+    notes: list[str],
+) -> list[Case]:
+    """Return the cases with the earlier visits of their patients, where a column says when each was."""
+    column, patient = seen.roles.first("visit"), seen.roles.first("patient")
+    if days is None or column is None or patient is None:
+        return cases
+    rows: dict[str, list[int]] = {}
+    for k, cell in enumerate(seen.table[patient]):
+        if cell is not None:
+            rows.setdefault(cell, []).append(k)
+    side = sides_in(seen.table, list(rows.values()), seen.roles.all("view"))
+    if side is not None and any(differs(seen.table[side], listed) for listed in groups.values()):
+        side = None  # the images of one visit show both
+    if side is not None:
+        notes.append(f"visits are followed by '{side}', each by itself")
+
+    def cell(case: Case, name: str) -> str | None:
+        return seen.table[name][groups[case.id][0]]
+
+    when = {c.id: days.by_cell.get(cell(c, column) or "") for c in cases}
+    sides = {c.id: None if side is None else cell(c, side) for c in cases}
+    return with_visits(cases, days=when, sides=sides, infos=infos, notes=notes)
 
 
 def _asked(table: Table, roles: Roles) -> tuple[Question, ...]:
@@ -260,6 +310,8 @@ def _case(name: str, rows: list[int], seen: _Rows, infos: Mapping[str, TargetInf
         raise DataError(seen.slots.faults[name])
     roles = seen.roles
     images = _images(name, rows, seen) if roles.all("image") else {}
+    courses = {c: seen.index.find_course(cell) for c in roles.all("course") if (cell := seen.one(rows, c))}
+    texts = {c: cell for c in roles.all("text") if (cell := seen.one(rows, c)) is not None}
     targets: dict[str, Target] = {}
     for info in infos.values():
         value = kinds.of(info.kind).value(info, _Row(seen, rows))
@@ -272,6 +324,13 @@ def _case(name: str, rows: list[int], seen: _Rows, infos: Mapping[str, TargetInf
     split: Split | None = None
     if (word := seen.one(rows, roles.first("split"))) is not None:
         split = as_split(word)
+    if not images and not roles.all("image") and not courses and roles.all("course"):
+        raise DataError(f"no time course named in row {rows[0] + 2}")
+    told = [c for c in roles.all("covariate") if roles.reasons[c].endswith(TOLD)]
+    others = courses or texts or any(covariates[c] is not None for c in told)
+    if roles.all("image") and not images and not others:
+        raise DataError(f"no image named in row {rows[0] + 2}")
+    seen.one(rows, roles.first("visit"))
     patient = seen.one(rows, roles.first("patient"))
     report = "\n".join(c for column in roles.all("report") if (c := seen.one(rows, column))) or None
     field_of_view = seen.one(rows, roles.first("region"))
@@ -288,9 +347,10 @@ def _case(name: str, rows: list[int], seen: _Rows, infos: Mapping[str, TargetInf
         region=inside,
         split=split,
         declared=seen.declared(rows),
-        texts={c: cell for c in roles.all("text") if (cell := seen.one(rows, c)) is not None},
+        texts=texts,
         prompts=parsed(seen.one(rows, roles.first("prompts"))),
         group=seen.one(rows, roles.first("group")),
+        courses=courses,
     )
 
 
@@ -301,8 +361,6 @@ def _images(name: str, rows: list[int], seen: _Rows) -> dict[str, Ref | Image]:
         for extra, ref in refs.items():
             key = extra or base
             found[key if key not in found else f"{base} {key}"] = ref
-    if not found:
-        raise DataError(f"no image named in row {rows[0] + 2}")
     return found
 
 

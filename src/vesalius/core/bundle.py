@@ -52,7 +52,8 @@ class State:
 class Stage:
     """One step of a bundle: its plan, its state, its members' weight files, and how they are run.
 
-    `takes` says what an earlier stage's answer is to this one: `{"stage": 0, "as": "crop", "margin_mm": 10}`.
+    `takes` says what an earlier stage's answer is to this one: `{"stage": 0, "as": "crop", "margin_mm": 10}`, or
+    `{"stage": 0, "as": "channel", "also": [{"stage": 1, "as": "channel"}]}` of several (see `taken`).
     `calibration` is what was fitted on validation: a temperature, thresholds. `extras` are further records by name,
     one word in lower case, such as what tells images apart that are unlike those of training.
     """
@@ -65,6 +66,16 @@ class Stage:
     takes: Mapping[str, Any] | None = None
     calibration: Mapping[str, Any] = field(default_factory=dict)
     extras: Mapping[str, State] = field(default_factory=dict)
+
+    @property
+    def taken(self) -> tuple[Mapping[str, Any], ...]:
+        """What is taken of each earlier stage; empty where none is."""
+        return each_taken(self.takes)
+
+
+def each_taken(takes: Mapping[str, Any] | None) -> tuple[Mapping[str, Any], ...]:
+    """Return what a stage takes, of one earlier stage each."""
+    return () if takes is None else (takes, *takes.get("also", ()))
 
 
 @dataclass(frozen=True)

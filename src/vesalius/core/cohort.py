@@ -120,6 +120,8 @@ class Cohort(Shown):
     labels that only pixels can show (`{"255": "1"}`). `covariates` are those that a person named, which
     tells them from columns that are only there. `digests` is the SHA-256 of each case by its id, where they were
     decoded; `aside_before` is how many of `set_aside` were so before these cases were chosen from a larger cohort.
+    `expected` are the images that each case should have, where the data say so and some cases lack one: tasks that
+    cannot do without set these aside.
 
     A cohort is a sequence of its cases: `len(cohort)`, `for case in cohort`, `cohort[0]`, `cohort["case-0001"]`. A part
     of it is a cohort again: `cohort[:10]`, `cohort[["case-0001", "case-0004"]]`, `cohort.where(split="train")`.
@@ -141,6 +143,7 @@ class Cohort(Shown):
     covariates: tuple[str, ...] = ()
     digests: Mapping[str, str] = field(default_factory=dict)
     aside_before: int = 0
+    expected: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.cases)

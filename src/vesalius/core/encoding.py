@@ -28,10 +28,11 @@ from vesalius.core.errors import FormatError, UnknownName
 from vesalius.core.file_io import DEFLATE_RATIO
 from vesalius.core.image import Array, Image, Source
 from vesalius.core.promise import Promise
+from vesalius.core.weighed import Weighed
 
 VERSION = 1
 _PARTS: dict[str, type[Any]] = {
-    kind.__name__: kind for kind in (Image, Source, Label, Box, Instance, Bounds, Doubt, Promise)
+    kind.__name__: kind for kind in (Image, Source, Label, Box, Instance, Bounds, Doubt, Promise, Weighed)
 }
 _MOST_BYTES = 1 << 32
 

@@ -63,7 +63,8 @@ def _fitting(value: Any, default: Any, limits: Mapping[str, Any], *, path: str) 
         value = float(value)
     wrong = kind in _TYPES and (type(value) is not kind or (kind is float and not math.isfinite(value)))
     if wrong:
-        raise PlanError(f"{path} must be {_TYPES[kind]}", found=short(value), hint=f"{path}={default}")
+        usual = str(default).lower() if kind is bool else default
+        raise PlanError(f"{path} must be {_TYPES[kind]}", found=short(value), hint=f"{path}={usual}")
     for word, limit in limits.items():
         if word == "in":
             if value not in limit:

@@ -42,7 +42,8 @@ class Scorecard(Shown):
     says what becomes of the error where the least sure answers are left out, `promise` how what was promised turned
     out, `withheld` what became of answers that are withheld, `novelty` how many cases raised the bundle's alarm
     (`evaluate/strange.py`), and `subgroups` are figures by group, a grouping each, and what a test says of their gaps;
-    cards of before have none of them. `unit` is that of the answers, and `units` are those of single labels, where
+    `sources` says what each source of a model that joins several adds (`evaluate/adding.py`); cards of before have none
+    of them. `unit` is that of the answers, and `units` are those of single labels, where
     each is a number of its own.
     """
 
@@ -81,6 +82,7 @@ class Scorecard(Shown):
     novelty: Mapping[str, Any] = field(default_factory=dict)
     subgroups: tuple[Subgroups, ...] = ()
     units: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[str, Any] = field(default_factory=dict)
 
     def unit_of(self, metric: str) -> str:
         """Return the unit of the numbers that a metric speaks of, `mae` or `mae/volume`; empty where they have none."""

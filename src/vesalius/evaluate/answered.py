@@ -15,6 +15,7 @@ from vesalius.core.learned import lying_outside
 from vesalius.core.progress import Progress
 from vesalius.core.scorecard import Banner, Scorecard, load_scorecard
 from vesalius.core.subgroups import SMALLEST
+from vesalius.evaluate.adding import of_sources
 from vesalius.evaluate.banners import OF_TRAINING
 from vesalius.evaluate.scoring import Tally, card_of, tally_for
 from vesalius.evaluate.strange import in_words, of_strange, strange
@@ -101,7 +102,14 @@ def score_cases(
     if predictor.alarm is not None:
         odd = strange(sum(c.id in raised for c in tally.cases), len(tally.cases), predictor.alarm)
         progress.note(in_words(odd))
-    return tally, replace(card, novelty=odd, banners=(*card.banners, *of_strange(odd)))
+    added = of_sources(
+        predictor,
+        tally.cases if tally.has_truth else (),
+        truth=lambda case: task.truth(case, stage.state) if target is None else case.targets.get(target),
+        patients_known=patients_known,
+        progress=progress,
+    )
+    return tally, replace(card, novelty=odd, sources=added, banners=(*card.banners, *of_strange(odd)))
 
 
 def of_its_training(bundle: Bundle) -> list[Banner]:

@@ -20,7 +20,7 @@ from vesalius.core.disk import write_text
 from vesalius.core.errors import UnknownName
 from vesalius.core.scorecard import Interval, Scorecard
 from vesalius.core.words import counted
-from vesalius.evaluate import subgroup_page, trust
+from vesalius.evaluate import added, subgroup_page, trust
 from vesalius.evaluate.standing import WORDS, standing
 from vesalius.evaluate.strange import STRANGE, in_words
 from vesalius.evaluate.verdict import verdict
@@ -115,6 +115,7 @@ def render(report: Report) -> str:
         learning=learning(report),
         clinic=handling.clinic(card) if card.metrics else [],
         trust=trust.panels(card),
+        added=added.panels(card),
         cases=_bounded(handling.case_table(card)),
         total=len(card.cases),
         facts=facts(card),

@@ -11,7 +11,9 @@ import numpy as np
 from torch import Tensor, nn
 
 from vesalius.core.image import Array, Triple
+from vesalius.explain.parts import Bars, PartQuestion
 from vesalius.explain.question import Question
+from vesalius.infer.weighing import listened
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,3 +76,40 @@ class Method(ABC):
     @abstractmethod
     def attribute(self, question: Question, setting: Setting) -> Attribution:
         """Return what speaks for what is asked."""
+
+
+@dataclass(frozen=True)
+class PartSetting:
+    """How bars of parts are made: how many changed cases a method may ask about (None is its own number), the seed,
+    and how much is measured of them.
+    """
+
+    samples: int | None = None
+    seed: int = 0
+    check: str = "usual"
+
+    def random(self) -> np.random.Generator:
+        """Return the generator that all drawing comes from."""
+        return np.random.default_rng(self.seed)
+
+
+class PartMethod(ABC):
+    """A way of explaining by whole parts of a case: its sources, its frames, visits or rows. Instances hold nothing.
+
+    It measures its bars itself, by deletion and insertion over parts (`part_measures.py`). `samples` is how many
+    changed cases are asked about unless said otherwise.
+    """
+
+    samples: ClassVar[int] = 200
+
+    def suits(self, model: nn.Module) -> bool:
+        """Return whether a model joins several sources, or the frames of one."""
+        return listened(model, alone=True) is not None
+
+    def refuses(self, question: PartQuestion) -> str | None:
+        """Return in a sentence why this method cannot explain such a model or case; None where it can."""
+        return None
+
+    @abstractmethod
+    def attribute(self, question: PartQuestion, setting: PartSetting) -> tuple[Bars, ...]:
+        """Return the bars of the parts."""

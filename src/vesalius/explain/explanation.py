@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -21,8 +22,10 @@ from vesalius.core.index import Index
 from vesalius.core.shown import Shown, about, cut, some
 from vesalius.core.words import counted
 from vesalius.explain import faithful, methods, pointing, verdict
-from vesalius.explain.contract import Method, Setting
+from vesalius.explain.contract import Method, PartMethod, PartSetting, Setting
+from vesalius.explain.looking import Picture, picture_of, source_of
 from vesalius.explain.nearest import Nearest, nearest
+from vesalius.explain.parts import Bars, PartQuestion
 from vesalius.explain.pointing import Part, Pointed
 from vesalius.explain.question import Question, Watch
 from vesalius.explain.stand_in import USUAL, stand_in
@@ -30,7 +33,7 @@ from vesalius.infer import runs
 from vesalius.infer.predictor import Asked, Predictor
 from vesalius.infer.runs.contract import Grid
 from vesalius.prepare import geometry
-from vesalius.prepare.batch import main_image, part_of
+from vesalius.prepare.batch import Example, main_image, part_of
 
 Check = Literal["none", "usual", "full"]
 
@@ -39,13 +42,31 @@ Check = Literal["none", "usual", "full"]
 class Explained:
     """One method's map, `fails` with the reason why it is not to be shown, None where it holds.
 
-    `pointed` is where it points, for each part of what is drawn on the image beside what is asked.
+    `pointed` is where it points, for each part of what is drawn on the image beside what is asked. `on` is the image
+    that it lies on where that is not the reference itself, such as one frame of it or another source's image, and
+    `of` says which in words.
     """
 
     method: str
     map: Map
     fails: str | None
     pointed: tuple[Pointed, ...] = ()
+    on: Image | None = None
+    of: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Parted:
+    """One method's bars for whole parts of a case: its sources, or the steps of each source that has several."""
+
+    method: str
+    bars: tuple[Bars, ...]
+
+    @property
+    def fails(self) -> str | None:
+        """Why none of the bars holds; None where one does."""
+        reasons = [f"{b.of}: {b.fails}" if b.of and len(self.bars) > 1 else b.fails for b in self.bars]
+        return None if any(b.fails is None for b in self.bars) else "; ".join(str(r) for r in reasons)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +76,8 @@ class Explanation(Shown):
     `refused` are methods that cannot explain this model, each with the reason. `agreement` is the rank correlation of
     every two maps that hold, over the same pieces of the image. `nearest` are the training cases that the model sees
     most like this one, or in words why they are not known; None where they were not asked for. `notes` say what is
-    drawn on the image and could not be held against the maps.
+    drawn on the image and could not be held against the maps. `parted` are bars of whole parts of the case, in the
+    same order of methods; `example` is the case as the models see it.
     """
 
     answer: Answer
@@ -66,6 +88,8 @@ class Explanation(Shown):
     agreement: Mapping[tuple[str, str], float]
     nearest: Nearest | str | None = None
     notes: tuple[str, ...] = ()
+    parted: tuple[Parted, ...] = ()
+    example: Example | None = None
 
     @property
     def holds(self) -> tuple[Explained, ...]:
@@ -75,8 +99,9 @@ class Explanation(Shown):
     def _words(self) -> Iterable[str]:
         yield about(self.answer.case_id)
         yield f"asked about {cut(self.asked.words, 30)}"
-        tried = len(self.explained) + len(self.refused)
-        yield f"{len(self.holds)} of {counted(tried, 'method')} hold: {some((e.method for e in self.holds), tried)}"
+        tried = len(self.explained) + len(self.parted) + len(self.refused)
+        held = [*self.holds, *(p for p in self.parted if p.fails is None)]
+        yield f"{len(held)} of {counted(tried, 'method')} hold: {some((e.method for e in held), tried)}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +125,8 @@ class _Posed:
     question: Question
     start: Grid
     given: Asked
+    shape: Grid
+    picture: Picture | None = None
 
     def setting(self, method: Method | None, choices: Choices) -> Setting:
         """Return how a method explains it; None is how maps are measured."""
@@ -131,7 +158,7 @@ def explain(
     DataError where what is asked is not in the answer, no method fits the model, or `against` answers something else;
     and where the answer is withheld and nothing is asked, for what it says most of would tell the answer.
     """
-    chosen = {name: methods.get(name) for name in names}
+    chosen = {name: methods.get(source_of(name)[0]) for name in names}
     given = predictor.asked(case)
     if given.answer.withheld is not None and ask is None:
         raise DataError(
@@ -140,8 +167,8 @@ def explain(
             hint="ask about a label by its name",
         )
     asked = answers.ask(given.answer, ask)
-    posed = _posed(given, asked, watch)
-    refused = {name: why for name, method in chosen.items() if (why := method.refuses(posed.question))}
+    asking = _Asking(predictor, case, given, asked, watch)
+    refused = {name: why for name, method in chosen.items() if (why := asking.refuses(name, method))}
     if len(refused) == len(chosen):
         raise DataError(
             "no method that was named can explain this model",
@@ -149,32 +176,110 @@ def explain(
             hint="--method shap-kernel",
         )
     other = None if against is None else _other(against, case, given, asked, watch)
-    marks = {}
-    if choices.check != "none":
-        marks = verdict.yardsticks(posed.question, posed.setting(None, choices))
     target = predictor.stages[-1].stage.plan.task.target or ""
     parts, notes = pointing.drawn(case, given.whole, but=target)
-    context = _Context(asked, choices, marks, parts, other)
-    made = [
-        _explained(name, method, posed, context) for name, method in chosen.items() if name not in refused
-    ]
-    held = [(e, f) for e, f in made if e.fails is None]
+    contexts: dict[str | None, _Context] = {}
+    made, parted = [], []
+    for name, method in chosen.items():
+        if name in refused:
+            continue
+        if isinstance(method, PartMethod):
+            setting = PartSetting(choices.samples, choices.seed, choices.check)
+            parted.append(Parted(name, method.attribute(asking.parts, setting)))
+            continue
+        source = source_of(name)[1]
+        posed = asking.posed(source)
+        assert isinstance(posed, _Posed)
+        if source not in contexts:
+            drawn = parts if posed.given.whole.array.shape == given.whole.array.shape else ()
+            theirs = None if other is None else other.same(posed, source)
+            contexts[source] = _Context(asked, choices, _marks(posed, choices), drawn, theirs)
+        made.append((*_explained(name, method, posed, contexts[source]), posed))
+    held = [one for one in made if one[0].fails is None]
     pairs = {
-        (a.method, b.method): verdict.alike_in_pieces(posed.question, posed.setting(None, choices), f, g)
-        for (a, f), (b, g) in itertools.combinations(held, 2)
+        (a.method, b.method): verdict.alike_in_pieces(p.question, p.setting(None, choices), f, g)
+        for (a, f, p), (b, g, q) in itertools.combinations(held, 2)
+        if p is q
     }
     near = nearest(index, given) if isinstance(index, Index) else index
-    told = tuple(e for e, _ in made)
-    return Explanation(given.answer, asked, given.whole, told, refused, pairs, near, notes)
+    told = tuple(e for e, *_ in made)
+    reference = next((e.on for e in told if e.on is not None), given.whole)
+    return Explanation(
+        given.answer, asked, reference, told, refused, pairs, near, notes, tuple(parted), given.example
+    )
 
 
-def _posed(given: Asked, asked: Ask, watch: Watch | None) -> _Posed:
-    question, start = _question(given, asked, watch)
-    return _Posed(question, start, given)
+def _marks(posed: _Posed, choices: Choices) -> Mapping[str, float]:
+    """Return what gains are held against."""
+    return {} if choices.check == "none" else verdict.yardsticks(posed.question, posed.setting(None, choices))
 
 
-def _other(against: Predictor, case: Case, given: Asked, asked: Ask, watch: Watch | None) -> _Posed:
-    """Return the same question to another model. Raises DataError where that answers something else."""
+class _Asking:
+    """The questions to one predictor about a case: to each of its pictures, and to its sources and their steps."""
+
+    def __init__(
+        self, predictor: Predictor, case: Case, given: Asked, asked: Ask, watch: Watch | None
+    ) -> None:
+        self.predictor, self.case, self.given, self.asked, self.watch = predictor, case, given, asked, watch
+        self.joined = bool(given.members.task.sources(given.state))
+        self._posed: dict[str | None, _Posed | str] = {}
+
+    @cached_property
+    def parts(self) -> PartQuestion:
+        """The question to the case with sources or steps left out."""
+        given = self.given
+        return PartQuestion(given.members, given.example, self.asked, given.state, watch=self.watch)
+
+    def refuses(self, name: str, method: Method | PartMethod) -> str | None:
+        """Return in a sentence why a method cannot explain the model or the case; None where it can."""
+        source = source_of(name)[1]
+        if isinstance(method, PartMethod):
+            if source is not None:
+                return "it looks at all sources together"
+            return (
+                method.refuses(self.parts)
+                if self.joined
+                else "the model sees one image, and no several sources"
+            )
+        posed = self.posed(source)
+        return posed if isinstance(posed, str) else method.refuses(posed.question)
+
+    def posed(self, source: str | None) -> _Posed | str:
+        """Return the question about a picture of a source, by default the reference, or why there is none."""
+        if source not in self._posed:
+            self._posed[source] = self._pose(source)
+        return self._posed[source]
+
+    def same(self, posed: _Posed, source: str | None) -> _Posed | str:
+        """Return the question about the picture that another model was asked about."""
+        own = self.posed(source)
+        if isinstance(own, str) or posed.picture is None or own.picture is None:
+            return own
+        if own.question.seen == posed.question.seen:
+            return own
+        question = Question(
+            own.given.members, own.given.example, self.asked, watch=self.watch, seen=posed.question.seen
+        )
+        return replace(own, question=question, picture=posed.picture)
+
+    def _pose(self, source: str | None) -> _Posed | str:
+        if not self.joined:
+            if source is not None:
+                return "the model sees one image, and no several sources"
+            question, start = _question(self.given, self.asked, self.watch)
+            return _Posed(question, start, self.given, main_image(self.given.example).shape[-3:])
+        found = picture_of(self.predictor, self.case, self.given, source, self.parts)
+        if isinstance(found, str):
+            return found
+        question = Question(
+            found.given.members, found.given.example, self.asked, watch=self.watch, seen=found.seen
+        )
+        z, y, x = question.image.shape[1:]
+        return _Posed(question, (0, 0, 0), found.given, (z, y, x), found)
+
+
+def _other(against: Predictor, case: Case, given: Asked, asked: Ask, watch: Watch | None) -> _Asking:
+    """Return the same questions to another model. Raises DataError where that answers something else."""
     other = against.asked(case)
     one, two = (
         (type(a.answer).__name__, [x.name for x in getattr(a.answer, "labels", ())]) for a in (given, other)
@@ -185,7 +290,7 @@ def _other(against: Predictor, case: Case, given: Asked, asked: Ask, watch: Watc
             found=f"{two[0]} {', '.join(two[1])}".rstrip(),
             hint=f"one that learned the same from other labels: {one[0]} {', '.join(one[1])}".rstrip(),
         )
-    return _posed(other, asked, watch)
+    return _Asking(against, case, other, asked, watch)
 
 
 def _question(given: Asked, asked: Ask, watch: Watch | None) -> tuple[Question, Grid]:
@@ -234,7 +339,7 @@ class _Context:
     choices: Choices
     marks: Mapping[str, float]
     parts: tuple[Part, ...]
-    other: _Posed | None
+    other: _Posed | str | None
 
 
 def _explained(name: str, method: Method, posed: _Posed, context: _Context) -> tuple[Explained, Array]:
@@ -244,12 +349,14 @@ def _explained(name: str, method: Method, posed: _Posed, context: _Context) -> t
     before = question.passes
     found = method.attribute(question, setting)
     figures = {**found.figures, "passes": float(question.passes - before)}
-    image = _native(found.field, posed.start, given)
+    image = _native(found.field, posed)
     if choices.check != "none":
         full = choices.check == "full"
         figures |= {**context.marks, **verdict.measured(method, question, setting, found, full=full)}
     facts = {"method": name, "asked": context.asked.words, "stand_in": choices.away}
     facts["samples"] = str(setting.samples)
+    if posed.picture is not None:
+        facts["of"] = posed.picture.words
     if context.other is not None:
         same = _same_of(method, image, context.other, choices)
         if isinstance(same, str):
@@ -271,27 +378,31 @@ def _explained(name: str, method: Method, posed: _Posed, context: _Context) -> t
     )
     placed: Map = answers.of(field).placed(field, given.low, given.whole)
     pointed = tuple(pointing.pointed(placed.image.array[0], part) for part in context.parts)
-    return Explained(name, placed, fails, pointed), found.field
+    if posed.picture is None:
+        return Explained(name, placed, fails, pointed), found.field
+    return Explained(name, placed, fails, pointed, given.whole, posed.picture.words), found.field
 
 
-def _same_of(method: Method, image: Image, other: _Posed, choices: Choices) -> float | str:
+def _same_of(method: Method, image: Image, other: _Posed | str, choices: Choices) -> float | str:
     """Return the rank correlation, without its sign, of a map with the same method's of another model; or why not."""
+    if isinstance(other, str):
+        return other
     refused = method.refuses(other.question)
     if refused is not None:
         return refused
     theirs = method.attribute(other.question, other.setting(method, choices)).field
-    one, two = image.array, _native(theirs, other.start, other.given).array
+    one, two = image.array, _native(theirs, other).array
     both = np.isfinite(one) & np.isfinite(two) if one.shape == two.shape else np.zeros(0, bool)
     if not both.any():
         return "the other model looked at another part of the image"
     return abs(faithful.alike(one[both], two[both]))
 
 
-def _native(field: Array, start: Grid, given: Asked) -> Image:
+def _native(field: Array, posed: _Posed) -> Image:
     """Return a field on the question's grid as an image on the reference's; NaN where the question did not look."""
-    shape = main_image(given.example).shape[-3:]
-    z, y, x = (slice(a, a + n) for a, n in zip(start, field.shape, strict=True))
-    whole, seen = np.zeros((1, *shape), np.float32), np.zeros((1, *shape), np.float32)
+    given = posed.given
+    z, y, x = (slice(a, a + n) for a, n in zip(posed.start, field.shape, strict=True))
+    whole, seen = np.zeros((1, *posed.shape), np.float32), np.zeros((1, *posed.shape), np.float32)
     whole[0, z, y, x], seen[0, z, y, x] = field, 1.0
     array = geometry.backward(whole, given.undo)
     if not bool((seen == 1).all()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from vesalius.core import page
 from vesalius.core.words import counted, listed
 from vesalius.explain.explanation import Explained, Explanation
 from vesalius.explain.nearest import GONE, Nearest, thumbnail
+from vesalius.explain.part_page import failing, of_parts
 
 TEMPLATE = Path(__file__).parent / "explanation.html.j2"
 FIGURES = {
@@ -42,11 +44,13 @@ def html(found: Explanation) -> str:
         "case": found.answer.case_id or "this case",
         "asked": found.asked.words,
         "model": found.answer.by,
-        "tried": len(found.explained) + len(found.refused),
-        "shown": held,
+        "tried": len(found.explained) + len(found.parted) + len(found.refused),
+        "shown": [*held, *(p for p in found.parted if p.fails is None)],
         "answer": _answer(found),
         "verdict": _verdict(found),
+        "parts": of_parts(found),
         "failing": [(e.method, e.fails) for e in found.explained if e.fails]
+        + failing(found)
         + [(name, why) for name, why in found.refused.items()],
         "pictures": _pictures(found),
         "figures": _figures(found.explained),
@@ -77,12 +81,23 @@ def _answer(found: Explanation) -> list[tuple[str, object]]:
     """Return the first columns of the answer; of one that is withheld the reason alone."""
     if found.answer.withheld is not None:
         return [("the answer is withheld", found.answer.withheld)]
-    columns = contract.columns(found.answer)
-    return [(k, f"{v:.4g}" if isinstance(v, float) else v) for k, v in columns.items()][:6]
+    weighed = found.answer.weighed
+    columns = contract.columns(replace(found.answer, weighed=None))
+    shown: list[tuple[str, object]] = [
+        (k, f"{v:.4g}" if isinstance(v, float) else v) for k, v in columns.items()
+    ][:6]
+    return (
+        shown
+        if weighed is None or not weighed.lacking
+        else [*shown, ("not given", listed(weighed.lacking, 8))]
+    )
 
 
 def _verdict(found: Explanation) -> str:
     """Return in a sentence what may be believed."""
+    parted = [p.method for p in found.parted if p.fails is None]
+    if not found.holds and parted:
+        return f"No map holds; of whole parts of the case, bars by {listed(parted, 8)} held what they were measured against."
     if not found.holds:
         return "No map holds: none of the methods shows what this answer rests on. That is a finding, too."
     names = listed([e.method for e in found.holds], 8)
@@ -100,12 +115,12 @@ def _verdict(found: Explanation) -> str:
 def _pictures(found: Explanation) -> list[dict[str, str]]:
     """Return the image with the answer, unless that is withheld, and with each map that holds."""
     shown = []
-    if found.answer.withheld is None:
+    if found.answer.withheld is None and found.reference.array.size > 1:
         shown.append(("the answer", "", overlay_png(found.reference, found.answer)))
     for one in found.holds:
         gain = one.map.figures.get("gain")
-        text = "" if gain is None else f"gain {gain:.2f}"
-        shown.append((one.method, text, overlay_png(found.reference, one.map)))
+        text = ", ".join(filter(None, (one.of, "" if gain is None else f"gain {gain:.2f}")))
+        shown.append((one.method, text, overlay_png(one.on or found.reference, one.map)))
     return [
         {
             "title": title,

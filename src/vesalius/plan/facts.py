@@ -7,11 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vesalius.cohorts import usual_reference
 from vesalius.cohorts.targets.contract import Thing
 from vesalius.core.case import IGNORED, Case
 from vesalius.core.channels import are_colours, described, order
+from vesalius.core.course import Course
 from vesalius.core.errors import MismatchError
 from vesalius.core.image import Array, Image, Triple
+from vesalius.plan.sources import NOTHING, ImageFacts, SourceFacts, image_facts, measured
 from vesalius.prepare.case import channel_names, frame
 from vesalius.prepare.geometry import orientation
 from vesalius.prepare.seen import SAMPLE, body_part_of, canonical, modality_of, sample, unit_of
@@ -63,6 +66,8 @@ class Facts:
     each: tuple[ChannelFacts, ...] = ()
     width_px: float | None = None
     things: tuple[Thing, ...] = ()
+    sources: SourceFacts = NOTHING
+    own: ImageFacts | None = None  # of the reference, as one of the case's images; None where it has none
 
 
 def facts(
@@ -74,12 +79,13 @@ def facts(
     beside: Mapping[str, Image] | None = None,
     things: Sequence[Thing] = (),
     around: Array | None = None,
+    courses: Mapping[str, Course] | None = None,
 ) -> Facts:
     """Measure one image; intensities on a random sample of its pixels. `case` says what is declared of it.
 
     `beside` are the case's other images by name, of which the channels' intensities are measured. `things` are those
     that the target places in the image, in its own axes, and `around` are bits of the voxels in and about them, which
-    stand for a label where there is no mask.
+    stand for a label where there is no mask. `courses` are the case's time courses.
     """
     shape, spacing = canonical(image)
     order, _ = orientation(image.affine)
@@ -100,11 +106,14 @@ def facts(
         drawn = mask
     where = _labelled(array, drawn, rng)
     name = "image" if case is None or case.reference is None else case.reference
+    there = case is not None and bool(case.images)
     each = _each(name, array, points, unit, where)
     for other, found in (beside or {}).items():
         held = found.array[0] if found.times_s is not None else frame(found)
-        there = _labelled(held, drawn, np.random.default_rng(seed))
-        each += _each(other, held, sample(held, np.random.default_rng(seed)), unit_of(found, declared), there)
+        inside = _labelled(held, drawn, np.random.default_rng(seed))
+        each += _each(
+            other, held, sample(held, np.random.default_rng(seed)), unit_of(found, declared), inside
+        )
     return Facts(
         shape=shape,
         spacing_mm=spacing,
@@ -124,6 +133,10 @@ def facts(
         each=each,
         width_px=None if mask is None or mask.shape != array.shape[1:] else width_px(mask.array[0]),
         things=tuple((name, (size[order[0]], size[order[1]], size[order[2]])) for name, size in things),
+        sources=NOTHING
+        if case is None
+        else measured(case, image if there else None, beside or {}, courses or {}),
+        own=image_facts(name, image) if there else None,
     )
 
 
@@ -224,10 +237,14 @@ def shared_channels(
 
 
 def assert_shared_channels(cases: Sequence[Case], measured: Mapping[str, Facts]) -> None:
-    """Raise MismatchError, with a case for example, where the images of some cases have different channels."""
+    """Raise MismatchError, with a case for example, where the images of some cases have different channels.
+
+    Compared are the images that are the reference of most cases.
+    """
     kinds: dict[tuple[int, tuple[str, ...]], list[str]] = {}
+    usual = usual_reference(cases)
     for case in cases:
-        if case.id in measured:
+        if case.id in measured and (usual is None or usual in case.images):
             one = measured[case.id]
             kinds.setdefault((one.channels, one.names), []).append(case.id)
     shared_channels({k: len(v) for k, v in kinds.items()}, (), such_as={k: v[0] for k, v in kinds.items()})

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from vesalius.cohorts import role_of
 from vesalius.core.cohort import Label, TargetInfo
 from vesalius.core.distinct import Distinct
 from vesalius.core.errors import DataError
@@ -16,7 +17,17 @@ from vesalius.core.learned import SIZE_AXES, SPACING_AXES
 from vesalius.core.statistics import Statistics
 from vesalius.core.tally import Tally
 from vesalius.plan.facts import shared_channels
-from vesalius.plan.sources import ApartPrint, CoursePrint, TimePrint, VisitPrint
+from vesalius.plan.sources import (
+    ApartPrint,
+    CoursePrint,
+    TimePrint,
+    VisitPrint,
+    apart_print,
+    courses_print,
+    texts_print,
+    times_print,
+    visits_print,
+)
 from vesalius.plan.summary import INSIDE
 from vesalius.plan.things import ThingPrint, printed
 from vesalius.prepare.covariates import Covariate, look_at
@@ -97,11 +108,13 @@ class Fingerprint:
 def fingerprint(found: Statistics, target: TargetInfo | None) -> Fingerprint:
     """Return the fingerprint of the training cases of a summary (`plan/summary.py`).
 
-    Raises DataError where no image is in all of them.
+    `images` are those that share the reference's grid, the reference first, and that all cases have, or should have;
+    those that some lack are in `apart`, too. Raises DataError where no image is in all cases and none should be.
     """
     seen = found.part("seen", Statistics)
     measured = seen.part("size", Statistics).part("z", Histogram).n
-    images = _images(found)
+    apart = apart_print(found, found.part("images", Tally).n)
+    images = _images(found, apart)
     channels, names = shared_channels(found.part("channels", Tally).counts, images)  # type: ignore[arg-type]
     spacings = seen.part("spacing_mm", Statistics)
     spacing = _spacing(spacings)
@@ -141,6 +154,12 @@ def fingerprint(found: Statistics, target: TargetInfo | None) -> Fingerprint:
         width_px=_width_px(found),
         things=_things(found, spacing if known and z.high > 1 else None),
         imageless=not found.part("images", Tally).counts,
+        times=times_print(found),
+        visits=visits_print(found),
+        courses=courses_print(found),
+        texts=texts_print(found),
+        apart=apart,
+        intensities=_intensities(found) if apart else {},
     )
 
 
@@ -182,31 +201,44 @@ def _channel(one: Statistics, declared_unit: str | None = None) -> ChannelPrint:
 
 
 def _intensities(found: Statistics) -> dict[str, ChannelPrint]:
-    """Return the intensities of the first channel of each image that was measured, by its name."""
+    """Return the intensities of the first channel of each image that was measured, by its name or its role."""
     if "each" not in found.parts:
         return {}
     each = found.part("each", Statistics).parts
-    return {n: _channel(own.part("0", Statistics)) for n, own in each.items() if isinstance(own, Statistics)}
+    made: dict[str, ChannelPrint] = {}
+    for name, own in each.items():
+        if isinstance(own, Statistics) and role_of(name) not in made:
+            made[role_of(name)] = _channel(own.part("0", Statistics))
+    return made
 
 
-def _images(found: Statistics) -> tuple[str, ...]:
-    """Return the names of the images that every case has, the reference first.
+def _images(found: Statistics, apart: Mapping[str, ApartPrint]) -> tuple[str, ...]:
+    """Return the names of the images that are channels of one grid and in every case, the reference first.
 
-    Where no case has an image it is the one name `image`, as a plan must name one.
-    Raises DataError where cases have images, and none in common.
+    Those that each case should have are among them although some lack them. Where no case has an image it is the one
+    name `image`, as a plan must name one. Raises DataError where cases have images, none in common, and nothing says
+    which each should have.
     """
     there = found.part("images", Tally)
     names = Counter({str(name): n for name, n in there.counts.items()})
     if not names:
         return ("image",)
-    reference = next(iter(found.part("references", Tally)))
-    shared = [name for name, n in names.items() if n == there.n]
-    if not shared:
+    references = Counter(
+        {str(n): k for n, k in found.part("references", Tally).counts.items() if n is not None}
+    )
+    reference = references.most_common(1)[0][0] if references else None
+    own = {role for role, one in apart.items() if one.own_grid}
+    part = found.parts.get("expected")
+    expected = set(part) if isinstance(part, Tally) else set()
+    shared = [n for n, k in names.items() if (k == there.n or n in expected) and role_of(n) not in own]
+    if not shared and not own and not expected:
         raise DataError(
             f"the {there.n} cases to learn from have no image in common",
             found=", ".join(f"'{n}' in {k}" for n, k in names.most_common(4)),
             hint="images of the same names in every case; a table can name one column for each",
         )
+    if reference is not None and reference not in shared and (not shared or reference in expected):
+        shared.append(reference)
     return tuple(sorted(shared, key=lambda n: (n != reference, n)))
 
 

@@ -177,6 +177,9 @@ def _check_options(plan: Plan) -> None:
         options_of("prepare.transforms", name, given, where=f"augment.options.{name}")
     options_of("optimisers", train.optimizer, train.optimizer_options, where="train.optimizer_options")
     options_of("schedules", train.schedule, train.schedule_options, where="train.schedule_options")
+    for path, net in (("net", plan.net), *((f"nets.{name}", about) for name, about in plan.nets.items())):
+        if "LIMITS" in describe(net.name):  # others are asked when they are built
+            options_of("nets", net.name, net.options, where=f"{path}.options")
 
 
 def _states_options(task: str) -> bool:

@@ -15,12 +15,15 @@ They can be merged: hosts, or hospitals whose cases never meet, each summarise t
     width_px               of the thinnest label of each flat mask
     things                 how many things the target places in each case, and how large (`plan/things.py`)
     each                   by image, then by channel from 0: its units, bits, values and inside
+    expected               the images that each case should have, where some lack one
+    times, visits, courses, texts, apart   what cases bring beside one picture (`plan/sources.py`)
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from vesalius.cohorts import usual_reference
 from vesalius.cohorts.targets import contract as kinds
 from vesalius.core import learned
 from vesalius.core.case import Case
@@ -30,7 +33,7 @@ from vesalius.core.histogram import Histogram
 from vesalius.core.learned import SIZE_AXES, Learned, Seen
 from vesalius.core.statistics import Statistics, columns
 from vesalius.core.tally import Tally
-from vesalius.plan import things
+from vesalius.plan import sources, things
 from vesalius.plan.facts import ChannelFacts, Facts
 from vesalius.prepare import covariates
 
@@ -40,8 +43,13 @@ INSIDE = ("low", "high", "mean", "sd")
 def summary(
     cohort: Cohort, measured: Mapping[str, Facts], training: Sequence[Case], target: TargetInfo | None
 ) -> Statistics:
-    """Return the statistics of some training cases; `measured` are the facts of each, by its id."""
-    found = [measured[c.id] for c in training if c.id in measured]
+    """Return the statistics of some training cases; `measured` are the facts of each, by its id.
+
+    Sizes, spacings and intensities are of the image that is the reference of most cases, where a case has it.
+    """
+    usual = usual_reference(training)
+    found = [measured[c.id] for c in training if c.id in measured and (usual is None or usual in c.images)]
+    brought = {c.id: (f.sources, f.own) for c in training if (f := measured.get(c.id)) is not None}
     extents = [
         [n * mm for n, mm in zip(f.shape, f.spacing_mm[::-1], strict=True)]
         for f in found
@@ -67,6 +75,8 @@ def summary(
             "each": _each(found),
             "width_px": Histogram.of(f.width_px for f in found if f.width_px is not None),
             "things": things.summed(found),
+            "expected": Tally.of_each(cohort.expected for _ in training),
+            **sources.summed(training, brought),
         }
     )
 

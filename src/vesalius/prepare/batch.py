@@ -217,8 +217,6 @@ def with_tiles(example: Example, device: torch.device) -> Callable[[Tensor], Bat
 
     Tiles are `(B, C, z, y, x)`; those of a cine `(B, T * C, z, y, x)` or `(B, T, C, z, y, x)`, given on as the latter.
     """
-    from torch import Tensor
-
     main = main_image(example)
     name = next(k for k, v in example.images.items() if v is main)
     rest = {k: v for k, v in example.images.items() if k != name}
@@ -227,19 +225,25 @@ def with_tiles(example: Example, device: torch.device) -> Callable[[Tensor], Bat
 
     def batch(tiles: Tensor) -> Batch:
         n = len(tiles)
-
-        def each(value: Any) -> Any:
-            if isinstance(value, Tensor):
-                return value.expand(n, *value.shape[1:])
-            if isinstance(value, Mapping):
-                return {k: each(v) for k, v in value.items()}
-            return value * n if isinstance(value, tuple) else value
-
         shaped = tiles.reshape(n, *main.shape[:-3], *tiles.shape[-3:])
-        spread = {f.name: each(getattr(beside, f.name)) for f in fields(Batch)}
-        return Batch(**{**spread, "images": {name: shaped, **spread["images"]}})
+        spread = repeated(beside, n)
+        return replace(spread, images={name: shaped, **spread.images})
 
     return batch
+
+
+def repeated(batch: Batch, n: int) -> Batch:
+    """Return a batch of one case as one of `n` rows that are all alike; nothing is copied."""
+    from torch import Tensor
+
+    def each(value: Any) -> Any:
+        if isinstance(value, Tensor):
+            return value.expand(n, *value.shape[1:])
+        if isinstance(value, Mapping):
+            return {k: each(v) for k, v in value.items()}
+        return value * n if isinstance(value, tuple) else value
+
+    return Batch(**{f.name: each(getattr(batch, f.name)) for f in fields(Batch)})
 
 
 def _names(mappings: Any) -> list[str]:

@@ -39,7 +39,7 @@ def plan_of(name: str, data: DataPlan, sources: SourcesPlan) -> DataPlan:
     }
     if name != MAIN:
         size = sources.apart[name]
-        changed |= {"size": size, "dims": 2 if size[0] == 1 else 3, "spacing_mm": None}
+        changed |= {"size": size, "dims": 2 if size[0] == 1 else 3, "spacing_mm": None, "taken": {}}
     return data.model_copy(update=changed)
 
 
@@ -84,8 +84,50 @@ def frames_of(image: Image, sources: SourcesPlan) -> Image:
     n = image.array.shape[0]
     if n <= sources.frames:
         return image
-    chosen = np.unique(np.round(np.linspace(0, n - 1, sources.frames)).astype(int))
+    chosen = frame_places(n, sources)
     return replace(image, array=image.array[chosen], times_s=tuple(image.times_s[k] for k in chosen))
+
+
+def frame_places(n: int, sources: SourcesPlan) -> Array:
+    """Return the places of the frames that are looked at, of an image of so many."""
+    if sources.frames < 1 or sources.causal or n <= sources.frames:
+        return np.arange(n)
+    return np.unique(np.round(np.linspace(0, n - 1, sources.frames)).astype(int))
+
+
+def image_of(case: Case, name: str, data: DataPlan, sources: SourcesPlan) -> str | None:
+    """Return the name of the image that stands for a source of a case: the reference where it is one of the source's.
+
+    None where the case has no image of that source at this visit.
+    """
+    each = list(_cases(case, name, data, sources))
+    if any(_is_reference(one, case) for one in each):
+        return case.reference
+    if not each:
+        return None
+    return each[0].reference if name == MAIN else _under(case, name)[0]
+
+
+def steps_of_reference(
+    case: Case, name: str, data: DataPlan, sources: SourcesPlan, *, reference: Image, total: int
+) -> dict[int, int]:
+    """Return which of the `total` steps of a source are frames of the reference image, and which frame each is.
+
+    Steps are in the order of `prepare_sources`: earlier visits first, then the case's own images.
+    """
+    counts, at = [], -1
+    for one in _cases(case, name, data, sources):
+        if _is_reference(one, case):
+            at = len(counts)
+        image = reference if _is_reference(one, case) else load(one.images[_ref(one)])
+        timed = sources.frames > 0 and image.times_s is not None
+        counts.append(len(frame_places(image.array.shape[0], sources)) if timed else 1)
+    if at < 0:
+        return {}
+    first = total - sum(counts) + sum(counts[:at])
+    n = reference.array.shape[0] if reference.times_s is not None else 1
+    places = frame_places(n, sources) if counts[at] > 1 else [0]
+    return {first + k: int(place) for k, place in enumerate(places)}
 
 
 def _visits(case: Case, sources: SourcesPlan) -> Iterator[tuple[Case, float]]:

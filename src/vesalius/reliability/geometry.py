@@ -31,7 +31,7 @@ def find(facts: Sequence[CaseRecord]) -> tuple[Misfit, ...]:
     off the median), size, orientation, dimension and channels, and cases without spacing where others have it."""
     found = [Misfit(MASK, (f.case,), f.fault) for f in facts if f.fault and "than its image" in f.fault]
     found += _forms(facts)
-    good = [f for f in facts if f.fault is None]
+    good = [f for f in facts if f.fault is None and any(f.shape)]
     if len(good) < 2:
         return tuple(found)
     found += _dimensions(good)

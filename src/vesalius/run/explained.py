@@ -21,7 +21,10 @@ from vesalius.core.file_names import FileNames
 from vesalius.core.image import Array, Image
 from vesalius.core.index import Index
 from vesalius.core.progress import Progress
+from vesalius.explain import methods
+from vesalius.explain.contract import Method
 from vesalius.explain.faithful import alike
+from vesalius.explain.looking import source_of
 from vesalius.explain.mean import Common, MeanMap, common
 from vesalius.explain.overview import Overview, Pair, Row, gains_of, means_of, methods_of
 from vesalius.explain.overview_page import html
@@ -126,13 +129,15 @@ def _summed(
     for case in cases:
         held: dict[str, Image] = {}
         for row in by_case[case.id]:
-            if not row["fails"]:
+            if not row["fails"] and isinstance(methods.get(source_of(row["method"])[0]), Method):
                 image = formats.read(folder / f"{names[case.id]}.{row['method']}.nii.gz")
                 held[row["method"]] = image
                 mean = means.setdefault((row["asked"], row["method"]), MeanMap(grid.shape))
                 values, seen = grid.of(image)
                 mean.add(values[0].astype(np.float64), seen)
         for a, b in itertools.combinations(held, 2):
+            if source_of(a)[1] != source_of(b)[1]:
+                continue
             one, other = held[a].array, held[b].array
             both = np.isfinite(one) & np.isfinite(other)
             agreement.setdefault((a, b), {})[case.id] = alike(one[both], other[both])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,6 +23,7 @@ from vesalius.core.progress import Progress
 from vesalius.explain.explanation import USUALLY, Choices, Explanation, explain
 from vesalius.explain.nearest import Nearest
 from vesalius.explain.page import html
+from vesalius.explain.parts import Bars
 from vesalius.explain.summary import over_cases
 from vesalius.infer.predictor import Predictor
 from vesalius.prepare.case import with_reference
@@ -150,9 +152,41 @@ def rows(found: Explanation, case: str, *, seconds: float) -> list[dict[str, Any
         | {name: round(value, 6) for p in e.pointed for name, value in p.figures().items()}
         for e in found.explained
     ]
+    made += [
+        {**lead, "method": p.method, "fails": p.fails or "", **part_figures(p.bars)} for p in found.parted
+    ]
     made += [{**lead, "method": name, "fails": why} for name, why in found.refused.items()]
     made[-1]["case_seconds"] = round(seconds, 3)
     return made
+
+
+def part_figures(bars: Sequence[Bars]) -> dict[str, float]:
+    """Return the figures of bars by column: of several sources each with the source's name behind it.
+
+    Of sources what each adds is a column, too; of steps it is in the file beside the page.
+    """
+    found: dict[str, float] = {}
+    for one in bars:
+        behind = f" {one.of}" if len(bars) > 1 else ""
+        found |= {f"{n}{behind}": round(v, 6) for n, v in one.figures.items() if math.isfinite(v)}
+        if not one.of:
+            found |= {f"source {n}": round(float(v), 6) for n, v in zip(one.names, one.values, strict=True)}
+    return found
+
+
+def part_rows(bars: Bars) -> list[dict[str, Any]]:
+    """Return a row a source or step: what it counts, the attention's weight and its time."""
+    return [
+        {
+            "source": bars.of or name,
+            "step": k + 1 if bars.of else "",
+            "what": name if bars.of else "",
+            "time_s": "" if bars.times_s is None else float(bars.times_s[k]),
+            "value": round(float(bars.values[k]), 6),
+            "attention": "" if bars.weights is None else round(float(bars.weights[k]), 6),
+        }
+        for k, name in enumerate(bars.names)
+    ]
 
 
 def _agreement(found: Explanation, method: str) -> dict[str, float]:
@@ -168,11 +202,18 @@ def _beside(values: Mapping[str, float]) -> dict[str, float]:
 def _write(found: Explanation, name: str, folder: Path, *, dicom: bool) -> list[str]:
     """Write a case's page and the maps that hold; return in sentences what is not shown or could not be written."""
     said = [f"the map of {e.method} is not shown: {e.fails}" for e in found.explained if e.fails is not None]
+    for parted in found.parted:
+        said += [
+            f"{parted.method}, {b.of or 'sources'}: not shown: {b.fails}" for b in parted.bars if b.fails
+        ]
+        lines = [row for b in parted.bars if b.fails is None for row in part_rows(b)]
+        if lines:
+            write_text(folder / f"{name}.{parted.method}.csv", as_csv(lines))
     said += [f"not held against the maps: {note}" for note in found.notes]
     for one in found.holds:
         stem = folder / f"{name}.{one.method}"
         formats.write(one.map, stem.with_name(f"{stem.name}.nii.gz"))
-        overlay(found.reference, one.map, stem.with_name(f"{stem.name}.png"))
+        overlay(one.on or found.reference, one.map, stem.with_name(f"{stem.name}.png"))
     if isinstance(found.nearest, Nearest):
         formats.write(found.nearest.ranking, folder / f"{name}{NEAREST}")
     if dicom:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from scipy.special import softmax
 
 from vesalius import losses
 from vesalius.cohorts.targets import contract as kinds
@@ -25,8 +26,8 @@ from vesalius.plan.draft import Draft
 from vesalius.plan.fingerprint import Fingerprint
 from vesalius.plan.machine import Machine
 from vesalius.prepare.batch import Batch, Example
-from vesalius.prepare.case import Prepared
-from vesalius.tasks import _sources
+from vesalius.prepare.case import BLANK, Prepared
+from vesalius.tasks import _plain, _sources
 from vesalius.tasks._beside import learned, planned
 from vesalius.tasks._sources import Sources, seen
 from vesalius.tasks.contract import planned_weights
@@ -131,6 +132,24 @@ class Labels(Sources):
         if known is not None:
             logits, label = logits[known], label[known]
         return {"class": model.criterion(logits, label)}  # type: ignore[operator]
+
+    def remember(
+        self, model: nn.Module, examples: Sequence[Example], state: State, *, cases: Sequence[Case]
+    ) -> State:
+        """Return the state with a plain model of the covariates alone, where several sources come together."""
+        if not self.sources(state) or not state.values.get("covariates"):
+            return state
+        several = state.values["kind"] == "multilabel"
+        return _plain.remembered(examples, state, "label", how="several" if several else "one")
+
+    def plain(self, example: Example, state: State) -> Scores | None:
+        """Return the probabilities of the plain model of the covariates."""
+        z = _plain.said(example, state)
+        if z is None:
+            return None
+        several = state.values["kind"] == "multilabel"
+        p = 1 / (1 + np.exp(-z)) if several else softmax(z)
+        return replace(self.trivial(state, BLANK), p=np.asarray(p, dtype=np.float64))
 
     def trivial(self, state: State, reference: Image) -> Scores:
         """Return how often each class occurs in training, whatever the image shows."""

@@ -27,8 +27,8 @@ from vesalius.core.words import listed
 from vesalius.plan import tables
 from vesalius.prepare import covariates, words
 from vesalius.prepare.batch import Batch, Example, Memory
-from vesalius.prepare.case import BLANK, Prepared
-from vesalius.prepare.courses import load_course
+from vesalius.prepare.case import BLANK, Prepared, Takes, prepare
+from vesalius.prepare.courses import course_of, load_course
 from vesalius.prepare.sources import image_sources, lacking, plan_of, prepare_sources
 from vesalius.tasks._beside import Beside, encoded, planned
 from vesalius.tasks.contract import Nets, planned_net
@@ -48,6 +48,8 @@ class Sources(Beside):
     """A task of whole cases: one image, or all that a case brings, joined in one vector."""
 
     may_nets: ClassVar[Mapping[str, tuple[str, ...]]] = FURTHER
+    takes_incomplete: ClassVar[bool] = True
+    sees_vectors: ClassVar[bool] = True
 
     def sees_time(self, plan: Plan) -> bool:
         """Return whether frames of images are planned."""
@@ -72,15 +74,29 @@ class Sources(Beside):
     def prepare(self, case: Case, plan: Plan, state: State, *, reference: Image) -> Prepared:
         """Return the images of a case by source where several come together, else its one image."""
         if not plan.sources.joined:
-            return super().prepare(case, plan, state, reference=reference)
+            takes = Takes(time=self.takes_time, sizes=self.sizes(plan))  # no channel may be missing
+            return prepare(case, plan.data, reference=reference, takes=takes)
         if state.values.get(BARE):
-            return super().prepare(replace(case, images={}, reference=None), plan, state, reference=BLANK)
+            return prepare(replace(case, images={}, reference=None), plan.data, reference=BLANK)
         try:
             return prepare_sources(case, plan.data, plan.sources, reference=reference)
         except DataError as error:
             if error.what.startswith(f"case {case.id}"):
                 raise
             raise type(error)(f"case {case.id}: {error.what}", found=error.found, hint=error.hint) from error
+
+    def sources(self, state: State) -> tuple[str, ...]:
+        """Return the names of the sources that come together; none where one image is all that is seen."""
+        return names_of(state) if SOURCES in state.values else ()
+
+    def without(self, model: nn.Module, batch: Batch, out: Mapping[str, Tensor]) -> Batch:
+        """Return a batch that lacks whole sources, or some of their steps, as in training with missing ones."""
+        from vesalius.tasks._together import without, without_steps
+
+        net: Any = model.net
+        steps = {name: bits for name, bits in out.items() if bits.ndim > 1}
+        whole = {name: bits for name, bits in out.items() if bits.ndim == 1}
+        return without(without_steps(batch, steps, net) if steps else batch, whole, net.sources)
 
     def geometry(self, case: Case, state: State) -> Image | None:
         """Return an image of one point for a case without images, where what else it brings is enough."""
@@ -118,7 +134,8 @@ def learned_sources(summary: Statistics, plan: Plan) -> dict[str, Any]:
             )
     images = image_sources(plan.data, plan.sources) if plan.data.images else ()
     bare = {BARE: True} if not images else {}
-    return {SOURCES: {"images": list(images), "courses": courses, "texts": texts}, **bare}
+    vectors = {"vectors": dict(plan.sources.vectors)} if plan.sources.vectors else {}
+    return {SOURCES: {"images": list(images), "courses": courses, "texts": texts, **vectors}, **bare}
 
 
 def may_lack(about: dict[str, dict[str, Any]], plan: Plan) -> dict[str, dict[str, Any]]:
@@ -138,8 +155,8 @@ def seen(case: Case, prepared: Prepared, state: State) -> Example:
     courses: dict[str, Array] = {}
     times, parents = dict(prepared.times_s), {}
     for name, about in known["courses"].items():
-        if name in case.courses:
-            course = load_course(case.courses[name])
+        course = course_of(case, name, about["names"], len(about["columns"]))
+        if course is not None:
             courses[name] = _numbers(course, about, name, case.id)
             times[name] = course.times_s.astype(np.float64)
             if course.parents:
@@ -172,7 +189,7 @@ def names_of(state: State) -> tuple[str, ...]:
     if known is None:
         return ("image",)
     covered = (COVARIATES,) if state.values.get(COVARIATES) else ()
-    return (*known["images"], *known["courses"], *known["texts"], *covered)
+    return (*known["images"], *known["courses"], *known["texts"], *known.get("vectors", {}), *covered)
 
 
 def input_of(batch: Batch, model: nn.Module) -> Any:
@@ -200,6 +217,7 @@ def check_sources(plan: Plan, target: TargetInfo | None) -> None:
         "sources.visits": chosen.visits > 1,
         "sources.courses": bool(chosen.courses),
         "sources.texts": bool(chosen.texts),
+        "sources.vectors": bool(chosen.vectors),
     }
     wanted = [path for path, so in asked.items() if so]
     if not chosen.joined:
@@ -223,7 +241,7 @@ def check_sources(plan: Plan, target: TargetInfo | None) -> None:
                 found=f"data.images: {listed(list(plan.data.images))}",
                 hint="images by their names in the data",
             )
-    names = [*plan.data.images, *chosen.courses, *chosen.texts]
+    names = [*plan.data.images, *chosen.courses, *chosen.texts, *chosen.vectors]
     twice = sorted({n for n in names if names.count(n) > 1} | ({COVARIATES} & set(names)))
     if twice:
         raise PlanError(f"two sources are called {listed(twice)}", hint="other names in the data")
@@ -274,6 +292,7 @@ def _together(plan: Plan, state: State, nets: Nets, width: int) -> Any:
         wide = len(about["columns"]) * (2 if about["missing"] else 1)
         sources.append(Source(name, "course", width=wide, timed=True))
     sources += [Source(n, "vector", width=len(about["words"])) for n, about in known["texts"].items()]
+    sources += [Source(n, "vector", width=many) for n, many in known.get("vectors", {}).items()]
     if width:
         sources.append(Source(COVARIATES, COVARIATES, width=width))
     if not sources:
@@ -315,7 +334,7 @@ def _eye(name: str, plan: Plan, nets: Nets) -> Any:
     return nets.build(
         about.name,
         dims=data.dims,
-        in_channels=data.channels,
+        in_channels=data.inputs,
         scale=about.scale,
         dropout=about.dropout,
         size=data.size[-data.dims :],
@@ -381,6 +400,7 @@ def _columns(cases: Sequence[Case], name: str) -> Statistics:
             "columns": Tally.of(tuple(names) for names in each),
             "moments": moments,
             "empty": Tally.of(bool(np.isnan(course.values).any()) for course in held),
+            "named": Tally.of(bool(course.names) for course in held),
             "tree": Tally.of(bool(course.parents) for course in held),
         }
     )
@@ -406,6 +426,7 @@ def _course(found: Statistics, name: str) -> dict[str, Any]:
     each = {str(c): found.part("moments", Statistics).part(str(c), Moments) for c in first}
     return {
         "columns": [str(c) for c in first],
+        "names": [str(c) for c in first] if found.part("named", Tally)[True] else [],
         "mean": [each[str(c)].mean for c in first],
         "sd": [each[str(c)].sd or 1.0 for c in first],
         "missing": bool(found.part("empty", Tally)[True]),
@@ -415,15 +436,7 @@ def _course(found: Statistics, name: str) -> dict[str, Any]:
 
 def _numbers(course: Course, about: Mapping[str, Any], name: str, case: str) -> Array:
     """Return a time course standardised, `(T, F)` float32, with a bit a cell behind them where some were missing."""
-    names = [str(n) for n in course.names] or [str(k) for k in range(course.values.shape[1])]
-    columns = about["columns"]
-    if set(names) != set(columns):
-        raise DataError(
-            f"case {case}: the time course '{name}' has other columns than were learned from",
-            found=listed(names, 6),
-            hint=listed(columns, 6),
-        )
-    values = course.values[:, [names.index(c) for c in columns]]
+    values = course.values
     scaled = (values - np.asarray(about["mean"])) / np.asarray(about["sd"])
     known = np.isfinite(scaled)
     if not about["missing"] and not known.all():

@@ -7,7 +7,9 @@ and the sources' vectors are joined. What a case lacks counts for nothing.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Any, ClassVar, NamedTuple
@@ -149,11 +151,30 @@ class Together(Net):
         several = len(self.sources) > 1
         self.fuse = Gate(WIDTH) if several and fusion == "attention" else None
         self.join = _join(len(self.sources), dropout) if several and fusion == "concat" else None
+        self._say: tuple[
+            LateHead, ...
+        ] = ()  # the head that weighs the sources' answers, which is not this net's own
+        self._ears: dict[int, tuple[int, list[Looked]]] = {}
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the sources, in the order of the weights."""
         return tuple(s.name for s in self.sources)
+
+    @property
+    def weighs(self) -> bool:
+        """Whether the weights of the sources are the model's own, and not the same for all that are there."""
+        return self.fuse is not None or bool(self._say)
+
+    @contextmanager
+    def overheard(self) -> Iterator[list[Looked]]:
+        """Put what is seen of each batch into a list while it lasts; what other threads ask is not listened to."""
+        heard: list[Looked] = []
+        self._ears[id(heard)] = (threading.get_ident(), heard)
+        try:
+            yield heard
+        finally:
+            del self._ears[id(heard)]
 
     @property
     def encoding(self) -> tuple[str, ...]:
@@ -172,6 +193,9 @@ class Together(Net):
     def forward(self, x: Any) -> list[Tensor]:
         """Return what the sources of a batch come to, as the one map of an encoder."""
         found = self.looked(x)
+        for thread, ear in tuple(self._ears.values()):
+            if thread == threading.get_ident():
+                ear.append(found)
         if self.fusion == "late":
             return [found.vectors.transpose(1, 2), found.there[:, None].to(found.vectors.dtype)]
         return [found.joined[..., None]]
@@ -188,7 +212,9 @@ class Together(Net):
     def head(self, classes: int) -> nn.Module:
         """Return a linear head, or for late fusion one a source and the weights of their answers."""
         if self.fusion == "late":
-            return LateHead(len(self.sources), classes, dropout=self.dropout)
+            head = LateHead(len(self.sources), classes, dropout=self.dropout)
+            self._say = (head,)
+            return head
         return super().head(classes)
 
     def looked(self, batch: Any) -> Looked:
@@ -213,6 +239,8 @@ class Together(Net):
     def fused(self, vectors: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
         """Return the joined vectors `(B, D)` of sources `(B, S, D)` that are there `(B, S)`, and their weights."""
         even = there.float() / there.sum(dim=1, keepdim=True).clamp_min(1)
+        if self._say:
+            even = self._say[0].weights(there)
         if self.fuse is not None:
             joined, weights = self.fuse(vectors, there)
             return joined, weights
@@ -385,13 +413,17 @@ class LateHead(nn.Module):
         self.each = nn.ModuleList(nn.Linear(WIDTH, classes) for _ in range(sources))
         self.say = nn.Parameter(torch.zeros(sources))
 
+    def weights(self, there: Tensor) -> Tensor:
+        """Return how much each source's answer counts, `(B, S)`, of those that are there."""
+        return torch.softmax(self.say.masked_fill(~there, -math.inf), dim=1).nan_to_num(0.0)
+
     def forward(self, maps: list[Tensor]) -> Tensor:
         """Return the weighted mean of the sources' answers `(B, K)`."""
         vectors, there = maps
         answers = torch.stack(
             [head(self.dropout(vectors[..., k])) for k, head in enumerate(self.each)], dim=1
         )
-        weights = torch.softmax(self.say.masked_fill(there[:, 0] == 0, -math.inf), dim=1).nan_to_num(0.0)
+        weights = self.weights(there[:, 0] != 0)
         return (weights[..., None].to(answers.dtype) * answers).sum(dim=1)
 
 
@@ -402,6 +434,32 @@ def without(batch: Batch, out: Mapping[str, Tensor], sources: Sequence[Source]) 
         if source.name in out:
             present[source.name] = _has(source, batch) & ~out[source.name]
     return replace(batch, present=present)
+
+
+def without_steps(batch: Batch, out: Mapping[str, Tensor], net: Together) -> Batch:
+    """Return a batch that lacks the steps `out` `(B, N)` bool by a source's name; one that loses all lacks the source.
+
+    A step that is left out has no time, as one that a case does not have. Of a net that sees all frames at once the
+    pixels count, too: the last frame that is kept stands in its place, or the first of them before that.
+    """
+    images, times, gone = dict(batch.images), dict(batch.times_s), {}
+    for source in net.sources:
+        bits = out.get(source.name)
+        if bits is None:
+            continue
+        gone[source.name] = bits.all(dim=1)
+        if source.name in times:
+            known = ~times[source.name].isnan()
+            gone[source.name] = ~(known & ~bits).any(dim=1)
+            times[source.name] = times[source.name].masked_fill(bits, math.nan)
+        x = images.get(source.name)
+        if source.kind == "image" and x is not None and x.ndim == 6 and net.eye_of(source).role == "cine":
+            place = torch.arange(bits.shape[1], device=x.device).expand_as(bits)
+            last = torch.where(bits, -1, place).cummax(dim=1).values
+            first = torch.where(bits, bits.shape[1] - 1, place).min(dim=1, keepdim=True).values
+            chosen = torch.where(last < 0, first, last)
+            images[source.name] = x[torch.arange(len(x), device=x.device)[:, None], chosen]
+    return without(replace(batch, images=images, times_s=times), gone, net.sources)
 
 
 def look(net: Any, x: Tensor | Batch) -> Any:

@@ -28,10 +28,10 @@ from vesalius.plan.fingerprint import Fingerprint
 from vesalius.plan.machine import Machine
 from vesalius.prepare import covariates
 from vesalius.prepare.batch import Batch, Example
-from vesalius.prepare.case import Prepared
+from vesalius.prepare.case import BLANK, Prepared
 from vesalius.prepare.geometry import Undo
 from vesalius.prepare.opinion import Opinion
-from vesalius.tasks import _numbers, _sources, _spread
+from vesalius.tasks import _numbers, _plain, _sources, _spread
 from vesalius.tasks._beside import learned, plan_covariates, planned
 from vesalius.tasks._copies import copied
 from vesalius.tasks._numbers import SEVERAL, abouts
@@ -265,6 +265,20 @@ class Regress(Sources):
         sd, mean = (raw.new_tensor([getattr(a, key) for a in each]).double() for key in ("sd", "mean"))
         number: Tensor = raw[:, :, : len(each)].double().mean(dim=1) * sd + mean
         return number.to(raw.dtype)
+
+    def remember(
+        self, model: nn.Module, examples: Sequence[Example], state: State, *, cases: Sequence[Case]
+    ) -> State:
+        """Return the state with a plain model of the covariates alone, where several sources come together."""
+        if not self.sources(state) or not state.values.get("covariates"):
+            return state
+        return _plain.remembered(examples, state, "number", how="numbers")
+
+    def plain(self, example: Example, state: State) -> Answer | None:
+        """Return the numbers of the plain model of the covariates."""
+        z = _plain.said(example, state)
+        bare = State({k: v for k, v in state.values.items() if k != INTERVAL}, state.arrays)
+        return None if z is None else self.decode(z[None], bare, {}, BLANK)
 
     def trivial(self, state: State, reference: Image) -> Answer:
         """Return the mean of the training cases, whatever the image shows."""

@@ -15,6 +15,7 @@ from vesalius.core.answers import Answer, ImageAnswer
 from vesalius.core.errors import DataError
 from vesalius.core.file_names import file_names
 from vesalius.explain import methods
+from vesalius.explain.contract import Method
 from vesalius.explain.explanation import Choices, explain
 from vesalius.infer.selftest.checking import selftested
 from vesalius.infer.selftest.recording import shaken
@@ -152,16 +153,17 @@ def is_explained_or_says_why_not(trial: TaskTrial) -> None:
     if not asked or not asked[0].images:
         return  # there is nothing to draw a map on
     found = explain(trial.predictor, asked[0], names, choices=FEW)
-    told = {e.method for e in found.explained} | set(found.refused)
+    told = {e.method for e in (*found.explained, *found.parted)} | set(found.refused)
     missing = ", ".join(sorted(set(names) - told))
     require(not missing, f"{trial}: each explainer has a map or a reason, but not {missing}")
     for method, why in found.refused.items():
         require(len(why) > 20, f"{trial}: why {method} explains nothing is said in words, not: {why!r}")
     for one in found.explained:
         what = f"{trial}: the map of {one.method}"
-        require(one.map.image.shape == found.reference.shape, f"{what} lies on its image")
+        require(one.map.image.shape == (one.on or found.reference).shape, f"{what} lies on its image")
         seen = one.map.image.array[np.isfinite(one.map.image.array)]
-        silent = not methods.get(one.method).signed and not seen.any()
+        method = methods.get(one.method)
+        silent = isinstance(method, Method) and not method.signed and not seen.any()
         require(seen.size and (silent or np.ptp(seen) > 0), f"{what} is not the same everywhere")
 
 

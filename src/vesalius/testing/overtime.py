@@ -92,6 +92,12 @@ class OverTimeTrial:
         with torch.no_grad():
             return net, net(shown.x, shown.beside, shown.there)
 
+    @property
+    def id(self) -> str:
+        """What the trial is called in a test's name."""
+        way = {None: "", True: "-causal", False: "-ahead"}[self.causal]
+        return f"{self.name}{way}" + (f"-{self.dims}" if self.over == "maps" else "")
+
     def __str__(self) -> str:
         how = "" if self.causal is None else f" with causal={str(self.causal).lower()}"
         return f"net {self.name}{how}" + (f" on {self.dims}-D maps" if self.over == "maps" else "")

@@ -13,17 +13,21 @@ from vesalius.core.cohort import Cohort
 from vesalius.core.disk import assert_apart, held
 from vesalius.core.errors import DataError, Interrupted, UnknownName, VesaliusError
 from vesalius.core.image import Image
+from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress, watched
 from vesalius.core.registry import names
 from vesalius.core.words import counted
 from vesalius.explain import methods as known
+from vesalius.explain.contract import Method
 from vesalius.explain.explanation import Check, Choices, Explanation
 from vesalius.explain.explanation import explain as explanation
+from vesalius.explain.looking import source_of
 from vesalius.explain.stand_in import USUAL
 from vesalius.infer.given import Asked
 from vesalius.infer.predictor import Predictor
 from vesalius.prepare.case import with_reference
 from vesalius.prepare.pixels import Pixels
+from vesalius.prepare.sources import image_sources
 from vesalius.run import relabelling
 from vesalius.run.explaining import Explanations as Explanations
 from vesalius.run.explaining import Wanted, fill
@@ -31,9 +35,11 @@ from vesalius.run.finished import TOLD, Run, bundle_of, opened
 from vesalius.run.ledger import Sheet
 from vesalius.run.neighbours import FOLDER, beside
 from vesalius.run.wanted import wanted_of
+from vesalius.tasks import contract as tasks
 from vesalius.verbs.fit import fit
 
 USUAL_METHODS = ("gradcam", "integrated-gradients", "shap-kernel")
+PART_METHODS = ("sources", "frames")  # of models that join several sources, beside those of maps
 ALL = "all"
 
 
@@ -70,7 +76,8 @@ def explain(
         source: One thing as `predict` takes it: a path, an image, an array; or a cohort.
         out: A new folder: a page a case, the maps, and `explanations.csv`.
         method: Names of `vesalius explainers`, or `"all"`; by default class-activation maps, integrated gradients and
-            Shapley values of superpixels.
+            Shapley values of superpixels, and of models of several sources what each source and each frame counts.
+            `"occlusion@xray"` is a map of the image of one source alone.
         ask: What is asked of the answer: `"tumour"`, `"region=2"`, `"box=1"`; by default what it says most of.
         samples: How many changed images a method may look at, by default its own number.
         pieces: Into how many superpixels (supervoxels in 3-D) the image is cut.
@@ -103,7 +110,6 @@ def explain(
         Interrupted: Ctrl-C; what is finished is kept, and `resume` goes on.
     """
     shown = watched(progress)
-    chosen = _methods(method)
     if randomised_labels is not None and against is not None:
         raise DataError(
             "a model of labels in a random order is trained, or given, not both",
@@ -113,6 +119,8 @@ def explain(
     if randomised_labels is not None:
         against = _relabelled(bundle, randomised_labels, device, shown)
     other_model = None if against is None else bundle_of(against)
+    model = bundle_of(bundle)
+    chosen = methods_of(method, model)
     wanted = Wanted(
         methods=chosen,
         ask=ask,
@@ -120,7 +128,6 @@ def explain(
         dicom=dicom,
         against=other_model.hash if other_model else None,
     )
-    model = bundle_of(bundle)
     if out is not None and isinstance(source, str | Path):
         assert_apart(Path(source), Path(out))
     wanted_cases = wanted_of(
@@ -225,11 +232,30 @@ def _sound(one: Case | Asked) -> Case:
     return case
 
 
-def _methods(named: Sequence[str] | str | None) -> tuple[str, ...]:
-    """Return the methods that are meant, each once. Raises UnknownName."""
-    given = (named,) if isinstance(named, str) else tuple(named or USUAL_METHODS)
-    if ALL in given:
-        return tuple(names(known.KIND))
+def _of_parts(plan: Plan, joined: Sequence[str]) -> tuple[str, ...]:
+    """Return the methods that say something of a model's sources and of their steps, where it has several."""
+    several = (len(joined) > 1, bool(joined) and (plan.sources.timed or bool(plan.sources.courses)))
+    return tuple(name for name, so in zip(PART_METHODS, several, strict=True) if so)
+
+
+def methods_of(named: Sequence[str] | str | None, model: Bundle) -> tuple[str, ...]:
+    """Return the methods that are meant, each once. Raises UnknownName.
+
+    Of a model that sees images of several sources a method of maps is asked of each, as `occlusion@xray`, unless one
+    is named.
+    """
+    plan, state = model.stages[-1].plan, model.stages[-1].state
+    joined = tasks.get(plan.task.name).sources(state)
+    usual = (*USUAL_METHODS, *_of_parts(plan, joined))
+    given = (named,) if isinstance(named, str) else tuple(named or usual)
+    given = tuple(names(known.KIND)) if ALL in given else given
+    images = image_sources(plan.data, plan.sources) if joined and plan.data.images else ()
+    found: list[str] = []
     for name in given:
-        known.get(name)
-    return tuple(dict.fromkeys(given))
+        method, source = source_of(name)
+        maps = isinstance(known.get(method), Method)
+        if source is not None and source not in images:
+            raise UnknownName("source with images", source, images)
+        several = maps and source is None and len(images) > 1
+        found += [f"{name}@{image}" for image in images] if several else [name]
+    return tuple(dict.fromkeys(found))

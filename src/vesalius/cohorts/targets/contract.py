@@ -91,7 +91,7 @@ class TargetKind:
     `ordered`: the labels' order means something. `in_every_fold`: there are only as many folds as each stratum has
     patients, so that it is in each of them. `spelled`: a value that is not `named` holds things with labels, as people
     spell and rename them. `asks_anyway`: what `question` asks of a column that nobody named is asked of one that a
-    person named, too.
+    person named, too. `ahead`: a value says what happens after the images were taken, so that nobody knew it then.
     """
 
     name: ClassVar[str]
@@ -102,6 +102,7 @@ class TargetKind:
     in_every_fold: ClassVar[bool] = True
     spelled: ClassVar[bool] = False
     asks_anyway: ClassVar[bool] = False
+    ahead: ClassVar[bool] = False
 
     @property
     def nominal(self) -> bool:

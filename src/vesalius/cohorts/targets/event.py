@@ -27,6 +27,7 @@ class TimeToEvent(TargetKind):
     """A value is an Event."""
 
     name: ClassVar[str] = "event"
+    ahead: ClassVar[bool] = True
 
     def holds(self, role: str, cells: Cells) -> bool:
         """Return whether cells may be times, numbers of which there are several; or an event, which has two values."""

@@ -20,6 +20,7 @@ from vesalius.core.image import Array, Image, Source
 from vesalius.core.promise import Promise
 from vesalius.core.registry import lookup, names
 from vesalius.core.shown import Shown, about, short, size
+from vesalius.core.weighed import Weighed
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -28,8 +29,9 @@ class Answer(Shown):
 
     `by` is what that bundle is called where its results are named; it is never written down. `outside` says in what
     the image differs from those that the bundle learned from, a sentence each; None where nobody knows. `doubt` is how
-    far several opinions about the case are from one another, `promise` what a calibration promises of it, and
-    `withheld` says why it must not be taken for a result; None where there is no such thing. `on` is the image that it
+    far several opinions about the case are from one another, `promise` what a calibration promises of it,
+    `weighed` how much each source of the case counted, of a model that joins several, and `withheld` says why it must
+    not be taken for a result; None where there is no such thing. `on` is the image that it
     is about, or where that lies, for who looks at the answer; it is never written down, and None where an answer was
     not just made of one image.
     """
@@ -42,6 +44,7 @@ class Answer(Shown):
     outside: tuple[str, ...] | None = None
     doubt: Doubt | None = field(default=None, metadata={"stored": "where given"})
     promise: Promise | None = field(default=None, metadata={"stored": "where given"})
+    weighed: Weighed | None = field(default=None, metadata={"stored": "where given"})
     withheld: str | None = field(default=None, metadata={"stored": "where given"})
     on: Ref | Image | None = field(default=None, compare=False, repr=False, metadata={"stored": False})
 
@@ -58,6 +61,8 @@ class Answer(Shown):
             )
         if self.doubt is not None:
             yield f"doubt by {self.doubt.way}"
+        if self.weighed is not None:
+            yield from (f"{name}: {text}" for name, text in self.weighed.said().items())
         if self.parts:
             yield f"parts: {', '.join(self.parts)}"
 

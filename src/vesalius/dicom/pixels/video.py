@@ -25,6 +25,27 @@ SYNTAXES = tuple(
 _MOST_EARLY = 16  # frames
 
 
+def opened(source: Any, path: Path) -> tuple[Any, Any]:
+    """Return OpenCV's stream of a file by its name, or of bytes in memory, with OpenCV itself; FFmpeg says nothing.
+
+    Raises FormatError, naming `path`, for what is no video that can be decoded, MissingExtra without OpenCV.
+    """
+    try:
+        cv2: Any = importlib.import_module("cv2")
+    except ImportError:
+        raise MissingExtra("opencv-python-headless", "video") from None
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # FFmpeg's own words on standard error
+    cv2.utils.logging.setLogLevel(0)
+    try:
+        stream = cv2.VideoCapture(source, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
+        good = stream.isOpened()
+    except cv2.error:
+        good = False
+    if not good:
+        raise FormatError(f"{path}: its pixels are no video that can be decoded")
+    return stream, cv2
+
+
 class Video:
     """The frames `(Y, X, 3)` of RGB of one stream of `(rows, columns)`. Raises FormatError, MissingExtra.
 
@@ -55,24 +76,10 @@ class Video:
             return self._decode()
 
     def _open(self) -> None:
-        try:
-            cv2: Any = importlib.import_module("cv2")
-        except ImportError:
-            raise MissingExtra("opencv-python-headless", "video") from None
-        os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # FFmpeg's own words on standard error
-        cv2.utils.logging.setLogLevel(0)
         self._early.clear()
         self._next = 0
-        try:
-            self._stream = cv2.VideoCapture(
-                io.BytesIO(self.data), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1]
-            )
-            opened = self._stream.isOpened()
-        except cv2.error:
-            opened = False
-        if not opened:
-            self._stream = None
-            raise FormatError(f"{self.path}: its pixels are no video that can be decoded")
+        self._stream = None
+        self._stream, _ = opened(io.BytesIO(self.data), self.path)
 
     def _decode(self) -> Array:
         good, frame = self._stream.read()

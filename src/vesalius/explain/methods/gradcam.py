@@ -36,10 +36,10 @@ class GradCam(Method):
 
     def refuses(self, question: Question) -> str | None:
         """Return why not: a network without a map, or with one of a single place, which shows nothing."""
-        if not all(self.suits(model) for model in question.models):
+        if not all(self.suits(question.eye(model)) for model in question.models):
             return "the model has no network with a map to weigh"
         with torch.enable_grad():
-            found, _ = _map_and_answer(question, question.models[0])
+            found, _, _ = _map_and_answer(question, question.models[0])
         if math.prod(found.shape[2:]) == 1:
             return "the map that its answer is read from has one place alone; ask for rollout, or for pieces"
         return None
@@ -49,12 +49,14 @@ class GradCam(Method):
         fields = []
         for model in question.models:
             with torch.enable_grad():
-                found, answer = _map_and_answer(question, model)
+                found, answer, row = _map_and_answer(question, model)
                 (slope,) = torch.autograd.grad(answer.sum(), found)
-            weights = self.weigh(found.detach(), slope)
-            weighed = torch.relu((weights * found.detach()).sum(dim=1, keepdim=True))
+            found, slope = _of_step(found.detach(), slope, question, model, row)
+            weights = self.weigh(found, slope)
+            weighed = torch.relu((weights * found).sum(dim=1, keepdim=True))
             weighed = weighed.mean(dim=0, keepdim=True)  # over frames, where the network sees each by itself
-            fields.append(_onto(weighed, question.image.shape[1:], networks(model, "cam_map")[0]))
+            net = networks(question.eye(model), "cam_map")[0]
+            fields.append(_onto(weighed, question.image.shape[1:], net))
         return Attribution(torch.stack(fields).mean(dim=0).cpu().numpy())
 
 
@@ -72,9 +74,12 @@ def curved_slope(found: Tensor, slope: Tensor) -> Tensor:
     return weights.reshape(*found.shape[:2], *(1,) * (found.ndim - 2))
 
 
-def _map_and_answer(question: Question, model: nn.Module) -> tuple[Tensor, Tensor]:
-    """Return the map that a model's answer is read from, and the answer to the image as it is."""
-    net, caught = networks(model, "cam_map")[0], []
+def _map_and_answer(question: Question, model: nn.Module) -> tuple[Tensor, Tensor, int | None]:
+    """Return the map that a model's answer is read from, the answer to the image as it is, and the image's row in it.
+
+    The row is None where the map is of the image alone.
+    """
+    net, caught = networks(question.eye(model), "cam_map")[0], []
 
     def catch(module: nn.Module, given: Any, output: Any) -> None:
         caught.append(module.cam_map(output))  # type: ignore[operator]
@@ -83,7 +88,28 @@ def _map_and_answer(question: Question, model: nn.Module) -> tuple[Tensor, Tenso
         stack.callback(net.register_forward_hook(catch).remove)
         image = question.image[None].clone().requires_grad_(True)
         answer = question.one(model, image)
-    return caught[0], answer
+    row = question.row(model)
+    for found in caught:  # an eye may look at many frames in several turns
+        if row is None or row < len(found) or found is caught[-1]:
+            return found, answer, row
+        row -= len(found)
+    return caught[0], answer, row
+
+
+def _of_step(
+    found: Tensor, slope: Tensor, question: Question, model: nn.Module, row: int | None
+) -> tuple[Tensor, Tensor]:
+    """Return of the maps of all frames, `(B, C, …)`, and their slopes that of the one that is asked about.
+
+    An eye that sees all frames at once has maps `(1, C, T', …)`: the one at the frame's time is taken.
+    """
+    if row is None or question.seen is None:
+        return found, slope
+    if getattr(question.eye(model), "role", "") == "cine":
+        steps = question.example.images[question.seen.source].shape[0]
+        at = (question.seen.step or 0) * found.shape[2] // steps
+        return found[:, :, at], slope[:, :, at]
+    return found[row : row + 1], slope[row : row + 1]
 
 
 def _onto(found: Tensor, shape: torch.Size, net: Any) -> Tensor:

@@ -22,7 +22,7 @@ class Rollout(Method):
 
     def refuses(self, question: Question) -> str | None:
         """Return why not: only networks that tell their attention, one token a patch and one of the class, have one."""
-        if not all(self.suits(model) for model in question.models):
+        if not all(self.suits(question.eye(model)) for model in question.models):
             return "the network has no class token that looks at patches"
         return None
 
@@ -32,9 +32,9 @@ class Rollout(Method):
         return Attribution(torch.stack(fields).mean(dim=0).cpu().numpy())
 
     def _flow(self, question: Question, model: nn.Module) -> Tensor:
-        (net, *_) = networks(model, "attention")
+        (net, *_) = networks(question.eye(model), "attention")
         with net.attention() as layers, torch.inference_mode():
-            question.one(model, question.image[None])
+            question.alone(model)
         flow: Tensor | None = None
         for attention in layers:  # each (B, heads, N, N); B are frames, where the network sees each by itself
             each = attention.mean(dim=1)

@@ -17,6 +17,7 @@ from vesalius.core.plan import Plan
 from vesalius.infer.asked import inferred
 from vesalius.infer.layers import Watch
 from vesalius.infer.session import WHOLE, Anew, Answering, Session
+from vesalius.infer.weighing import Weighing
 from vesalius.prepare.batch import Batch, Example
 from vesalius.prepare.geometry import Undo
 from vesalius.tasks.contract import Task
@@ -32,7 +33,8 @@ class Members:
 
     `view` are the axes of the one mirror image that is asked about, none for the image itself; where it is None it is
     the image with all planned mirror images. `levels` asks a way that has a field for how likely each label is at each
-    point, too (`Task.levels`). `watch` sums up what the first model's layers show of what it is asked.
+    point, too (`Task.levels`). `watch` sums up what the first model's layers show of what it is asked, `weighing` how
+    much each source counted, of models that join several.
     """
 
     task: Task
@@ -42,6 +44,7 @@ class Members:
     view: tuple[str, ...] | None = None
     levels: bool = False
     watch: Watch | None = None
+    weighing: Weighing | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from typing import Any, ClassVar
 
 import torch
@@ -49,7 +50,12 @@ class Whole(Run):
 
     def together(self, members: Members, batch: Batch, generator: torch.Generator) -> Tensor:
         """Return the raw outputs of each model about a batch, `(B, M, …)`."""
-        outs = [views(self, members, m, batch, generator).float() for m in members.models]
+        outs = []
+        for model in members.models:
+            with nullcontext() if members.weighing is None else members.weighing.over(model):
+                outs.append(views(self, members, model, batch, generator).float())
+        if members.weighing is not None:
+            members.weighing.told(batch.rows)
         return torch.stack(outs, dim=1)
 
     def open(self, predictor: Answering, case: Case) -> Session:

@@ -14,6 +14,7 @@ from vesalius.core.bundle import Bundle
 from vesalius.core.calibration import operating_point
 from vesalius.core.errors import DataError, UnknownName
 from vesalius.explain import methods
+from vesalius.explain.contract import Method
 from vesalius.infer.predictor import Predictor
 from vesalius.infer.selftest.checking import SelfTest
 from vesalius.serve.http.cards import page_of
@@ -153,4 +154,5 @@ def _explainers(kind: str, predictor: Predictor) -> list[str]:
     if not answers.of(kind).asks:
         return []
     models = predictor.stages[-1].models
-    return [n for n in registry.names(methods.KIND) if all(map(methods.get(n).suits, models))]
+    each = {name: methods.get(name) for name in registry.names(methods.KIND)}
+    return [n for n, m in each.items() if isinstance(m, Method) and all(map(m.suits, models))]

@@ -170,6 +170,22 @@ class VerdictBody(BaseModel):
 Covariate = Annotated[float, Field(allow_inf_nan=False)] | Annotated[str, Field(max_length=64)]
 
 
+class EarlierRequest(BaseModel):
+    """The earlier visit that a case is compared with: a case of a study that is here.
+
+    `days` are those between both visits, where no date says it. `registration` is one of `vesalius registrations`, or
+    `none`. `accept` goes on where patient, modality or the order of dates say that it is wrong.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    study: str = Field(pattern=ID)
+    case: str = Field(pattern=ID)
+    days: float | None = Field(default=None, gt=0, lt=60_000, allow_inf_nan=False)
+    registration: str | None = Field(default=None, max_length=64)
+    accept: bool = False
+
+
 class JobRequest(BaseModel):
     """What is asked of a model: one case of a study, or all of them. A service of one model need not be told which.
 
@@ -178,6 +194,7 @@ class JobRequest(BaseModel):
     `ask` is what an explanation is about: a label's name, `region=2`, `box=1`; without it what the answer says most of.
     `covariates` are what else is known of the patient (`{"age": 61, "sex": "F"}`), the same for each case. `doubt` asks
     how far several opinions are apart, in a way of the model's `doubts`, and `samples` how many `dropout` gives.
+    `earlier` is the earlier visit of a job of kind `change`, which is about one case: the later visit.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -185,7 +202,7 @@ class JobRequest(BaseModel):
     model: str | None = Field(default=None, max_length=64)
     study: str = Field(pattern=ID)
     case: str | None = Field(default=None, pattern=ID)
-    kind: Literal["predict", "explain"] = "predict"
+    kind: Literal["predict", "explain", "change"] = "predict"
     explainer: str | None = Field(default=None, max_length=64)
     ask: str | None = Field(default=None, max_length=200)
     accept_mismatch: bool = False
@@ -193,10 +210,13 @@ class JobRequest(BaseModel):
     covariates: dict[str, Covariate] = Field(default_factory=dict, max_length=64)
     doubt: str | None = Field(default=None, max_length=64)
     samples: int | None = Field(default=None, ge=2, le=200)
+    earlier: EarlierRequest | None = None
 
 
 class AnswerBody(BaseModel):
     """One case's answer: its kind, the project's JSON without voxels, what to show, and where its files are.
+
+    The `summary` of a job of kind `change` has `change`: what grew, within which bounds, and the earlier answer.
 
     `outside` says in what the image differs from those that the model learned from; null where that is not known.
     `notes` are those of the image.
@@ -225,6 +245,7 @@ class TruthBody(AnswerBody):
 class JobBody(BaseModel):
     """A job. `error` of one that is done names a case that could not be answered, beside others that were.
 
+    `earlier` is the earlier visit, `study` and `case`, of a job of kind `change`.
     `failures` are those of all cases that could not be answered, by their ids; of an explanation whose map does not
     hold, why.
     """
@@ -232,9 +253,10 @@ class JobBody(BaseModel):
     job: str
     model: str
     study: str
-    kind: Literal["predict", "explain"]
+    kind: Literal["predict", "explain", "change"]
     explainer: str | None
     ask: str | None
+    earlier: dict[str, str] | None
     status: Literal["queued", "running", "done", "failed", "cancelled"]
     progress: float
     stage: str

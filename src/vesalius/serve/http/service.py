@@ -28,6 +28,7 @@ from vesalius.serve.http.sample import KNOWN, make_sample, recipe
 from vesalius.serve.http.studies import Studies
 from vesalius.serve.http.study import StoredCase, UploadedStudy
 from vesalius.serve.http.truth import Truths, on_image
+from vesalius.serve.http.visits import EarlierVisit
 from vesalius.serve.http.workdir import WorkDir
 from vesalius.serve.http.workers import Workers
 
@@ -119,6 +120,7 @@ class Service:
         covariates: Mapping[str, float | str] | None = None,
         doubt: Doubts | None = None,
         refuse_unlike: bool = False,
+        earlier: EarlierVisit | None = None,
     ) -> InferenceJob:
         """Queue a job on a study, or on one case of it. Raises Problem, and PlanError for a doubt that cannot be."""
         if doubt is not None:
@@ -132,13 +134,14 @@ class Service:
             study,
             cases,
             caller,
-            kind="explain" if explain else "predict",
+            kind="explain" if explain else "predict" if earlier is None else "change",
             explainer=explainer,
             ask=ask,
             accept_mismatch=accept_mismatch,
             covariates=given,
             doubt=doubt,
             refuse_unlike=refuse_unlike,
+            earlier=earlier,
         )
         about: Details = {
             "cases": len(cases),
@@ -148,6 +151,8 @@ class Service:
         }
         if accept_mismatch:
             about["accept_mismatch"] = 1
+        if earlier is not None:
+            about["earlier"] = earlier.study.id
         if doubt is not None:
             about["doubt"] = doubt[0]
         try:

@@ -119,6 +119,7 @@ interface Asked {
   explainer?: string;
   ask?: string;
   accept_mismatch?: boolean;
+  earlier?: { study: string; case: string };
 }
 
 export function start(body: Asked): Promise<Job> {

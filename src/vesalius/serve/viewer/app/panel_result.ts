@@ -9,6 +9,7 @@ import { guarded } from "./say.ts";
 import type { Stage } from "./stage.ts";
 import { caseAnswers, chosenCase, chosenModel, now, on } from "./store.ts";
 import type { Held } from "./types.ts";
+import { weighed } from "./weighed.ts";
 
 const FILES: Record<string, string> = {
   "seg.dcm": "DICOM SEG",
@@ -44,7 +45,7 @@ export function resultPanel(stage: Stage, ready: () => Promise<void>): void {
     await drawn.clear(answers.map((a) => a.kind));
     const why = answers.filter((a) => a.by === "explain");
     for (const answer of answers.filter((a) => a.by !== "explain")) {
-      const parts = [imageNotes(answer.notes), remarks(answer.outside), await section(answer, { stage, current, file: (name) => file(answer, name) }, drawn), downloads(answer)];
+      const parts = [imageNotes(answer.notes), remarks(answer.outside), await section(answer, { stage, current, file: (name) => file(answer, name) }, drawn), weighed(answer), downloads(answer)];
       if (current()) byId("results").append(h("section", { class: "answer", "data-kind": answer.kind }, parts.flat().filter((part) => part !== null)));
     }
     if (!why.length || !current()) return;

@@ -128,8 +128,48 @@ export interface Summary {
   decision?: string;
   at_least?: { name: string; p: number }[];
   promise?: Promised;
+  weighed?: Weighed;
   /** Why the answer is withheld; then nothing else of it is shown. */
   withheld?: string;
+  /** Of a job about two visits: what changed since the earlier one. */
+  change?: Change;
+}
+
+/** Within which bounds a change lies, with the share of changes that do. */
+export interface Reach {
+  low: number | null;
+  high: number | null;
+  share: number;
+}
+
+/** What was measured at both visits, and what can be told of its change. */
+export interface Growth {
+  name: string;
+  unit: string | null;
+  earlier: number;
+  later: number;
+  change: number;
+  verdict: string;
+  fault: string | null;
+  interval: Reach | null;
+  rate: Record<string, number>;
+}
+
+/** What changed between two visits, and the earlier one's answer as it lies on the later image. */
+export interface Change {
+  verdict: string;
+  growth: Growth[];
+  words: { name: string; earlier: string; later: string }[];
+  notes: string[];
+  registration: { by: string; fits: boolean; why: string | null; similarity: { before: number | null; after: number | null } };
+  earlier: { kind: string; answer: Record<string, unknown>; summary: Summary };
+}
+
+/** How much each source of a case counted, where a model joins several, and which were not given. */
+export interface Weighed {
+  sources: string[];
+  shares: Record<string, number>;
+  not_given: string[];
 }
 
 /** What a calibration promises of an answer: a set of labels, an interval, or a part of it. */
@@ -176,7 +216,9 @@ export interface Verdict {
 /** An answer as the page keeps it: with the model and the kind of job that gave it. */
 export interface Held extends Answer {
   model: string;
-  by: "predict" | "explain";
+  by: "predict" | "explain" | "change";
+  /** Of a comparison: the earlier visit. */
+  earlier?: { study: string; case: string } | null;
   /** Of an explanation: its method, what was asked, and why its map is not shown, where it does not hold. */
   explainer?: string | null;
   ask?: string | null;
@@ -192,7 +234,8 @@ export interface Job {
   job: string;
   model: string;
   study: string;
-  kind: "predict" | "explain";
+  kind: "predict" | "explain" | "change";
+  earlier?: { study: string; case: string } | null;
   explainer?: string | null;
   ask?: string | null;
   failures?: (Fault & { case: string })[];
