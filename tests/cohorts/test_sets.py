@@ -186,3 +186,15 @@ def test_statistics_of_sources_can_be_merged_and_sent(tmp_path: Path) -> None:
     ]
     both = fingerprint(halves[0].merged(halves[1]), None)
     assert both.apart == prints.apart and both.texts == prints.texts and both.images == prints.images
+
+
+def test_the_small_cohort_of_tests_brings_every_source(tmp_path: Path) -> None:
+    from vesalius.testing.small import read_small, with_sources, write_small
+
+    cohort = read_small(write_small(tmp_path / "small", dims=2, cases=8), ["class", "number"])
+    assert cohort is not None
+    found, prints, _ = printed(with_sources(cohort))
+    assert len(found.cases) == 8 and set(prints.courses) == {"signal", "findings"}
+    assert prints.courses["findings"].tree and prints.courses["signal"].cases == 7
+    assert prints.visits is not None and prints.visits.most == 2 and prints.texts == {"history": 7}
+    assert prints.apart["photo"].cases == 6 and prints.apart["photo"].own_grid

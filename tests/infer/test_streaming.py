@@ -28,6 +28,10 @@ def numbers(answer: Any) -> np.ndarray[Any, Any]:
     return answer.p if hasattr(answer, "p") else np.array([answer.x])
 
 
+def weights(answer: Answer) -> dict[str, float]:
+    return {} if answer.weighed is None else dict(answer.weighed.shares)
+
+
 def told(case: Case, name: str, image: Image, at: int) -> Case:
     return replace(case, id=f"f{at}", images={**case.images, name: image})
 
@@ -46,6 +50,7 @@ def assert_follows(
         wanted = predictor(file)
         assert numbers(answer) == pytest.approx(numbers(wanted), abs=1e-5)
         same = ("case_id", "promise", "outside", "bundle", "by", "withheld")
+        assert weights(answer) == pytest.approx(weights(wanted), abs=1e-5)
         assert [getattr(answer, n) for n in same] == [getattr(wanted, n) for n in same]
         found.append(answer)
     assert session.seen == len(image.times_s)
@@ -76,7 +81,8 @@ def test_times_are_told_to_the_state(tmp_path: Path) -> None:
     assert not np.allclose(numbers(uneven), numbers(even), atol=1e-4)
 
 
-def test_what_is_known_beside_the_frames_counts_whenever_it_is_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize("fusion", ["attention", "concat", "late"])
+def test_what_is_known_beside_the_frames_counts_whenever_it_is_told(fusion: str, tmp_path: Path) -> None:
     cases = [
         Case(str(k), {"image": cine(2), "chest": cine(1)}, covariates={"age": 50.0 + k}, targets={"y": k / 3.0},
              texts={"said": ("large heart", "small heart")[k % 2]})
@@ -85,7 +91,7 @@ def test_what_is_known_beside_the_frames_counts_whenever_it_is_told(tmp_path: Pa
     settings = {
         "data.images": ("image", "chest"), "data.channels": 2,
         "data.normalise": planned("regress", None, {}).data.model_dump()["normalise"] * 2,
-        "sources.apart": {"chest": (1, 12, 12)}, "sources.texts": ("said",), "sources.fusion": "concat",
+        "sources.apart": {"chest": (1, 12, 12)}, "sources.texts": ("said",), "sources.fusion": fusion,
         "task.options": {"covariates": "age"},
     }  # fmt: skip
     predictor = Predictor(streamed(tmp_path / "b", task="regress", settings=settings, cases=cases), cores=1)

@@ -59,7 +59,7 @@ def test_courses_without_images_are_summed_up_and_their_faults_named(tmp_path: P
     )
     assert any("'s9'" in t and "column 'b' holds words" in t for t in texts(found, "set aside"))
     words = dict(facts(found))
-    assert words["time course signal"].startswith("in 9 of 9 cases, 6 – 7 – 11 rows of 2 columns (a, b)")
+    assert words["time course signal"].startswith("in 9 of 9 cases, rows of 2 columns (a, b): 6 – 7 – 11")
     page = html.render(found)
     assert "time course signal" in page and "0×0×0" not in page
     assert json.loads(to_json(found))["summary"]["sources"]["courses"][0]["cases"] == 9

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -37,13 +38,8 @@ class Memories:
     held: tuple[tuple[Any, ...], ...] = ()
 
 
-def see(
-    members: Members, example: Example, before: Memories, watch: Watch | None = None
-) -> tuple[Array, Memories]:
-    """Return the models' raw outputs about one case after its further steps, `(M, …)`, and what is remembered then.
-
-    `watch` sums up what the first model's layers show, mirror images left out.
-    """
+def see(members: Members, example: Example, before: Memories) -> tuple[Array, Memories]:
+    """Return the models' raw outputs about one case after its further steps, `(M, …)`, and what is remembered then."""
     task, generator = members.task, torch.Generator(device="cpu").manual_seed(0)
     with torch.inference_mode():
         batch = task.collate([example]).to(members.device)
@@ -55,12 +51,16 @@ def see(
         for m, model in enumerate(members.models):
             known = before.held[m] if before.held else (begun(task, model, 1),)
             known = known if len(known) == len(views) else known[:1] * len(views)
-            said = [
-                _view(members, model, batch, axes, memory, generator, None if m or axes else watch)
-                for axes, memory in zip(views, known, strict=True)
-            ]
+            watch = None if m else members.watch
+            with nullcontext() if members.weighing is None else members.weighing.over(model):
+                said = [
+                    _view(members, model, batch, axes, memory, generator, None if axes else watch)
+                    for axes, memory in zip(views, known, strict=True)
+                ]
             outs.append(task.join(raw for raw, _ in said).float())
             held.append(tuple(memory for _, memory in said))
+        if members.weighing is not None:
+            members.weighing.told(batch.rows)
         raw: Array = torch.stack(outs, dim=1)[0].cpu().numpy()
     return raw, Memories(views, tuple(held))
 
@@ -147,15 +147,15 @@ class Streaming:
         known, new = _known(self.case, more), self._new(more)
         times = {name: self._assert_follows(name, image) for name, image in new.items()}
         now = replace(known, images=new, reference=_reference(known, new))
-        memories, encoded, raw, features = self._memories, None, None, None
+        memories, encoded, raw, heard = self._memories, None, None, None
         for part in parts_of(now):
             ready = self._ask.encoded(part)
             encoded = ready if encoded is None else encoded
-            raw, memories, features = self._ask.seen(ready.example, memories)
+            raw, memories, heard = self._ask.seen(ready.example, memories)
         assert encoded is not None  # there is one part at least
         firsts = {**{n: _first(image) for n, image in new.items()}, **self._firsts}
         outside = self._lies_outside(known, firsts, encoded.outside)
-        answer = self._ask.said(raw, replace(encoded, outside=outside), features)
+        answer = self._ask.said(raw, replace(encoded, outside=outside), heard)
         self.case = replace(known, images={}, earlier=(), courses={})
         self._begun, self._memories, self._firsts, self._outside = True, memories, firsts, outside
         self._last_s |= times

@@ -220,11 +220,12 @@ def _intensity(
     made = plan.data.inputs - plan.data.channels
     if not made or MAIN not in images:
         return augment.intensity(images, plan.augment, generator)
-    each = images[MAIN].unflatten(1, (frames[MAIN], -1))  # (B, T, C, …)
+    main, n = images[MAIN], frames[MAIN]
+    each = main.reshape(len(main), n, -1, *main.shape[2:])  # (B, T, C, …)
     own = each[:, :, :-made].flatten(1, 2)
     changed = augment.intensity({**images, MAIN: own}, plan.augment, generator)
-    joined = torch.cat([changed[MAIN].unflatten(1, (frames[MAIN], -1)), each[:, :, -made:]], dim=2)
-    return {**changed, MAIN: joined.flatten(1, 2)}
+    louder = changed[MAIN].reshape(len(main), n, -1, *main.shape[2:])
+    return {**changed, MAIN: torch.cat([louder, each[:, :, -made:]], dim=2).flatten(1, 2)}
 
 
 def batches(examples: Sequence[Example], plan: Plan, member: int, *, task: Task | None = None) -> Batches:

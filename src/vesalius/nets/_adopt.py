@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from vesalius.core.errors import PlanError, RegisterError
 from vesalius.core.joining import accepted, literals_in, options_in
-from vesalius.nets._adopt_time import NO_EXPORT, AdoptedCine, AdoptedOverTime, probe
+from vesalius.nets._adopt_time import NO_EXPORT, OVERS, AdoptedCine, AdoptedOverTime, probe
 from vesalius.nets._blocks import read_options
 from vesalius.nets._net import Dense, Net
 
@@ -96,6 +96,12 @@ def adopted(thing: Any, name: str, said: Mapping[str, Any]) -> dict[str, Any]:
     options = dict(own.get("OPTIONS") or options_in(thing, GIVEN))
     over = own.get("OVER", "vectors")
     over = over if isinstance(over, Mapping) else {name: over}
+    if role == "sequence" and over.get(name) not in OVERS:
+        raise RegisterError(
+            f"net '{name}' does not say what it reads of a step",
+            found=f"OVER = {own.get('OVER')!r}",
+            hint=" or ".join(f"OVER = '{one}'" for one in OVERS),
+        )
 
     def build(
         name: str,

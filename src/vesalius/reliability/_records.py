@@ -123,6 +123,7 @@ def _brought(decoded: Decoded) -> Brought:
     ]
     return Brought(
         images=tuple(case.images),
+        reference=case.reference,
         apart=tuple(apart),
         courses={name: course_record(course) for name, course in decoded.courses.items()},
         days=days_between(case),

@@ -65,12 +65,15 @@ class Sources:
         for one in self.courses:
             width = counted(len(one.columns), "column")
             shown = width if one.columns[0].isdigit() else f"{width} ({some(one.columns, len(one.columns))})"
-            text = f"in {one.cases} of {counted(cases, 'case')}, {_three(one.rows)} rows of {shown}"
+            text = f"in {one.cases} of {counted(cases, 'case')}, rows of {shown}: {_three(one.rows)}"
             empty = f", {one.empty:.1%} of cells empty" if one.empty else ""
             found.append((f"time course {one.name}", text + empty))
-        found += [(f"image {n}", f"missing in {k} of {cases} cases") for n, k in (self.lacking or {}).items()]
         found += [
-            (f"image {n}", f"on a grid of its own in {k} of {cases} cases")
+            (f"image {n}", f"missing in {k} of {counted(cases, 'case')}")
+            for n, k in (self.lacking or {}).items()
+        ]
+        found += [
+            (f"image {n}", f"on a grid of its own in {k} of {counted(cases, 'case')}")
             for n, k in (self.apart or {}).items()
         ]
         found += [(f"text {n}", f"in {k} of {counted(cases, 'case')}") for n, k in (self.texts or {}).items()]
@@ -82,6 +85,7 @@ class Brought:
     """What one case brings beside one picture; `days` are those from each earlier visit to the next, and to its own."""
 
     images: tuple[str, ...] = ()
+    reference: str | None = None
     apart: tuple[str, ...] = ()
     courses: Mapping[str, CourseRecord] | None = None
     days: tuple[float, ...] = ()

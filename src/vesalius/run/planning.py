@@ -65,6 +65,7 @@ def choose_plan(begun: Begun, space: Workspace) -> Plan:
     """
     assert_sound(space.task)
     assert_columns(begun.asked.by, space.cohort.cases, begun.asked.smallest_group)
+    assert_fitting(begun.stages, space.training)
     if begun.follows and begun.given is not None:
         _same_run(begun, begun.given, space)
         plan = check(begun.given, space.task)
@@ -75,7 +76,6 @@ def choose_plan(begun: Begun, space: Workspace) -> Plan:
         assert_linear(space.task, plan.train.recipe)
     assert_possible(plan)
     assert_stages(plan, space, begun.stages)
-    assert_fitting(begun.stages, space.training)
     _say_known(begun, space)
     if not begun.follows:  # a run of before goes on as it began
         _assert_mirrored(plan)
