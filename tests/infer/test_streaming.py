@@ -12,10 +12,12 @@ import torch
 
 from _streamed import CALIBRATION, LABELS, cine, frames_of, planned, streamed
 from vesalius.core.answers import Answer
+from vesalius.core.bundle import save_bundle
 from vesalius.core.case import Case, Visit
 from vesalius.core.errors import DataError, MismatchError, PlanError
 from vesalius.core.image import Image
 from vesalius.infer import streaming
+from vesalius.infer.alarm import RECORD, fitted, gathered
 from vesalius.infer.predictor import Predictor
 from vesalius.infer.session import Anew
 from vesalius.infer.streaming import Streaming
@@ -192,6 +194,24 @@ def tensors(value: Any) -> list[Any]:
     if isinstance(value, Predictor):
         return []
     return tensors(dict(vars(value))) if hasattr(value, "__dict__") else []
+
+
+@pytest.mark.parametrize("mirror", [(), ("x",)])
+def test_the_alarm_hears_what_it_hears_of_the_file(mirror: tuple[str, ...], tmp_path: Path) -> None:
+    settings = {"infer.mirror": mirror, "augment.flip_axes": mirror}
+    bundle = streamed(tmp_path / "b", settings=settings)
+    plain = Predictor(bundle, cores=1)
+    examples = [plain.encoded(Case("c", {"image": cine(1 + k % 5, seed=k)})).example for k in range(40)]
+    heard = gathered(plain.last, examples)
+    alarm = fitted("knn", heard[:20], heard[20:], member=bundle.stages[0].members[0])
+    alarm = replace(alarm, threshold=float(np.median(alarm.score(heard))))
+    stage = replace(bundle.stages[0], extras={RECORD: alarm.state()})
+    heeding = save_bundle(bundle.path, (stage,), data_hash="d" * 64, made_by="a test")
+    predictor = Predictor(heeding, cores=1)
+    said = [a.outside for k in range(3) for a in assert_follows(predictor, cine(4, seed=100 + k))]
+    assert {bool(text) for text in said} == {True, False}, "raised by some, not by all"
+    long = Case("c", {"image": cine(80)})
+    assert predictor(long).outside == predictor.open(EMPTY).step(long).outside
 
 
 def test_models_that_must_see_all_frames_take_no_single_one(tmp_path: Path) -> None:

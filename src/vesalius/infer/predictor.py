@@ -237,7 +237,7 @@ class Predictor:
         return raw, after, Heard(watched_of(layers, 1)[0], weighing.of(1)[0])
 
     def said(self, raw: Any, of: Encoded, heard: Heard) -> Answer:
-        """Return the answer that raw outputs about a prepared case mean, with what was heard; of a bundle of one stage."""
+        """Return the answer that raw outputs about a prepared case mean, with what was heard of the models."""
         (loaded,) = self.stages
         answer = self._decoded(loaded, raw, of, heard.features)
         return answer if heard.weighed is None else replace(answer, weighed=heard.weighed)
