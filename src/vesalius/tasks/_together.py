@@ -358,9 +358,10 @@ class Together(Net):
         """Return what is kept of an image after its further frames in a batch."""
         key, rows, like = _key(source.name), batch.rows, next(self.project.parameters())
         net: Any = dict(self.over.items()).get(key)
+        gates: Any = self.gates[key]
         if kept is None:
             over = None if net is None else net.begin(rows)
-            kept = Kept(like.new_zeros(rows, WIDTH), has & False, over, self.gates[key].begin(rows, like))
+            kept = Kept(like.new_zeros(rows, WIDTH), has & False, over, gates.begin(rows, like))
         if not bool(has.any()):
             return kept
         x, times = _framed(batch.images[source.name]), batch.times_s.get(source.name)
@@ -374,7 +375,7 @@ class Together(Net):
                 outs.append(out)
             seen = torch.stack(outs, dim=1)
         tokens = self.project[key](seen.flatten(3).mean(-1) if seen.ndim > 3 else seen)
-        vector, gate = self.gates[key].step(tokens, there, kept.gate)
+        vector, gate = gates.step(tokens, there, kept.gate)
         return Kept(vector, kept.there | (has & there.any(dim=1)), over, gate)
 
     def seen(self, source: Source, frames: Tensor, *, maps: bool) -> Tensor:
