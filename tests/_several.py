@@ -1,4 +1,4 @@
-"""A small cohort of several sources: two pictures apart, age, sex and a note, some of them missing; made on the spot."""
+"""A small cohort of several sources: two pictures apart, age and sex, some of them missing; made on the spot."""
 
 from __future__ import annotations
 

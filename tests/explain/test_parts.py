@@ -98,7 +98,9 @@ class Says:
         return raw[:, 0]
 
 
-def question(values: tuple[float, ...] = (0.0, 0.1, 2.0, 0.0, -0.5), *, lacks: tuple[str, ...] = ()) -> PartQuestion:
+def question(
+    values: tuple[float, ...] = (0.0, 0.1, 2.0, 0.0, -0.5), *, lacks: tuple[str, ...] = ()
+) -> PartQuestion:
     frames = np.array(values, np.float32).reshape(-1, 1, 1, 1, 1) * np.ones((1, 1, 1, 6, 6), np.float32)
     images = {"ct": np.ones((1, 1, 6, 6), np.float32), "cine": frames}
     made = Example(

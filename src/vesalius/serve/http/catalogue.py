@@ -126,6 +126,8 @@ def describe(name: str, bundle: Bundle, predictor: Predictor) -> dict[str, Any]:
         "explainers": _explainers(kind, predictor),
         "doubts": list(predictor.ways_of_doubting),
         "asks": list(answers.of(kind).asks_of(values)),
+        "sources": list(predictor.stages[-1].task.sources(stage.state)),
+        "frames": plan.sources.frames,
         "research_use": True,
         **measured(bundle, kind),
     }

@@ -206,6 +206,7 @@ def ask(asked: schemas.JobRequest, service: Serving, caller: User) -> Any:
         covariates=asked.covariates,
         doubt=_doubt_of(asked),
         refuse_unlike=asked.refuse_unlike,
+        images=asked.images,
     )
     return service.jobs.json(job)
 

@@ -119,6 +119,8 @@ interface Asked {
   explainer?: string;
   ask?: string;
   accept_mismatch?: boolean;
+  /** Cases by a model's names for its images. */
+  images?: Record<string, string>;
 }
 
 export function start(body: Asked): Promise<Job> {

@@ -29,6 +29,11 @@ export interface Model {
   /** The colours of what has none of its own, by place. */
   palette?: string[];
   dims: number;
+  /** The names of its images, and of all that comes together in a model of several sources. */
+  inputs?: string[];
+  sources?: string[];
+  /** How many frames of an image in time it looks at; 0 of a model of still images. */
+  frames?: number;
   modality: string | null;
   unit: string | null;
   /** Whether the service answers images of another modality or unit without being told to. */
