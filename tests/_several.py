@@ -13,7 +13,7 @@ def write_several(folder: Path, *, cases: int = 48, missing: bool = True, seed: 
     """Write pictures of two sorts and a table that names them; return the table.
 
     Whether a case is `ill` shows as a bright spot in the `front` picture and, weaker, as stripes in the `side` one; the
-    ill are older. Every sixth case has no side picture, every seventh no age.
+    ill are older. Every sixth case has no side picture, every seventh no age, every fourth no size.
     """
     random = np.random.default_rng(seed)
     (folder / "images").mkdir(parents=True, exist_ok=True)
@@ -42,6 +42,7 @@ def write_several(folder: Path, *, cases: int = 48, missing: bool = True, seed: 
         row["age"] = "" if missing and k % 7 == 6 else f"{age:.1f}"
         row["sex"] = "F" if random.random() < 0.5 else "M"
         row["severity"] = f"{(3 if ill else 1) + random.normal(0, 0.4):.3f}"
+        row["size"] = "" if k % 4 == 3 else f"{10 + 4 * ill + random.normal(0, 1):.2f}"
         row["grade"] = "0" if not ill else ("1" if random.random() < 0.5 else "2")
         row["label"] = "ill" if ill else "well"
         rows.append(row)

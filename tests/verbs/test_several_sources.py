@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-
 from sklearn.linear_model import LogisticRegression, Ridge
+from starlette.testclient import TestClient
 from tests._several import write_several
 
 import vesalius as vs
@@ -26,6 +27,9 @@ from vesalius.explain import methods
 from vesalius.explain.looking import source_of
 from vesalius.infer.predictor import Predictor
 from vesalius.infer.subsets import Subsets
+from vesalius.serve.http.api import create_app
+from vesalius.serve.http.catalogue import Catalogue
+from vesalius.serve.http.service import Service
 from vesalius.tasks import _plain
 
 COLUMNS = {"label": "label", "image": "front,side", "covariate": "age,sex"}
@@ -131,7 +135,7 @@ def test_too_many_passes_are_skipped_with_a_reason(several: Any) -> None:
         Predictor(run.bundle), cohort.cases, truth=lambda c: c.targets["label"], patients_known=True,
         progress=Silent(), most=100,
     )  # fmt: skip
-    assert found["skipped"] == "it takes 240 passes, more than 100: score fewer cases to have it"
+    assert found["skipped"] == "it takes 280 passes, more than 100: score fewer cases to have it"
     card = dataclasses.replace(run.scorecard, sources=found)
     assert added.lines(card) == [f"what each source adds was not measured: {found['skipped']}"]
 
@@ -192,3 +196,38 @@ def test_models_of_one_image_are_as_they_were(pictures: Any) -> None:
         pictures.path, case, method=["sources", "frames", "occlusion"], check="none", samples=8
     )
     assert set(found.refused) == {"sources", "frames"} and len(found.explained) == 1
+
+
+def test_the_service_answers_several_images_of_one_body(several: Any, tmp_path: Path) -> None:
+    cohort, run = several
+    case = cohort.case("p001")
+    models = Catalogue([f"several={run.path}"], ["cpu"])
+    service = Service(models, audit=tmp_path / "audit.jsonl", temporary=tmp_path)
+    with TestClient(create_app(service), base_url="http://127.0.0.1") as client:
+        (about,) = client.get("/api/models").json()
+        assert about["sources"] == ["front", "side", "covariates"] and about["inputs"] == ["front", "side"]
+        sent = [("files", (p.name, p.read_bytes())) for item in case.images.values() for p in item.paths]
+        study = client.post("/api/studies", files=sent).json()
+        ids = {c["name"].rpartition("_")[2].partition(".")[0]: c["case"] for c in study["cases"]}
+        asked = {"model": "several", "study": study["study"], "covariates": dict(case.covariates)}
+        for images, lacking in ((ids, []), ({"side": ids["side"]}, ["front"])):
+            job = client.post("/api/jobs", json={**asked, "images": images}).json()["job"]
+            (answer,) = _done(client, job)["answers"]
+            known = {n: item for n, item in case.images.items() if n in images}
+            alone = vs.predict(run, dataclasses.replace(case, images=known, reference=next(iter(known))))
+            assert answer["answer"]["p"] == pytest.approx(alone.p.tolist(), abs=1e-5)
+            assert answer["summary"]["weighed"]["not_given"] == lacking
+            assert answer["case"] == next(iter(images.values()))
+        odd = client.post("/api/jobs", json={**asked, "images": {"back": ids["side"]}})
+        assert odd.status_code == 422 and "takes no image 'back'" in odd.json()["error"]
+        lies = client.post("/api/jobs", json={**asked, "images": {"side": ids["side"]}, "case": ids["front"]})
+        assert lies.status_code == 422 and "none of the images" in lies.json()["error"]
+
+
+def _done(client: TestClient, job: str) -> dict[str, Any]:
+    for _ in range(600):
+        found: dict[str, Any] = client.get(f"/api/jobs/{job}").json()
+        if found["status"] in ("done", "failed"):
+            return found
+        time.sleep(0.1)
+    raise AssertionError("the job does not end")

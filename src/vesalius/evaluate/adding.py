@@ -5,7 +5,7 @@ A source is left out of the cases that are scored as it is in training with miss
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -21,7 +21,7 @@ from vesalius.infer.subsets import COVARIATES, Subsets
 from vesalius.metrics import Rows
 
 MOST = 20_000  # cases that go through the models again, over all subsets, beyond which it is not done unasked
-RESAMPLES = 500
+RESAMPLES = 400
 FIGURES = 4  # of each comparison, the first of those that stand on top of a report
 TOGETHER = "all together"
 

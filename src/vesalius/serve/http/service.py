@@ -25,8 +25,8 @@ from vesalius.serve.http.metrics import Metrics
 from vesalius.serve.http.problems import Problem, log_unexpected, not_found
 from vesalius.serve.http.refusals import Refusals
 from vesalius.serve.http.sample import KNOWN, make_sample, recipe
-from vesalius.serve.http.studies import Studies
 from vesalius.serve.http.several import joined
+from vesalius.serve.http.studies import Studies
 from vesalius.serve.http.study import StoredCase, UploadedStudy
 from vesalius.serve.http.truth import Truths, on_image
 from vesalius.serve.http.workdir import WorkDir

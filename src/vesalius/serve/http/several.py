@@ -31,7 +31,9 @@ def joined(
     each = {name: study.case(one) for name, one in images.items()}
     first = next((name for name, one in each.items() if case_id in (None, one.id)), None)
     if first is None:
-        raise Problem(422, "the case that the answer lies on is none of the images", hint="`case` is one of `images`")
+        raise Problem(
+            422, "the case that the answer lies on is none of the images", hint="`case` is one of `images`"
+        )
     held: dict[str, Ref | Image] = {}
     for name, one in each.items():
         if one.case.image is None:
