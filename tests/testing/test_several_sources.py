@@ -16,7 +16,7 @@ from vesalius.testing.trial import trial_of
 
 SETTINGS = {
     "net.name": "resnet-10", "net.init": None, "train.phases": [], "infer.novelty": "none", "augment.mixup": 0,
-    "train.batch": 6,
+    "train.batch": 9,
 }  # fmt: skip
 ASKED: dict[str, dict[str, Any]] = {
     "classify": {"columns": {"label": "label"}, "target": "label"},
@@ -28,7 +28,7 @@ ASKED: dict[str, dict[str, Any]] = {
 
 @pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_several(tmp_path_factory.mktemp("sources"), cases=18)
+    return write_several(tmp_path_factory.mktemp("sources"), cases=18, every=3)
 
 
 @pytest.fixture(scope="module", params=list(ASKED))

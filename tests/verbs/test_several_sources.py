@@ -34,7 +34,8 @@ from vesalius.tasks import _plain
 
 COLUMNS = {"label": "label", "image": "front,side", "covariate": "age,sex"}
 SMALL = {
-    "train.steps": 24, "train.batch": 8, "train.members": 1, "train.folds": 2, "train.validations": 1, "net.name": "resnet-10",
+    "train.steps": 24, "train.batch": 8, "train.members": 1, "train.folds": 2, "train.validations": 1,
+    "net.name": "resnet-10",
     "net.init": None, "net.scale": 0.125, "train.phases": [], "train.threads": 1, "infer.novelty": "none",
 }  # fmt: skip
 

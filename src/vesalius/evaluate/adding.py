@@ -131,7 +131,7 @@ def _answers(asking: Subsets, arms: Sequence[Arm]) -> tuple[Answer, dict[Arm, An
 
 
 def _compared(kind: str, held: _Held, patients_known: bool) -> dict[str, Any]:
-    """Return the figures of one arm and of all sources on the same cases, and their differences, each with an interval."""
+    """Return the figures of one arm, and their differences from those of all sources on the same cases."""
     ids = [c.id for c in held.cases]
     if not ids:
         return {"n": 0}

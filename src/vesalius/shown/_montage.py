@@ -28,14 +28,14 @@ def several(case: Case) -> bool:
 
 
 def montage(case: Case) -> bytes | None:
-    """Return a PNG of all of a case's images, of each earlier visit's, and of its time courses; None where none is read.
+    """Return a PNG of a case's images, each earlier visit's, and its time courses; None where none is read.
 
     Visits are called by how many days they were before.
     """
     import matplotlib
     from matplotlib.figure import Figure
 
-    shown = [one for one in _parts(case)][:MOST]
+    shown = list(_parts(case))[:MOST]
     if not shown:
         return None
     columns = min(COLUMNS, len(shown))

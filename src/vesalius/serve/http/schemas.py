@@ -121,8 +121,8 @@ class ModelBody(BaseModel):
 
     `labels` have the colours that they are shown in, and `palette` holds those of all that has none of its own.
     `explainers` are the methods that can explain its answers, `asks` the words for what can be asked of them, and
-    `doubts` the ways in which they can be doubted. `sources` are what comes together in a model of several sources, those
-    among `inputs` are images; `frames` is how many frames of an image in time it looks at, 0 of still images.
+    `doubts` the ways in which they can be doubted. `sources` are what comes together in a model of several sources;
+    those among `inputs` are images. `frames` is how many frames of an image in time it looks at, 0 of still images.
     `banners` come before every figure of the scorecard; `headlines` are the metrics that come first, `measured_on` what
     all of them are of.
     """

@@ -1,4 +1,4 @@
-"""Several images of one body, each a case of a study, as the one case that a model of several sources is asked about."""
+"""Several images of one body, each a case of a study, as the one case that a model of several sources is asked."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def joined(
 ) -> StoredCase:
     """Return a case that has each of these cases' images under the name that the model has for it.
 
-    The answer lies on the image of `case_id`, by default on the first. Raises Problem 422 for a name that the model does
-    not know, and where `case_id` is none of them; 404 for a case that is not there.
+    The answer lies on the image of `case_id`, by default on the first. Raises Problem 422 for a name that the model
+    does not know, and where `case_id` is none of them; 404 for a case that is not there.
     """
     known = [n for n in model.about["inputs"] if n in model.about["sources"]]
     for name in images:
