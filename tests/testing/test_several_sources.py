@@ -36,7 +36,9 @@ def trial(request: pytest.FixtureRequest, table: Path, tmp_path_factory: pytest.
     asked = ASKED[request.param]
     columns = asked["columns"] | {"image": "front,side", "covariate": "age,sex"}
     folder = tmp_path_factory.mktemp(request.param)
-    return trial_of(request.param, table, folder, target=asked["target"], columns=columns, settings=SETTINGS, dims=2)
+    return trial_of(
+        request.param, table, folder, target=asked["target"], columns=columns, settings=SETTINGS, dims=2
+    )
 
 
 @pytest.mark.parametrize("promise", JOINED, ids=lambda p: p.__name__)
@@ -51,7 +53,9 @@ def test_a_batch_with_missing_images_covariates_and_labels_is_resumed_to_the_bit
     lacks = trial.batch
     assert not bool(lacks.present["side"].all()) or not bool(lacks.present["front"].all())
     covariates = lacks.covariates
-    assert covariates is not None and bool((covariates[:, 1] == 0).any())  # the mark of an age that is missing
+    assert covariates is not None and bool(
+        (covariates[:, 1] == 0).any()
+    )  # the mark of an age that is missing
     if trial.task.name == "measure":
         truth = lacks.targets["number"].numpy()
         assert np.isnan(truth).any() and np.isfinite(truth).any()
