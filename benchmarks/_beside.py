@@ -40,10 +40,14 @@ Rivals = dict[str, list[Answer]]  # answers to the test cases, by what they are 
 
 @dataclass(frozen=True, eq=False)
 class Beside:
-    """Training and test cases of one split, with their targets; images are read once, and small."""
+    """Training and test cases of one split, with their targets; images are read once, and small.
+
+    `seen` is what is looked at of both instead, `(N, D)` each: of what has time, or has no image.
+    """
 
     training: Sequence[Case]
     test: Sequence[Case]
+    seen: tuple[Array, Array] | None = None
 
     @classmethod
     def of(cls, cohort: Cohort, run: Path) -> Beside:
@@ -56,7 +60,9 @@ class Beside:
     @cached_property
     def looks(self) -> tuple[Array, Array]:
         """Small images of both, `(N, D)`, each pixel less its training mean over its training spread."""
-        training, test = (np.stack([_small(c) for c in cases]) for cases in (self.training, self.test))
+        training, test = self.seen or [
+            np.stack([small(load_reference(c).array) for c in cases]) for cases in (self.training, self.test)
+        ]
         mean, spread = training.mean(axis=0), training.std(axis=0) + 1e-6
         return (training - mean) / spread, (test - mean) / spread
 
@@ -256,9 +262,9 @@ def _mean_boxes(held: Sequence[Sequence[Box]]) -> dict[Box, float]:
     return found
 
 
-def _small(case: Case) -> Array:
-    """Return an image as the means of few parts along each axis, all channels one after the other."""
-    array = load_reference(case).array.astype(np.float64)
+def small(array: Array) -> Array:
+    """Return an image as the means of few parts along each axis, all channels in a row; of its mean frame."""
+    array = array.astype(np.float64)
     array = array if array.ndim == 4 else array.mean(axis=0)  # (C, Z, Y, X)
     for axis, many in enumerate(SIDE, start=1):
         size = array.shape[axis]

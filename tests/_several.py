@@ -15,7 +15,8 @@ def write_several(
     """Write pictures of two sorts and a table that names them; return the table.
 
     Whether a case is `ill` shows as a bright spot in the `front` picture and, weaker, as stripes in the `side` one; the
-    ill are older. Every sixth case (or `every` so many) has no side picture, every seventh (one more) no age, every fourth no size.
+    ill are older. Of every six cases (or `every` so many) one has no side picture; of one more one has no age, and of
+    four one has no size.
     """
     random = np.random.default_rng(seed)
     (folder / "images").mkdir(parents=True, exist_ok=True)
@@ -41,7 +42,8 @@ def write_several(
         if missing and k % every == every - 1:
             row["side"] = ""
         age = 55 + 10 * ill + random.normal(0, 9)
-        row["age"] = "" if missing and k % (every + 1) == every else f"{age:.1f}"
+        none = missing and k % (every + 1) == every
+        row["age"] = "" if none else f"{age:.1f}"
         row["sex"] = "F" if random.random() < 0.5 else "M"
         row["severity"] = f"{(3 if ill else 1) + random.normal(0, 0.4):.3f}"
         row["size"] = "" if k % 4 == 3 else f"{10 + 4 * ill + random.normal(0, 1):.2f}"

@@ -15,6 +15,9 @@ _HOME = {
     "cohort_from_dataset": "verbs.cohort_from_dataset",
     "card": "verbs.card",
     "Cards": "verbs.card",
+    "change": "verbs.change",
+    "Change": "verbs.change",
+    "Changes": "verbs.change",
     "compare": "verbs.compare",
     "Comparison": "verbs.compare",
     "few_shot": "verbs.few_shot",
@@ -79,6 +82,8 @@ __all__ = [
     "BundleError",
     "Cards",
     "Case",
+    "Change",
+    "Changes",
     "CodeError",
     "Cohort",
     "Comparison",
@@ -114,6 +119,7 @@ __all__ = [
     "__version__",
     "calibrate",
     "card",
+    "change",
     "cohort_from_dataset",
     "compare",
     "deidentify",
@@ -169,6 +175,9 @@ if TYPE_CHECKING:
     from vesalius.verbs.calibrate import calibrate as calibrate
     from vesalius.verbs.card import Cards as Cards
     from vesalius.verbs.card import card as card
+    from vesalius.verbs.change import Change as Change
+    from vesalius.verbs.change import Changes as Changes
+    from vesalius.verbs.change import change as change
     from vesalius.verbs.cohort_from_dataset import cohort_from_dataset as cohort_from_dataset
     from vesalius.verbs.compare import Comparison as Comparison
     from vesalius.verbs.compare import compare as compare

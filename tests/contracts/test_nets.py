@@ -80,7 +80,7 @@ def families() -> list[str]:
     return list(firsts.values())
 
 
-CHECKS = {f"{name} {told}": check for name in families() for told, check in net_checks(name)}
+CHECKS = {told: check for name in families() for told, check in net_checks(name)}
 
 
 @pytest.mark.parametrize("name", list(registry.names("nets")))

@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from vesalius import nets
 from vesalius.core.errors import PlanError
-from vesalius.learn.weights import fit_of
+from vesalius.learn.weights import fit_of, placed
 
 
 def net(classes: int = 2) -> nn.Module:
@@ -48,3 +49,23 @@ def test_norms_and_counters_alone_are_nothing() -> None:
         PlanError, match=r"none of the given weights fits this net; found 7 tensors; 7 of the net's 9"
     ):
         fit_of(net(), given)
+
+
+def test_each_of_several_nets_that_see_images_takes_the_weights_of_one() -> None:
+    def eye(channels: int) -> nn.Module:
+        return nets.build("resnet-10", dims=2, in_channels=channels, scale=0.125, size=(16, 16))
+
+    model = nn.Module()
+    model.eyes = nn.ModuleDict({"fundus": eye(3), "oct": eye(1)})
+    given = eye(3).state_dict()
+    taken, fit = placed(model, given)
+    name = (
+        "layers.0.0.conv1.weight"
+        if "layers.0.0.conv1.weight" in given
+        else next(n for n in given if "weight" in n)
+    )
+    for which in ("fundus", "oct"):
+        assert any(n.startswith(f"eyes.{which}.") for n in fit.taken)
+    assert torch.equal(taken[f"eyes.fundus.{name}"], given[name])
+    assert len([n for n in fit.taken if n.startswith("eyes.oct.")]) == len(given)
+    assert fit.adapted

@@ -27,12 +27,12 @@ from vesalius.core.answers.mask import Mask
 from vesalius.core.answers.scores import Scores
 from vesalius.core.case import Case, Ref
 from vesalius.core.image import Image
+from vesalius.dicom.identity import read_identity
 from vesalius.explain import faithful, methods
 from vesalius.explain.contract import Attribution, Method, Setting
 from vesalius.explain.question import Question
 from vesalius.serve.http import results
 from vesalius.serve.http.catalogue import Catalogue, name_and_path
-from vesalius.serve.http.identity import read_identity
 from vesalius.serve.http.keys import LOCAL
 from vesalius.serve.http.service import Service
 

@@ -98,8 +98,8 @@ def test_old_frames_are_dropped_and_named(
     clients: Any, models: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client, taken = clients(), []
-    put = cines._Slot.put
-    monkeypatch.setattr(cines._Slot, "put", lambda slot, data: taken.append(put(slot, data)))
+    put = cines.Slot.put
+    monkeypatch.setattr(cines.Slot, "put", lambda slot, data: taken.append(put(slot, data)))
     predictor, begin, go = models.get("chest").predictors[0], threading.Event(), threading.Event()
 
     def held(case: Case) -> Any:
@@ -107,7 +107,7 @@ def test_old_frames_are_dropped_and_named(
         assert go.wait(60)
         return predictor(case)
 
-    slow: Any = SimpleNamespace(open=lambda case: Anew(held, case))
+    slow: Any = SimpleNamespace(open=lambda case: Anew(held, case), over_frames="each")
     monkeypatch.setitem(models.by_name, "chest", replace(models.get("chest"), predictors=(slow,)))
     with open_(client, "chest") as cine:
         cine.send_text(json.dumps({"height": 8, "width": 8}))

@@ -14,7 +14,7 @@ from vesalius.core.answers.map import Map
 from vesalius.core.answers.mask import Mask
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array
-from vesalius.core.levels import STEPS
+from vesalius.core.levels import PER_STEP, SPAN, STEPS
 from vesalius.core.promise import LEVELS, Limits, Promise
 from vesalius.core.words import counted, listed
 
@@ -36,6 +36,14 @@ def levels_of(mask: Mask) -> Array:
             hint="a task whose file has `levels`",
         )
     return cast(Map, mask.parts[LEVELS]).image.array
+
+
+def chances_of(mask: Mask) -> Array:
+    """Return the chances `(K, Z, Y, X)` float16 that the levels of a mask stand for, each in the middle of its step."""
+    middles = np.arange(STEPS) * PER_STEP + PER_STEP / 2 - SPAN
+    table = (1 / (1 + np.exp(-middles))).astype(np.float16)
+    found: Array = table[levels_of(mask)]
+    return found
 
 
 def missed(mask: Mask, bits: Bits) -> Iterator[tuple[str, Array]]:

@@ -12,6 +12,8 @@ import numpy as np
 from vesalius import formats, metrics
 from vesalius.answers import _box_doubt, _missed
 from vesalius.answers import _box_figures as shown
+from vesalius.answers import _grown as grown
+from vesalius.answers import _moved_boxes as moved
 from vesalius.answers._asking import number_place
 from vesalius.answers.contract import ForeignAnswers, Handling, Judged, Kept, Panel
 from vesalius.answers.drawing import framing
@@ -21,6 +23,7 @@ from vesalius.answers.drawing.panels import Table
 from vesalius.answers.drawing.slices import Slice
 from vesalius.answers.foreign.boxes import CORNERS, box_answers
 from vesalius.answers.numbers import HANDLING as NUMBERS
+from vesalius.answers.value import number_changed
 from vesalius.core.answers.boxes import COUNTS, Boxes, counts_of
 from vesalius.core.answers.numbers import Numbers
 from vesalius.core.ask import Ask
@@ -29,6 +32,7 @@ from vesalius.core.census import census
 from vesalius.core.cohort import Label, TargetInfo
 from vesalius.core.doubt import Doubt
 from vesalius.core.errors import UnknownName, VesaliusError
+from vesalius.core.growth import Changed
 from vesalius.core.image import Array, Image, Triple
 from vesalius.core.marks import Mark
 from vesalius.core.palette import colour_of
@@ -37,6 +41,7 @@ from vesalius.core.scorecard import Scorecard
 from vesalius.core.words import counted
 from vesalius.metrics import Rows
 from vesalius.metrics import boxes as judge
+from vesalius.prepare.between import Between
 
 TARGETS = ("boxes",)
 KNOWN_AGAIN = 16  # of the surest boxes
@@ -363,6 +368,39 @@ class BoxesHandling(Handling[Boxes]):
         """Return how many boxes of all cases are true, called, found and false; the worst first."""
         rows = self.again(card)
         return None if rows is None or not len(rows) else shown.cases(rows, self.each(rows))
+
+    # --- at two visits
+
+    def changed(self, earlier: Boxes, later: Boxes, between: Between) -> Changed:
+        """Return how many boxes of each label are called at both visits, and what became of each of them."""
+        known = {} if between.card is None else between.card.clinical.get("counts", {})
+        counts = [one.parts.get(COUNTS) for one in (earlier, later)]
+        before, after = (
+            one.values if isinstance(one, Numbers) else counts_of(answer).values
+            for one, answer in zip(counts, (earlier, later), strict=True)
+        )
+        growths, notes, parts = [], list(grown.unregistered(between, "boxes")), []
+        for place, label in enumerate(grown.labels_of(earlier.labels, later.labels)):
+            if label.name in before and label.name in after:
+                one = number_changed(
+                    label.name,
+                    before[label.name],
+                    after[label.name],
+                    known.get(label.name),
+                    same=between.same,
+                )
+                growths += [
+                    replace(g, quantity="number", sizes=True, colour=colour_of(label, place))
+                    for g in one.growths
+                ]
+                notes += one.notes
+            if between.placed:
+                parts += moved.followed(earlier, later, label.name, between)
+        return Changed(tuple(growths), tuple(parts), notes=tuple(notes))
+
+    def carried(self, answer: Boxes, between: Between) -> Boxes:
+        """Return the boxes on the later visit's image."""
+        return moved.carried(answer, between)
 
     # --- another tool's boxes
 

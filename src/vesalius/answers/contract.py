@@ -27,11 +27,13 @@ from vesalius.core.case import Case
 from vesalius.core.cohort import Label, TargetInfo
 from vesalius.core.doubt import Doubt
 from vesalius.core.errors import CodeError, DataError
+from vesalius.core.growth import Changed
 from vesalius.core.image import Array, Image
 from vesalius.core.marks import Mark, fields_of, means, place
 from vesalius.core.promise import Limits
 from vesalius.core.scorecard import Scorecard
 from vesalius.metrics import Interval, Rows
+from vesalius.prepare.between import Between
 
 Panel = Figure | Table | Odds
 Judged = Callable[[Callable[[Rows, Array], Mapping[str, float]]], dict[str, Interval]]
@@ -87,6 +89,7 @@ class Handling(ABC, Generic[A]):
     the words for what can be asked of an answer, the usual first; a kind with none cannot be explained. `ways` are
     those in which a calibration can promise something of an answer, the usual first; a kind with none makes no promise.
     `doubted_ways` are those of them that need the answer's doubt.
+    `needs_levels` says that `chances` needs an answer whose task was asked for its `levels`.
     `error` is what `losses` measures, in words. `listing` is the name of the table beside `answers.csv` that holds what
     answers list, such as their boxes; empty of a kind that lists nothing.
     """
@@ -104,6 +107,7 @@ class Handling(ABC, Generic[A]):
     asks: ClassVar[tuple[str, ...]] = ()
     ways: ClassVar[tuple[str, ...]] = ()
     doubted_ways: ClassVar[tuple[str, ...]] = ()
+    needs_levels: ClassVar[bool] = False
     error: ClassVar[str] = "error"
     listing: ClassVar[str] = ""
 
@@ -257,6 +261,20 @@ class Handling(ABC, Generic[A]):
         """Return where an answer says that something is, `(Z, Y, X)` of bits; None of a kind without places."""
         return None
 
+    def planes(self, answer: A) -> Array | None:
+        """Return where an answer says that each of its labels is, bits `(K, Z, Y, X)`; None of a kind without places.
+
+        What a later stage is given as channels, in the order of the labels.
+        """
+        return None
+
+    def chances(self, answer: A) -> Array | None:
+        """Return how likely each label is at each point, `(K, Z, Y, X)`, from 0 to 1; None where nothing says.
+
+        What a later stage is given as channels, in the order of the labels. A field of numbers says these numbers.
+        """
+        return None
+
     def placed(self, answer: A, low: Sequence[int], reference: Image) -> A:
         """Return the answer to a part of an image that begins at index `low` `(z, y, x)`, as one to the whole image."""
         return answer
@@ -264,6 +282,19 @@ class Handling(ABC, Generic[A]):
     def misplaced(self, answer: A, reference: Image) -> str | None:
         """Return in words why an answer cannot belong to this image; None where it can."""
         return None
+
+    # --- answers to two visits of one patient
+
+    def changed(self, earlier: A, later: A, between: Between) -> Changed | None:
+        """Return how much of what was measured changed between two visits; None of a kind that does not say.
+
+        What is not known to be a change must not look like one: see `core/growth.py`.
+        """
+        return None
+
+    def carried(self, answer: A, between: Between) -> A:
+        """Return the earlier visit's answer as it lies on the later one's image; by default as it is."""
+        return answer
 
     # --- an answer against the truth
 
@@ -457,6 +488,13 @@ def columns(answer: Answer) -> dict[str, Any]:
     for name, part in answer.parts.items():
         found |= {f"{name}.{column}": value for column, value in columns(part).items()}
     return _without_results(found, answer)
+
+
+def changed(earlier: Answer, later: Answer, between: Between) -> Changed | None:
+    """Return how much changed between the answers to two visits; None of a kind that does not say."""
+    handling = of(later)
+    with calling(f"answers of kind {type(later).__name__}", handling, "changed", case=later.case_id):
+        return handling.changed(earlier, later, between)
 
 
 def listed(answer: Answer) -> dict[str, Sequence[Mapping[str, Any]]]:

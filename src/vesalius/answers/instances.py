@@ -10,6 +10,7 @@ from typing import Any, ClassVar, cast
 import numpy as np
 from scipy import ndimage
 
+from vesalius.answers import _grown as grown
 from vesalius.answers._asking import label_place, number_place
 from vesalius.answers.contract import Handling, Kept
 from vesalius.answers.drawing import figures as draw
@@ -21,6 +22,7 @@ from vesalius.answers.drawing.slices import Slice
 from vesalius.answers.foreign.instances import LazyInstances, instance_answers
 from vesalius.answers.mask import LARGEST_IN_PNG, SHOWN_UNITS, SIZES, unit_of
 from vesalius.answers.numbers import HANDLING as NUMBERS
+from vesalius.answers.value import number_changed
 from vesalius.core import grids, marks
 from vesalius.core.answers.instances import COUNTS, Instances
 from vesalius.core.answers.numbers import Numbers
@@ -28,6 +30,7 @@ from vesalius.core.ask import Ask
 from vesalius.core.case import Case, Instance
 from vesalius.core.cohort import Label, TargetInfo
 from vesalius.core.errors import DataError, UnknownName
+from vesalius.core.growth import Changed
 from vesalius.core.image import Array, Image
 from vesalius.core.marks import Mark
 from vesalius.core.palette import colour_of
@@ -36,6 +39,7 @@ from vesalius.core.scorecard import Scorecard
 from vesalius.core.things import Things
 from vesalius.core.words import counted
 from vesalius.metrics import Rows
+from vesalius.prepare.between import Between
 from vesalius.prepare.case import load_mask
 from vesalius.prepare.geometry import upright
 from vesalius.prepare.things import load_things
@@ -241,6 +245,25 @@ class InstancesHandling(Handling[Instances]):
         bits: Array = answer.called_ids() != 0
         return bits
 
+    def planes(self, answer: Instances) -> Array:
+        """Return where the called things of each label are."""
+        sorts = answer.sorts()
+        return np.stack([sorts == k for k in range(1, len(answer.labels) + 1)])
+
+    def chances(self, answer: Instances) -> Array:
+        """Return at each point the surety of the thing that is there, called or not, in the channel of its label."""
+        ids = answer.image.array[0]
+        found = np.zeros((len(answer.labels), *ids.shape), dtype=np.float32)
+        for k, label in enumerate(answer.labels):
+            table = np.zeros(
+                max([int(ids.max(initial=0)), *(t.id for t in answer.things), 0]) + 1, np.float32
+            )
+            for thing in answer.things:
+                if thing.label == label.name:
+                    table[thing.id] = thing.p
+            found[k] = table[ids]
+        return found
+
     def placed(self, answer: Instances, low: Sequence[int], reference: Image) -> Instances:
         """Return the things on the whole grid, with nothing outside of their part."""
         part = answer.image.array
@@ -252,6 +275,41 @@ class InstancesHandling(Handling[Instances]):
     def misplaced(self, answer: Instances, reference: Image) -> str | None:
         """Return how the grid of the ids differs from its image's."""
         return grids.mask_fault(reference, answer.image)
+
+    def changed(self, earlier: Instances, later: Instances, between: Between) -> Changed:
+        """Return how many things of each label are called at both visits, and what became of each of them.
+
+        Nothing is known of how far counts of things are off but by what is promised of them.
+        """
+        counts = [one.parts.get(COUNTS) for one in (earlier, later)]
+        before, after = (
+            one.values if isinstance(one, Numbers) else answer.counts().values
+            for one, answer in zip(counts, (earlier, later), strict=True)
+        )
+        units = unit_of(earlier.image), unit_of(later.image)
+        growths, notes, parts = [], list(grown.unregistered(between, "things")), []
+        for place, label in enumerate(grown.labels_of(earlier.labels, later.labels)):
+            if label.name in before and label.name in after:
+                one = number_changed(
+                    label.name, before[label.name], after[label.name], None, same=between.same
+                )
+                growths += [
+                    replace(g, quantity="number", sizes=True, colour=colour_of(label, place))
+                    for g in one.growths
+                ]
+                notes += one.notes
+            if units[0][0] == units[1][0]:
+                ids = _ids_of(earlier, label.name), _ids_of(later, label.name)
+                own, said = grown.parts_of(
+                    label.name, *ids, between, unit=units[0][0], each=(units[0][1], units[1][1])
+                )
+                parts += own
+                notes += [said] if said else []
+        return Changed(tuple(growths), tuple(parts), notes=tuple(notes))
+
+    def carried(self, answer: Instances, between: Between) -> Instances:
+        """Return the things on the later visit's grid, each voxel that of the nearest."""
+        return replace(answer, image=between.carried(answer.image))
 
     def truth(self, target: Any, case: Case) -> Drawn:
         """Return the true things and the case's region."""
@@ -415,6 +473,15 @@ def _apart(ids: Array, sorts: Array) -> Array:
         a, b = ids[tuple(first)], ids[tuple(second)]
         shown[tuple(first)][(a != b) & (a != 0) & (b != 0)] = 0
     return shown
+
+
+def _ids_of(answer: Instances, label: str) -> Array:
+    """Return the ids `(Z, Y, X)` of the called things of a label, 0 elsewhere."""
+    things = (answer.things[k] for k in answer.called)
+    found: Array = answer.table({thing.id: thing.id for thing in things if thing.label == label})[
+        answer.image.array[0]
+    ]
+    return found
 
 
 HANDLING = InstancesHandling()

@@ -14,7 +14,8 @@ from vesalius.answers.drawing.lines import Line
 from vesalius.answers.drawing.signed import tinted
 from vesalius.answers.drawing.slices import Slice
 from vesalius.core.answers.map import Map
-from vesalius.core.image import Image
+from vesalius.core.image import Array, Image
+from vesalius.prepare.between import Between
 from vesalius.prepare.geometry import upright
 
 
@@ -50,6 +51,14 @@ class MapHandling(Handling[Map]):
             axes.imshow(layer, aspect=shown.aspect, extent=planes.extent(plane))
             return
         axes.imshow(plane, cmap="magma", alpha=0.45, aspect=shown.aspect, extent=planes.extent(plane))
+
+    def chances(self, answer: Map) -> Array:
+        """Return the field's own numbers, and 0 where it says nothing."""
+        return np.nan_to_num(answer.image.array.astype(np.float32, copy=False), nan=0.0)
+
+    def carried(self, answer: Map, between: Between) -> Map:
+        """Return the field on the later visit's grid; where the earlier one shows nothing it says nothing."""
+        return replace(answer, image=between.carried(answer.image, order=1, fill=float("nan")))
 
     def placed(self, answer: Map, low: Sequence[int], reference: Image) -> Map:
         """Return the field on the whole grid; outside of its part it says nothing."""

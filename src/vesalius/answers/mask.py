@@ -11,6 +11,7 @@ import numpy as np
 from scipy import ndimage
 
 from vesalius import formats, metrics
+from vesalius.answers import _grown as grown
 from vesalius.answers import _outer as outer
 from vesalius.answers._asking import label_place, number_place
 from vesalius.answers.contract import Handling, Judged, Kept, Panel
@@ -29,6 +30,7 @@ from vesalius.core.case import IGNORED, Case
 from vesalius.core.cohort import Label, TargetInfo
 from vesalius.core.doubt import NAT, Doubt, entropy
 from vesalius.core.errors import DataError
+from vesalius.core.growth import Changed, spread_of
 from vesalius.core.image import Array, Image
 from vesalius.core.marks import Mark
 from vesalius.core.palette import colour_of
@@ -36,6 +38,7 @@ from vesalius.core.promise import LEVELS, Limits
 from vesalius.core.scorecard import Scorecard
 from vesalius.core.words import listed
 from vesalius.metrics import Interval, Rows
+from vesalius.prepare.between import Between
 from vesalius.prepare.case import load_mask
 from vesalius.prepare.geometry import upright
 
@@ -83,6 +86,7 @@ class MaskHandling(Handling[Mask]):
     draws = True
     asks = ("label", "region")
     ways = ("voxels",)
+    needs_levels = True
     error = "1 − mean Dice"
 
     def columns(self, answer: Mask) -> dict[str, Any]:
@@ -219,6 +223,18 @@ class MaskHandling(Handling[Mask]):
         bits: Array = (answer.image.array != 0).any(axis=0)
         return bits
 
+    def planes(self, answer: Mask) -> Array:
+        """Return where each label is."""
+        array = answer.image.array
+        if answer.overlapping:
+            bits: Array = array != 0
+            return bits
+        return np.stack([array[0] == label.value for label in answer.labels])
+
+    def chances(self, answer: Mask) -> Array | None:
+        """Return the chances that the levels of the mask stand for; None of a mask without them."""
+        return outer.chances_of(answer) if LEVELS in answer.parts else None
+
     def placed(self, answer: Mask, low: Sequence[int], reference: Image) -> Mask:
         """Return the mask on the whole grid, without labels outside of its part."""
         part = answer.image.array
@@ -235,6 +251,25 @@ class MaskHandling(Handling[Mask]):
     def misplaced(self, answer: Mask, reference: Image) -> str | None:
         """Return how the mask's grid differs from its image's."""
         return grids.mask_fault(reference, answer.image)
+
+    def changed(self, earlier: Mask, later: Mask, between: Between) -> Changed:
+        """Return how much each label grew, and what became of its connected parts where it has several."""
+        labels = grown.labels_of(earlier.labels, later.labels)
+        sides = {x.name: (_side(earlier, x.name), _side(later, x.name)) for x in labels}
+        units = (unit_of(earlier.image)[0], unit_of(later.image)[0])
+        found = grown.grown(labels, sides, between, unit=units, answers=(earlier, later))
+        parts, notes = [], list(found.notes)
+        if found.growths:
+            for label in labels:
+                own, said = grown.parts_of_bits(label.name, sides[label.name], between, unit=units[0])
+                parts += own
+                notes += [said] if said else []
+        notes += [*grown.unregistered(between, "connected parts"), *grown.lacking(between, found.growths)]
+        return replace(found, parts=tuple(parts), notes=tuple(notes))
+
+    def carried(self, answer: Mask, between: Between) -> Mask:
+        """Return the mask on the later visit's grid, each voxel that of the nearest."""
+        return replace(answer, image=between.carried(answer.image), parts={})
 
     def truth(self, target: Any, case: Case) -> Drawn:
         """Return the true labels and the case's region, read."""
@@ -284,7 +319,10 @@ class MaskHandling(Handling[Mask]):
         return {label.name: colour_of(label, place) for place, label in enumerate(answer.labels)}
 
     def clinical(self, rows: Rows, judged: Judged, fixed: Mapping[str, Any]) -> dict[str, Any]:
-        """Return bias and limits of agreement of each label's size, in the unit in which it was measured."""
+        """Return bias and limits of agreement of each label's size, in the unit in which it was measured.
+
+        Beside them it says how the errors' spread grows with the size, by which changes of one patient are judged.
+        """
         found: dict[str, Any] = {}
         for label in rows.info["labels"][:CLINICAL]:
             for unit in SHOWN_IN:
@@ -292,6 +330,8 @@ class MaskHandling(Handling[Mask]):
                 if a is not None and b is not None and np.isfinite(a - b).sum() > 1:
                     lines = judged(metrics.agreement(a, b))
                     found[label] = {"unit": unit, **{name: asdict(one) for name, one in lines.items()}}
+                    spread = spread_of(a, b)
+                    found[label] |= {} if spread is None else {"spread": spread}
         return {"sizes": found} if found else {}
 
     def clinic(self, card: Scorecard) -> list[Panel]:
@@ -404,6 +444,13 @@ def _bits(answer: Mask, place: int) -> Array:
     array = answer.image.array
     bits: Array = array[place] != 0 if answer.overlapping else array[0] == answer.labels[place].value
     return bits
+
+
+def _side(answer: Mask, name: str) -> grown.Side:
+    """Return where a label is, nowhere where the answer does not know it."""
+    place = next((k for k, label in enumerate(answer.labels) if label.name == name), None)
+    bits = np.zeros(answer.image.shape, bool) if place is None else _bits(answer, place)
+    return grown.Side(bits, unit_of(answer.image)[1])
 
 
 def _regions(answer: Mask) -> list[tuple[int, Array]]:

@@ -30,6 +30,7 @@ from vesalius.core.census import census
 from vesalius.core.cohort import TargetInfo
 from vesalius.core.doubt import Doubt
 from vesalius.core.errors import DataError, UnknownName
+from vesalius.core.growth import Changed
 from vesalius.core.image import Array, Image
 from vesalius.core.marks import Mark
 from vesalius.core.palette import of_place, rgb
@@ -37,6 +38,7 @@ from vesalius.core.promise import Limits, Promise
 from vesalius.core.scorecard import Scorecard
 from vesalius.metrics import Interval, Rows
 from vesalius.metrics import numbers as judge
+from vesalius.prepare.between import Between
 from vesalius.prepare.geometry import upright
 
 TARGETS = ("measures",)
@@ -218,6 +220,28 @@ class NumbersHandling(Handling[Numbers]):
         if not held:
             return None
         return Kept(held, float(np.mean(sizes)) if sizes and _alike(answer) else None)
+
+    # --- at two visits
+
+    def changed(self, earlier: Numbers, later: Numbers, between: Between) -> Changed:
+        """Return how much each number changed that both answers have."""
+        known = {} if between.card is None else between.card.clinical.get("agreement", {})
+        found = [
+            single.number_changed(
+                name, earlier.values[name], value, known.get(name), same=between.same,
+                doubts=(earlier, later), figure=f"sd_{name}",
+            )
+            for name, value in later.values.items()
+            if name in earlier.values
+        ]  # fmt: skip
+        growths = tuple(one for each in found for one in each.growths)
+        return Changed(growths, notes=tuple(dict.fromkeys(n for each in found for n in each.notes)))
+
+    def carried(self, answer: Numbers, between: Between) -> Numbers:
+        """Return the numbers with the fields that are parts of them on the later visit's grid."""
+        beside = {name: part for name, part in answer.parts.items() if name not in answer.values}
+        moved = {name: of(part).carried(part, between) for name, part in beside.items()}
+        return replace(answer, parts={**answer.parts, **moved})
 
     # --- held against the truth
 

@@ -16,6 +16,7 @@ from vesalius.answers import _calls as calls
 from vesalius.answers import _graded as graded
 from vesalius.answers import _sets as sets
 from vesalius.answers._asking import label_place
+from vesalius.answers._grown import by_doubts
 from vesalius.answers.contract import ForeignAnswers, Handling, Judged, Kept, Panel
 from vesalius.answers.drawing import figures as draw
 from vesalius.answers.drawing.figures import Figure
@@ -34,6 +35,7 @@ from vesalius.core.case import Case
 from vesalius.core.cohort import TargetInfo
 from vesalius.core.doubt import NAT, Doubt, binary_entropies, entropies
 from vesalius.core.errors import DataError, UnknownName
+from vesalius.core.growth import Changed, Growth, first_known
 from vesalius.core.image import Array, Image
 from vesalius.core.marks import Mark
 from vesalius.core.promise import Limits, Promise
@@ -41,6 +43,7 @@ from vesalius.core.scorecard import Scorecard
 from vesalius.core.words import counted, listed
 from vesalius.metrics import Rows
 from vesalius.metrics import scores as judge
+from vesalius.prepare.between import Between
 
 TARGETS = ("class", "ordinal", "multilabel")
 POINTS = 200  # of a curve that is drawn
@@ -218,6 +221,37 @@ class ScoresHandling(Handling[Scores]):
             remarks=remarks,
         )
         return replace(answer, promise=made)
+
+    def changed(self, earlier: Scores, later: Scores, between: Between) -> Changed:
+        """Return how much each probability changed, which label is called at each visit, and what promises tell.
+
+        How far a probability is off is not known of one case, so that only opinions say within which bounds it changed.
+        """
+        before = {x.name: float(p) for x, p in zip(earlier.labels, earlier.p, strict=True)}
+        growths = []
+        for label, p in zip(later.labels, later.p, strict=True):
+            if label.name not in before:
+                continue
+            one, two = before[label.name], float(p)
+            known = () if between.same else (by_doubts(f"p_{label.name}_sd", one, two, (earlier, later)),)
+            reach, others = first_known(known)
+            growths.append(
+                Growth(
+                    label.name, "probability", None, one, two, reach, others, same=between.same, sizes=False,
+                    ratio=False,
+                )
+            )  # fmt: skip
+        words = [("called", _said(earlier), _said(later))]
+        notes = []
+        if any(g.reach is None for g in growths) and not between.same:
+            notes.append(
+                "nothing says how far a probability of one patient is off: by how much it changed is what the model "
+                "says, not what can be told"
+            )
+        if earlier.promise is not None and later.promise is not None and not between.same:
+            words.append(("promised set", earlier.promise.text, later.promise.text))
+            notes += _told_apart(earlier, later)
+        return Changed(tuple(growths), words=tuple(words), notes=tuple(notes))
 
     def kept(self, answer: Scores, truth: Any) -> Kept | None:
         """Return whether the set holds the true class, or each label that is there, and how many labels it has."""
@@ -565,6 +599,30 @@ def _thin(values: Array) -> list[float]:
 
 def _rounded(values: Array) -> list[float]:
     return [round(float(v), 5) for v in values]
+
+
+def _said(answer: Scores) -> str:
+    """Return what is called, in words."""
+    if answer.kind != "multilabel":
+        return answer.labels[answer.called].name
+    limits = answer.thresholds
+    return (
+        listed(x.name for x, p in zip(answer.labels, answer.p, strict=True) if p >= limits.get(x.name, 0.5))
+        or "none"
+    )
+
+
+def _told_apart(earlier: Scores, later: Scores) -> list[str]:
+    """Return whether the sets that are promised at both visits say that the class is another one."""
+    one, two = earlier.promise, later.promise
+    if later.kind == "multilabel" or one is None or two is None or one.labels is None or two.labels is None:
+        return []
+    share = 100 * max(0.0, 1 - (1 - one.coverage) - (1 - two.coverage))
+    if set(one.labels) & set(two.labels):
+        return ["the promised sets have a class in common: no change of class that could be told"]
+    return [
+        f"the promised sets have no class in common: the class changed, sure in {share:g} % of such pairs at least"
+    ]
 
 
 HANDLING = ScoresHandling()

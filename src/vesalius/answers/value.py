@@ -12,12 +12,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from vesalius import metrics
+from vesalius.answers._grown import by_doubts, by_test
 from vesalius.answers.contract import ForeignAnswers, Handling, Judged, Kept, Panel
 from vesalius.answers.drawing import figures as draw
 from vesalius.answers.drawing.figures import Figure
 from vesalius.answers.drawing.lines import Line
 from vesalius.answers.drawing.panels import Cell, Table, decimals_of, figure, measured
 from vesalius.answers.foreign.tables import Row, row_answers
+from vesalius.core.answers import Answer
 from vesalius.core.answers.value import Value
 from vesalius.core.ask import Ask
 from vesalius.core.bounds import Bounds
@@ -25,6 +27,7 @@ from vesalius.core.case import Case
 from vesalius.core.cohort import TargetInfo
 from vesalius.core.doubt import Doubt
 from vesalius.core.errors import DataError, UnknownName
+from vesalius.core.growth import Changed, Growth, Reach, by_promise, errors_of, first_known
 from vesalius.core.image import Array
 from vesalius.core.marks import Mark
 from vesalius.core.promise import Limits, Promise
@@ -32,6 +35,7 @@ from vesalius.core.scorecard import Scorecard
 from vesalius.core.words import counted, in_unit
 from vesalius.metrics import Interval, Rows
 from vesalius.metrics import value as judge
+from vesalius.prepare.between import Between
 
 TARGETS = ("number",)
 NO_SPREAD = 1e-9  # opinions that are all alike
@@ -162,6 +166,11 @@ class ValueHandling(Handling[Value]):
         held = (low is None or low <= x) and (high is None or x <= high)
         return Kept({"": float(held)}, high - low if bounded else math.inf)  # type: ignore[operator]
 
+    def changed(self, earlier: Value, later: Value, between: Between) -> Changed:
+        """Return how much the number changed, and within which bounds that is known."""
+        errors = between.card.clinical.get("agreement") if between.card is not None else None
+        return number_changed(later.quantity or "value", earlier, later, errors, same=between.same)
+
     def rate(self, answer: Value, truth: Any, measured: Any) -> tuple[float, str]:
         """Return the negative error, and both numbers as the caption."""
         return -abs(float(answer.x) - float(truth)), f"{answer.x:.4g}, truly {float(truth):.4g}"
@@ -230,6 +239,47 @@ class ValueHandling(Handling[Value]):
     ) -> ForeignAnswers:
         """Return the numbers in a table. Raises DataError where it has no column of them."""
         return row_answers(path, cases, partial(_value_of, unit=target.unit))
+
+
+def number_changed(
+    name: str,
+    earlier: Value,
+    later: Value,
+    agreement: Mapping[str, Any] | None,
+    *,
+    same: bool,
+    doubts: tuple[Answer, Answer] | None = None,
+    figure: str = "sd",
+) -> Changed:
+    """Return how much a number changed. `agreement` are its limits of agreement in the model's scorecard.
+
+    `doubts` are the answers that say how far opinions are apart, by default the numbers themselves, under `figure`.
+    """
+    if (earlier.unit or "1") != (later.unit or "1"):
+        said = f"{name} has another unit at each visit: {earlier.unit or 'none'} and {later.unit or 'none'}"
+        return Changed(notes=(f"{said}; they are not compared",))
+    reach, others = (None, ()) if same else first_known(
+        [
+            _by_promise(earlier, later),
+            by_test(errors_of(agreement), earlier.x, later.x),
+            by_doubts(figure, earlier.x, later.x, doubts or (earlier, later)),
+        ]
+    )  # fmt: skip
+    found = Growth(
+        name, name, None if later.unit == "1" else later.unit, float(earlier.x), float(later.x), reach, others,
+        same=same, sizes=False,
+    )  # fmt: skip
+    lacks = reach is None and not same
+    said = f"nothing says how far {name} is off, so that no change can be told" if lacks else ""
+    return Changed((found,), notes=(said,) if said else ())
+
+
+def _by_promise(earlier: Value, later: Value) -> Reach | None:
+    """Return the bounds of a change by what is promised of both numbers; None where either has no promise."""
+    one, two = earlier.promise, later.promise
+    if one is None or two is None or one.interval is None or two.interval is None:
+        return None
+    return by_promise(one.interval, two.interval, min(one.coverage, two.coverage), min(one.n, two.n))
 
 
 def limits_of_agreement(lines: Mapping[str, Interval], unit: str | None) -> list[Cell]:

@@ -9,6 +9,7 @@ import typer
 from vesalius.cli import (
     calibrate,
     card,
+    change,
     compare,
     deidentify,
     demo,
@@ -45,6 +46,7 @@ for verb in (
     evaluate,
     calibrate,
     explain,
+    change,
     compare,
     transfer,
     selftest,

@@ -68,6 +68,10 @@ def pairs(items: Sequence[str] | None, option: str) -> dict[str, str]:
         if not sign or not name.strip():
             raise VesaliusError(f"{option} takes NAME=VALUE", found=repr(item))
         name, value = name.strip(), value.strip()
+        if option == "--stage" and name in found:
+            raise VesaliusError(
+                f"two stages are called '{name}'", found=f"{option} {name}=… twice", hint="another name"
+            )
         found[name] = f"{found[name]},{value}" if option == "--column" and name in found else value
     return found
 

@@ -11,7 +11,8 @@ from vesalius.cli._show import console
 from vesalius.cohorts.targets import contract as kinds
 from vesalius.core.words import counted, listed, quoted
 from vesalius.reliability.inspect import Finding, Inspection
-from vesalius.reliability.summary import Spread, Summary, TargetSummary
+from vesalius.reliability.spread import Spread
+from vesalius.reliability.summary import Summary, TargetSummary
 
 COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
 SHOWN = 6  # cases, or kinds of something, that are named
@@ -102,10 +103,11 @@ def facts(found: Inspection) -> list[tuple[str, str]]:
         ("modality", counts(s.modalities)),
         ("type", counts(s.types)),
         ("shapes", counts(s.shapes)),
-        ("size z y x", three(s.size)),
+        ("size z y x", three(s.size) if s.size is not None or not s.sources.courses else ""),
         (
             "spacing x y z",
-            three(s.spacing_mm, "mm") + (f", {s.without_spacing} without" if s.without_spacing else ""),
+            (three(s.spacing_mm, "mm") if s.size is not None or not s.sources.courses else "")
+            + (f", {s.without_spacing} without" if s.without_spacing else ""),
         ),
         ("orientation", counts(s.orientations)),
     ]
@@ -116,6 +118,7 @@ def facts(found: Inspection) -> list[tuple[str, str]]:
                 f"mean {i.mean:.4g}, sd {i.sd:.4g}, {i.low:.4g} to {i.high:.4g}, median {i.median:.4g}",
             )
         )
+    rows += s.sources.words(s.cases)
     rows += [("note", note) for note in found.cohort.notes]
     return [(name, value) for name, value in rows if value]
 

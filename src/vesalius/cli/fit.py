@@ -67,6 +67,12 @@ def fit(
     smallest_group: int = typer.Option(
         10, "--smallest-group", min=1, help="Patients that a group must have for its figures to be given."
     ),
+    stage: list[str] | None = typer.Option(
+        None,
+        "--stage",
+        help="NAME=BUNDLE: a bundle, or its run, as a stage before this one, which is given what it finds; can be "
+        "repeated.",
+    ),
     dry_run: bool = typer.Option(False, "--dry-run", help="Print the plan and stop."),
     resume: bool = typer.Option(False, "--resume", help="Go on with an interrupted run."),
     max_set_aside: float = typer.Option(
@@ -109,6 +115,7 @@ def fit(
         max_set_aside=max_set_aside,
         device=device,
         about=about,
+        stages=pairs(stage, "--stage"),
         progress=talk.progress,
         started=context.obj() if context.obj else None,
     )

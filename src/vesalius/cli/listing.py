@@ -24,9 +24,11 @@ HELP = {
     "answers": "The kinds of answer that a model can end in.",
     "phantom": "The synthetic studies that can be made.",
     "prepare.transforms": "The changes that training images are put through.",
+    "prepare.aligning": "The ways of laying one visit's image over another one, for `change --registration`.",
     "infer.runs": "The ways in which a model is run over a case.",
     "infer.opinions": "The ways of having several opinions about a case, for `predict --doubt`.",
     "infer.novelty": "What can tell images apart that are unlike those of training.",
+    "infer.handover": "The ways in which a stage is given what an earlier one says.",
     "learn.recipes": "The ways of training.",
     "evaluate.checklists": "The checklists of reporting that a model's card fills in.",
 }

@@ -5,7 +5,7 @@ A layout's file has `detect(root) -> Detection | None` and `read(root, *, option
 
 from vesalius.cohorts._assignment_io import load_assignment, save_assignment
 from vesalius.cohorts._check import Decoded, check, geometry_fault
-from vesalius.cohorts._complete import role_of, usual_reference, with_complete
+from vesalius.cohorts._complete import brings_sets, role_of, usual_reference, with_complete
 from vesalius.cohorts._dealing import connected
 from vesalius.cohorts._files import TABLE_SUFFIXES, require, walk
 from vesalius.cohorts._folds import assign, with_unlabelled
@@ -35,6 +35,7 @@ __all__ = [
     "Reading",
     "assert_untold",
     "assign",
+    "brings_sets",
     "check",
     "connected",
     "detect",

@@ -11,6 +11,10 @@ from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, SetAside, cohort_digest
 from vesalius.core.errors import DataError
 
+FEW = (
+    0.1  # of all cases: so many may lack an image and be set aside, where all images are channels of one grid
+)
+
 
 def role_of(name: str) -> str:
     """Return the role of a numbered image, `view` for `view#2`; the name itself of any other."""
@@ -22,6 +26,18 @@ def usual_reference(cases: Sequence[Case]) -> str | None:
     """Return the name of the reference image that most cases have; None where no case has one."""
     counts = Counter(c.reference for c in cases if c.reference is not None)
     return counts.most_common(1)[0][0] if counts else None
+
+
+def brings_sets(cohort: Cohort, apart: Mapping[str, str] | None = None) -> bool:
+    """Return whether a cohort's images are sets, of which any may be missing, and not channels that few cases lack.
+
+    They are where more than FEW of the cases lack an image or have images on grids of their own (`apart`), and where
+    the images of a case have no order.
+    """
+    if any(role_of(name) != name for case in cohort.cases for name in case.images):
+        return True
+    odd = [c for c in cohort.cases if _why(c, cohort.expected, apart or {}) is not None]
+    return len(odd) > FEW * len(cohort.cases) and any(c.images for c in cohort.cases)
 
 
 def with_complete(cohort: Cohort, apart: Mapping[str, str] | None = None) -> Cohort:

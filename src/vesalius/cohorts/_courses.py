@@ -95,9 +95,12 @@ def _axes(arrays: Sequence[Ref], said: str | None) -> tuple[bool, str]:
         return False, f"in arrays {_AS['TF']}"
     rows, columns = {s[0] for s in flat}, {s[1] for s in flat}
     if len(columns) == 1 and len(rows) > 1:
-        return False, f"in arrays {_AS['TF']}: all have {next(iter(columns))} columns, and rows differ"
+        return (
+            False,
+            f"in arrays {_AS['TF']}: all have {counted(next(iter(columns)), 'column')}, and rows differ",
+        )
     if len(rows) == 1 and len(columns) > 1:
-        return True, f"in arrays {_AS['FT']}: all have {next(iter(rows))} rows, and columns differ"
+        return True, f"in arrays {_AS['FT']}: all have {counted(next(iter(rows)), 'row')}, and columns differ"
     t, f = flat[0]
     shape = f"{counted(t, 'time')} of {counted(f, 'quantity', 'quantities')}"
     return False, f"in arrays {_AS['TF']}, taken so ({shape}); --column {AXES}=FT if columns are"

@@ -33,10 +33,11 @@ _LISTS = re.compile(r"[|;]")
 
 @dataclass
 class Roles:
-    """Columns by role, with the reason for each column."""
+    """Columns by role, with the reason for each column; `more` name images, too, and are not taken for any."""
 
     columns: dict[str, list[str]] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
+    more: list[str] = field(default_factory=list)
 
     def first(self, role: str) -> str | None:
         """Return the column that has a role, or None."""
@@ -184,6 +185,8 @@ def _files_in(table: Table, index: Index, roles: Roles) -> None:
         same = bool(family) and column.casefold().startswith(family) and _family(column)
         if column == best or (same and _family(best)):
             roles.give("image", column, f"{found[column]:.0%} of its first values name images")
+        else:
+            roles.more.append(column)
 
 
 def _courses_in(table: Table, index: Index, roles: Roles) -> None:

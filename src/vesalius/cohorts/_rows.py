@@ -51,8 +51,8 @@ def rows_of_cases(table: Table, roles: Roles) -> dict[str, list[int]]:
             own = [p if pairs.count(p) == 1 else None for p in pairs]
     cells = [_cells(table, roles, k) for k in range(height)]
     first = [next(iter(c), None) for c in cells]
-    if column is None and not roles.all("image"):
-        first = [_course(table, roles, k) for k in range(height)]
+    if column is None and roles.all("course"):
+        first = [c or _course(table, roles, k) for k, c in enumerate(first)]
         own = [None if c is not None else o for c, o in zip(first, own, strict=True)]
     stems = [_stem(c) if c else o or f"row {k + 2}" for k, (c, o) in enumerate(zip(first, own, strict=True))]
     if roles.all("visit") and column is None:  # one image on two days is two visits

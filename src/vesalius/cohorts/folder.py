@@ -2,42 +2,27 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from vesalius import formats
 from vesalius.cohorts import _files
-from vesalius.cohorts._build import as_split, class_labels, some
+from vesalius.cohorts._build import class_labels, some
+from vesalius.cohorts._class_folders import NOT_CLASSES, Found, class_folders, of_patients
 from vesalius.cohorts._layout import Detection, Options
 from vesalius.cohorts._series import Unit, mask_of, units
-from vesalius.core.case import Case, Split, Target
+from vesalius.core.case import Case, Target
 from vesalius.core.cohort import Cohort, SetAside, TargetInfo
 from vesalius.core.errors import DataError
 from vesalius.core.words import counted
 
 TARGET = "class"
-# Folder names that say what a file is for, not what it shows.
-NOT_CLASSES = {
-    "images", "image", "imgs", "img", "masks", "mask", "labels", "label", "segmentations", "annotations",
-    "imagestr", "imagests", "labelstr", "labelsts", "gt", "groundtruth", "jpegimages",
-}  # fmt: skip
-# Names of patients: `patient-1`, `sub-01`, `patient-` and a pseudonym as deidentify gives one.
-_PATIENT = re.compile(r"(patient|pat|subject|subj|sub|case)[-_ ]?(\d+|[0-9a-f]{8,})", re.I)
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    folder: Path
-    name: str
-    split: Split | None
 
 
 def detect(root: Path) -> Detection | None:
     """Return at least two class folders that hold images, and nothing that says otherwise."""
     if not root.is_dir():
         return None
-    classes, splits = _classes(_files.unwrap(root))
+    classes, splits = class_folders(_files.unwrap(root))
     names = sorted({c.name for c in classes}, key=_files.natural)
     if len(names) < 2:
         return None
@@ -51,7 +36,7 @@ def detect(root: Path) -> Detection | None:
     text = f"{len(filled)} class folders ({some(sorted(filled, key=_files.natural))})"
     stems = {(p.parent, formats.stem(p)) for p in every}
     masks = sum((p.parent, mask_of(formats.stem(p)) or "") in stems for p in every)
-    if _of_patients(filled) and not masks:
+    if of_patients(filled) and not masks:
         return None
     if masks:
         return Detection(0.95, f"{text}, with {counted(masks, 'mask')} beside their images")
@@ -70,13 +55,13 @@ def read(root: Path, *, options: Options) -> Cohort:
     Folders that are named like patients name these, and no class.
     """
     base = _files.unwrap(root)
-    classes, _ = _classes(base)
+    classes, _ = class_folders(base)
     if not classes:
         raise DataError(
             f"no class folders in {root}", hint="a sub-folder for each class, or another --layout"
         )
     notes: list[str] = []
-    rows: list[tuple[_Found, Unit]] = []
+    rows: list[tuple[Found, Unit]] = []
     aside: list[SetAside] = []
     empty = []
     for found in classes:
@@ -88,7 +73,7 @@ def read(root: Path, *, options: Options) -> Cohort:
     if empty:
         notes.append(f"folders without images: {some(empty)}")
     keys = {unit.image.paths[0]: unit.image for _, unit in rows}
-    patients = _of_patients({found.name for found, _ in rows})
+    patients = of_patients({found.name for found, _ in rows})
     ids = _files.case_ids([p if len(r.paths) == 1 else p.parent for p, r in keys.items()], base)
     cases = []
     for found, unit in rows:
@@ -117,17 +102,3 @@ def read(root: Path, *, options: Options) -> Cohort:
         set_aside=tuple(aside),
         notes=tuple(notes),
     )
-
-
-def _of_patients(names: set[str]) -> bool:
-    return bool(names) and all(_PATIENT.fullmatch(n) for n in names)
-
-
-def _classes(base: Path) -> tuple[list[_Found], list[str]]:
-    top = _files.subfolders(base)
-    splits = [p for p in top if as_split(p.name)]
-    if splits and len({as_split(p.name) for p in splits}) == len(splits):
-        below = [_Found(c, c.name, as_split(p.name)) for p in splits for c in _files.subfolders(p)]
-        if below:
-            return below, [p.name for p in splits]
-    return [_Found(p, p.name, None) for p in top], []

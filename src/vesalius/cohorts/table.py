@@ -116,6 +116,11 @@ def read(root: Path, *, options: Options) -> Cohort:
             "image= where there are no images",
         )
     notes = [f"{source}: {column} is {reason}" for column, reason in roles.reasons.items()]
+    if more := [column for column in roles.more if roles.free(column)]:
+        every = ",".join([*roles.all("image"), *more])
+        notes.append(
+            f"{some(more)} in {source} name images, too, and are not used; --column image={every} takes them"
+        )
     used = {*source.split(", "), *(p.name for _, one in own for p in one.paths)}
     others = [p.name for p in own_tables(base, index) if p.name not in used]
     notes += [f"{UNUSED}{name}, as none of its columns names image files" for name in others]

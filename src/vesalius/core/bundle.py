@@ -52,7 +52,8 @@ class State:
 class Stage:
     """One step of a bundle: its plan, its state, its members' weight files, and how they are run.
 
-    `takes` says what an earlier stage's answer is to this one: `{"stage": 0, "as": "crop", "margin_mm": 10}`.
+    `takes` says what an earlier stage's answer is to this one: `{"stage": 0, "as": "crop", "margin_mm": 10}`, or
+    `{"stage": 0, "as": "channel", "also": [{"stage": 1, "as": "channel"}]}` of several (see `taken`).
     `calibration` is what was fitted on validation: a temperature, thresholds. `extras` are further records by name,
     one word in lower case, such as what tells images apart that are unlike those of training.
     """
@@ -65,6 +66,16 @@ class Stage:
     takes: Mapping[str, Any] | None = None
     calibration: Mapping[str, Any] = field(default_factory=dict)
     extras: Mapping[str, State] = field(default_factory=dict)
+
+    @property
+    def taken(self) -> tuple[Mapping[str, Any], ...]:
+        """What is taken of each earlier stage; empty where none is."""
+        return each_taken(self.takes)
+
+
+def each_taken(takes: Mapping[str, Any] | None) -> tuple[Mapping[str, Any], ...]:
+    """Return what a stage takes, of one earlier stage each."""
+    return () if takes is None else (takes, *takes.get("also", ()))
 
 
 @dataclass(frozen=True)
@@ -143,6 +154,30 @@ class Bundle(Shown):
         `bundle.torch().features`.
         """
         return registry.room("infer.module").features_of(self._module, x)
+
+    def stream(
+        self,
+        *,
+        covariates: Mapping[str, float | str] | None = None,
+        texts: Mapping[str, str] | None = None,
+        device: str | None = None,
+        accept_mismatch: bool = False,
+        refuse_unlike: bool = False,
+    ) -> Any:
+        """Return what answers the frames of a cine as they come: `infer.live.Live`, called with a frame and its time.
+
+        A causal model of cines keeps what it has seen, so that each frame costs the same; a model of pictures answers
+        each frame by itself. `covariates` and `texts` are what else is known of the patient; the other options are
+        those of `predict`. Raises PlanError for a model that must see all of a cine before it can answer.
+        """
+        return registry.room("infer.live").Live(
+            self,
+            covariates=covariates,
+            texts=texts,
+            device=device,
+            accept_mismatch=accept_mismatch,
+            refuse_unlike=refuse_unlike,
+        )
 
     @functools.cached_property
     def _module(self) -> Any:

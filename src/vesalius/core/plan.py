@@ -21,6 +21,7 @@ _Side = Annotated[int, Field(ge=1)]
 Size = tuple[_Side, _Side, _Side]
 Triple = tuple[float, float, float]
 Scalar = bool | int | float | str | None
+STAGE_NAME = r"^\w[\w-]*$"  # what a stage before the last may be called
 
 
 class Section(BaseModel):
@@ -56,7 +57,9 @@ class DataPlan(Section):
     """How images become a network's input. Sizes are `(Z, Y, X)`, spacings `(x, y, z)` in mm.
 
     `channel_names` says what each channel is (`red`, `green`, `blue`; `FLAIR`, `T1`); it is empty where that is not
-    known, as in the plans of earlier versions.
+    known, as in the plans of earlier versions. `taken` are images that earlier stages make, by the stage's name, with
+    what each of their channels is called: the net is given them behind the planned channels, on the same grid and
+    never normalised.
     """
 
     dims: Literal[2, 3]
@@ -68,6 +71,12 @@ class DataPlan(Section):
     spacing_mm: Triple | None = None
     normalise: tuple[Normalisation, ...]
     canonical: bool = True
+    taken: dict[str, tuple[str, ...]] = {}
+
+    @property
+    def inputs(self) -> int:
+        """How many channels a net is given: those of the planned images, and behind them what earlier stages made."""
+        return self.channels + sum(len(names) for names in self.taken.values())
 
     def names_of(self, k: int) -> tuple[str, ...]:
         """Return what the channels of the `k`-th image are called; empty where that is not known.
@@ -91,11 +100,12 @@ class SourcesPlan(Section):
     many frames of an image that has time are looked at, spread over all of it, 0 where images have no time; with
     `causal` an answer about a frame stands on it and those before, which are all seen, one after the other. `visits`
     is how many visits are looked at, of which the last is the case's own. `courses` and `texts` are those that are
-    read, by name. What is seen of each goes over time through `nets.time`, where one is planned, and then together by
-    `fusion`: `attention` (gated: Ilse et al. 2018, ICML), `concat` (of what is there, zeros elsewhere) or `late` (an
-    answer from each, and their weighted mean); `beside` is what earlier versions did: nothing but covariates beside the
-    features of one image. `drop` is the chance with which a training case is shown without one of
-    its sources, each by itself, so that any subset is answered.
+    read, by name. `vectors` says by the name of an earlier stage how many features its net has, where it gives these.
+    What is seen of each goes over time through `nets.time`, where one is planned, and then together by `fusion`:
+    `attention` (gated: Ilse et al. 2018, ICML), `concat` (of what is there, zeros elsewhere) or `late` (an answer from
+    each, and their weighted mean); `beside` is what earlier versions did: nothing but covariates beside the features of
+    one image. `drop` is the chance with which a training case is shown without one of its sources, each by itself, so
+    that any subset is answered.
     """
 
     apart: dict[str, Size] = {}
@@ -105,6 +115,7 @@ class SourcesPlan(Section):
     visits: int = Field(1, ge=1)
     courses: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
+    vectors: dict[str, Annotated[int, Field(ge=1)]] = {}
     fusion: Literal["beside", "attention", "concat", "late"] = "beside"
     drop: float = Field(0.0, ge=0, lt=1)
 
@@ -317,11 +328,16 @@ class LocatePlan(Section):
 
 
 class TakesPlan(Section):
-    """What a stage is given of an earlier one: the part of each image around what the stage of that number found."""
+    """What a stage is given of the earlier stage of that number, from 0: a registered name of `infer/handover/`.
+
+    `crop` is the part of each image around what that stage found, with `margin_mm`. `also` are what it is given of
+    further stages.
+    """
 
     stage: int = Field(0, ge=0)
-    how: Literal["crop"] = "crop"
+    how: str = "crop"
     margin_mm: float = Field(10.0, ge=0)
+    also: tuple[TakesPlan, ...] = ()
 
 
 class EarlierPlan(Section):
@@ -329,13 +345,15 @@ class EarlierPlan(Section):
 
     `settings` are what is other for it than for the last stage, by path (`{"task.target": "liver"}`). Without steps of
     its own it makes `share` as many as the last stage, and it has that part of the time. `takes` is what it is given
-    of a stage before it.
+    of a stage before it. `bundle` is the hash of a bundle whose last stage it is: it is not trained, and has neither
+    settings nor a share of the time.
     """
 
-    name: str = Field(pattern=r"^\w[\w-]*$")
+    name: str = Field(pattern=STAGE_NAME)
     settings: dict[str, Any] = {}
     takes: TakesPlan | None = None
     share: float = Field(0.3, gt=0, le=1)
+    bundle: str | None = None
 
 
 class Plan(Shown, Section):

@@ -41,9 +41,11 @@ KINDS = (
     "answers",
     "phantom",
     "prepare.transforms",
+    "prepare.aligning",
     "infer.runs",
     "infer.opinions",
     "infer.novelty",
+    "infer.handover",
     "learn.recipes",
     "plan.presets",
     "explain.methods",
@@ -61,6 +63,8 @@ _PLURAL = {
     "compress": "compressors",
     "evaluate.calibrations": "refits",
     "infer.novelty": "detectors",
+    "infer.handover": "handovers",
+    "prepare.aligning": "registrations",
 }
 _SINGULAR = {"cohorts": "layout", "metrics": "answer kind", "losses": "loss", "explain.methods": "explainer"}
 _SINGULAR |= {
@@ -69,7 +73,9 @@ _SINGULAR |= {
     "infer.opinions": "way of having several opinions",
     "evaluate.calibrations": "refit",
     "infer.novelty": "detector",
+    "infer.handover": "handover",
     "prepare.transforms": "transform",
+    "prepare.aligning": "registration",
     "learn.recipes": "recipe",
     "plan.presets": "preset",
     "evaluate.checklists": "checklist",

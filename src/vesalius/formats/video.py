@@ -3,7 +3,7 @@
 A video whose red, green and blue are equal in every pixel of every frame, but for what a codec rounds (8 of 255), is
 grey, as ultrasound machines save it: the mean of the three. Times are those of the frames where these lie unevenly, and
 else follow from the frame rate. What the file says of how it is to be turned is applied. OpenCV is the optional library
-`vesalius[video]`. Containers are walked before anything is decoded (ISO/IEC 14496-12, boxes; Microsoft RIFF, chunks), so
+`vesalius[video]`. Containers are walked before anything is decoded (boxes of ISO/IEC 14496-12, chunks of RIFF), so
 that a file that was cut short is known as such, and fewer frames than the file counts are refused, too.
 """
 

@@ -102,6 +102,20 @@ def inferred(task: Task, model: nn.Module, batch: Batch, generator: torch.Genera
         return task.infer(model, batch, generator)
 
 
+def begun(task: Task, model: nn.Module, rows: int) -> Any:
+    """Return what a model remembers of so many cases before their first step."""
+    with calling(f"task {task.name}", task, "begin"):
+        return task.begin(model, rows)
+
+
+def stepped(
+    task: Task, model: nn.Module, batch: Batch, memory: Any, generator: torch.Generator
+) -> tuple[Tensor, Any]:
+    """Return the raw output after further steps, and what is remembered then."""
+    with calling(f"task {task.name}", task, "step"):
+        return task.step(model, batch, memory, generator)
+
+
 def terms_of(task: Task, model: nn.Module, batch: Batch, generator: torch.Generator) -> Mapping[str, Tensor]:
     """Return the named terms of a batch's loss. Raises CodeError for what is no mapping of single numbers."""
     from torch import Tensor

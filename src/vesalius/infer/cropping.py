@@ -1,4 +1,4 @@
-"""A stage that looks only where an earlier stage's mask is: the box around it, what lies inside, and the way back."""
+"""A case cut to a box of its reference image: the box around a mask, and all that lies inside it."""
 
 from __future__ import annotations
 
@@ -7,45 +7,38 @@ from dataclasses import replace
 
 import numpy as np
 
-from vesalius.answers import contract
-from vesalius.core.answers import Answer
 from vesalius.core.case import Case, Ref
-from vesalius.core.errors import BundleError
 from vesalius.core.image import Array, Image
+from vesalius.core.parts import image_in
 from vesalius.prepare.case import load
 
 Corner = tuple[int, ...]
 
 
-def box_of(found: Answer, reference: Image, *, how: str, margin_mm: float) -> tuple[Corner, Corner]:
-    """Return the box of what an earlier stage found, with a margin. Raises BundleError for an answer without places."""
-    where = contract.of(found).found(found) if how == "crop" else None
-    if where is None:
-        raise BundleError(f"a stage that takes '{how}' of an earlier one is not known")
-    return box_around(where, reference, margin_mm)
-
-
-def box_around(mask: Array, reference: Image, margin_mm: float) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def box_around(mask: Array, reference: Image, margin_mm: float) -> tuple[Corner, Corner]:
     """Return the index box `(Z, Y, X)` of what is True, with a margin in mm (or pixels); all where nothing is."""
+    return with_margin(*bounds(mask), reference, margin_mm)
+
+
+def bounds(mask: Array) -> tuple[Corner, Corner]:
+    """Return the index box `(Z, Y, X)` of what is True; a box without extent where nothing is."""
     where = np.nonzero(mask)
     if not len(where[0]):
+        return (0, 0, 0), (0, 0, 0)
+    return tuple(int(w.min()) for w in where), tuple(int(w.max()) + 1 for w in where)
+
+
+def with_margin(
+    low: Sequence[int], high: Sequence[int], reference: Image, margin_mm: float
+) -> tuple[Corner, Corner]:
+    """Return an index box with a margin in mm (or pixels) inside of an image; all of it where the box has no extent."""
+    if not all(b > a for a, b in zip(low, high, strict=True)):
         return (0, 0, 0), reference.shape
     spacing = reference.spacing_mm or (1.0, 1.0, 1.0)
     pad = [int(np.ceil(margin_mm / s)) for s in reversed(spacing)]
-    low = tuple(max(0, int(w.min()) - p) for w, p in zip(where, pad, strict=True))
-    high = tuple(min(n, int(w.max()) + 1 + p) for w, p, n in zip(where, pad, reference.shape, strict=True))
-    return low, high
-
-
-def crop_image(image: Image, low: Sequence[int], high: Sequence[int]) -> Image:
-    """Return the part of an image in an index box `(Z, Y, X)`, its affine moved along."""
-    z, y, x = (slice(a, b) for a, b in zip(low, high, strict=True))
-    array = image.array[..., z, y, x]
-    if image.affine is None:
-        return replace(image, array=array)
-    shift = np.eye(4)
-    shift[:3, 3] = list(low)[::-1]
-    return replace(image, array=array, affine=image.affine @ shift)
+    wider = [max(0, int(a) - p) for a, p in zip(low, pad, strict=True)]
+    ends = [min(n, int(b) + p) for b, p, n in zip(high, pad, reference.shape, strict=True)]
+    return tuple(wider), tuple(ends)
 
 
 def in_memory(case: Case, reference: Image) -> Case:
@@ -59,7 +52,7 @@ def crop_case(case: Case, reference: Image, low: Sequence[int], high: Sequence[i
     images: dict[str, Ref | Image] = {}
     for name, item in case.images.items():
         image = reference if name == case.reference else load(item)
-        images[name] = crop_image(image, low, high) if image.shape == reference.shape else image
+        images[name] = image_in(image, low, high) if image.shape == reference.shape else image
     z, y, x = low
     prompts = tuple(
         replace(p, points=tuple((a - z, b - y, c - x) for a, b, c in p.points)) for p in case.prompts

@@ -41,7 +41,8 @@ def features(members: Members, examples: Sequence[Example]) -> Iterator[Array]:
     tile in the middle. Raises PlanError for a model without a net, and for cases without images.
     """
     run, size = runs.get(members.task.run), max(members.plan.infer.batch, 1)
-    if not all(e.images for e in examples):
+    seen = [bool(e.images or e.courses or e.vectors) for e in examples]
+    if not (any(seen) if run.joins else all(seen)):
         raise PlanError("cases without images have no features")
     for k in range(0, len(examples), size if run.joins else 1):
         chosen = examples[k : k + size] if run.joins else examples[k : k + 1]

@@ -132,7 +132,7 @@ class BundleModule(nn.Module):
             f" at {' × '.join(f'{s:g}' for s in data.spacing_mm)} mm (x, y, z)" if data.spacing_mm else ""
         )
         whole = "" if data.sampling == "whole" else ", or any larger image, of which predict takes such tiles"
-        return f"(B, {data.channels}, {size}) float32{whole}; axes (z, y, x){spacing}; normalised: {how}"
+        return f"(B, {data.inputs}, {size}) float32{whole}; axes (z, y, x){spacing}; normalised: {how}"
 
     def extra_repr(self) -> str:
         """Return what it takes and gives."""
@@ -144,7 +144,7 @@ class BundleModule(nn.Module):
         if not isinstance(x, Tensor):
             return
         data = self.plan.data
-        wrong = x.ndim != 5 or x.shape[1] != data.channels or not x.dtype.is_floating_point
+        wrong = x.ndim != 5 or x.shape[1] != data.inputs or not x.dtype.is_floating_point
         if wrong or (data.dims == 2 and data.sampling == "whole" and x.shape[2] != 1):
             raise DataError(
                 f"this module takes {self.takes}",
@@ -184,9 +184,9 @@ def tensors(seen: Encoded, device: torch.device) -> Prepared:
     """Return an encoded case as one tensor where it is nothing but an image, else as a mapping of them."""
     batch = seen.task.collate([replace(seen.example, targets={}, on_grid=frozenset())]).to(device)
     beside = {name: value for name in BESIDE if (value := getattr(batch, name)) is not None}
-    if not beside and set(batch.images) == {MAIN}:
+    if not beside and not batch.vectors and set(batch.images) == {MAIN}:
         return batch.images[MAIN]
-    return {**batch.images, **beside}
+    return {**batch.images, **batch.vectors, **beside}
 
 
 def batch_of(x: Tensor | Mapping[str, Tensor]) -> Batch:
@@ -199,11 +199,16 @@ def batch_of(x: Tensor | Mapping[str, Tensor]) -> Batch:
         )
     if isinstance(x, Tensor):
         return Batch(images={MAIN: x}, case_ids=tuple(str(k) for k in range(len(x))))
-    images = {name: value for name, value in x.items() if name not in BESIDE}
+    named = {name: value for name, value in x.items() if name not in BESIDE}
+    images = {name: value for name, value in named.items() if value.ndim != 2}
+    vectors = {
+        name: value for name, value in named.items() if value.ndim == 2
+    }  # of earlier stages, and of texts
     beside: dict[str, Any] = {name: x[name] for name in BESIDE if name in x}
     n = len(next(iter(x.values())))
     present = {name: torch.ones(n, dtype=torch.bool) for name in x}
-    return Batch(images=images, case_ids=tuple(str(k) for k in range(n)), present=present, **beside)
+    ids = tuple(str(k) for k in range(n))
+    return Batch(images=images, case_ids=ids, present=present, vectors=vectors, **beside)
 
 
 def _values(x: Tensor | Mapping[str, Tensor]) -> list[Tensor]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, TypeVar
@@ -18,19 +18,23 @@ from vesalius.core.bundle import Bundle, Stage, State
 from vesalius.core.case import Case
 from vesalius.core.errors import BundleError, DataError, PlanError
 from vesalius.core.groups import fitted_for
-from vesalius.core.image import Image
-from vesalius.core.promise import PROMISE
-from vesalius.infer import guard, runs
+from vesalius.core.image import Array, Image
+from vesalius.core.promise import LEVELS, PROMISE
+from vesalius.infer import guard, handover, runs
 from vesalius.infer.alarm import Alarm, alarm_of, gathered, watched_of
-from vesalius.infer.asked import built, decoded, encoded
-from vesalius.infer.cropping import box_of, crop_case, in_memory
+from vesalius.infer.asked import built, decoded
+from vesalius.infer.cropping import in_memory
 from vesalius.infer.doubting import Doubter, Doubting, Prepared, ways_of
+from vesalius.infer.features import features as features_of
 from vesalius.infer.guard import require
+from vesalius.infer.handed import given_of, prepared_of
+from vesalius.infer.handover.contract import Given, Key, Said
 from vesalius.infer.judging import doubt_of, judged_by
 from vesalius.infer.layers import Features
 from vesalius.infer.layers import Watch as Layers
 from vesalius.infer.runs.contract import Members
-from vesalius.infer.session import Session
+from vesalius.infer.session import EACH, STREAM, WHOLE, Session
+from vesalius.infer.streaming import Memories, parts_of, see
 from vesalius.infer.weighing import Weighing
 from vesalius.plan.threads import Threads
 from vesalius.prepare.batch import Example
@@ -89,6 +93,14 @@ class Asked:
     state: State
 
 
+@dataclass(frozen=True, eq=False)
+class _Told:
+    """What all stages say of a case: the last one's answer, signed, with the others as its parts; what it was given."""
+
+    answer: Answer
+    given: Given
+
+
 class Predictor:
     """Answers of a bundle. The models are loaded once; memory is bounded by one case and one slab of tiles.
 
@@ -122,6 +134,7 @@ class Predictor:
         self.doubts = doubt_of(bundle.stages[-1].calibration)
         self.device = device_of(device)
         self.stages = tuple(_load(bundle, stage, self.device, weights) for stage in bundle.stages)
+        self.handed = handed_of(bundle.stages)
         if self.device.type == "cpu":
             self.threads = Threads(cores or torch.get_num_threads())
 
@@ -133,27 +146,7 @@ class Predictor:
         DataError for a case that lacks a covariate which the bundle needs.
         """
         case = self._ready(case)
-        answers: list[Answer] = []
-        doubter = None if self.doubts is None else self._doubting.get(*self.doubts)
-        unlike: list[str] = []
-        reference = self.reference_of(case)
-        outside = self.admit(case, reference)
-        if len(self.stages) > 1:  # each image is decoded once, whichever stages look at it
-            case = in_memory(case, reference)
-        for k, loaded in enumerate(self.stages):
-            takes = loaded.stage.takes
-            told = _part(watch, k, len(self.stages))
-            asked = doubter if k == len(self.stages) - 1 else None
-            if takes is None:
-                answers.append(self._answer(loaded, case, reference, told, unlike=unlike, doubter=asked))
-                continue
-            answers.append(self._inside(loaded, case, reference, answers[takes["stage"]], told, asked))
-        parts = {loaded.stage.name: a for loaded, a in zip(self.stages[:-1], answers[:-1], strict=True)}
-        last = answers[-1]
-        for name in last.doubt.maps if last.doubt is not None else ():
-            parts[name] = self._signed(last.parts[name], case, reference, None)
-        signed = self._signed(last, case, reference, guard.together(outside, unlike))
-        return replace(signed, parts={**signed.parts, **parts})
+        return self._told_of(case, self.reference_of(case), watch).answer
 
     def raw(self, case: Case) -> Any:
         """Return what the last stage says of a case before it is decoded, in a way of running that joins cases."""
@@ -162,20 +155,42 @@ class Predictor:
 
     def asked(self, case: Case) -> Asked:
         """Return what the last stage is given of a case, and the answer, for who asks the models more than that."""
-        answer = self(case)
         case = self._ready(case)
         whole = self.reference_of(case)
-        loaded, part = self.stages[-1], whole
-        low: tuple[int, ...] = (0, 0, 0)
-        takes = loaded.stage.takes
-        if takes is not None:
-            case = in_memory(case, whole)
-            found = answer.parts[self.stages[takes["stage"]].stage.name]
-            low, high = box_of(found, whole, how=str(takes["as"]), margin_mm=float(takes["margin_mm"]))
-            case = crop_case(case, whole, low, high)
-            part = load_reference(case)
-        example, undo = _example(loaded, case, part)
-        return Asked(self._members(loaded), example, undo, part, low, whole, answer, loaded.stage.state)
+        told, loaded = self._told_of(case, whole, None), self.stages[-1]
+        example, undo = _example(loaded, told.given)
+        return Asked(
+            self._members(loaded),
+            example,
+            undo,
+            told.given.reference,
+            told.given.low or (0, 0, 0),
+            whole,
+            told.answer,
+            loaded.stage.state,
+        )
+
+    def kept(
+        self, case: Case, number: int, known: Mapping[Key, Array], *, ways: Sequence[str]
+    ) -> dict[str, Array]:
+        """Return what is kept of what one stage says of a case, by the name of each handover in `ways`.
+
+        `known` is what was kept of earlier stages; what of them is needed beside it is answered first.
+        """
+        case = self._ready(case)
+        reference = self.reference_of(case)
+        if len(self.stages) > 1:
+            case = in_memory(case, reference)
+        given = self._given_to(number, case, reference, known=known)
+        answer = self._answer(self.stages[number], given, reference, chances=_ask_chances(ways))
+        return self._kept(number, given, answer, ways)
+
+    def handed_to(self, case: Case) -> dict[Key, Array]:
+        """Return what is kept of earlier stages' answers about a case for the last one, which takes it."""
+        case = self._ready(case)
+        reference = self.reference_of(case)
+        needed = self._needed(len(self.stages) - 1, {})
+        return self._said(needed, in_memory(case, reference), reference)[1]
 
     @property
     def last(self) -> Members:
@@ -185,6 +200,37 @@ class Predictor:
     def open(self, case: Case) -> Session:
         """Return a session about a case, to which frames, clicks or words are then added (see `infer/session.py`)."""
         return runs.get(self.stages[-1].task.run).open(self, case)
+
+    @property
+    def over_frames(self) -> str:
+        """How frames that come one by one are answered: EACH, STREAM or WHOLE of `infer/session.py`.
+
+        Each by itself by a model of images without time. After those before it by one whose answers stand on the frames
+        so far alone: one stage, of which nothing is promised by a doubt, for opinions about a case begin anew with it.
+        """
+        last = self.stages[-1]
+        plan = last.stage.plan
+        if not last.task.sees_time(plan):
+            return EACH
+        alone = len(self.stages) == 1 and self.doubts is None
+        return STREAM if alone and runs.get(last.task.run).streams and last.task.streams(plan) else WHOLE
+
+    def seen(self, example: Example, before: Memories) -> tuple[Array, Memories, Features | None]:
+        """Return the raw outputs after further steps, what is remembered then, and what the layers show of it.
+
+        It is for a bundle whose answers stand on the frames so far alone.
+        """
+        (loaded,) = self.stages
+        if self.threads is not None:
+            self.threads.begin()
+        layers = None if loaded.alarm is None else Layers(apart=True)
+        raw, after = see(self._members(loaded), example, before, layers)
+        return raw, after, watched_of(layers, 1)[0]
+
+    def said(self, raw: Any, of: Encoded, features: Features | None) -> Answer:
+        """Return the answer that raw outputs about a prepared case mean, of a bundle of one stage."""
+        (loaded,) = self.stages
+        return self._decoded(loaded, raw, of, features)
 
     def reference_of(self, case: Case) -> Image:
         """Return a case's reference image, read; of a case without images, what its task takes its geometry from.
@@ -219,15 +265,16 @@ class Predictor:
 
         Raises PlanError where the bundle has no alarm, DataError for a case that cannot be answered.
         """
-        loaded = next((one for one in self.stages if one.alarm is not None), None)
-        if loaded is None:
+        number = next((k for k, one in enumerate(self.stages) if one.alarm is not None), None)
+        if number is None:
             raise PlanError(
                 "the bundle has nothing that tells strange cases", hint="infer.novelty in its plan"
             )
         found: list[Features] = []
         for case in map(self._ready, cases):
-            example, _ = _example(loaded, case, self.reference_of(case))
-            found += gathered(self._members(loaded), [example])
+            given = self._given_to(number, case, self.reference_of(case))
+            example, _ = _example(self.stages[number], given)
+            found += gathered(self._members(self.stages[number]), [example])
         return found
 
     @property
@@ -282,8 +329,12 @@ class Predictor:
 
     @property
     def joins(self) -> bool:
-        """Whether several cases go through the models in one pass: one stage, run in a way that joins them."""
-        return self.doubts is None and len(self.stages) == 1 and runs.get(self.stages[0].task.run).joins
+        """Whether several cases go through the models in one pass: one stage, run in a way that joins them.
+
+        Cines that are seen frame after frame go alone, as they may be long.
+        """
+        alone = self.doubts is None and len(self.stages) == 1 and self.over_frames != STREAM
+        return alone and runs.get(self.stages[0].task.run).joins
 
     def together(self, cases: Sequence[Case]) -> list[Answer | DataError]:
         """Return the answers to several cases, in one pass where the bundle `joins` them; a faulty one gives its error.
@@ -334,7 +385,9 @@ class Predictor:
     def _members(
         self, loaded: Loaded, layers: Layers | None = None, weighing: Weighing | None = None
     ) -> Members:
-        levels = self.levels and loaded is self.stages[-1]
+        number = next(k for k, one in enumerate(self.stages) if one.stage is loaded.stage)
+        levels = self.levels and number == len(self.stages) - 1
+        levels = levels or _ask_chances(self.handed.get(number, ()))
         return Members(
             loaded.task,
             loaded.models,
@@ -353,24 +406,90 @@ class Predictor:
         case = self._ready(case)
         whole = self.reference_of(case)
         outside = self.admit(case, whole)
+        unlike: list[str] = []
         last = self.stages[-1]
-        seen, reference, low = case, whole, None
-        if last.stage.takes is not None:
-            seen = in_memory(case, whole)
-            found: list[Answer] = []
-            unlike: list[str] = []
-            for loaded in self.stages[: last.stage.takes["stage"] + 1]:
-                takes = loaded.stage.takes
-                if takes is None:
-                    found.append(self._answer(loaded, seen, whole, unlike=unlike))
-                else:
-                    found.append(self._inside(loaded, seen, whole, found[takes["stage"]], None))
-            low, high = _box(last, found[-1], whole)
-            seen = crop_case(seen, whole, low, high)
-            reference = load_reference(seen)
-            outside = guard.together(outside, unlike)
-        example, undo = _example(last, seen, reference)
-        return Encoded(last.task, case, example, reference, undo, outside, whole, low)
+        given = self._given_to(len(self.stages) - 1, case, whole, unlike=unlike)
+        example, undo = _example(last, given)
+        outside = guard.together(outside, unlike)
+        return Encoded(last.task, case, example, given.reference, undo, outside, whole, given.low)
+
+    def _told_of(self, case: Case, reference: Image, watch: Watch | None) -> _Told:
+        """Return what all stages say of a case that is ready; `watch` is told of the share of the work."""
+        doubter = None if self.doubts is None else self._doubting.get(*self.doubts)
+        unlike: list[str] = []
+        outside = self.admit(case, reference)
+        if len(self.stages) > 1:  # each image is decoded once, whichever stages look at it
+            case = in_memory(case, reference)
+        *before, last = range(len(self.stages))
+        said, kept = self._said(before, case, reference, watch=watch, unlike=unlike)
+        given = self._given(last, case, reference, kept)
+        told = _part(watch, last, len(self.stages))
+        answer = self._answer(self.stages[last], given, reference, told, unlike=unlike, doubter=doubter)
+        parts = {self.stages[k].stage.name: one for k, one in said.items()}
+        for name in answer.doubt.maps if answer.doubt is not None else ():
+            parts[name] = self._signed(answer.parts[name], case, reference, None)
+        signed = self._signed(answer, case, reference, guard.together(outside, unlike))
+        return _Told(replace(signed, parts={**signed.parts, **parts}), given)
+
+    def _said(
+        self,
+        numbers: Sequence[int],
+        case: Case,
+        reference: Image,
+        *,
+        known: Mapping[Key, Array] | None = None,
+        watch: Watch | None = None,
+        unlike: list[str] | None = None,
+    ) -> tuple[dict[int, Answer], dict[Key, Array]]:
+        """Return the answers of some stages, in their order, and what is kept of them for later ones beside `known`."""
+        answers: dict[int, Answer] = {}
+        kept = dict(known or {})
+        for k in numbers:
+            loaded = self.stages[k]
+            given = self._given(k, case, reference, kept)
+            told = _part(watch, k, len(self.stages))
+            found = self._answer(loaded, given, reference, told, unlike=unlike)
+            ways = self.handed.get(k, ())
+            kept |= {(k, way): one for way, one in self._kept(k, given, found, ways).items()}
+            answers[k] = _without_levels(found)
+        return answers, kept
+
+    def _kept(self, number: int, given: Given, answer: Answer, ways: Sequence[str]) -> dict[str, Array]:
+        loaded = self.stages[number]
+        first = replace(self._members(loaded), models=loaded.models[:1])
+        said = Said(answer, lambda: next(features_of(first, [_example(loaded, given)[0]])))
+        return {way: handover.get(way).kept(said, loaded.stage.name) for way in ways}
+
+    def _given(self, number: int, case: Case, reference: Image, kept: Mapping[Key, Array]) -> Given:
+        names = [one.stage.name for one in self.stages]
+        return given_of(self.stages[number].stage.taken, case, reference, kept, names=names)
+
+    def _given_to(
+        self,
+        number: int,
+        case: Case,
+        reference: Image,
+        *,
+        known: Mapping[Key, Array] | None = None,
+        unlike: list[str] | None = None,
+    ) -> Given:
+        """Return a case as a stage is given it; earlier ones are asked as far as it takes them and `known` lacks it."""
+        needed = self._needed(number, known or {})
+        if needed:
+            case = in_memory(case, reference)
+        _, kept = self._said(needed, case, reference, known=known, unlike=unlike)
+        return self._given(number, case, reference, kept)
+
+    def _needed(self, number: int, known: Mapping[Key, Array]) -> list[int]:
+        """Return the stages whose answers a stage takes, and those that they take in turn, in their order."""
+        open_ = [number]
+        found: set[int] = set()
+        while open_:
+            for one in self.stages[open_.pop()].stage.taken:
+                if (one["stage"], one["as"]) not in known and one["stage"] not in found:
+                    found.add(one["stage"])
+                    open_.append(one["stage"])
+        return sorted(found)
 
     def _decoded(self, loaded: Loaded, raw: Any, of: Encoded, features: Features | None) -> Answer:
         stage = loaded.stage
@@ -388,49 +507,75 @@ class Predictor:
     def _answer(
         self,
         loaded: Loaded,
-        case: Case,
-        reference: Image,
+        given: Given,
+        whole: Image,
         watch: Watch | None = None,
         *,
         unlike: list[str] | None = None,
         doubter: Doubter | None = None,
+        chances: bool = False,
     ) -> Answer:
-        """Answer with one stage; what it says of a case that is unlike those of training is put into `unlike`."""
+        """Answer with one stage what it is given of a case, on the grid of the `whole` reference image.
+
+        What it says of a case that is unlike those of training is put into `unlike`, by a stage that sees all of the
+        case. `chances` asks how likely each label is at each point, of a stage that no later one asks that.
+        """
+        if given.low is not None:
+            unlike = None
+        case = given.case
         layers = (
             None if loaded.alarm is None or unlike is None else Layers(apart=runs.get(loaded.task.run).joins)
         )
         first = watch if doubter is None else _part(watch, 0, 2)
         weighing = Weighing()
-        raw, undo = self._raw(loaded, case, reference, first, layers, weighing)
+        members = self._members(loaded, layers, weighing)
+        raw, undo = self._raw(loaded, given, first, replace(members, levels=members.levels or chances))
         if layers is not None and unlike is not None:
             unlike += self._unlike(loaded, case, watched_of(layers, 1)[0])
         stage = loaded.stage
         fitted = fitted_for(stage.calibration, case)
-        answer = decoded(loaded.task, raw, stage.state, fitted, reference, undo=undo, case=case.id)
+        answer = decoded(loaded.task, raw, stage.state, fitted, given.reference, undo=undo, case=case.id)
         if (weighed := weighing.of(1)[0]) is not None:
             answer = replace(answer, weighed=weighed)
-        if doubter is None:
-            return answer
-        del raw
-        example, undo = _example(loaded, case, reference)
-        return doubter(answer, Prepared(case, example, undo, reference), told=self._told(_part(watch, 1, 2)))
+        if doubter is not None:
+            del raw
+            example, undo = _example(loaded, given)
+            told = self._told(_part(watch, 1, 2))
+            answer = doubter(answer, Prepared(case, example, undo, given.reference), told=told)
+        return answer if given.low is None else contract.placed(answer, given.low, whole)
 
-    def _raw(
-        self,
-        loaded: Loaded,
-        case: Case,
-        reference: Image,
-        watch: Watch | None,
-        layers: Layers | None,
-        weighing: Weighing,
-    ) -> tuple[Any, Undo]:
+    def _raw(self, loaded: Loaded, given: Given, watch: Watch | None, members: Members) -> tuple[Any, Undo]:
         """Return what is to be decoded, and the way back; the prepared pixels are let go with this call."""
-        example, undo = _example(loaded, case, reference)
         if self.threads is not None:
             self.threads.begin()
         run = runs.get(loaded.task.run)
-        members = self._members(loaded, layers, weighing)
+        if run.streams and loaded.task.streams(loaded.stage.plan):
+            parts = parts_of(given.case, given.reference)
+            if len(parts) > 1:
+                return self._in_parts(loaded, given, parts, watch, members)
+        example, undo = _example(loaded, given)
         return run.answer(members, example, undo, told=self._told(watch)), undo
+
+    def _in_parts(
+        self,
+        loaded: Loaded,
+        given: Given,
+        parts: Sequence[tuple[Case, Image]],
+        watch: Watch | None,
+        members: Members,
+    ) -> tuple[Any, Undo]:
+        """Return what is to be decoded of a long cine, whose parts are prepared and seen one after the other."""
+        told, memories, raw, undo = self._told(watch), Memories(), None, None
+        made = {n: given.case.images[n] for n in loaded.stage.plan.data.taken}  # of no time: in every part
+        for k, (part, image) in enumerate(parts):
+            part = replace(part, images={**part.images, **made})
+            example, found = _example(loaded, replace(given, case=part, reference=image))
+            undo = undo or found
+            last = members.watch if k == len(parts) - 1 else None
+            raw, memories = see(replace(members, watch=None), example, memories, last)
+            told((k + 1) / len(parts))
+        assert undo is not None
+        return raw, undo
 
     def _told(self, watch: Watch | None) -> Watch:
         """Return what is told of the work's share: the threads follow what is free, and whoever watches is told."""
@@ -443,33 +588,29 @@ class Predictor:
 
         return follow
 
-    def _inside(
-        self,
-        loaded: Loaded,
-        case: Case,
-        reference: Image,
-        found: Answer,
-        watch: Watch | None,
-        doubter: Doubter | None = None,
-    ) -> Answer:
-        """Answer within the box of what an earlier stage found, and put the answer back into the whole."""
-        low, high = _box(loaded, found, reference)
-        cropped = crop_case(case, reference, low, high)
-        answer = self._answer(loaded, cropped, load_reference(cropped), watch, doubter=doubter)
-        return contract.placed(answer, low, reference)
+
+def handed_of(stages: Sequence[Stage]) -> dict[int, tuple[str, ...]]:
+    """Return by the number of each stage in which ways later ones take what it says; none are left out."""
+    found: dict[int, tuple[str, ...]] = {}
+    for stage in stages:
+        for one in stage.taken:
+            found[one["stage"]] = tuple(dict.fromkeys((*found.get(one["stage"], ()), str(one["as"]))))
+    return found
 
 
-def _example(loaded: Loaded, case: Case, reference: Image) -> tuple[Example, Undo]:
-    task, stage = loaded.task, loaded.stage
-    prepared = task.prepare(case, stage.plan, stage.state, reference=reference)
-    return encoded(task, case, prepared, reference, stage.state), prepared.undo
+def _ask_chances(ways: Sequence[str]) -> bool:
+    return any(handover.get(way).chances for way in ways)
 
 
-def _box(loaded: Loaded, found: Answer, reference: Image) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return the part of an image that a stage takes of what an earlier one found."""
-    takes = loaded.stage.takes or {}
-    low, high = box_of(found, reference, how=str(takes["as"]), margin_mm=float(takes["margin_mm"]))
-    return tuple(low), tuple(high)
+def _without_levels(answer: Answer) -> Answer:
+    """Return the answer of an earlier stage without how likely each label is, which only a later stage asked for."""
+    if LEVELS not in answer.parts:
+        return answer
+    return replace(answer, parts={name: part for name, part in answer.parts.items() if name != LEVELS})
+
+
+def _example(loaded: Loaded, given: Given) -> tuple[Example, Undo]:
+    return prepared_of(loaded.task, given, loaded.stage.plan, loaded.stage.state)
 
 
 def _or_error(work: Callable[[], T]) -> T | DataError:

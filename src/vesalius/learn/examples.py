@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,13 +18,15 @@ from vesalius.core.image import Array, Image
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress, track
 from vesalius.core.seeds import seed_of
-from vesalius.infer.asked import encoded, sampler_of
+from vesalius.infer.asked import sampler_of
+from vesalius.infer.handed import prepared_of
+from vesalius.infer.handover.contract import Given
 from vesalius.prepare import augment
 from vesalius.prepare.batch import Batch, Example, collate, main_image
-from vesalius.prepare.case import load_reference
+from vesalius.prepare.case import MAIN, load_reference
 from vesalius.tasks.contract import Sampler, Task
 
-Loader = Callable[[Case], Image]
+Giving = Callable[[Case, Image], Given]  # a case and its reference image → what a stage is given of it
 CENTRES = 512
 MOST_OFTEN = 10.0  # times the mean: so often an example of a small group is drawn at most
 _COVARIATES = "covariates beside the targets"
@@ -39,17 +41,17 @@ def prepare_examples(
     progress: Progress,
     folder: Path | None = None,
     memory_bytes: int = 4 << 30,
-    crop: Callable[[Case], Case] | None = None,
+    given: Giving | None = None,
 ) -> list[Example]:
     """Prepare and encode every case once.
 
     While they fit into `memory_bytes` they stay in memory; beyond it their arrays lie in `folder` and are
-    mapped. `crop` may cut a case first (the second of two stages). Raises DataError, naming the case.
+    mapped. `given` makes of a case what a stage is given of it. Raises DataError, naming the case.
     """
     examples: list[Example] = []
     used = 0
     for case in track(cases, progress, "prepare", len(cases)):
-        example = example_of(task, case, plan, state, crop=crop)
+        example = example_of(task, case, plan, state, given=given)
         size = sum(a.nbytes for a in (*example.images.values(), *example.targets.values()))
         if folder is not None and used + size > memory_bytes:
             example = _spill(example, folder, len(examples))
@@ -59,18 +61,15 @@ def prepare_examples(
     return examples
 
 
-def example_of(
-    task: Task, case: Case, plan: Plan, state: State, *, crop: Callable[[Case], Case] | None = None
-) -> Example:
-    """Return one case prepared and encoded, as training is given it; `crop` may cut it first.
+def example_of(task: Task, case: Case, plan: Plan, state: State, *, given: Giving | None = None) -> Example:
+    """Return one case prepared and encoded, as training is given it; `given` makes of it what a stage is given.
 
     Raises DataError, naming the case.
     """
-    cut = crop(case) if crop else case
-    reference = None if cut.images else task.geometry(cut, state)
-    reference = reference or load_reference(cut)
-    prepared = task.prepare(cut, plan, state, reference=reference)
-    example = encoded(task, cut, prepared, reference, state)
+    reference = None if case.images else task.geometry(case, state)
+    reference = reference or load_reference(case)
+    handed = Given(case, reference) if given is None else given(case, reference)
+    example, _ = prepared_of(task, handed, plan, state)
     stratum = None if plan.train.by is None else Grouping(plan.train.by, plan.train.by_bounds).of(case)
     return replace(example, patient=case.patient, group=case.group, stratum=stratum)
 
@@ -198,10 +197,11 @@ def augmented(batch: Batch, plan: Plan, generator: torch.Generator, *, mix: bool
     fields = {k: v for k, v in batch.targets.items() if k in batch.on_grid}
     rest = {k: v for k, v in batch.targets.items() if k not in batch.on_grid}
     images = {k: v.flatten(1, 2) if v.ndim == 6 else v for k, v in batch.images.items()}
+    frames = {k: v.shape[1] if v.ndim == 6 else 1 for k, v in batch.images.items()}
     points, boxes = ({k: v for k, v in batch.ragged.items() if k in of} for of in (batch.points, batch.boxes))
     places = augment.Places(points, boxes)
     images, fields, places = augment.space(images, fields, plan.augment, generator, places=places)
-    images = augment.intensity(images, plan.augment, generator)
+    images = _intensity(images, plan, generator, frames=frames)
     covariates = batch.covariates
     known = covariates is None or not bool(covariates.isnan().any())
     if mix and not fields and not places and known and all(batch.labelled(name) is None for name in rest):
@@ -211,6 +211,21 @@ def augmented(batch: Batch, plan: Plan, generator: torch.Generator, *, mix: bool
     images = {k: v.reshape(batch.images[k].shape) for k, v in images.items()}
     ragged = {**batch.ragged, **places.points, **places.boxes}
     return replace(batch, images=images, targets={**fields, **rest}, covariates=covariates, ragged=ragged)
+
+
+def _intensity(
+    images: Mapping[str, torch.Tensor], plan: Plan, generator: torch.Generator, *, frames: Mapping[str, int]
+) -> dict[str, torch.Tensor]:
+    """Return images with intensities changed as planned; what earlier stages made is no intensity, and stays."""
+    made = plan.data.inputs - plan.data.channels
+    if not made or MAIN not in images:
+        return augment.intensity(images, plan.augment, generator)
+    main, n = images[MAIN], frames[MAIN]
+    each = main.reshape(len(main), n, -1, *main.shape[2:])  # (B, T, C, …)
+    own = each[:, :, :-made].flatten(1, 2)
+    changed = augment.intensity({**images, MAIN: own}, plan.augment, generator)
+    louder = changed[MAIN].reshape(len(main), n, -1, *main.shape[2:])
+    return {**changed, MAIN: torch.cat([louder, each[:, :, -made:]], dim=2).flatten(1, 2)}
 
 
 def batches(examples: Sequence[Example], plan: Plan, member: int, *, task: Task | None = None) -> Batches:

@@ -49,7 +49,7 @@ def width_of(net: Net, plan: Plan) -> int:
     before = net.training
     net.eval()
     with torch.no_grad():
-        x = torch.zeros((1, plan.data.channels, *plan.data.size), device=next(net.parameters()).device)
+        x = torch.zeros((1, plan.data.inputs, *plan.data.size), device=next(net.parameters()).device)
         found = features(net, x).shape[1]
     net.train(before)
     return int(found)

@@ -68,8 +68,13 @@ def build(
         model = built(task, plan, state, nets)
     if start:
         transfer(model, start)
-    layout = torch.channels_last_3d if plan.data.dims == 3 else torch.channels_last
-    return model.to(memory_format=layout)  # type: ignore[call-overload, no-any-return]
+    for tensor in (*model.parameters(), *model.buffers()):
+        if tensor.ndim in _LAYOUTS:  # kernels of pictures and of volumes, which may stand side by side
+            tensor.data = tensor.data.to(memory_format=_LAYOUTS[tensor.ndim])
+    return model
+
+
+_LAYOUTS = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 
 def transfer(model: nn.Module, start: Mapping[str, Tensor]) -> int:

@@ -108,6 +108,9 @@ def _readings(start: Mapping[str, Tensor], nets: Mapping[str, Net]) -> list[dict
         kept = {n.removeprefix(theirs): t for n, t in start.items() if n.startswith(theirs)}
         for ours in nets:
             found.append({f"{ours}.{n}" if ours else n: t for n, t in kept.items()})
+        inner = [name for name in nets if not any(other.startswith(f"{name}.") for other in nets if name)]
+        if len(inner) > 1:  # nets that see different images of a case each take them
+            found.append({f"{ours}.{n}": t for ours in inner if ours for n, t in kept.items()})
     return found
 
 

@@ -1,4 +1,7 @@
-"""A net that is registered in the running process: a class of ours, or any `nn.Module` that makes maps of an image."""
+"""A net that is registered in the running process: a class of ours, or any `nn.Module` that makes maps of an image.
+
+What reads steps in time, or cines, is in `_adopt_time.py`.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from torch import Tensor, nn
 
 from vesalius.core.errors import PlanError, RegisterError
 from vesalius.core.joining import accepted, literals_in, options_in
+from vesalius.nets._adopt_time import NO_EXPORT, OVERS, AdoptedCine, AdoptedOverTime, probe
 from vesalius.nets._blocks import read_options
 from vesalius.nets._net import Dense, Net
 
@@ -90,6 +94,14 @@ def adopted(thing: Any, name: str, said: Mapping[str, Any]) -> dict[str, Any]:
     own = {**literals_in(thing), **said}
     role = str(own.get("ROLE") or getattr(thing, "role", "encoder"))
     options = dict(own.get("OPTIONS") or options_in(thing, GIVEN))
+    over = own.get("OVER", "vectors")
+    over = over if isinstance(over, Mapping) else {name: over}
+    if role == "sequence" and over.get(name) not in OVERS:
+        raise RegisterError(
+            f"net '{name}' does not say what it reads of a step",
+            found=f"OVER = {own.get('OVER')!r}",
+            hint=" or ".join(f"OVER = '{one}'" for one in OVERS),
+        )
 
     def build(
         name: str,
@@ -106,14 +118,20 @@ def adopted(thing: Any, name: str, said: Mapping[str, Any]) -> dict[str, Any]:
         made = thing(**accepted(thing, {**given, **chosen}))
         if isinstance(made, Net):
             return made
-        kind = AdoptedDense if role == "dense" else Adopted
+        if role == "sequence":
+            return AdoptedOverTime(made, over=over[name], dims=dims, in_channels=in_channels)
         sides = tuple(size) if size is not None else (SIDE[dims],) * dims
+        if role == "cine":
+            return AdoptedCine(made, dims=dims, in_channels=in_channels, size=sides)
+        kind = AdoptedDense if role == "dense" else Adopted
         return kind(made, role=role, dims=dims, in_channels=in_channels, size=sides)
 
     parts: dict[str, Any] = {
         "SOURCE": f"registered as {thing.__qualname__}",
         "SMALLEST": 0.0 if "scale" not in accepted(thing, {"scale": 1.0}) else 0.01,
+        **({"NO_EXPORT": NO_EXPORT} if role == "sequence" and not issubclass(thing, Net) else {}),
         **own,
+        **({"OVER": over} if role == "sequence" else {}),
         "ROLE": role,
         "OPTIONS": options,
         "build": build,
@@ -127,7 +145,7 @@ def adopted(thing: Any, name: str, said: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _tried(build: Any, name: str, parts: Mapping[str, Any]) -> tuple[int, ...]:
-    """Return the dimensions in which the net takes an image. Raises RegisterError where it takes none."""
+    """Return the dimensions in which the net takes what it reads. Raises RegisterError where it takes none."""
     found, why = [], ""
     for dims in (2, 3):
         try:
@@ -136,7 +154,12 @@ def _tried(build: Any, name: str, parts: Mapping[str, Any]) -> tuple[int, ...]:
         except RegisterError as error:
             why = why or (error.found or "")
     if not found:
-        raise RegisterError(f"net '{name}' takes neither an image (B, C, Y, X) nor a volume", found=why)
+        words = {
+            "cine": "takes neither a cine (B, T, C, Y, X) nor one of volumes",
+            "sequence": "does not take steps in time, such as (B, T, F)",
+        }
+        told = words.get(parts["ROLE"], "takes neither an image (B, C, Y, X) nor a volume")
+        raise RegisterError(f"net '{name}' {told}", found=why)
     return tuple(found)
 
 
@@ -147,17 +170,46 @@ def _try(build: Any, name: str, dims: int, parts: Mapping[str, Any]) -> None:
         with torch.random.fork_rng(devices=[]):
             net = build(name, dims=dims, in_channels=1, size=size, options=parts.get("TINY")).eval()
             with torch.no_grad():
-                out = net(torch.zeros(1, 1, *size))
+                out = net(*_given(name, parts, dims, size))
     except Exception as error:  # whatever a stranger's module raises
         raise RegisterError(
-            f"net '{name}' fails on a {dims}-D image of {'×'.join(map(str, size))}",
+            f"net '{name}' fails on {_said(name, parts, dims, size)}",
             found=f"{type(error).__name__}: {error}"[:200],
             hint="DIMS = (2,) or (3,), or TINY_SIZE, as attributes of the class",
         ) from error
+    if parts["ROLE"] == "sequence":
+        _check_over_time(name, net, out)
+        return
     maps = out.features if isinstance(out, Dense) else out
     channels = [m.shape[1] for m in maps] if isinstance(maps, list | tuple) else None
     if channels != list(net.channels):
         raise RegisterError(
             f"net '{name}' does not give the maps that it declares",
             found=f"{channels or type(out).__name__}, declared {list(net.channels)}",
+        )
+
+
+def _given(name: str, parts: Mapping[str, Any], dims: int, size: tuple[int, ...]) -> tuple[Tensor, ...]:
+    """Return what a net of its role is tried on: an image, a cine, steps in time, or a tree."""
+    if parts["ROLE"] in ("sequence", "cine"):
+        return probe(parts["ROLE"], parts.get("OVER", {}).get(name, ""), dims, 1, size=size)
+    return (torch.zeros(1, 1, *size),)
+
+
+def _said(name: str, parts: Mapping[str, Any], dims: int, size: tuple[int, ...]) -> str:
+    """Return in words what a net of its role is tried on."""
+    shape = tuple(_given(name, parts, dims, size)[0].shape)
+    if parts["ROLE"] == "sequence":
+        return f"steps {shape}"
+    return f"a cine {shape}" if parts["ROLE"] == "cine" else f"a {dims}-D image of {'×'.join(map(str, size))}"
+
+
+def _check_over_time(name: str, net: Any, out: Any) -> None:
+    """Raise RegisterError where a net over time does not say what a task must know of it."""
+    channels = out.shape[2] if isinstance(out, Tensor) and out.ndim > 2 else None
+    if channels != net.out_channels or not isinstance(getattr(net, "causal", None), bool):
+        raise RegisterError(
+            f"net '{name}' does not give the steps that it declares",
+            found=f"{channels} channels a step, out_channels {net.out_channels}, causal {getattr(net, 'causal', None)}",
+            hint="a class of vesalius.nets.OverTime",
         )

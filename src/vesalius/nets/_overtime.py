@@ -66,6 +66,10 @@ class OverTime(Net):
             outs.append(out)
         return torch.cat(outs, dim=1) if len(outs) > 1 else outs[0]
 
+    def coded(self, x: Tensor, when: When) -> Tensor:
+        """Return steps `(B, T, F)` with the codes of their times behind them, as a first layer reads them."""
+        return torch.cat([x, self.code(when).to(x.dtype)], dim=-1)
+
     def forward(self, x: Tensor, times_s: Tensor | None = None, there: Tensor | None = None) -> Tensor:
         """Return an answer a step, `(B, T, F')` or `(B, T, F', *S)`, 0 where there is no step.
 

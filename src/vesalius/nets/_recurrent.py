@@ -116,7 +116,7 @@ class Recurrent(OverTime):
 
     def run(self, x: Tensor, when: When, state: State) -> tuple[Tensor, State]:
         """Return what the last layer gives at each step, and what all remember."""
-        x, after = torch.cat([x.float(), self.code(when)], dim=-1), {}
+        x, after = self.coded(x.float(), when), {}
         for k, layer in enumerate(self._layers):
             x, memory = layer(x, [state[f"layer{k}.{name}"] for name in layer.remembered])
             after |= {f"layer{k}.{name}": m for name, m in zip(layer.remembered, memory, strict=True)}
@@ -127,7 +127,7 @@ class Recurrent(OverTime):
         """Return both ways side by side, `(B, T, 2H)`; one way step after step."""
         if self.backward_layers is None:
             return super().whole(x, when, there)
-        x, turn = torch.cat([x.float(), self.code(when)], dim=-1), turned(x, there)
+        x, turn = self.coded(x.float(), when), turned(x, there)
         for onward, back in zip(self._layers, self.backward_layers, strict=True):
             none = [x.new_zeros(len(x), self.hidden) for _ in onward.remembered]
             ahead, behind = onward(x, none)[0], back(taken(x, turn), none)[0]

@@ -117,7 +117,7 @@ class TCN(OverTime):
 
     def _blocks(self, x: Tensor, when: When, padded: Any) -> Tensor:
         """Return what the blocks make of steps; `padded(k, h, conv)` adds those that a convolution needs beside."""
-        h: Tensor = self.enter(torch.cat([x, self.code(when).to(x.dtype)], dim=-1))
+        h: Tensor = self.enter(self.coded(x, when))
         shortcut = h
         for k, (conv, norm) in enumerate(zip(self._convs, self.norms, strict=True)):
             h = self.drop(F.relu(norm(conv(padded(k, h, conv)))))

@@ -133,7 +133,7 @@ class Timeformer(OverTime):
         back = places[before:, None] - places  # how many steps each key lies before each query
         far = apart(back, when.since_s, since, held[:, None] & (back >= 0) & (back <= before))
         after = {"since_s": since[:, -before:], "held": held[:, -before:]}
-        h: Tensor = self.enter(torch.cat([x, self.code(when).to(x.dtype)], dim=-1))
+        h: Tensor = self.enter(self.coded(x, when))
         for k, layer in enumerate(self._layers):
             query, key, value = layer.asked(h)
             key = torch.cat([state[f"layer{k}.key"].to(key.dtype), key], dim=1)
@@ -149,7 +149,7 @@ class Timeformer(OverTime):
         steps, reach = x.shape[1], self.memory - 1
         held = x.new_ones(x.shape[:2], dtype=torch.bool) if there is None else there
         places = torch.arange(steps, device=x.device)
-        h: Tensor = self.enter(torch.cat([x, self.code(when).to(x.dtype)], dim=-1))
+        h: Tensor = self.enter(self.coded(x, when))
         for layer in self._layers:
             query, key, value = layer.asked(h)
             taken = []

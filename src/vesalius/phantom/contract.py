@@ -15,7 +15,7 @@ and has
 The same arguments give the same patient to the bit, whatever else was drawn before. A cohort is written by
 `common/write.py` from each patient's Case. A kind whose cohorts have a layout or files of their own also has
 
-    write(root, patient, format) -> Row                  write one patient's files; return the row of cohort.csv
+    write(root, patient, format) -> Row | Sequence[Row]  write one patient's files; return the rows of cohort.csv
     texts(recipe, rows, truths) -> {path: text}          README.md, dataset.json and other text files of the cohort
     cohort_truth(recipe) -> dict                         what truth.json says of the cohort as a whole
 """

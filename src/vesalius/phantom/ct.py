@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Literal
 
+from vesalius.core.image import Triple
 from vesalius.phantom.abdomen.draw import SIZES, Lesions, Shape, draw_patient
 from vesalius.phantom.abdomen.files import write
+from vesalius.phantom.abdomen.later import Later
 from vesalius.phantom.abdomen.patient import LABELS, AbdomenPatient
 from vesalius.phantom.abdomen.survival import Assignment
 from vesalius.phantom.abdomen.texts import cohort_truth, texts
 
-__all__ = ["LABELS", "SIZES", "AbdomenPatient", "cohort_truth", "patient", "texts", "twin", "write"]
+__all__ = ["LABELS", "SIZES", "AbdomenPatient", "cohort_truth", "later", "patient", "texts", "twin", "write"]
 
 FORMATS = ("nifti", "png", "dicom")
 OPTIONS = {"size": "small", "assignment": "randomised", "lesions": "few"}
@@ -57,3 +59,27 @@ def twin(
     Raises UnknownName for another finding, and what `patient` raises.
     """
     return draw_patient(index, seed, size=size, assignment=assignment, lesions=lesions, without=without)
+
+
+def later(
+    index: int,
+    seed: int = 0,
+    *,
+    growth: float = 1.0,
+    days: int = 90,
+    shift_mm: Triple = (0.0, 0.0, 0.0),
+    turned_deg: Triple = (0.0, 0.0, 0.0),
+    size: Size = "small",
+    assignment: Assignment = "randomised",
+    lesions: Lesions = "few",
+) -> AbdomenPatient:
+    """Return patient number `index` at a later visit: every lesion `growth` times its volume, of the same shape.
+
+    Anatomy, densities and grid are the patient's own, the noise is another. The patient lies otherwise in the scanner,
+    turned by `turned_deg` about x, y and z through its middle and then shifted by `shift_mm`, so that a place p of the
+    first scan is found at R p + t in the later one. DICOM files are `days` younger, in a study of their own.
+
+    Raises DataError for a growth or a number of days that cannot be, and what `patient` raises.
+    """
+    visit = Later(growth, days, shift_mm, turned_deg)
+    return draw_patient(index, seed, size=size, assignment=assignment, lesions=lesions, later=visit)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from vesalius.core.plan import Plan, override
 from vesalius.core.words import counted, listed
 from vesalius.plan import tables
 from vesalius.plan.draft import Draft
@@ -17,6 +18,7 @@ from vesalius.plan.sizes import box
 FRAMES, FRAMES_GPU = 16, 32  # of a cine that are looked at, spread over all of it
 VISITS = 8  # that are looked at, the last ones
 IMAGES = 32  # that a training step sees on a processor, whatever they are frames or visits of
+MASK_FRAMES, MASK_FRAMES_GPU = 8, 16  # of which each is seen at full resolution
 DROP = 0.3  # how often a training case is shown without a source of several
 VOLUME, VOLUME_GPU = 48**3, 96**3  # voxels of a volume that is one source of several
 
@@ -70,6 +72,47 @@ def propose(draft: Draft, prints: Fingerprint, machine: Machine, *, joins: bool)
     if len(sources) > 1:
         why = f"so that any subset of {listed(sources, 6)} is answered"
         draft.set("sources.drop", DROP, why)
+
+
+def steadied(plan: Plan, settings: Mapping[str, Any]) -> Plan:
+    """Return the plan with fixed normalisations where it is causal and normalises each image by itself.
+
+    An image's own mean is that of its later frames, too, of which a causal model knows nothing. What a user has set is
+    kept, so that it can be refused.
+    """
+    alone = [n.method == "zscore" for n in plan.data.normalise]
+    if not plan.sources.causal or not any(alone) or "data.normalise" in settings:
+        return plan
+    each = max(1, plan.data.channels // max(1, len(plan.data.images)))
+    entries = [
+        _fixed(plan, plan.data.images[k // each], k) if by_itself else now.model_dump()
+        for k, (now, by_itself) in enumerate(zip(plan.data.normalise, alone, strict=True))
+    ]
+    why = "causal: no mean of frames that are still to come, but that of the training images, from 0.5 to 99.5 %"
+    return override(plan, {"data.normalise": entries}, reason=why)
+
+
+def _fixed(plan: Plan, image: str, place: int) -> dict[str, Any]:
+    """Return a fixed normalisation by what the fingerprint says of an image's intensities, else of all images'."""
+    prints = plan.fingerprint
+    channels = prints.get("each") or ()
+    named = (prints.get("intensities") or {}).get(image)
+    about = named or (channels[place] if len(channels) == plan.data.channels else prints)
+    return {"method": "fixed", **{what: about[what] for what in ("low", "high", "mean", "sd")}}
+
+
+def propose_frames(draft: Draft, prints: Fingerprint, machine: Machine) -> None:
+    """Plan that masks are found in the frames of images that have time; all that suits one image must be set."""
+    if prints.times is None or prints.times.frames_max < 2:
+        return
+    frames = min(MASK_FRAMES_GPU if machine.gpu else MASK_FRAMES, prints.times.frames_max)
+    draft.set("sources.frames", frames, f"of {prints.times.frames} in a case, spread over all of it")
+    draft.set("nets.time.name", "convlstm", "each point is followed over the frames")
+    draft.set("nets.time.scale", 0.5, "as wide as the maps that it joins")
+    draft.set("nets.time.options", {"kernel": 1}, "what is around a point was seen in each frame")
+    draft.set("loss.deep_supervision", False, "maps over time have no coarser ones")
+    if not machine.gpu:
+        draft.set("train.batch", 2, f"a case is {counted(frames, 'image')} to a net")
 
 
 def _beside(draft: Draft, prints: Fingerprint, named: bool) -> list[str]:

@@ -57,6 +57,16 @@ class Example:
     times_s: Mapping[str, Array] = field(default_factory=dict)
 
 
+@dataclass(eq=False)
+class Memory:
+    """What a model keeps of the steps of one case that it has seen, `held` by the name of a source.
+
+    A pass over a batch that has one goes on where the last one ended, and replaces what is held.
+    """
+
+    held: dict[str, Any] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, eq=False)
 class Batch:
     """What a task's `loss` and `infer` are given, and all that the loop knows of a task.
@@ -69,7 +79,7 @@ class Batch:
     with -1 where integers lie on the grid, with NaN in covariates and times. `ragged` holds a tensor for each case,
     None where it has none. `courses` are `(B, T, F)`, `parents` `(B, T)` int64, `vectors` `(B, F)` and `times_s`
     `(B, T)`, by name; courses and images with time are as long as the longest, and a step that is not there has the
-    time NaN.
+    time NaN. With a `memory` the batch holds the next steps of cases whose steps so far are in it.
     """
 
     images: Mapping[str, Tensor]
@@ -91,6 +101,7 @@ class Batch:
     parents: Mapping[str, Tensor] = field(default_factory=dict)
     vectors: Mapping[str, Tensor] = field(default_factory=dict)
     times_s: Mapping[str, Tensor] = field(default_factory=dict)
+    memory: Memory | None = None
 
     @property
     def rows(self) -> int:
@@ -101,10 +112,12 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """Return the same on another device."""
-        from torch import Tensor
+        from torch import Tensor, float32, float64
 
         def move(value: Any) -> Any:
             if isinstance(value, Tensor):
+                if device.type == "mps" and value.dtype == float64:  # which has no such numbers
+                    value = value.to(float32)
                 return value.to(device, non_blocking=True)
             if isinstance(value, Mapping):
                 return {k: move(v) for k, v in value.items()}

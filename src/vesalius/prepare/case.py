@@ -44,10 +44,11 @@ PLAIN = Takes()
 class Prepared:
     """Images by name, `(C, Z, Y, X)` or `(T, C, Z, Y, X)` float32; `undo` brings a field back to the reference's grid.
 
-    `images["image"]` holds the planned images as channels on the prepared grid, beside it those that have a size of
-    their own, with their `undos`. `present` says of each planned image whether the case has it. `frame_times_s` are
-    those of a cine's frames. A case without images has none of these, and the `undo` of the geometry it is given.
-    Where several sources come together (`prepare/sources.py`), `times_s` are those of frames or visits by their image.
+    `images["image"]` holds the planned images as channels on the prepared grid, and behind them those that earlier
+    stages made (`DataPlan.taken`); beside it are the images that have a size of their own, with their `undos`.
+    `present` says of each planned image whether the case has it. `frame_times_s` are those of a cine's frames. A case
+    without images has none of these, and the `undo` of the geometry it is given. Where several sources come together
+    (`prepare/sources.py`), `times_s` are those of frames or visits by their image.
     """
 
     case_id: str
@@ -123,9 +124,13 @@ def prepare(case: Case, plan: DataPlan, *, reference: Image | None = None, takes
                 found=f"a volume of shape {reference.shape}",
                 hint="a plan or a bundle that was made for volumes",
             )
+        made = _taken(case, plan, reference, undo)
+        case = replace(case, images={n: i for n, i in case.images.items() if n not in plan.taken})
         named = planned_images(case, plan, incomplete=takes.incomplete)
         shared = [k for k, name in enumerate(plan.images) if name not in takes.sizes]
         images = {MAIN: _shared(case, plan, reference, undo, named, shared, takes)} if shared else {}
+        if made is not None:
+            images[MAIN] = _with_taken(images, made)
         undos = {}
         for k, name in enumerate(plan.images):
             if name in takes.sizes and (held := named[k]) is not None:
@@ -138,6 +143,40 @@ def prepare(case: Case, plan: DataPlan, *, reference: Image | None = None, takes
     times = np.array(reference.times_s or (0.0,), np.float32) if takes.time else None
     there = {name: held is not None for name, held in zip(plan.images, named, strict=True)}
     return Prepared(case.id, images, undo, reference.source, undos, there, times)
+
+
+def _taken(case: Case, plan: DataPlan, reference: Image, undo: geometry.Undo) -> Array | None:
+    """Return what earlier stages made of a case, `(K, Z, Y, X)` on the prepared grid as it is; None where nothing was.
+
+    Raises DataError where it is not there, or has another number of channels than planned.
+    """
+    parts = []
+    for name, labels in plan.taken.items():
+        if name not in case.images:
+            raise DataError(
+                f"the plan gives the net what the stage '{name}' says, and that is not there",
+                found=", ".join(map(repr, case.images)),
+                hint="the bundle with that stage, which answers before this one",
+            )
+        array = load(case.images[name]).array
+        if array.shape != (len(labels), *reference.shape):
+            raise DataError(
+                f"what the stage '{name}' says does not fit the plan",
+                found=f"shape {array.shape}, planned {counted(len(labels), 'channel')} of {reference.shape} (z, y, x)",
+            )
+        parts.append(geometry.forward(array.astype(np.float32), undo))
+    return np.concatenate(parts) if parts else None
+
+
+def _with_taken(images: Mapping[str, Array], made: Array) -> Array:
+    """Return the planned images with what earlier stages made behind them, the same in every frame of a cine."""
+    if MAIN not in images:
+        raise DataError(
+            "what an earlier stage says lies on the grid of the reference image, which this plan does not look at",
+            hint="--set takes.how=features, or images that share a grid",
+        )
+    own = images[MAIN]
+    return np.concatenate([own, np.broadcast_to(made, (*own.shape[:-4], *made.shape))], axis=-4)
 
 
 def _layout(image: Image, plan: DataPlan, size: geometry.Size | None) -> geometry.Undo:

@@ -62,4 +62,4 @@ def _difference(found: tuple[str, ...], wanted: tuple[str, ...]) -> str:
     lacking = [n for n in wanted if n not in found]
     more = [n for n in found if n not in wanted]
     parts = [f"no '{lacking[0]}'" if lacking else "", f"'{more[0]}', which is unknown" if more else ""]
-    return " and ".join(p for p in parts if p) or f"{len(found)} columns"
+    return " and ".join(p for p in parts if p) or counted(len(found), "column")

@@ -39,7 +39,7 @@ def plan_of(name: str, data: DataPlan, sources: SourcesPlan) -> DataPlan:
     }
     if name != MAIN:
         size = sources.apart[name]
-        changed |= {"size": size, "dims": 2 if size[0] == 1 else 3, "spacing_mm": None}
+        changed |= {"size": size, "dims": 2 if size[0] == 1 else 3, "spacing_mm": None, "taken": {}}
     return data.model_copy(update=changed)
 
 
@@ -70,7 +70,7 @@ def prepare_sources(case: Case, data: DataPlan, sources: SourcesPlan, *, referen
             several = sources.timed or len(case.of_role(name)) > 1 or len(stacked) > 1
             images[name] = stacked if several else stacked[0]
             if several:
-                times[name] = np.asarray(when, np.float32)
+                times[name] = np.asarray(when, np.float64)  # milliseconds, beside days and years
     undo = next(iter(undos.values()), None) or _undo(reference, data)
     return Prepared(
         case.id, images, undo, reference.source, undos, dict.fromkeys(images, True), times_s=times
@@ -182,8 +182,8 @@ def _made(
         image = frames_of(image, sources)
     prepared = prepare(case, plan, reference=image, takes=Takes(time=timed))
     array = prepared.array
-    times = prepared.frame_times_s
-    return (array if timed else array[None]), prepared.undo, [0.0] if times is None else times.tolist()
+    times = list(image.times_s or (0.0,)) if timed else [0.0]
+    return (array if timed else array[None]), prepared.undo, times
 
 
 def _framed(item: Ref | Image, sources: SourcesPlan) -> Image:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from vesalius.core.cohort import TargetInfo
 from vesalius.core.image import Array, Image, Triple
 from vesalius.prepare.seen import modality_of
 from vesalius.reliability._thumbs import Frame, Small, fingerprint, thumbnail
+from vesalius.reliability.sources import NOTHING, Brought, course_record
 
 SAMPLES = 2000  # pixels kept of a channel, evenly spread, for quantiles over the cohort
 
@@ -57,6 +59,7 @@ class CaseRecord:
     voxels: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
     fault: str | None = None
     fatal: bool = False
+    brought: Brought = NOTHING
 
 
 def record_of(
@@ -68,7 +71,16 @@ def record_of(
     fatal = decoded.fault.fatal if decoded.fault else False
     reference = decoded.reference
     if reference is None:
-        return CaseRecord(case.id, case.patient, case.split, decoded.words, fault=fault, fatal=fatal)
+        return CaseRecord(
+            case.id,
+            case.patient,
+            case.split,
+            decoded.words,
+            pixels_sha256=content_hash(decoded),
+            fault=fault,
+            fatal=fatal,
+            brought=_brought(decoded),
+        )
     first = next(iter(decoded.masks.values()), None)
     frames = _frames(case, infos or {}) if first is None else []
     channels: list[Channel] = []
@@ -87,14 +99,56 @@ def record_of(
         orientation=orientation(reference),
         modality=modality_of(reference, case.declared),
         apart_mm=_apart([*decoded.images.values(), *decoded.masks.values()]),
-        pixels_sha256=pixel_hash(decoded.images),
+        pixels_sha256=content_hash(decoded),
         print_=fingerprint(reference),
         thumb=thumbnail(reference, first, frames) if keep_thumb else None,
         grey_in_colour=_is_grey(reference),
         voxels=decoded.values,
         fault=fault,
         fatal=fatal,
+        brought=_brought(decoded),
     )
+
+
+def _brought(decoded: Decoded) -> Brought:
+    """Return what a case brings beside one picture."""
+    case, reference = decoded.case, decoded.reference
+    frames = [len(i.times_s) for i in decoded.images.values() if i.times_s is not None]
+    apart = [
+        name
+        for name, image in decoded.images.items()
+        if reference is not None
+        and image.shape != reference.shape
+        and (image.affine is None or reference.affine is None)
+    ]
+    return Brought(
+        images=tuple(case.images),
+        reference=case.reference,
+        apart=tuple(apart),
+        courses={name: course_record(course) for name, course in decoded.courses.items()},
+        days=days_between(case),
+        texts=tuple(case.texts),
+        frames=max(frames, default=1),
+    )
+
+
+def days_between(case: Case) -> tuple[float, ...]:
+    """Return the days from each earlier visit of a case to the next, and from the last to its own."""
+    days = [*(v.days_before for v in case.earlier), 0.0]
+    return tuple(float(a - b) for a, b in pairwise(days)) if len(days) > 1 else ()
+
+
+def content_hash(decoded: Decoded) -> str:
+    """Return hex SHA-256 over a case's decoded pixels, or its time courses where it has no images; else nothing."""
+    if decoded.images:
+        return pixel_hash(decoded.images)
+    if not decoded.courses:
+        return ""
+    digest = hashlib.sha256()
+    for name, course in sorted(decoded.courses.items()):
+        digest.update(f"{name} {course.values.shape}".encode())
+        digest.update(np.ascontiguousarray(course.values, np.float64).data)
+    return digest.hexdigest()
 
 
 def _frames(case: Case, infos: Mapping[str, TargetInfo]) -> list[Frame]:

@@ -8,7 +8,7 @@ from vesalius import cohorts
 from vesalius.cohorts import Decoded
 from vesalius.core.cohort import Cohort
 from vesalius.core.progress import Progress
-from vesalius.reliability._records import CaseRecord, record_of
+from vesalius.reliability._records import CaseRecord, days_between, record_of
 
 THUMBS = 2000  # cases of which a thumbnail is kept
 
@@ -55,10 +55,20 @@ def survey(
         strict=strict,
     )
     before, after = {c.id: c for c in cohort.cases}, {c.id: c for c in checked.cases}
-    known = [
-        replace(f, voxels=cohorts.recounted(f.voxels, before[f.case], after[f.case]))
-        if f.case in after
-        else f
-        for f in facts
-    ]
-    return Survey(checked, tuple(known))
+    late = {s.case: s for s in checked.set_aside}  # by what other cases hold, once all were decoded
+
+    def known(f: CaseRecord) -> CaseRecord:
+        if f.case not in after:
+            found = late.get(f.case)
+            return (
+                f
+                if found is None or f.fault is not None
+                else replace(f, fault=found.reason, fatal=found.fatal)
+            )
+        return replace(
+            f,
+            voxels=cohorts.recounted(f.voxels, before[f.case], after[f.case]),
+            brought=replace(f.brought, days=days_between(after[f.case])),
+        )
+
+    return Survey(checked, tuple(map(known, facts)))

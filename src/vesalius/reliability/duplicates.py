@@ -10,7 +10,7 @@ import numpy as np
 from vesalius.cohorts import Decoded
 from vesalius.core.image import Array
 from vesalius.core.words import quoted
-from vesalius.reliability._records import CaseRecord, pixel_hash
+from vesalius.reliability._records import CaseRecord, content_hash
 from vesalius.reliability._thumbs import fingerprint
 
 # Correlation of fine structure from which two pictures are called the same. Measured on six public sets: pictures of
@@ -21,6 +21,7 @@ NEAR_OF_FEW = 0.90
 MANY = 8  # cases from which what all share can be told
 LIMIT = 30_000  # cases above which near duplicates are not looked for: every pair is compared
 _BLOCK = 1024
+_NO_IMAGE = (0, 0, 0)  # the shape of a case's image where it has none
 _NEVER = 2.0  # above which no two pictures are alike: only equal ones are found
 
 
@@ -34,10 +35,13 @@ class Duplicate:
     contradicts: Mapping[str, tuple[str, ...]]
     splits: tuple[str, ...] = ()
     patients: tuple[str, ...] = ()
+    what: str = "picture"
 
     def __str__(self) -> str:
         """In words: which cases, how alike, and under which labels where these differ."""
-        how = "the same picture" if self.exact else f"nearly the same picture ({self.similarity:.3f})"
+        how = (
+            f"the same {self.what}" if self.exact else f"nearly the same {self.what} ({self.similarity:.3f})"
+        )
         said = "; ".join(f"{name}: {' and '.join(map(quoted, v))}" for name, v in self.contradicts.items())
         apart = f" under different labels ({said})" if said else ""
         return f"{' and '.join(repr(c) for c in self.cases)} are {how}{apart}"
@@ -73,16 +77,16 @@ class Twins:
         """Take in one case; faulty ones are passed over."""
         case = decoded.case
         image = decoded.reference
-        if decoded.fault is None and image is not None:
+        if decoded.fault is None and (image is not None or decoded.courses):
             self.facts.append(
                 CaseRecord(
                     case=case.id,
                     patient=case.patient,
                     split=case.split,
                     labels=decoded.words,
-                    shape=image.shape,
-                    pixels_sha256=pixel_hash(decoded.images),
-                    print_=fingerprint(image),
+                    shape=_NO_IMAGE if image is None else image.shape,
+                    pixels_sha256=content_hash(decoded),
+                    print_=np.zeros(0, np.float32) if image is None else fingerprint(image),
                 )
             )
 
@@ -148,5 +152,11 @@ def _describe(listed: Sequence[CaseRecord], exact: bool, similarity: float) -> D
     splits = tuple(dict.fromkeys(f.split for f in listed if f.split is not None))
     patients = tuple(dict.fromkeys(f.patient for f in listed if f.patient is not None))
     return Duplicate(
-        tuple(f.case for f in listed), exact, min(similarity, 1.0), contradicts, splits, patients
+        tuple(f.case for f in listed),
+        exact,
+        min(similarity, 1.0),
+        contradicts,
+        splits,
+        patients,
+        "time course" if listed[0].shape == _NO_IMAGE else "picture",
     )

@@ -31,7 +31,7 @@ def find(facts: Sequence[CaseRecord]) -> tuple[Misfit, ...]:
     off the median), size, orientation, dimension and channels, and cases without spacing where others have it."""
     found = [Misfit(MASK, (f.case,), f.fault) for f in facts if f.fault and "than its image" in f.fault]
     found += _forms(facts)
-    good = [f for f in facts if f.fault is None]
+    good = _of_one_image([f for f in facts if f.fault is None and any(f.shape)])
     if len(good) < 2:
         return tuple(found)
     found += _dimensions(good)
@@ -39,10 +39,24 @@ def find(facts: Sequence[CaseRecord]) -> tuple[Misfit, ...]:
     found += _sizes(good)
     for kind, words in (
         ("orientation", {f.case: f.orientation for f in good if f.orientation}),
-        ("channels", {f.case: counted(len(f.channels), "channel") for f in good}),
+        ("channels", {f.case: counted(len(f.channels), "channel") for f in _of_one_set(good)}),
     ):
         found += _minority(kind, {c: str(w) for c, w in words.items()})
     return tuple(found)
+
+
+def _of_one_image(good: Sequence[CaseRecord]) -> list[CaseRecord]:
+    """Return the cases whose reference is the image that most have as such: a CT is not held against an X-ray."""
+    names = Counter(f.brought.reference for f in good)
+    usual = names.most_common(1)[0][0] if names else None
+    return [f for f in good if f.brought.reference == usual]
+
+
+def _of_one_set(good: Sequence[CaseRecord]) -> list[CaseRecord]:
+    """Return the cases that have the images that most have: one that is missing is said elsewhere."""
+    sets = Counter(f.brought.images for f in good)
+    usual = sets.most_common(1)[0][0] if sets else ()
+    return [f for f in good if f.brought.images == usual]
 
 
 def _forms(facts: Sequence[CaseRecord]) -> list[Misfit]:

@@ -103,6 +103,8 @@ def inspection_of(found: Survey, *, target: str | None = None) -> Inspection:
         *_misfits(misfits),
         *_targets(found, summary, target),
         *_pixels(found.good),
+        *_courses(found.good),
+        *_grids(found.good),
         *_unlooked(found.good),
         *_notes(found.cohort),
     ]
@@ -309,6 +311,37 @@ def _pixels(good: Sequence[CaseRecord]) -> list[Finding]:
         text = f"intensities are on different scales: the greatest value of an image is {min(held):g} to {max(held):g}"
         findings.append(Finding("note", "pixels", (), text, "they are normalised image by image"))
     return findings
+
+
+def _courses(good: Sequence[CaseRecord]) -> list[Finding]:
+    """Return the time courses that say little: the same value at every time, or half of their cells empty."""
+    held = [(f.case, name, c) for f in good for name, c in (f.brought.courses or {}).items()]
+    found = []
+    for text, cases in (
+        ("the same values at every time", [c for c, _, one in held if one.constant]),
+        (
+            "no number in half of their cells",
+            [c for c, _, one in held if 2 * one.empty >= one.rows * len(one.columns)],
+        ),
+    ):
+        if cases:
+            many = counted(len(cases), "time course has", "time courses have")
+            found.append(Finding("warning", "time courses", tuple(dict.fromkeys(cases)), f"{many} {text}"))
+    return found
+
+
+def _grids(good: Sequence[CaseRecord]) -> list[Finding]:
+    """Return the images that cannot be channels beside their case's reference."""
+    names = dict.fromkeys(n for f in good for n in f.brought.apart if "#" not in n)
+    found = []
+    for name in names:
+        cases = tuple(f.case for f in good if name in f.brought.apart)
+        text = (
+            f"'{name}' has another size than the reference in {counted(len(cases), 'case')}, and no geometry"
+        )
+        hint = "tasks that see images apart take them; the others set these cases aside"
+        found.append(Finding("note", "grids", cases, text, hint))
+    return found
 
 
 def _notes(cohort: Cohort) -> list[Finding]:

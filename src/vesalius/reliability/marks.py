@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from vesalius.cohorts import Decoded
+from vesalius.core.course import Course
 from vesalius.core.image import Array, Image
 
 SHARED = 0.25  # of the cases: a channel that more of them hold (an atlas, a field of view) tells no case
@@ -30,7 +31,8 @@ class Marks:
         if decoded.fault is not None:
             return
         case = decoded.case
-        self._pixels[case.id] = frozenset(m for i in decoded.images.values() for m in picture_marks(i))
+        pictures = frozenset(m for i in decoded.images.values() for m in picture_marks(i))
+        self._pixels[case.id] = pictures.union(*(course_marks(c) for c in decoded.courses.values()))
         if case.patient is not None:
             self._patients[case.id] = patient_mark(case.patient)
 
@@ -60,6 +62,18 @@ def picture_marks(image: Image) -> frozenset[str]:
     channels = image.array.reshape(-1, *image.shape)  # (T · C, Z, Y, X)
     telling = [c for c in channels if c.min() != c.max()]
     return frozenset(_mark(c) for c in telling or channels)
+
+
+def course_marks(course: Course) -> frozenset[str]:
+    """Return a mark for each column of a time course, whatever the columns' order and type of number.
+
+    Constant columns only where all are.
+    """
+    columns = [np.ascontiguousarray(c, np.float32) for c in course.values.T]
+    telling = [c for c in columns if len(np.unique(c[np.isfinite(c)])) > 1]
+    return frozenset(
+        hashlib.blake2b(b"course" + c.tobytes(), digest_size=16).hexdigest() for c in telling or columns
+    )
 
 
 def _mark(channel: Array) -> str:

@@ -4,27 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from vesalius.cohorts.targets import contract as kinds
 from vesalius.core.cohort import Cohort
-from vesalius.core.image import Array
 from vesalius.core.progress import Progress
 from vesalius.reliability._records import CaseRecord, Channel
 from vesalius.reliability._survey import Survey, survey
+from vesalius.reliability.sources import Sources, sources_of
+from vesalius.reliability.spread import Spread, spread
 
 BINS = 40
-
-
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """Least, median and greatest of something over the cases."""
-
-    low: float
-    median: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +67,8 @@ class TargetSummary:
 class Summary:
     """What is in a cohort. Sizes are `(Z, Y, X)`, spacings `(x, y, z)` in millimetres.
 
-    `without_patient` is how many cases have no patient id: each counts as a patient.
+    `without_patient` is how many cases have no patient id: each counts as a patient. `sources` is what cases bring
+    beside one picture. Sizes, types and the like are of the cases that have an image.
     """
 
     cases: int
@@ -95,6 +88,7 @@ class Summary:
     intensities: tuple[Intensity, ...]
     targets: tuple[TargetSummary, ...]
     orphans: tuple[str, ...]
+    sources: Sources = field(default_factory=Sources)
 
 
 def summarise(cohort: Cohort, *, progress: Progress | None = None) -> Summary:
@@ -107,7 +101,8 @@ def summary_of(found: Survey) -> Summary:
     cohort, facts = found.cohort, found.good
     by_case = {c.id: c for c in cohort.cases}
     patients = {f.patient if f.patient is not None else f"case {f.case}" for f in facts}
-    spaced = [f.spacing_mm for f in facts if f.spacing_mm is not None]
+    pictured = [f for f in facts if f.brought.images]
+    spaced = [f.spacing_mm for f in pictured if f.spacing_mm is not None]
     orphans = [s.case for s in cohort.set_aside if s.reason.startswith(("a label without", "a mask in"))]
     orphans += [c.id for c in cohort.cases if cohort.targets and not c.targets]
     return Summary(
@@ -118,16 +113,17 @@ def summary_of(found: Survey) -> Summary:
         set_aside=len(cohort.set_aside),
         without_target=sum(not c.targets for c in cohort.cases),
         splits=_count(str(by_case[f.case].split) for f in facts if by_case[f.case].split),
-        modalities=_count(f.modality or "unknown" for f in facts),
-        shapes=_count("×".join(map(str, f.shape)) for f in facts),
-        size=_three([f.shape for f in facts]),
+        modalities=_count(f.modality or "unknown" for f in pictured),
+        shapes=_count("×".join(map(str, f.shape)) for f in pictured),
+        size=_three([f.shape for f in pictured]),
         spacing_mm=_three(spaced),
-        without_spacing=len(facts) - len(spaced),
-        orientations=_count(f.orientation or "unknown" for f in facts),
-        types=_count(f"{f.dtype}, {len(f.channels)} channel{'s' * (len(f.channels) != 1)}" for f in facts),
+        without_spacing=len(pictured) - len(spaced),
+        orientations=_count(f.orientation or "unknown" for f in pictured),
+        types=_count(f"{f.dtype}, {len(f.channels)} channel{'s' * (len(f.channels) != 1)}" for f in pictured),
         intensities=_intensities(facts),
         targets=tuple(_target(found, name) for name in cohort.targets),
         orphans=tuple(orphans),
+        sources=sources_of([f.brought for f in facts]),
     )
 
 
@@ -140,11 +136,6 @@ def _three(rows: Sequence[Sequence[float]]) -> tuple[Spread, Spread, Spread] | N
         return None
     a, b, c = (spread(column) for column in np.array(rows, dtype=np.float64).T)
     return a, b, c
-
-
-def spread(values: Array) -> Spread:
-    """Least, median and greatest."""
-    return Spread(float(values.min()), float(np.median(values)), float(values.max()))
 
 
 def _intensities(facts: Sequence[CaseRecord]) -> tuple[Intensity, ...]:

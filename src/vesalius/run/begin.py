@@ -25,6 +25,7 @@ from vesalius.plan import presets, weights
 from vesalius.plan.budget import seconds
 from vesalius.plan.machine import Vacancy
 from vesalius.run.clock import left
+from vesalius.run.given import GivenStage, given_stages
 from vesalius.run.init import Start, initial_weights
 from vesalius.run.workspace import untouched
 from vesalius.tasks import contract as tasks
@@ -42,7 +43,8 @@ UNPLANNED = "unplanned"  # in a run.json: what a run was told of its plan, while
 class Asked:
     """What a fit was asked for. `began` is the `time.monotonic()` that the time limit counts from.
 
-    `verb` is the command that goes on with it.
+    `stages` are bundles that are earlier stages: where each lies, by the stage's name. `verb` is the command that goes
+    on with it.
     """
 
     data: Path | str | Cohort
@@ -70,6 +72,7 @@ class Asked:
     max_set_aside: float = 0.10
     device: str | None = None
     about: About | None = None
+    stages: Mapping[str, str] = field(default_factory=dict)
     progress: Progress = field(default_factory=Silent)
 
     @property
@@ -84,7 +87,8 @@ class Begun:
 
     `asked` is complete: what is not asked again is as the run was told. `path` is the run's folder, None before there
     is one, and `told` what its run.json says. `limit_s` counts from `asked.began`. `given` is a plan to follow where
-    `follows`, or else to start from. `assignment` and `start` are the folds and the weights to begin from.
+    `follows`, or else to start from. `assignment` and `start` are the folds and the weights to begin from. `stages` are
+    the bundles that are earlier stages, by name.
     """
 
     asked: Asked
@@ -97,6 +101,7 @@ class Begun:
     follows: bool = False
     assignment: Assignment | None = None
     start: Start | None = None
+    stages: Mapping[str, GivenStage] = field(default_factory=dict)
 
     @property
     def finished(self) -> Path | None:
@@ -115,8 +120,8 @@ def begin(asked: Asked) -> Begun:
     if asked.out is not None and not asked.dry_run:
         untouched(asked.out)
     asked = _with_weights(asked, given)
-    start = _start(asked, given)
-    return Begun(asked, _seed(asked, given), limit, Vacancy(), given=given, start=start)
+    start, stages = _start(asked, given), given_stages(asked.stages)
+    return Begun(asked, _seed(asked, given), limit, Vacancy(), given=given, start=start, stages=stages)
 
 
 def reopen(asked: Asked) -> Begun:
@@ -152,6 +157,7 @@ def reopen(asked: Asked) -> Begun:
         told=told,
         given=given,
         follows=follows,
+        stages=given_stages(asked.stages),
     )
 
 
@@ -229,6 +235,7 @@ def _completed(asked: Asked, told: Mapping[str, Any], path: Path) -> Asked:
         smallest_group=asked.smallest_group if asked.by is not None else told.get("smallest_group", SMALLEST),
         max_set_aside=max(asked.max_set_aside, told.get("max_set_aside", 0.0)),
         about=asked.about or _about(path),
+        stages={**(told.get("stages") or {}), **asked.stages},
     )
 
 

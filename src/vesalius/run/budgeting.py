@@ -6,12 +6,13 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from vesalius.core.bundle import State
 from vesalius.core.errors import PlanError
 from vesalius.core.plan import USER, Plan, override, steps_fixed
-from vesalius.core.progress import Progress
+from vesalius.core.progress import Progress, Silent
 from vesalius.core.words import counted
 from vesalius.infer import predictor, runs
 from vesalius.infer.runs.contract import Members
@@ -22,12 +23,14 @@ from vesalius.plan import machine as machines
 from vesalius.plan import torch_threads
 from vesalius.plan.budget import MINIMUM_STEPS, as_words, budget, too_short, used_up
 from vesalius.prepare.batch import Example
+from vesalius.run.given import GivenStage
+from vesalius.run.handing import asked_by, blank
 from vesalius.run.limited import INDEX_SHARE, REPORT_S, SHARE, START_S
 from vesalius.run.novelty import afforded, allowed_s, looked_at
 from vesalius.run.pacing import Foreseen
 from vesalius.run.ready import Ready, begun, with_examples
 from vesalius.run.rehearsal import rehearse
-from vesalius.run.stages import stages_of
+from vesalius.run.stages import StagePlan, stages_of
 from vesalius.run.workspace import Workspace
 from vesalius.tasks.contract import Task
 
@@ -61,6 +64,7 @@ class _Bench:
     shares: float  # of time that all stages train for, where the last has 1
     device: str | None
     known: dict[tuple[int, str], float] = field(default_factory=dict)
+    before_s: float = 0.0  # that the answers of earlier stages to one case take
 
     @property
     def examples(self) -> Sequence[Example]:
@@ -95,17 +99,19 @@ def budgeted(
     start: Mapping[str, Any] | None,
     answered_again: bool = False,
     groups: int = 0,
+    given: Mapping[str, GivenStage] | None = None,
 ) -> Budgeted:
     """Time real steps on a few cases, then plan how many there will be.
 
     `answered_again` says that each training case will be answered by one member once the training is over, and
     `groups` of how many groups of patients the test cases' figures will be given.
-    `vacancy` has watched how many cores are free since the data was read. Raises BudgetError, as soon as it is known,
-    where the time does not suffice for the fewest steps.
+    `given` are the bundles that are stages. `vacancy` has watched how many cores are free since the data was read.
+    Raises BudgetError, as soon as it is known, where the time does not suffice for the fewest steps.
     """
     _fits_memory(plan)
-    bench = _bench(space, plan, limit, began, progress, device)
-    rehearse(space, bench.ready, device)
+    bench = _bench(space, plan, limit, began, progress, device, given or {})
+    names = [stage.name for stage in stages_of(plan)]
+    rehearse(space, bench.ready, device, given=blank(bench.ready.stage, names))
     plan, slower = _vacant(plan, vacancy, device)
     if limit is not None and not steps_fixed(plan):
         available = bench.left(_after(space, plan, 0.0, slower, answered_again, groups))
@@ -114,7 +120,8 @@ def budgeted(
     if limit is not None:
         plan = afforded(plan, allowed_s(limit, 0.0), one * slower)
     index_s = _indexing(space, one, limit)
-    after = _after(space, plan, one, slower, answered_again, groups) + index_s
+    early_s = index_s + slower * len(space.test) * bench.before_s
+    after = _after(space, plan, one, slower, answered_again, groups) + early_s
     still = len(space.assignment.folds[0]) if space.assignment.folds else 0
     watched_s = (still if plan.train.select == "worst_group" else min(MONITOR, still)) * one
     available = bench.left(after)
@@ -154,7 +161,7 @@ def budgeted(
         space.task.run
     ).joins:  # the answers of a further member take too long to be decided on late
         most = fixed.train.members
-        after = _after(space, fixed, one, slower, answered_again, groups) + index_s
+        after = _after(space, fixed, one, slower, answered_again, groups) + early_s
     case_s = bench.prepare_s / (len(space.training) + len(space.unlabelled))
     foreseen = Foreseen(found.step_s, after, one, most, pay, slower, index_s, case_s)
     return Budgeted(fixed, foreseen, _of_use(bench.ready))
@@ -167,16 +174,46 @@ def _bench(
     began: float,
     progress: Progress,
     device: str | None,
+    bundles: Mapping[str, GivenStage],
 ) -> _Bench:
-    """Return a few cases prepared, and how long all of them will take."""
+    """Return a few cases prepared, and how long all of them will take, with what earlier stages are asked of them."""
     stages, cases = stages_of(plan), space.training[:TIMED]
     ready = begun(space, stages[-1])
     asked = time.monotonic()
-    ready = with_examples(ready, cases, progress)
+    given = blank(stages[-1], [stage.name for stage in stages])
+    ready = with_examples(ready, cases, progress, given=given)
     every = len(space.training) + len(space.unlabelled)
     prepare_s = (time.monotonic() - asked) * every / len(cases)
+    before_s = _asked_before(space, stages, bundles, device)
+    prepare_s += before_s * every
     shares = sum(stage.share for stage in stages)
-    return _Bench(space, ready, limit, began, prepare_s, shares, device)
+    return _Bench(space, ready, limit, began, prepare_s, shares, device, before_s=before_s)
+
+
+def _asked_before(
+    space: Workspace, stages: Sequence[StagePlan], bundles: Mapping[str, GivenStage], device: str | None
+) -> float:
+    """Return the seconds that the answers of earlier stages to one case take, of those that a later one is given."""
+    total, case = 0.0, space.training[0]
+    for number in asked_by(stages):
+        stage = stages[number]
+        if stage.bundle is not None:
+            bundle = bundles[stage.name].bundle
+            asked = predictor.Predictor(bundle, device=device, accept_mismatch=True)
+            total += _second(partial(asked.kept, case, len(bundle.stages) - 1, {}, ways=()))
+            continue
+        given = blank(stage, [one.name for one in stages])
+        job = with_examples(begun(space, stage), [case], Silent(), given=given)
+        total += _time_answer(job.task, job.plan, job.state, list(job.examples.values()), device, None)
+    return total
+
+
+def _second(work: Callable[[], object]) -> float:
+    """Return the seconds that something takes the second time."""
+    work()
+    again = time.monotonic()
+    work()
+    return time.monotonic() - again
 
 
 def _of_use(ready: Ready) -> Ready:
@@ -215,7 +252,7 @@ def _not_hopeless(bench: _Bench, plan: Plan, available: float | None, limit: flo
 
 def _fits_memory(plan: Plan) -> None:
     """Raises PlanError where not even a batch's input and its copies fit into memory, before any is made."""
-    needed = 8 * 4 * plan.train.batch * plan.data.channels * math.prod(plan.data.size)  # bytes, as floats
+    needed = 8 * 4 * plan.train.batch * plan.data.inputs * math.prod(plan.data.size)  # bytes, as floats
     there = machines.measure().memory
     if needed > there:
         raise PlanError(

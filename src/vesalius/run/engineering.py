@@ -37,13 +37,12 @@ def command(path: Path, plan: Plan) -> str:
     words += ["--time-limit", str(told["time_limit"])] if told.get("time_limit") else []
     if plan.reasons.get("task.name") == USER:
         words += ["--task", plan.task.name]
-    for name in ("columns", "labels"):
-        flag = {"columns": "--column", "labels": "--labels"}[name]
+    for name, flag in (("columns", "--column"), ("labels", "--labels"), ("stages", "--stage")):
         for key, value in (told.get(name) or {}).items():
             words += [flag, f"{key}={value}"]
     values = plan.model_dump(mode="json")
     for field, reason in plan.reasons.items():
-        if reason == USER and field not in TOLD:
+        if reason == USER and field not in TOLD and not (field == "earlier" and told.get("stages")):
             words += ["--set", f"{field}={_typed(_at(values, field))}"]
     return shlex.join(words)
 

@@ -126,6 +126,11 @@ def _arguments(begun: Begun, space: Workspace) -> dict[str, object]:
             "by": None if asked.by is None else list(asked.by),
             "smallest_group": asked.smallest_group,
             "max_set_aside": asked.max_set_aside,
+            **(
+                {"stages": {n: one.bundle.path.resolve() for n, one in begun.stages.items()}}
+                if begun.stages
+                else {}
+            ),
         }
     )
     return told

@@ -154,7 +154,7 @@ def _one_pass(bundle: Bundle) -> tuple[int | None, str]:
     counter = FlopCounterMode(display=False)
     try:
         with torch.inference_mode(), counter:
-            bundle.torch()(torch.zeros(1, data.channels, *data.size))
+            bundle.torch()(torch.zeros(1, data.inputs, *data.size))
     except Exception:  # noqa: BLE001 - whatever a task of others asks for beside the image: it is not counted
         return None, ""
     return _macs(counter), f"one pass at {'×'.join(map(str, data.size))}"

@@ -45,6 +45,11 @@ def weights_file(stage: int, member: int) -> str:
     return f"weights-{stage}-{member}.safetensors"
 
 
+def member_of(file: str) -> int:
+    """Return the number of the member that a file of weights is of, which is that of the fold that it never saw."""
+    return int(file.removesuffix(".safetensors").rpartition("-")[2])
+
+
 def steps_of(trained: Trained, plan: Plan) -> tuple[int, int]:
     """Return the steps that a member did and those it was to do at first.
 

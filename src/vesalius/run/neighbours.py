@@ -26,6 +26,9 @@ from vesalius.infer.features import features
 from vesalius.infer.predictor import Predictor
 from vesalius.infer.runs.contract import Members
 from vesalius.prepare.batch import Example
+from vesalius.run.given import GivenStage, places_of
+from vesalius.run.handing import Handing
+from vesalius.run.members import member_of
 from vesalius.run.ready import made_ready
 from vesalius.run.stages import stages_of
 from vesalius.run.workspace import Workspace
@@ -87,8 +90,18 @@ def write(space: Workspace, bundle: Bundle, vectors: Mapping[str, Array], path: 
     return index
 
 
-def made_again(space: Workspace, path: Path, *, progress: Progress, device: str | None) -> Index | None:
-    """Write the index of a finished run that has none which belongs to its bundle: the data are prepared once more."""
+def made_again(
+    space: Workspace,
+    path: Path,
+    *,
+    given: Mapping[str, GivenStage],
+    progress: Progress,
+    device: str | None,
+) -> Index | None:
+    """Write the index of a finished run that has none which belongs to its bundle: the data are prepared once more.
+
+    `given` are the bundles that are stages of it.
+    """
     bundle = open_bundle(path)
     if isinstance(found := beside(bundle), Index):
         return found
@@ -96,7 +109,20 @@ def made_again(space: Workspace, path: Path, *, progress: Progress, device: str 
     try:
         with held(path):
             number = len(stages) - 1
-            job = made_ready(space, stages, number, cache / stages[-1].name, before=None, progress=progress)
+            handing = Handing(space, stages, cache, given, device)
+            places = places_of(stages, given)
+            for k, stage in enumerate(stages[:-1]):
+                if stage.bundle is None:
+                    handing.add(k, bundle, places[k], places)
+            job = made_ready(
+                space,
+                stages,
+                number,
+                cache / stages[-1].name,
+                before=None,
+                given=handing.of(number),
+                progress=progress,
+            )
             examples = {c.id: job.examples[c.id] for c in space.training if c.id in job.examples}
             vectors = vectors_of(first_of(bundle, device), examples, until=None, progress=progress)
             return write(space, bundle, vectors, path)
@@ -106,7 +132,7 @@ def made_again(space: Workspace, path: Path, *, progress: Progress, device: str 
 
 def first_member(stage: Stage) -> int:
     """Return the number of a stage's first member, which is that of the fold that it never saw."""
-    return int(Path(stage.members[0]).stem.rpartition("-")[2])
+    return member_of(stage.members[0])
 
 
 def first_of(bundle: Bundle, device: str | None) -> Members:

@@ -12,6 +12,7 @@ from vesalius.core.errors import DataError
 from vesalius.core.plan import USER, Plan, override
 from vesalius.core.progress import Progress
 from vesalius.core.seeds import seed_of
+from vesalius.infer import handover
 from vesalius.infer.alarm import RECORD, fitted, gathered
 from vesalius.infer.layers import Features
 from vesalius.infer.predictor import device_of
@@ -33,13 +34,18 @@ ENOUGH = 48  # cases, of which HELD_OUT are the fewest that will do
 SAME = 1e-3  # by how much features may differ, as a share, when a case comes beside others or alone
 
 
-def judges(stages: Sequence[StagePlan]) -> StagePlan:
-    """Return the stage whose layers tell strange cases: the last of those that are given the whole image.
+def judges(stages: Sequence[StagePlan]) -> StagePlan | None:
+    """Return the stage whose layers tell strange cases: the last of those trained here that are given the whole image.
 
     A stage that is given a part is shown something like it whatever the image is, and its training cases were cut by
     the truth.
     """
-    return [stage for stage in stages if stage.takes is None][-1]
+    whole = [
+        stage
+        for stage in stages
+        if stage.bundle is None and not any(handover.get(one["as"]).part for one in stage.taken)
+    ]
+    return whole[-1] if whole else None
 
 
 def allowed_s(limit_s: float | None, training_s: float) -> float:

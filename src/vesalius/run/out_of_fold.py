@@ -12,7 +12,7 @@ from typing import Any
 from vesalius import metrics
 from vesalius.answers import contract
 from vesalius.core.answers import Answer
-from vesalius.core.bundle import Bundle
+from vesalius.core.bundle import Bundle, Stage
 from vesalius.core.case import Case
 from vesalius.core.disk import write_text
 from vesalius.core.errors import DataError, VesaliusError
@@ -24,12 +24,13 @@ from vesalius.core.scorecard import Banner, Scorecard, load_scorecard, save_scor
 from vesalius.core.shown import Shown
 from vesalius.core.words import counted
 from vesalius.evaluate.scorecard import scorecard
-from vesalius.infer import runs
+from vesalius.infer import handover, runs
 from vesalius.infer.each import answers
 from vesalius.infer.predictor import Predictor
 from vesalius.prepare.case import BLANK
+from vesalius.run.handing import EARLIER
 from vesalius.run.ledger import as_csv
-from vesalius.run.members import Outcome
+from vesalius.run.members import Outcome, member_of
 from vesalius.run.workspace import Workspace
 from vesalius.tasks import contract as tasks
 
@@ -148,14 +149,20 @@ def _said(
         return
     for place, k in enumerate(outcome.kept):
         alone = replace(stage, members=(stage.members[place],))
-        predictor = Predictor(
-            replace(bundle, stages=(*bundle.stages[:-1], alone)), device=device, accept_mismatch=True
-        )
+        before = [_unseen(one, k, stage.plan) for one in bundle.stages[:-1]]
+        predictor = Predictor(replace(bundle, stages=(*before, alone)), device=device, accept_mismatch=True)
         for found in answers(predictor, space.cases(space.assignment.folds[k]), progress=progress):
             if isinstance(found.answer, VesaliusError):
                 progress.note(f"not answered out of fold: {found.case.id}: {found.answer}")
             else:
                 yield found.case, found.answer
+
+
+def _unseen(stage: Stage, fold: int, plan: Plan) -> Stage:
+    """Return an earlier stage as its member alone that never saw a fold, where it was trained here and has one."""
+    trained = {one.name for one in plan.earlier if one.bundle is None}
+    own = [m for m in stage.members if member_of(m) == fold]
+    return replace(stage, members=tuple(own)) if own and stage.name in trained else stage
 
 
 def _told(space: Workspace, bundle: Bundle, outcome: Outcome, answered: int) -> tuple[Banner, ...]:
@@ -169,14 +176,22 @@ def _told(space: Workspace, bundle: Bundle, outcome: Outcome, answered: int) -> 
         said.append("Temperature and thresholds were fitted on these very answers.")
     if plan.train.select != "last":
         said.append("Each member's best checkpoint was chosen on them.")
-    if len(bundle.stages) > 1:
-        said.append("Earlier stages have one member, which has seen most of these cases.")
+    if _seen_before(bundle, outcome):
+        said.append("Earlier stages have members that learned from some of these cases.")
     if any(i in space.seen for i in space.assignment.training(-1)):
         said.append("The weights that the run began from were trained on some of them.")
     missing = len(space.training) - answered
     if missing:
         said.append(f"{counted(missing, 'case')} of folds without a member that answers are missing.")
     return (Banner(SPLIT, " ".join(said)),)
+
+
+def _seen_before(bundle: Bundle, outcome: Outcome) -> bool:
+    """Return whether an earlier stage was asked about cases that it learned from, or its truth stood for its answer."""
+    if any(banner.kind == EARLIER for banner in outcome.before):
+        return True
+    by_truth = any(handover.get(one["as"]).truth for one in bundle.stages[-1].taken)
+    return len(bundle.stages) > 1 and (by_truth or not bundle.stages[-1].taken)
 
 
 def _text(value: Any) -> str:

@@ -21,12 +21,21 @@ from vesalius.plan.facts import assert_shared_channels
 from vesalius.plan.fingerprint import fingerprint
 from vesalius.plan.mirroring import assert_joined
 from vesalius.plan.rules import check, draft_plan, for_net, staged
+from vesalius.plan.together import steadied
 from vesalius.plan.weights import ORDER
 from vesalius.run.adopting import adopted
 from vesalius.run.begin import NOTHING, Begun, with_weights
 from vesalius.run.budgeting import budgeted
-from vesalius.run.earlier import assert_stages, filled
+from vesalius.run.earlier import assert_stages, filled, with_taken
 from vesalius.run.free_promise import assert_possible
+from vesalius.run.given import (
+    GivenStage,
+    assert_fitting,
+    assert_given,
+    known_of,
+    with_given,
+    with_given_named,
+)
 from vesalius.run.grouped import grouped
 from vesalius.run.init import same_meaning, taken_over
 from vesalius.run.out_of_fold import is_free
@@ -56,6 +65,7 @@ def choose_plan(begun: Begun, space: Workspace) -> Plan:
     """
     assert_sound(space.task)
     assert_columns(begun.asked.by, space.cohort.cases, begun.asked.smallest_group)
+    assert_fitting(begun.stages, space.training)
     if begun.follows and begun.given is not None:
         _same_run(begun, begun.given, space)
         plan = check(begun.given, space.task)
@@ -65,17 +75,27 @@ def choose_plan(begun: Begun, space: Workspace) -> Plan:
     if recipes.get(plan.train.recipe).steps is not None:
         assert_linear(space.task, plan.train.recipe)
     assert_possible(plan)
-    assert_stages(plan, space)
+    assert_stages(plan, space, begun.stages)
+    _say_known(begun, space)
     if not begun.follows:  # a run of before goes on as it began
         _assert_mirrored(plan)
         space.task.check_plan(plan, space.target)
     return plan
 
 
+def _say_known(begun: Begun, space: Workspace) -> None:
+    """Say of each bundle that is a stage which of the cases it learned from."""
+    learned, tested = [c.id for c in space.training], [c.id for c in space.test]
+    for one in begun.stages.values():
+        begun.asked.progress.note(known_of(one, space.cohort, space.marks, learned=learned, tested=tested))
+
+
 def _assert_mirrored(plan: Plan) -> None:
     """Raise PlanError where a stage is to answer mirror images, too, about which its raw answers cannot be joined."""
     earlier = [stage.name for stage in plan.earlier]
     for stage in stages_of(plan):
+        if stage.bundle is not None:
+            continue
         where = f"earlier.{stage.name}." if stage.name in earlier else ""
         task = contract.get(stage.plan.task.name)
         assert_sound(task)
@@ -132,6 +152,7 @@ def fix_steps(begun: Begun, space: Workspace, plan: Plan) -> Planned:
         start=start.weights if start else None,
         answered_again=asked.folds is not None and not is_free(plan),
         groups=count_groups(asked.by, space.test, asked.smallest_group),
+        given=begun.stages,
     )
     fixed = taken_over(space, found.plan, start, found.ready, asked.progress) if start else found.plan
     return Planned(fixed, found.foreseen, found.ready)
@@ -155,9 +176,10 @@ def _same_run(begun: Begun, plan: Plan, space: Workspace) -> None:
             hint="the same again, nothing, or a new run",
         )
     named = {"task.name": space.task.name, "task.target": _named(space), "train.seed": begun.seed}
-    settings = {**named, **begun.asked.settings}
-    if _changed(plan, settings, space):
-        other = {name: value for name, value in settings.items() if _changed(plan, {name: value}, space)}
+    assert_given(plan, begun.stages)
+    settings = {**named, **with_given_named(begun.asked.settings, begun.stages)}
+    if _changed(plan, settings, space, begun.stages):
+        other = {n: value for n, value in settings.items() if _changed(plan, {n: value}, space, begun.stages)}
         raise PlanError(
             "a run that is resumed keeps its plan",
             found=", ".join(f"{name}={value}" for name, value in list((other or settings).items())[:1]),
@@ -165,9 +187,11 @@ def _same_run(begun: Begun, plan: Plan, space: Workspace) -> None:
         )
 
 
-def _changed(plan: Plan, settings: Mapping[str, Any], space: Workspace) -> bool:
+def _changed(
+    plan: Plan, settings: Mapping[str, Any], space: Workspace, given: Mapping[str, GivenStage]
+) -> bool:
     """Return whether settings, and what earlier stages choose after them, make another plan than this."""
-    asked = filled(override(plan, settings), space)
+    asked = with_taken(filled(override(plan, settings), space), space, given)
     return asked.model_dump(exclude={"reasons"}) != plan.model_dump(exclude={"reasons"})
 
 
@@ -177,7 +201,7 @@ def _named(space: Workspace) -> str | None:
 
 def _first_plan(begun: Begun, space: Workspace) -> Plan:
     """Return the rules' plan or the one given, with what the user set; the number of steps is still open."""
-    settings = begun.asked.settings
+    settings = with_given_named(begun.asked.settings, begun.stages)
     assert_shared_channels([*space.training, *space.test], space.facts)
     plan = _given_or_drafted(begun, space)
     start = with_weights(begun, plan).start
@@ -188,7 +212,7 @@ def _first_plan(begun: Begun, space: Workspace) -> Plan:
             for_net(plan, settings), settings
         )  # what the user set wins, and a preset may look at it
         plan = presets.applied(begun.asked.preset, told)
-    plan = _with_members(plan, begun.asked.folds, space)
+    plan = _with_members(with_given(plan, begun.stages, settings), begun.asked.folds, space)
     if start is not None:
         ruled = begun.start is None and begun.given is None
         why = plan.reasons["net.init"] if ruled else USER
@@ -197,7 +221,9 @@ def _first_plan(begun: Begun, space: Workspace) -> Plan:
         plan = override(plan, {"net.init": None})
     if "train.steps" in settings:  # what the clock changed was about other steps
         plan = plan.model_copy(update={"train": plan.train.model_copy(update={"revisions": ()})})
-    plan = staged(filled(override(for_net(plan, settings), settings), space))
+    plan = staged(filled(steadied(override(for_net(plan, settings), settings), settings), space))
+    assert_given(plan, begun.stages)
+    plan = with_taken(plan, space, begun.stages)
     if begun.given is not None:  # its number of steps is kept, whatever the clock says
         plan = plan.model_copy(update={"reasons": {**plan.reasons, "train.steps": USER}})
     plan = as_many_steps(grouped(plan, space, begun.asked.by))

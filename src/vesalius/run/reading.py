@@ -54,6 +54,7 @@ def _prepared(begun: Begun) -> Workspace:
         past=begun.start.past if begun.start else None,
         shots=shots_asked(begun),
         with_test=asked.with_test,
+        beside=[one.past for one in begun.stages.values()],
     )
 
 

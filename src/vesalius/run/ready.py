@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,10 @@ from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress
 from vesalius.dicom.values.colours import chosen
 from vesalius.infer.asked import learned
-from vesalius.learn.examples import prepare_examples
+from vesalius.learn.examples import Giving, prepare_examples
 from vesalius.plan import machine as machines
 from vesalius.prepare.batch import Example
-from vesalius.run.stages import StagePlan, training_cut
+from vesalius.run.stages import StagePlan
 from vesalius.run.workspace import Workspace
 from vesalius.tasks import contract as tasks
 from vesalius.tasks.contract import Task
@@ -45,7 +45,10 @@ BUDGETED: dict[str, Any] = {
 
 @dataclass(frozen=True, eq=False)
 class Ready:
-    """One stage with its task, its task's state, and the examples made so far by case id, none of them cut."""
+    """One stage with its task, its task's state, and the examples made so far by case id.
+
+    None of them has anything of an earlier stage, unless they are all of a stage that is trained now.
+    """
 
     stage: StagePlan
     task: Task
@@ -78,9 +81,11 @@ def begun(space: Workspace, stage: StagePlan, before: Ready | None = None) -> Re
     return Ready(stage, task, learned(task, training_cases(space, stage, space.learned), target, stage.plan))
 
 
-def with_examples(job: Ready, cases: Sequence[Case], progress: Progress) -> Ready:
-    """Return the stage with the examples of some cases, whole and in memory."""
-    made = prepare_examples(job.task, cases, job.plan, job.state, progress=progress)
+def with_examples(
+    job: Ready, cases: Sequence[Case], progress: Progress, *, given: Giving | None = None
+) -> Ready:
+    """Return the stage with the examples of some cases, in memory; `given` makes of a case what the stage is given."""
+    made = prepare_examples(job.task, cases, job.plan, job.state, progress=progress, given=given)
     return replace(job, examples={e.case_id: e for e in made})
 
 
@@ -91,19 +96,21 @@ def made_ready(
     folder: Path,
     *,
     before: Ready | None,
+    given: Giving | None,
     progress: Progress,
 ) -> Ready:
     """Return the `number`-th stage with every training case prepared; `before` is what was made ready already.
 
-    Beyond a quarter of the memory that is free, examples lie in `folder`.
+    `given` makes of a case what the stage is given of it, None where that is the case itself. Beyond a quarter of the
+    memory that is free, examples lie in `folder`.
     """
-    stage, cut = stages[number], training_cut(stages, number)
+    stage = stages[number]
     job = begun(space, stage, before)
     cases = [*training_cases(space, stage), *space.unlabelled]
     known: Mapping[str, Example] = {}
-    if cut is None and before is not None and job.state is before.state:
+    if given is None and before is not None and job.state is before.state:
         known = before.examples
-    made = _prepared(job, [c for c in cases if c.id not in known], known, folder, cut, progress)
+    made = _prepared(job, [c for c in cases if c.id not in known], known, folder, given, progress)
     found = {**known, **{e.case_id: e for e in made}}
     return replace(job, examples={c.id: found[c.id] for c in cases})
 
@@ -124,7 +131,7 @@ def _prepared(
     cases: Sequence[Case],
     known: Mapping[str, Example],
     folder: Path,
-    cut: Callable[[Case], Case] | None,
+    given: Giving | None,
     progress: Progress,
 ) -> list[Example]:
     """Return the examples of the cases that are not known yet."""
@@ -139,5 +146,5 @@ def _prepared(
         progress=progress,
         folder=folder,
         memory_bytes=max(0, machines.measure().memory // 4 - used),
-        crop=cut,
+        given=given,
     )

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from vesalius.core.case import IGNORED, Case, InstanceMask, Ref
+from vesalius.core.bundle import each_taken
 from vesalius.core.errors import PlanError
-from vesalius.core.image import Image
-from vesalius.core.plan import STAGED, Plan, TakesPlan, override
+from vesalius.core.plan import STAGED, EarlierPlan, Plan, TakesPlan, override
 from vesalius.core.words import counted
-from vesalius.formats import read_ids
-from vesalius.infer.cropping import box_around, crop_case, crop_image
-from vesalius.prepare.case import load_mask, load_reference
+from vesalius.infer import handover
 
 LOCATE = "locate"  # what the first of two stages is called in checkpoints, logs and bundles
 
@@ -24,7 +21,8 @@ class StagePlan:
 
     `takes` is what it is given of an earlier stage, as a bundle has it: `{"stage": 0, "as": "crop", "margin_mm": 10}`.
     `share` is its part of the time for training, where the last stage has 1. `purpose` says in words what an earlier
-    stage is for.
+    stage is for. `bundle` is the hash of the bundle that it is, of one that is not trained; its plan is then that
+    bundle's own, and `plan` means nothing.
     """
 
     name: str
@@ -32,6 +30,12 @@ class StagePlan:
     takes: Mapping[str, Any] | None = None
     share: float = 1.0
     purpose: str = ""
+    bundle: str | None = None
+
+    @property
+    def taken(self) -> tuple[Mapping[str, Any], ...]:
+        """What is taken of each earlier stage; empty where none is."""
+        return each_taken(self.takes)
 
 
 def stages_of(plan: Plan) -> tuple[StagePlan, ...]:
@@ -59,6 +63,9 @@ def stages_of(plan: Plan) -> tuple[StagePlan, ...]:
 def _earlier(plan: Plan, number: int) -> StagePlan:
     """Return one of the stages before the last: the plan with what is other for it."""
     own = plan.earlier[number]
+    if own.bundle is not None:
+        _assert_untouched(own)
+        return StagePlan(own.name, plan, share=0.0, purpose=f"'{own.name}'", bundle=own.bundle)
     for path in own.settings:
         if path.partition(".")[0] not in STAGED:
             raise PlanError(
@@ -66,11 +73,16 @@ def _earlier(plan: Plan, number: int) -> StagePlan:
                 found=f"a stage before the last has the sections {', '.join(STAGED)}",
                 hint="share and takes stand beside settings",
             )
+    handed = [
+        str(one["as"]) for takes in _all_takes(plan) for one in each_taken(takes) if one["stage"] == number
+    ]
+    compared = any(not handover.get(way).truth and not handover.get(way).alone for way in handed)
     settings = {
         "earlier": [],
         "takes": None,
+        **({"data.taken": {}} if plan.data.taken else {}),
         "train.steps": max(1, round(plan.train.steps * own.share)),
-        "train.members": 1,
+        "train.members": plan.train.folds if compared else 1,
         "train.phases": [],  # the weights to begin from are the last stage's
         "train.lora": 0,
         **own.settings,
@@ -80,17 +92,49 @@ def _earlier(plan: Plan, number: int) -> StagePlan:
     return StagePlan(own.name, override(plan, settings, reason=reason), takes, own.share, f"'{own.name}'")
 
 
+def _assert_untouched(own: EarlierPlan) -> None:
+    """Raise PlanError where something is planned of a stage that a bundle is."""
+    planned = [*own.settings, *(["takes"] if own.takes is not None else [])]
+    if planned:
+        raise PlanError(
+            f"the stage '{own.name}' is a bundle, which stays as it is",
+            found=", ".join(planned),
+            hint="no settings for it, or a stage that is trained",
+        )
+
+
+def _all_takes(plan: Plan) -> list[dict[str, Any] | None]:
+    """Return what each stage takes of earlier ones, in their order, the last at the end."""
+    early = [_taken(stage.name, stage.takes, k) for k, stage in enumerate(plan.earlier)]
+    return [*early, _taken(plan.task.name, plan.takes, len(plan.earlier))]
+
+
 def _taken(name: str, takes: TakesPlan | None, number: int) -> dict[str, Any] | None:
-    """Return what the `number`-th stage takes of an earlier one, as a bundle has it. Raises PlanError."""
+    """Return what the `number`-th stage takes of earlier ones, as a bundle has it. Raises PlanError, UnknownName."""
     if takes is None:
         return None
+    first, *others = (_of_one(name, one, number) for one in (takes, *takes.also))
+    several = (first, *others)
+    for one in several:
+        if sum(one["stage"] == other["stage"] and one["as"] == other["as"] for other in several) > 1:
+            raise PlanError(f"the stage '{name}' takes the {one['as']} of stage {one['stage']} twice")
+    if sum(handover.get(one["as"]).part for one in several) > 1:
+        raise PlanError(
+            f"the stage '{name}' takes two parts of the image", hint="one crop, and channels beside it"
+        )
+    return {**first, "also": others} if others else first
+
+
+def _of_one(name: str, takes: TakesPlan, number: int) -> dict[str, Any]:
     if takes.stage >= number:
         raise PlanError(
             f"the stage '{name}' takes what stage {takes.stage} found, which is not before it",
             found=f"{counted(number, 'stage')} before it",
             hint="a number from 0",
         )
-    return {"stage": takes.stage, "as": takes.how, "margin_mm": takes.margin_mm}
+    way = handover.get(takes.how)
+    found: dict[str, Any] = {"stage": takes.stage, "as": takes.how}
+    return {**found, "margin_mm": takes.margin_mm} if way.part else found
 
 
 def _coarser(plan: Plan) -> Plan:
@@ -113,35 +157,8 @@ def _coarser(plan: Plan) -> Plan:
     return override(plan, settings, reason=f"the locating stage: {factor:g} times coarser")
 
 
-def training_cut(stages: Sequence[StagePlan], number: int) -> Callable[[Case], Case] | None:
-    """Return what makes of a training case what the `number`-th stage is given of it; None where it is given all.
-
-    Where the stage takes an earlier answer, that stage's truth stands for it.
-    """
-    takes = stages[number].takes
-    if takes is None:
-        return None
-    if takes["as"] != "crop":
-        raise PlanError(f"a stage that takes '{takes['as']}' of an earlier one is not known", hint="crop")
-    found = stages[takes["stage"]].plan.task.target
-    return _crop(found, stages[number].plan.task.target, float(takes["margin_mm"]))
-
-
-def _crop(located: str | None, target: str | None, margin_mm: float) -> Callable[[Case], Case]:
-    """Cuts a training case to the box of its mask `located` and a margin; its mask `target` is cut alike."""
-
-    def crop(case: Case) -> Case:
-        item = case.targets.get(located or "")
-        if not isinstance(item, Ref | Image):
-            return case
-        reference, mask = load_reference(case), load_mask(item)
-        low, high = box_around((mask.array[0] != 0) & (mask.array[0] != IGNORED), reference, margin_mm)
-        targets = dict(case.targets)
-        own = targets.get(target or "")
-        if isinstance(own, Ref | Image):
-            targets[target or ""] = crop_image(mask if target == located else load_mask(own), low, high)
-        elif isinstance(own, InstanceMask):
-            targets[target or ""] = replace(own, ids=crop_image(read_ids(own), low, high))
-        return replace(crop_case(case, reference, low, high), targets=targets)
-
-    return crop
+def by_truth(stages: Sequence[StagePlan], number: int = -1) -> bool:
+    """Return whether in training all that a stage, by default the last, is given is truth, and no answer of a model."""
+    return all(
+        handover.get(one["as"]).truth and stages[one["stage"]].bundle is None for one in stages[number].taken
+    )

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from vesalius.core.bundle import State
+from vesalius.core.bundle import Bundle, Stage, State
 from vesalius.core.image import Array
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress
+from vesalius.core.scorecard import Banner
 from vesalius.evaluate.banners import of_collapse, of_training
 from vesalius.infer import runs
 from vesalius.infer.asked import checked
@@ -24,25 +25,17 @@ from vesalius.learn.validate import Validator
 from vesalius.prepare.batch import Example
 from vesalius.run import neighbours, novelty
 from vesalius.run.budgeting import MONITOR
+from vesalius.run.given import GivenStage, places_of
+from vesalius.run.handing import Handing, asked_by
 from vesalius.run.looking import held_of
 from vesalius.run.members import Outcome, kept_of, steps_of, weights_file
+from vesalius.run.outcome import calibrated
 from vesalius.run.pacing import Clock, settled
 from vesalius.run.ready import Ready, made_ready
+from vesalius.run.sealing import written
 from vesalius.run.stages import StagePlan, stages_of
+from vesalius.run.trained import TrainedStage
 from vesalius.run.workspace import Workspace
-
-
-@dataclass(frozen=True, eq=False)
-class TrainedStage:
-    """A stage as it was carried out, ready to be sealed, and what its training gave.
-
-    `vectors` are the last stage's features of the training cases by case id (see `run/neighbours.py`).
-    """
-
-    job: Ready
-    outcome: Outcome
-    extras: Mapping[str, State] = field(default_factory=dict)
-    vectors: Mapping[str, Array] = field(default_factory=dict)
 
 
 def train_all(
@@ -55,19 +48,39 @@ def train_all(
     device: str | None,
     start: Mapping[str, Any] | None,
     ready: Ready | None = None,
+    given: Mapping[str, GivenStage] | None = None,
     index_until: float | None = None,
 ) -> tuple[tuple[TrainedStage, ...], Plan]:
     """Train every stage and member; `ready` is what was prepared already. An index of the training cases must be there
     at `index_until`, a `time.monotonic()`, or is given up.
 
-    Returns the stages, of which the last one's outcome has the banners of the earlier ones, and the plan as it was
-    carried out.
+    `given` are the bundles that are stages; they are not trained, and asked about the training cases by later ones.
+
+    Returns the stages that were trained, of which the last one's outcome has the banners of the earlier ones, and the
+    plan as it was carried out.
     """
     stages = stages_of(plan)
     done: list[TrainedStage] = []
     vectors: Mapping[str, Array] = {}
+    handing = Handing(space, stages, path / "cache", given or {}, device)
+    asked, places = asked_by(stages), places_of(stages, given or {})
+    banners: list[Banner] = []
     for number, stage in enumerate(stages):
-        job = made_ready(space, stages, number, path / "cache" / stage.name, before=ready, progress=progress)
+        if stage.bundle is not None:
+            continue
+        job = made_ready(
+            space,
+            stages,
+            number,
+            path / "cache" / stage.name,
+            before=ready,
+            given=handing.of(number),
+            progress=progress,
+        )
+        handing.rest()
+        for banner in handing.banners(number):
+            progress.note(f"{stage.name}: {banner.text}")
+            banners.append(banner)
         last, rest = stage is stages[-1], sum(later.share for later in stages[number + 1 :])
         outcome = _members(
             job,
@@ -83,21 +96,34 @@ def train_all(
             vectors = _vectors(job, space, outcome, index_until, progress, device)
         extras: Mapping[str, State] = {}
         if stage is novelty.judges(stages):
-            weights = weights_file(number, outcome.kept[0])
+            weights = weights_file(places[number], outcome.kept[0])
             extras = novelty.extras(job, space, outcome, weights=weights, progress=progress, device=device)
         done.append(TrainedStage(replace(job, examples={}), outcome, extras, vectors))
+        if number in asked:
+            _let_ask(handing, number, done[-1], space, path / "bundle")
     *early, main = done
     said = tuple(
         b for d in early for b in (*of_training(d.outcome.steps, d.job.stage.purpose), *d.outcome.before)
     )
+    said = (*said, *banners)
     last_one = replace(main, outcome=replace(main.outcome, before=(*said, *main.outcome.before)))
     plan = settled(plan, {d.job.name: d.outcome.trained for d in done})
     return _as_carried_out((*early, last_one), stages_of(plan)), plan
 
 
+def _let_ask(handing: Handing, number: int, trained: TrainedStage, space: Workspace, folder: Path) -> None:
+    """Let later stages ask a stage that was trained: its weights are written, and it is calibrated as it will be."""
+    stage = written(trained, folder, number)
+    stage = calibrated(space, stage.plan, trained.outcome, stage)
+    ahead = [Stage(one.name, one.plan, State(), ()) for one in handing.stages[:number]]
+    bundle = Bundle(folder, (*ahead, stage), space.cohort.hash, "", "")
+    handing.add(number, bundle, number, {k: k for k in range(number)})
+
+
 def _as_carried_out(done: Sequence[TrainedStage], stages: Sequence[StagePlan]) -> tuple[TrainedStage, ...]:
     """Return the stages with their plans as the clock left them."""
-    return tuple(replace(d, job=replace(d.job, stage=stage)) for d, stage in zip(done, stages, strict=True))
+    own = [stage for stage in stages if stage.bundle is None]
+    return tuple(replace(d, job=replace(d.job, stage=stage)) for d, stage in zip(done, own, strict=True))
 
 
 def _remembered(job: Ready, space: Workspace, outcome: Outcome) -> State:

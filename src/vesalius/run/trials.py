@@ -35,6 +35,7 @@ from vesalius.learn.recipes import contract as recipes
 from vesalius.learn.timing import time_step
 from vesalius.learn.validate import Validator
 from vesalius.prepare.batch import Example
+from vesalius.run.handing import Handing
 from vesalius.run.ready import Ready, made_ready
 from vesalius.run.stages import stages_of
 from vesalius.run.training import loaded
@@ -211,7 +212,9 @@ def _prepared(trial: Trial) -> Ready:
     """Return the last stage with every case prepared."""
     stages = stages_of(trial.plan)
     cache = trial.path / "cache" / FOLDER / trial.name
-    return made_ready(trial.space, stages, len(stages) - 1, cache, before=None, progress=trial.progress)
+    number = len(stages) - 1
+    given = Handing(trial.space, stages, cache, device=trial.device).of(number)
+    return made_ready(trial.space, stages, number, cache, before=None, given=given, progress=trial.progress)
 
 
 def _arm(trial: Trial, settings: Mapping[str, Any], steps: int) -> Plan:

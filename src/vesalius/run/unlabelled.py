@@ -18,6 +18,7 @@ from vesalius.learn.recipes import contract as recipes
 from vesalius.run.begin import Begun
 from vesalius.run.pacing import Foreseen
 from vesalius.run.planning import Planned, fix_steps
+from vesalius.run.stages import by_truth, stages_of
 from vesalius.run.trials import Trial, tried
 from vesalius.run.verdict import Candidate, Verdict
 from vesalius.run.workspace import Workspace
@@ -63,9 +64,11 @@ def _with(space: Workspace, unlabelled: tuple[tuple[str, ...], ...]) -> Workspac
 def to_try(begun: Begun, space: Workspace, plan: Plan) -> Workspace | None:
     """Return the workspace with its unlabelled cases where `fit` is to find out whether they help; else None.
 
-    It is not where a plan is given or followed, where somebody chose the recipe, or where no case lacks the target.
+    It is not where a plan is given or followed, where somebody chose the recipe, where no case lacks the target, or
+    where the last stage is given answers of an earlier one, which is not trained yet.
     """
     free = begun.given is None and not begun.follows and RECIPE not in plan.reasons
+    free = free and by_truth(stages_of(plan))
     if not free or recipes.get(plan.train.recipe).unlabelled or not space.task.semi_supervised(space.target):
         return None
     with_all = found(space)

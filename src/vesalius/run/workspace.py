@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -30,6 +30,9 @@ from vesalius.tasks import contract
 from vesalius.tasks.contract import Task
 
 TEST_FRACTION = 0.2  # of the patients, where the data declare no test split
+ENOUGH_NEW = (
+    2 * TEST_FRACTION
+)  # of the cases: with fewer, a test set of new ones alone would be too small, or odd
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,12 +173,14 @@ def prepare_workspace(
     labels: Mapping[str, str] | None = None,
     shots: int | None = None,
     with_test: bool = False,
+    beside: Sequence[Past] = (),
 ) -> Workspace:
     """Read, choose the target and the task, decode everything once, assign folds.
 
     With `shots` so many cases of each label are drawn to be learned from (see `run/shots.py`).
-    `past` is that of the weights to begin from: nothing that they learned from is tested on. `with_test` leaves nothing
-    to test on, whatever the data declare.
+    `past` is that of the weights to begin from: nothing that they learned from is tested on. `beside` are those of
+    bundles that are earlier stages: what they learned from is not drawn to be tested on, where enough else is there.
+    `with_test` leaves nothing to test on, whatever the data declare.
     Raises DataError and its kin, UnknownName, PlanError.
     """
     cohort = cohorts.open_cohort(
@@ -190,7 +195,7 @@ def prepare_workspace(
     job, chosen = contract.choose(cohort, task=task, target=target)
     observer = Observer(chosen)
     cohort, chosen = _checked(cohort, chosen, observer, progress, max_set_aside)
-    if not job.takes_incomplete:
+    if not (job.takes_incomplete and cohorts.brings_sets(cohort, observer.apart)):
         cohort = cohorts.with_complete(cohort, observer.apart)
         cohorts.enforce_limit(cohort, max_set_aside)
     missing = job.check(cohort, chosen)
@@ -212,7 +217,7 @@ def prepare_workspace(
             test_fraction=0.0 if with_test else TEST_FRACTION,
             groups=groups,
             copies=observer.copies,
-            overlap=None if with_test else overlap,
+            overlap=None if with_test else _with_beside(overlap, beside, cohort, chosen, observer.marks),
         )
         if shots is not None:
             assignment = with_shots(
@@ -262,6 +267,26 @@ def _inherited(
     splits = {c.split for c in cohort.cases if chosen is None or chosen.name in c.targets}
     declared = given or "test" in splits or {"train", "val"} <= splits
     return past.inherited(cohort, marks, declared=declared)
+
+
+def _with_beside(
+    overlap: Overlap | None, beside: Sequence[Past], cohort: Cohort, chosen: TargetInfo | None, marks: Marks
+) -> Overlap | None:
+    """Return the overlap by which a test set is drawn, with what bundles that are earlier stages learned from.
+
+    A declared split stays as it is, and where too few cases are new to these bundles, all may be tested on.
+    """
+    splits = {c.split for c in cohort.cases if chosen is None or chosen.name in c.targets}
+    seen: dict[str, int | None] = {}
+    for past in beside:
+        found = past.overlap(cohort, marks)
+        seen |= dict.fromkeys(found.trained if found is not None else ())
+    known = overlap or Overlap(" and ".join(past.of for past in beside))
+    every = {**seen, **known.trained}
+    new = sum(c.id not in every for c in cohort.cases)
+    if not seen or splits & {"test", "val"} or new < ENOUGH_NEW * len(cohort.cases):
+        return overlap
+    return replace(known, trained=every)
 
 
 def _said(past: Past, overlap: Overlap | None, cohort: Cohort, assignment: Assignment, marks: Marks) -> str:

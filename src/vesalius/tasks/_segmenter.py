@@ -6,9 +6,14 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from vesalius.prepare.batch import Batch
+from vesalius.tasks._together import look
+
 
 class Segmenter(nn.Module):
     """A dense net and 1×1 heads: `(B, C, Z, Y, X)` → logits `(B, K, Z, Y, X)`, class 0 the background.
+
+    Of a net that sees frames (`_framewise.py`) the input is the batch.
 
     In training with deep supervision, `coarse` gives logits of the decoder's coarser maps too.
     """
@@ -21,15 +26,15 @@ class Segmenter(nn.Module):
         channels = net.channels[1:-1] if deep else ()
         self.deep = nn.ModuleList(conv(c, classes, 1) for c in channels)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor | Batch) -> Tensor:
         """Logits at full resolution."""
-        out = self.net(x[:, :, 0] if self.net.dims == 2 else x)
+        out = look(self.net, x)
         logits: Tensor = self.head(out.full)
         return logits[:, :, None] if self.net.dims == 2 else logits
 
-    def coarse(self, x: Tensor) -> list[Tensor]:
+    def coarse(self, x: Tensor | Batch) -> list[Tensor]:
         """Logits at full resolution and of each coarser map, finest first."""
-        out = self.net(x[:, :, 0] if self.net.dims == 2 else x)
+        out = look(self.net, x)
         maps = [self.head(out.full)]
         maps += [head(f) for head, f in zip(self.deep, out.features[1:], strict=False)]
         return [m[:, :, None] if self.net.dims == 2 else m for m in maps]

@@ -26,7 +26,7 @@ from vesalius.core.tally import Tally
 from vesalius.core.words import listed
 from vesalius.plan import tables
 from vesalius.prepare import covariates, words
-from vesalius.prepare.batch import Batch, Example
+from vesalius.prepare.batch import Batch, Example, Memory
 from vesalius.prepare.case import BLANK, Prepared, Takes, prepare
 from vesalius.prepare.courses import course_of, load_course
 from vesalius.prepare.sources import image_sources, lacking, plan_of, prepare_sources
@@ -34,6 +34,7 @@ from vesalius.tasks._beside import Beside, encoded, planned
 from vesalius.tasks.contract import Nets, planned_net
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor, nn
 
 SOURCES = "sources"  # in a state
@@ -48,15 +49,33 @@ class Sources(Beside):
 
     may_nets: ClassVar[Mapping[str, tuple[str, ...]]] = FURTHER
     takes_incomplete: ClassVar[bool] = True
+    sees_vectors: ClassVar[bool] = True
 
     def sees_time(self, plan: Plan) -> bool:
         """Return whether frames of images are planned."""
         return plan.sources.frames > 0
 
+    def streams(self, plan: Plan) -> bool:
+        """Return whether an answer about a frame stands on it and those before it alone."""
+        return plan.sources.joined and plan.sources.causal and plan.sources.frames > 0
+
+    def begin(self, model: nn.Module, rows: int) -> Memory:
+        """Return an empty memory."""
+        return Memory()
+
+    def step(
+        self, model: nn.Module, batch: Batch, memory: Memory, generator: torch.Generator
+    ) -> tuple[Tensor, Memory]:
+        """Return the raw output after further frames, and what the net of the sources then keeps."""
+        after = Memory(dict(memory.held))
+        raw = self.infer(model, replace(batch, memory=after), generator)
+        return raw, after
+
     def prepare(self, case: Case, plan: Plan, state: State, *, reference: Image) -> Prepared:
         """Return the images of a case by source where several come together, else its one image."""
         if not plan.sources.joined:
-            return prepare(case, plan.data, reference=reference, takes=Takes(sizes=self.sizes(plan)))
+            takes = Takes(time=self.takes_time, sizes=self.sizes(plan))  # no channel may be missing
+            return prepare(case, plan.data, reference=reference, takes=takes)
         if state.values.get(BARE):
             return prepare(replace(case, images={}, reference=None), plan.data, reference=BLANK)
         try:
@@ -115,7 +134,8 @@ def learned_sources(summary: Statistics, plan: Plan) -> dict[str, Any]:
             )
     images = image_sources(plan.data, plan.sources) if plan.data.images else ()
     bare = {BARE: True} if not images else {}
-    return {SOURCES: {"images": list(images), "courses": courses, "texts": texts}, **bare}
+    vectors = {"vectors": dict(plan.sources.vectors)} if plan.sources.vectors else {}
+    return {SOURCES: {"images": list(images), "courses": courses, "texts": texts, **vectors}, **bare}
 
 
 def may_lack(about: dict[str, dict[str, Any]], plan: Plan) -> dict[str, dict[str, Any]]:
@@ -138,7 +158,7 @@ def seen(case: Case, prepared: Prepared, state: State) -> Example:
         course = course_of(case, name, about["names"], len(about["columns"]))
         if course is not None:
             courses[name] = _numbers(course, about, name, case.id)
-            times[name] = course.times_s.astype(np.float32)
+            times[name] = course.times_s.astype(np.float64)
             if course.parents:
                 parents[name] = np.asarray(course.parents, np.int64)
     vectors = {n: words.encode(t, about) for n, about in known["texts"].items() if (t := text_of(case, n))}
@@ -169,7 +189,7 @@ def names_of(state: State) -> tuple[str, ...]:
     if known is None:
         return ("image",)
     covered = (COVARIATES,) if state.values.get(COVARIATES) else ()
-    return (*known["images"], *known["courses"], *known["texts"], *covered)
+    return (*known["images"], *known["courses"], *known["texts"], *known.get("vectors", {}), *covered)
 
 
 def input_of(batch: Batch, model: nn.Module) -> Any:
@@ -193,9 +213,11 @@ def check_sources(plan: Plan, target: TargetInfo | None) -> None:
     asked = {
         "sources.apart": bool(chosen.apart),
         "sources.frames": chosen.frames > 0,
+        "sources.causal": chosen.causal,
         "sources.visits": chosen.visits > 1,
         "sources.courses": bool(chosen.courses),
         "sources.texts": bool(chosen.texts),
+        "sources.vectors": bool(chosen.vectors),
     }
     wanted = [path for path, so in asked.items() if so]
     if not chosen.joined:
@@ -206,6 +228,12 @@ def check_sources(plan: Plan, target: TargetInfo | None) -> None:
                 hint="--set sources.fusion=attention",
             )
         return
+    if chosen.causal and not chosen.frames:
+        raise PlanError(
+            "sources.causal is about frames, and none are planned",
+            found="sources.frames=0",
+            hint="--set sources.frames=16, or images with a time axis",
+        )
     for name in chosen.apart:
         if name not in plan.data.images:
             raise PlanError(
@@ -213,7 +241,7 @@ def check_sources(plan: Plan, target: TargetInfo | None) -> None:
                 found=f"data.images: {listed(list(plan.data.images))}",
                 hint="images by their names in the data",
             )
-    names = [*plan.data.images, *chosen.courses, *chosen.texts]
+    names = [*plan.data.images, *chosen.courses, *chosen.texts, *chosen.vectors]
     twice = sorted({n for n in names if names.count(n) > 1} | ({COVARIATES} & set(names)))
     if twice:
         raise PlanError(f"two sources are called {listed(twice)}", hint="other names in the data")
@@ -264,6 +292,7 @@ def _together(plan: Plan, state: State, nets: Nets, width: int) -> Any:
         wide = len(about["columns"]) * (2 if about["missing"] else 1)
         sources.append(Source(name, "course", width=wide, timed=True))
     sources += [Source(n, "vector", width=len(about["words"])) for n, about in known["texts"].items()]
+    sources += [Source(n, "vector", width=many) for n, many in known.get("vectors", {}).items()]
     if width:
         sources.append(Source(COVARIATES, COVARIATES, width=width))
     if not sources:
@@ -305,7 +334,7 @@ def _eye(name: str, plan: Plan, nets: Nets) -> Any:
     return nets.build(
         about.name,
         dims=data.dims,
-        in_channels=data.channels,
+        in_channels=data.inputs,
         scale=about.scale,
         dropout=about.dropout,
         size=data.size[-data.dims :],

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from vesalius.core.errors import DataError
 from vesalius.nets import Net
-from vesalius.prepare.batch import Batch
+from vesalius.prepare.batch import Batch, Memory
 
 WIDTH = 128  # of each source's vector, and of what they come to together
 AT_ONCE = (
@@ -80,14 +80,40 @@ class Gate(nn.Module):
         return (weights.to(tokens.dtype)[..., None] * tokens).sum(dim=1), weights
 
     def begin(self, rows: int, like: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the state before any token: the sum of weighted tokens `(B, D)`, and of the weights `(B, 1)`."""
-        return like.new_zeros(rows, self.content.in_features), like.new_zeros(rows, 1)
+        """Return the state before any token: their weighted mean `(B, D)`, and the sum of the weights `(B, 1)`.
 
-    def step(self, token: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """Return the weighted mean of all tokens so far, `(B, D)`, and the next state; `token` is `(B, D)`."""
-        weight = self.scores(token).exp()[:, None].to(token.dtype)
-        total, weights = state[0] + weight * token, state[1] + weight
-        return total / weights, (total, weights)
+        Both are 64 bits wide where the device has such, for a small step must still count after hours of them.
+        """
+        kind = torch.float32 if like.device.type == "mps" else torch.float64
+        wide = self.content.in_features
+        return like.new_zeros(rows, wide, dtype=kind), like.new_zeros(rows, 1, dtype=kind)
+
+    def step(
+        self, tokens: Tensor, there: Tensor, state: tuple[Tensor, Tensor]
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """Return the weighted mean `(B, D)` of all tokens so far, `(B, N, D)` of which are new, and the next state.
+
+        `there` `(B, N)` says which of the new ones are; where there has been none, the mean is zero.
+        """
+        mean, before = state
+        weights = self.scores(tokens).to(mean).masked_fill(~there, -math.inf).exp()
+        total = before + weights.sum(dim=1, keepdim=True)
+        share = weights / total.clamp_min(torch.finfo(mean.dtype).tiny)
+        away = tokens.to(mean).masked_fill(~there[..., None], 0.0) - mean[:, None]
+        mean = mean + (share[..., None] * away).sum(dim=1)
+        return mean.to(tokens.dtype), (mean, total)
+
+
+class Kept(NamedTuple):
+    """What is kept of a source between steps: its vector `(B, D)` so far, and which cases have it `(B,)`.
+
+    Of a source whose frames come one after the other also the states of its net over time and of its attention.
+    """
+
+    vector: Tensor
+    there: Tensor
+    over: Any = None
+    gate: tuple[Tensor, Tensor] | None = None
 
 
 class Together(Net):
@@ -197,7 +223,11 @@ class Together(Net):
             raise DataError("a net of several sources takes a batch", found=type(batch).__name__)
         vectors, there, steps = [], [], {}
         for source in self.sources:
-            vector, has, weights = self._of(source, batch)
+            vector, has, weights = (
+                self._of(source, batch)
+                if batch.memory is None
+                else self._remembered(source, batch, batch.memory)
+            )
             vectors.append(vector)
             there.append(has)
             if weights is not None:
@@ -287,21 +317,63 @@ class Together(Net):
             x = batch.courses[source.name]
             there = _steps(times, x, has)
             return self._over(source, x, times, there, batch.parents.get(source.name)), there
-        x = batch.images[source.name]
-        x = x[:, None] if x.ndim == 5 else x  # (B, N, C, Z, Y, X)
+        x = _framed(batch.images[source.name])
         there, eye = _steps(times, x, has), self.eye_of(source)
         if eye.role == "cine":
             maps = eye(x[:, :, :, 0] if eye.dims == 2 else x)[-1]  # (B, C, T', …)
             tokens = maps.flatten(3).mean(-1).transpose(1, 2)
             place = torch.arange(tokens.shape[1], device=x.device) * x.shape[1] // tokens.shape[1]
             return tokens, there[:, place]
+        return self._over(source, self._frames(source, x, there), times, there, None), there
+
+    def _frames(self, source: Source, x: Tensor, there: Tensor) -> Tensor:
+        """Return what is seen of each frame of `(B, N, C, Z, Y, X)`: `(B, N, F)`, or maps; 0 where there is none."""
         maps = self.reads.get(source.name) == "maps"
         seen = torch.cat(
             [self.seen(source, part, maps=maps) for part in torch.split(x[there], self._at_once())]
         )
         spread = seen.new_zeros(*there.shape, *seen.shape[1:])
         spread[there] = seen
-        return self._over(source, spread, times, there, None), there
+        return spread
+
+    def _remembered(self, source: Source, batch: Batch, memory: Memory) -> tuple[Tensor, Tensor, None]:
+        """Return a source's vectors and which cases have it, as of all steps so far, and keep what the next needs."""
+        kept, has = memory.held.get(source.name), _has(source, batch)
+        if kept is None or bool(has.any()):
+            stepped = source.kind == "image" and source.timed
+            after = self._stepped(source, batch, has, kept) if stepped else self._anew(source, batch, kept)
+            memory.held[source.name] = kept = after
+        return kept.vector, kept.there, None
+
+    def _anew(self, source: Source, batch: Batch, kept: Kept | None) -> Kept:
+        """Return what is kept of a source that is seen as a whole: the last that a case has brought."""
+        vector, has, _ = self._of(source, batch)
+        if kept is None:
+            return Kept(vector, has)
+        return Kept(torch.where(has[:, None], vector, kept.vector), has | kept.there)
+
+    def _stepped(self, source: Source, batch: Batch, has: Tensor, kept: Kept | None) -> Kept:
+        """Return what is kept of an image after its further frames in a batch."""
+        key, rows, like = _key(source.name), batch.rows, next(self.project.parameters())
+        net: Any = dict(self.over.items()).get(key)
+        if kept is None:
+            over = None if net is None else net.begin(rows)
+            kept = Kept(like.new_zeros(rows, WIDTH), has & False, over, self.gates[key].begin(rows, like))
+        if not bool(has.any()):
+            return kept
+        x, times = _framed(batch.images[source.name]), batch.times_s.get(source.name)
+        there = _steps(times, x, has)
+        seen, over = self._frames(source, x, there), kept.over
+        if net is not None:
+            outs = []
+            for k in range(seen.shape[1]):
+                when = None if times is None else times[:, k]
+                out, over = net.step(seen[:, k], when, over, there[:, k])
+                outs.append(out)
+            seen = torch.stack(outs, dim=1)
+        tokens = self.project[key](seen.flatten(3).mean(-1) if seen.ndim > 3 else seen)
+        vector, gate = self.gates[key].step(tokens, there, kept.gate)
+        return Kept(vector, kept.there | (has & there.any(dim=1)), over, gate)
 
     def seen(self, source: Source, frames: Tensor, *, maps: bool) -> Tensor:
         """Return what the source's eye says of frames `(n, C, Z, Y, X)`: vectors `(n, F)`, or its deepest maps."""
@@ -417,6 +489,11 @@ def _has(source: Source, batch: Batch) -> Tensor:
 def _tensors(batch: Batch) -> list[Tensor]:
     singles = [t for t in (batch.covariates, batch.tokens) if t is not None]
     return [*batch.images.values(), *batch.courses.values(), *batch.vectors.values(), *singles]
+
+
+def _framed(x: Tensor) -> Tensor:
+    """Return images `(B, C, Z, Y, X)` as of one frame each, and those of several as they are: `(B, N, C, Z, Y, X)`."""
+    return x[:, None] if x.ndim == 5 else x
 
 
 def _steps(times: Tensor | None, x: Tensor, has: Tensor) -> Tensor:

@@ -100,8 +100,8 @@ def planned_weights(plan: Plan, share: Array, *, multilabel: bool = False) -> li
 def planned_net(plan: Plan, nets: Nets, name: str | None = None, *, channels: int | None = None) -> Any:
     """Return the plan's net as every task builds it, or the one of that name among its further ones, `plan.nets`.
 
-    `channels` is how many it is given, by default those of the planned images. Raises PlanError where no net is
-    planned under that name.
+    `channels` is how many it is given, by default those of the planned images and of what earlier stages made. Raises
+    PlanError where no net is planned under that name.
     """
     if name is not None and name not in plan.nets:
         raise PlanError(
@@ -113,7 +113,7 @@ def planned_net(plan: Plan, nets: Nets, name: str | None = None, *, channels: in
     return nets.build(
         planned.name,
         dims=plan.data.dims,
-        in_channels=plan.data.channels if channels is None else channels,
+        in_channels=plan.data.inputs if channels is None else channels,
         scale=planned.scale,
         dropout=planned.dropout,
         size=plan.data.size[-plan.data.dims :],
@@ -133,7 +133,8 @@ class Task(ABC):
     may ask about mirror images, too: they speak of no place, side or direction, as a class or a number does; or they
     are a `dense` field, which is flipped back; or the task `turns_back` what they say itself (`turned_back`). It is
     False unless a task says otherwise, for the mean of two places is a wrong answer that looks right.
-    `may_nets` are nets that a plan may name beside them, with the roles that these may have.
+    `may_nets` are nets that a plan may name beside them, with the roles that these may have. `sees_vectors` says that
+    the vectors of `plan.sources.vectors` are seen beside images.
     `checks` says that a task which is run in `tiles`, or whose answers are a `dense` field, is calibrated: of its raw
     answers about cases that a model never saw, `calibrate` is given what `checked` made of them.
     `takes_time` says that images have a time axis, `takes_incomplete` that a case may lack some planned images.
@@ -152,6 +153,7 @@ class Task(ABC):
     roles: ClassVar[tuple[str, ...]]
     nets: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     may_nets: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    sees_vectors: ClassVar[bool] = False
     run: ClassVar[str]
     primary: ClassVar[str]
     recipe: ClassVar[str] = "supervised"
@@ -232,6 +234,10 @@ class Task(ABC):
         """
         return tuple(str(name) for name in state.values.get("covariates", ()))
 
+    def planes(self, state: State) -> tuple[str, ...]:
+        """Return what the channels are called that a later stage is given of an answer: by default the labels."""
+        return tuple(str(label["name"]) for label in state.values.get("labels", ()))
+
     def sources(self, state: State) -> tuple[str, ...]:
         """Return the names of the sources of a case that come together in the model; none where it sees one image."""
         return ()
@@ -295,6 +301,27 @@ class Task(ABC):
     @abstractmethod
     def infer(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> Tensor:
         """Raw output, `(B, …)`, of whole cases or of tiles."""
+
+    def streams(self, plan: Plan) -> bool:
+        """Return whether a case can be seen step by step as planned, each step costing one step; by default not.
+
+        Then `begin` and `step` give what `infer` says of the case as far as it is known, and no later step changes it.
+        """
+        return False
+
+    def begin(self, model: nn.Module, rows: int) -> Any:
+        """Return what a model remembers of `rows` cases before their first step, for a task that `streams`."""
+        raise NotImplementedError(f"{self.name} does not answer step by step")
+
+    def step(
+        self, model: nn.Module, batch: Batch, memory: Any, generator: torch.Generator
+    ) -> tuple[Tensor, Any]:
+        """Return the raw output, `(B, …)`, after the further steps in a batch, and what is remembered then.
+
+        It is that of `infer` about cases of all steps so far, but for rounding. The memory that is given stays as it
+        was, and does not grow with the number of steps.
+        """
+        raise NotImplementedError(f"{self.name} does not answer step by step")
 
     @abstractmethod
     def decode(

@@ -99,7 +99,7 @@ class Represent(Task):
         from vesalius.tasks._represented import Representer
 
         known = {k: torch.from_numpy(np.asarray(v, np.float32)) for k, v in state.arrays.items()}
-        return Representer(planned_net(plan, nets), plan.data.size, plan.data.channels, **known)
+        return Representer(planned_net(plan, nets), plan.data.size, plan.data.inputs, **known)
 
     def loss(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """Return how badly hidden blocks are guessed from the rest, by one linear layer; recipes have losses of their

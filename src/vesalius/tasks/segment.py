@@ -16,14 +16,15 @@ from vesalius.core.ask import Ask
 from vesalius.core.bundle import State
 from vesalius.core.case import Case, Ref
 from vesalius.core.cohort import Cohort, TargetInfo
-from vesalius.core.errors import DataError
+from vesalius.core.errors import DataError, PlanError
 from vesalius.core.image import Image
 from vesalius.core.levels import PER_STEP, SPAN, STEPS
 from vesalius.core.plan import Plan
 from vesalius.core.promise import LEVELS
 from vesalius.core.statistics import Statistics
 from vesalius.metrics import mask as priors
-from vesalius.plan import patches
+from vesalius.nets import describe
+from vesalius.plan import patches, together
 from vesalius.plan.draft import Draft
 from vesalius.plan.fingerprint import Fingerprint
 from vesalius.plan.machine import Machine
@@ -31,7 +32,9 @@ from vesalius.prepare.batch import UNKNOWN, Batch, Example
 from vesalius.prepare.case import Prepared, load_mask, prepare_mask
 from vesalius.prepare.geometry import Undo
 from vesalius.prepare.opinion import Opinion
+from vesalius.prepare.sources import prepare_sources
 from vesalius.tasks._label_map import kept, labels_of
+from vesalius.tasks._sources import TIME
 from vesalius.tasks.contract import Nets, Task, Wanted, planned_net, planned_weights
 
 if TYPE_CHECKING:
@@ -54,10 +57,16 @@ class Segment(Task):
     run: ClassVar[str] = "dense"
     primary: ClassVar[str] = "dice"
     mirrors: ClassVar[bool] = True
+    may_nets: ClassVar[Mapping[str, tuple[str, ...]]] = {TIME: ("sequence",)}
+
+    def sees_time(self, plan: Plan) -> bool:
+        """Return whether frames of images are planned."""
+        return plan.sources.frames > 0
 
     def defaults(self, prints: Fingerprint, machine: Machine, target: TargetInfo | None) -> Draft:
         """Return the choices for patches and overlap: Dice with cross-entropy, weights where a label is rare."""
         draft = Draft()
+        machine = together.machine_for(prints, machine)
         fits = patches.images(draft, prints, machine)
         patches.dense_net(draft, prints, machine)
         draft.set("loss.name", "dice-ce", "overlap is the goal and cross-entropy steadies it")
@@ -67,6 +76,7 @@ class Segment(Task):
         draft.set("loss.class_weights", "root" if uneven else "none", why)
         patches.augmentation(draft, prints)
         patches.batches(draft, prints, machine, fits=fits)
+        together.propose_frames(draft, prints, machine)
         return draft
 
     def check(self, cohort: Cohort, target: TargetInfo | None) -> tuple[str, ...]:
@@ -78,6 +88,35 @@ class Segment(Task):
         if n and not target.labels:
             missing.append(f"a labelled voxel (every mask '{target.name}' is empty)")
         return tuple(missing)
+
+    def check_plan(self, plan: Plan, target: TargetInfo | None) -> None:
+        """Refuse sources other than frames, which need a net over time that reads maps."""
+        chosen = plan.sources
+        more = chosen.visits > 1 or chosen.apart or chosen.courses or chosen.texts or chosen.causal
+        if chosen.joined or more:
+            raise PlanError(
+                "a mask is found in the frames of one image, and in no other sources",
+                found="sources in the plan",
+                hint="--set sources.frames=8 alone, or channels of one grid",
+            )
+        name = plan.nets[TIME].name if TIME in plan.nets else None
+        reads = None if name is None else describe(name)["OVER"][name]
+        if (chosen.frames > 0) != (name is not None) or reads not in (None, "maps"):
+            raise PlanError(
+                "frames need a net over time that reads maps, and such a net needs frames",
+                found=f"sources.frames={chosen.frames}, nets.time.name={name}",
+                hint="--set sources.frames=8 --set nets.time.name=convlstm",
+            )
+        if chosen.frames > 0 and plan.loss.deep_supervision:
+            raise PlanError(
+                "maps over time have no coarser ones to supervise", hint="--set loss.deep_supervision=false"
+            )
+
+    def prepare(self, case: Case, plan: Plan, state: State, *, reference: Image) -> Prepared:
+        """Return a case made ready as planned, with its frames where these are looked at."""
+        if not plan.sources.frames:
+            return super().prepare(case, plan, state, reference=reference)
+        return prepare_sources(case, plan.data, plan.sources, reference=reference)
 
     def state(self, summary: Statistics, target: TargetInfo | None, plan: Plan) -> State:
         """Return the label map: place in the network's output → value in the data."""
@@ -95,7 +134,7 @@ class Segment(Task):
         """Return the mask as indices `(1, Z, Y, X)`: 0 background, k the k-th label, -1 where nothing is known."""
         item = case.targets.get(state.values["target"])
         if item is None:
-            return Example(case.id, {"image": prepared.array})
+            return Example(case.id, {"image": prepared.array}, times_s=prepared.times_s)
         if not isinstance(item, Ref | Image):
             raise DataError(f"case {case.id}: the target is not a mask", found=type(item).__name__)
         labels = prepare_mask(load_mask(item), reference, prepared.undo, case_id=case.id)
@@ -103,13 +142,23 @@ class Segment(Task):
         index[labels < 0] = -1
         for k, label in enumerate(state.values["labels"], start=1):
             index[labels == label["value"]] = k
-        return Example(case.id, {"image": prepared.array}, {"mask": index[None]}, on_grid=frozenset({"mask"}))
+        return Example(
+            case.id,
+            {"image": prepared.array},
+            {"mask": index[None]},
+            on_grid=frozenset({"mask"}),
+            times_s=prepared.times_s,
+        )
 
     def build(self, plan: Plan, state: State, nets: Nets) -> nn.Module:
         """Return a dense net with its heads, and the planned loss."""
         from vesalius.tasks._segmenter import Segmenter
 
         net = planned_net(plan, nets)
+        if plan.sources.frames:
+            from vesalius.tasks._framewise import Framewise
+
+            net = Framewise(net, planned_net(plan, nets, TIME, channels=net.out_channels))
         weights = planned_weights(plan, np.asarray(state.values["share"]))
         criterion = losses.build(
             plan.loss.name, weights=weights, smoothing=plan.loss.smoothing, options=plan.loss.options
@@ -124,14 +173,16 @@ class Segment(Task):
         """
         from torch.nn import functional as F
 
+        from vesalius.tasks._framewise import input_of
         from vesalius.tasks._segmenter import Segmenter
 
+        x = input_of(batch, model)
         if "mask" not in batch.targets:
-            return {"mask": 0.0 * model(batch.images["image"]).sum()}
+            return {"mask": 0.0 * model(x).sum()}
         target = batch.targets["mask"][:, 0].long()  # (B, Z, Y, X)
         if not isinstance(model, Segmenter) or not len(model.deep):
-            return {"mask": model.criterion(model(batch.images["image"]), target)}  # type: ignore[operator]
-        maps = model.coarse(batch.images["image"])
+            return {"mask": model.criterion(model(x), target)}  # type: ignore[operator]
+        maps = model.coarse(x)
         terms, weights = {}, [0.5**k for k in range(len(maps))]
         for k, logits in enumerate(maps):
             shrunk = target
@@ -144,7 +195,9 @@ class Segment(Task):
 
     def infer(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> Tensor:
         """Logits `(B, K, Z, Y, X)`."""
-        logits: Tensor = model(batch.images["image"])
+        from vesalius.tasks._framewise import input_of
+
+        logits: Tensor = model(input_of(batch, model))
         return logits
 
     def last_layer(self, model: nn.Module) -> nn.Module:
@@ -158,7 +211,7 @@ class Segment(Task):
         many = len(state.values["labels"]) + 1
         if "mask" not in batch.targets:
             return Wanted(
-                torch.full((batch.rows, many, *batch.images["image"].shape[2:]), float("nan")), "exclusive"
+                torch.full((batch.rows, many, *batch.images["image"].shape[-3:]), float("nan")), "exclusive"
             )
         index = batch.targets["mask"][:, 0].long()
         hot = torch.stack([(index == k).float() for k in range(many)], dim=1)

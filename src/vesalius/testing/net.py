@@ -106,13 +106,13 @@ def net_trials(name: str) -> list[NetTrial]:
 def net_checks(name: str) -> list[tuple[str, Callable[[], None]]]:
     """Return what is asked of a registered net beside its literals: what each check is called, and the check."""
     checks: list[tuple[str, Callable[[], None]]] = [
-        (f"{promise.__name__}: {trial}", partial(promise, trial))
+        (f"{promise.__name__}-{trial.name}-{trial.dims}", partial(promise, trial))
         for trial in net_trials(name)
         for promise in NET_PROMISES
     ]
     if nets.describe(name).get("ROLE") == "sequence":
         checks += [
-            (f"{promise.__name__}: {trial}", partial(promise, trial))
+            (f"{promise.__name__}-{trial.id}", partial(promise, trial))
             for trial in over_time_trials(name)
             for promise in OVER_TIME_PROMISES
         ]
@@ -173,6 +173,25 @@ def gives_the_declared_maps(trial: NetTrial) -> None:
     if model.dense:
         whole = (1, model.net.out_channels, *trial.size)
         require(out.full.shape == whole, f"{trial}: its full map is {tuple(out.full.shape)}, not {whole}")
+
+
+def passes_missing_frames_by(trial: NetTrial) -> None:
+    """Require of a net over cines that one with missing frames is summed up as the frames that there are."""
+    if not trial.time:
+        return
+    model, cines = trial.smallest().eval(), trial.shown[0][:2].clone()
+    there = torch.ones(cines.shape[:2], dtype=torch.bool)
+    there[1, 1], there[1, -2:] = False, False
+    cines[~there] = torch.nan
+    with torch.no_grad():
+        together = model.last(model.net(cines, None, there))
+        for row in range(2):
+            alone = model.last(model.net(cines[row : row + 1, there[row]]))[0]
+            apart = float((alone - together[row]).abs().max())
+            require(
+                apart <= 1e-4,
+                f"{trial}: a cine is answered as without the frames that are not there, but for {apart:.1e}",
+            )
 
 
 def says_its_depths(trial: NetTrial) -> None:
@@ -296,6 +315,7 @@ def cines(size: tuple[int, ...]) -> tuple[Tensor, Tensor, Tensor]:
 NET_PROMISES: tuple[Callable[[NetTrial], None], ...] = (
     grows_with_scale,
     gives_the_declared_maps,
+    passes_missing_frames_by,
     says_its_depths,
     can_be_followed_to_its_cam_map,
     learns_eight_pictures,

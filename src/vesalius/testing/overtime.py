@@ -92,6 +92,12 @@ class OverTimeTrial:
         with torch.no_grad():
             return net, net(shown.x, shown.beside, shown.there)
 
+    @property
+    def id(self) -> str:
+        """What the trial is called in a test's name."""
+        way = {None: "", True: "-causal", False: "-ahead"}[self.causal]
+        return f"{self.name}{way}" + (f"-{self.dims}" if self.over == "maps" else "")
+
     def __str__(self) -> str:
         how = "" if self.causal is None else f" with causal={str(self.causal).lower()}"
         return f"net {self.name}{how}" + (f" on {self.dims}-D maps" if self.over == "maps" else "")
@@ -166,9 +172,11 @@ def gives_an_answer_a_step(trial: OverTimeTrial) -> None:
     wanted = (*x.shape[:2], net.out_channels, *x.shape[3:])
     require(out.shape == wanted, f"{trial}: it answers {tuple(out.shape)}, and it declares {wanted}")
     require(torch.isfinite(out).all(), f"{trial}: what it answers is finite, also where steps are missing")
-    require(torch.equal(out, trial.answered()[1]), f"{trial}: it answers the same when it is asked again")
+    require(torch.equal(out, trial.answered()[1]), f"{trial}: the same weights answer the same")
     first = (x[:, :1], beside[:, :1], there[:, :1])
     with torch.no_grad():
+        again = net(x, beside, there)
+        require(torch.equal(out, again), f"{trial}: it answers the same when it is asked again")
         one, bare = net(*first), None if trial.over == "tree" else net(x[:, :1])
     require(one.shape[1] == 1 and torch.isfinite(one).all(), f"{trial}: it answers a sequence of one step")
     require(bare is None or bare.shape == one.shape, f"{trial}: it answers without times, too")

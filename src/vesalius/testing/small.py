@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from vesalius import cohorts
-from vesalius.core.case import Box, Case, InstanceMask, Ref
+from vesalius.core.case import Box, Case, InstanceMask, Ref, Visit
 from vesalius.core.cohort import Cohort, Label, TargetInfo
+from vesalius.core.course import Course
+from vesalius.core.image import Image
 from vesalius.phantom import make
 from vesalius.phantom.ct import AbdomenPatient, patient
 from vesalius.prepare.case import load_mask
@@ -47,6 +49,38 @@ def read_small(table: Path, kinds: Sequence[str]) -> Cohort | None:
         if found is not None:
             return _with(cohort, found)
     return None
+
+
+def with_sources(cohort: Cohort) -> Cohort:
+    """Return a cohort whose cases bring more than one picture, made up, for tasks that take such (`plan/sources.py`).
+
+    Each has a time course `signal` of 3 columns and 6 to 8 rows, a tree `findings` of 4 nodes, a text `history`, an
+    image `photo` `(1, 1, 20, 16)` on a grid of its own, and up to two earlier visits, which show the images of other
+    cases. Every fourth lacks the photo, every fifth the time course and every sixth the text.
+    """
+    return replace(cohort, cases=tuple(_richer(k, cohort.cases) for k in range(len(cohort.cases))))
+
+
+def _richer(k: int, cases: Sequence[Case]) -> Case:
+    """Return the k-th of some cases with what `with_sources` says; its numbers follow from its place alone."""
+    case, rng = cases[k], np.random.default_rng(k)
+    rows = 6 + k % 3
+    signal = Course(rng.normal(size=(rows, 3)), ("a", "b", "c"), tuple(0.5 * t for t in range(rows)))
+    findings = Course(rng.normal(size=(4, 2)), ("size", "depth"), parents=(-1, 0, 0, 1))
+    photo = Image(rng.integers(0, 255, (1, 1, 20, 16), dtype=np.uint8))
+    patient = case.patient or case.id
+    earlier = tuple(
+        Visit(replace(cases[k - n], id=f"{case.id}-{n}", patient=patient, targets={}, earlier=()), 100.0 * n)
+        for n in range(min(k % 3, k), 0, -1)
+    )
+    return replace(
+        case,
+        patient=patient,
+        images=dict(case.images) if k % 4 == 3 else {**case.images, "photo": photo},
+        courses={"findings": findings} if k % 5 == 4 else {"signal": signal, "findings": findings},
+        texts={} if k % 6 == 5 else {"history": ("short of breath", "chest pain", "no complaint")[k % 3]},
+        earlier=earlier,
+    )
 
 
 def _with(cohort: Cohort, target: TargetInfo | None) -> Cohort:

@@ -161,7 +161,7 @@ def find_lr(
     last = stages_of(chosen)[-1]
     if last.takes is not None:
         raise PlanError(
-            "the rate of a stage that sees a part of each image is found without the stage before it",
+            "the rate of a stage that is given something of an earlier one is found without the stage before it",
             hint="--set locate=null, or a plan of one stage",
         )
     wanted = set(space.assignment.training(0))

@@ -54,6 +54,7 @@ def fit(
     max_set_aside: float = 0.10,
     device: str | None = None,
     about: Path | str | Mapping[str, Any] | None = None,
+    stages: Mapping[str, Run | Bundle | Path | str] | None = None,
     progress: Progress | bool | None = None,
     started: float | None = None,
 ) -> Run:
@@ -92,6 +93,8 @@ def fit(
         device: `cpu`, `cuda`, `cuda:1`; by default a GPU where there is one.
         about: What only a person knows of the model (its use, its users, its maker), for its card: a mapping, or a
             file as `vesalius card --template` writes one.
+        stages: Bundles that are stages before the one that is trained, by a name of their own: `{"vessels": run}`. The
+            net is given what they find, or see, beside the image; `settings` of `takes` say what.
         progress: A `Progress`; True, False or None: by default a bar shows itself on a terminal and in a
             notebook.
         started: The `time.monotonic()` that the time limit counts from, by default that of the call.
@@ -132,6 +135,7 @@ def fit(
         max_set_aside=max_set_aside,
         device=device,
         about=None if about is None else read_about(about),
+        stages={name: place_of(one) for name, one in (stages or {}).items()},
         progress=watched(progress),
     )
     return carried_out(asked, resume=resume)
@@ -176,10 +180,12 @@ def _trained(begun: Begun, space: Workspace, planned: Planned, path: Path) -> Ru
         device=device,
         start=begun.start.weights if begun.start else None,
         ready=planned.ready,
+        given=begun.stages,
         index_until=folder.index_until(begun, planned),
     )
     outcome = trained[-1].outcome
-    bundle = seal(space, plan, trained, path, about=begun.asked.about or NOTHING, device=device)
+    about = begun.asked.about or NOTHING
+    bundle = seal(space, plan, trained, path, about=about, given=begun.stages, device=device)
     if begun.asked.folds is not None or out_of_fold.is_free(plan):
         out_of_fold.write(space, bundle, outcome, path, progress=progress, device=device)
     asked = begun.asked
@@ -203,6 +209,7 @@ def _trained(begun: Begun, space: Workspace, planned: Planned, path: Path) -> Ru
 def _as_it_was(begun: Begun, space: Workspace, path: Path) -> Run:
     """Return a run that is finished, as it lies there."""
     folder.keep_record(space, path, begun.start)
-    neighbours.made_again(space, path, progress=begun.asked.progress, device=begun.asked.device)
+    asked = begun.asked
+    neighbours.made_again(space, path, given=begun.stages, progress=asked.progress, device=asked.device)
     begun.asked.progress.note(f"{path} is finished: nothing is left to do")
     return run_at(path)

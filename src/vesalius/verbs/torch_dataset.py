@@ -152,7 +152,12 @@ def _of_bundle(
     if split not in (None, "all"):
         cases = _as_in_its_run(cohort, bundle, cases, str(split), fold, marks)
     return dataset_of(
-        _some(cases, split), stage.plan, stage.state, patches=patches, training=split == "train"
+        _some(cases, split),
+        stage.plan,
+        stage.state,
+        patches=patches,
+        training=split == "train",
+        bundle=bundle if len(bundle.stages) > 1 else None,
     )
 
 

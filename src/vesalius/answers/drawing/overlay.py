@@ -14,7 +14,7 @@ from vesalius.answers.drawing import planes
 from vesalius.answers.drawing.slices import Slice, look
 from vesalius.core.answers import Answer
 from vesalius.core.disk import write_bytes
-from vesalius.core.image import Image
+from vesalius.core.image import Array, Image
 from vesalius.prepare.geometry import upright
 
 LONGEST = 480  # pixels of the longer side of a layer
@@ -45,8 +45,10 @@ def overlay_png(image: Image, answer: Answer) -> bytes:
     return buffer.getvalue()
 
 
-def with_layer(answer: Answer, image: Image, *, title: str, caption: str, truth: Any | None = None) -> Slice:
-    """Return the slice that the answer's kind chooses, and over it what the kind draws there, as a layer of its own.
+def with_layer(
+    answer: Answer, image: Image, *, title: str, caption: str, truth: Any | None = None, z: int | None = None
+) -> Slice:
+    """Return the slice that the answer's kind chooses, or `z`, and over it what the kind draws there, as its own layer.
 
     Of a kind that draws nothing its parts are drawn; where these draw nothing either, the slice has no layer. `truth`
     is drawn beside the answer by a kind that draws truths.
@@ -57,7 +59,7 @@ def with_layer(answer: Answer, image: Image, *, title: str, caption: str, truth:
     handling = contract.of(answer)
     field = None if truth is None else handling.shown_beside(answer, truth, image)
     field = _field(answer, image) if field is None else field
-    shown = replace(look(upright(image), title, caption=caption, truth=field), truth=None)
+    shown = replace(look(upright(image), title, caption=caption, truth=field, z=z), truth=None)
     if not any(True for _ in contract.drawable(answer)):
         return shown
     height, width = shown.image.shape[0] * shown.aspect, shown.image.shape[1]
@@ -73,6 +75,18 @@ def with_layer(answer: Answer, image: Image, *, title: str, caption: str, truth:
     canvas: Any = FigureCanvasAgg(figure)
     canvas.draw()
     return replace(shown, layer=np.array(canvas.buffer_rgba()))
+
+
+def telling(earlier: Answer, later: Answer, image: Image, within: Array | None = None) -> int:
+    """Return the slice, upright, on which two answers on one image differ most, or which is the fullest.
+
+    What does not lie `within` `(Z, Y, X)` of the image is not looked at.
+    """
+    fields = [_field(one, image) for one in (earlier, later)]
+    if within is not None:
+        seen = upright(replace(image, array=within[None], times_s=None), image).array
+        fields = [None if f is None else replace(f, array=np.where(seen, f.array, 0)) for f in fields]
+    return look(upright(image), "", truth=fields[0], answer=fields[1]).z
 
 
 def _field(answer: Answer, image: Image) -> Image | None:

@@ -40,14 +40,15 @@ def look(
     caption: str = "",
     truth: Image | None = None,
     answer: Image | None = None,
+    z: int | None = None,
 ) -> Slice:
-    """Return the slice across z on which truth and answer disagree most; where they agree, the fullest.
+    """Return the slice across z on which truth and answer disagree most, or `z`; where they agree, the fullest.
 
     Three channels of 8 or 16 bits are shown as colours, otherwise the first channel is, Hounsfield units in a
     window for soft tissue. Only one plane is copied.
     """
     array = image.array if image.times_s is None else image.array[0]
-    z = _telling(array.shape[1], truth, answer)
+    z = _telling(array.shape[1], truth, answer) if z is None else z
     plane = array[:, z]
     colour = plane.shape[0] == 3 and plane.dtype.kind == "u"
     shown = np.moveaxis(plane, 0, -1) if colour else plane[0]

@@ -24,13 +24,13 @@ from vesalius.dicom.write.sr_text import content, remarks, remarks_item
 
 KIND, NUMBER = "SR", 3
 
-_REPORTED = {
+REPORTED = {
     "CT": Code("77477000", "SCT", "Computed tomography"),
     "MR": Code("113091000", "SCT", "Magnetic resonance imaging"),
     "PT": Code("82918005", "SCT", "Positron emission tomography"),
     "US": Code("16310003", "SCT", "Ultrasonography"),
 }
-_IMAGING = Code("363679005", "SCT", "Imaging procedure")
+IMAGING = Code("363679005", "SCT", "Imaging procedure")
 
 
 def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> None:
@@ -50,7 +50,7 @@ def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> 
 
 def _text(answer: Text, study: studies.ResultStudy) -> Any:
     return sr.EnhancedSR(
-        evidence=list(study.heads), content=content(answer, _observer(study)), **_identity(study, "report")
+        evidence=list(study.heads), content=content(answer, observer(study)), **identity(study, "report")
     )
 
 
@@ -76,25 +76,26 @@ def _measured(answer: Answer, study: studies.ResultStudy, source: Image | None, 
             "nothing in this answer that a report can hold", found=type(answer).__name__, hint=".json"
         )
     report = sr.MeasurementReport(
-        observation_context=sr.ObservationContext(observer_device_context=_observer(study)),
-        procedure_reported=_REPORTED.get(str(study.first.get("Modality")), _IMAGING),
+        observation_context=sr.ObservationContext(observer_device_context=observer(study)),
+        procedure_reported=REPORTED.get(str(study.first.get("Modality")), IMAGING),
         imaging_measurements=found.groups,
     )
     said = remarks(answer)
     if said:
         report[0].ContentSequence.append(remarks_item(said))
     return sr.ComprehensiveSR(
-        evidence=[*study.heads, *found.evidence], content=report[0], **_identity(study, "measurements")
+        evidence=[*study.heads, *found.evidence], content=report[0], **identity(study, "measurements")
     )
 
 
-def _identity(study: studies.ResultStudy, what: str) -> dict[str, Any]:
+def identity(study: studies.ResultStudy, what: str, *beside: str) -> dict[str, Any]:
+    """Return what a report is known by; `beside` tells it from the other reports of the same images."""
     from vesalius.dicom.write.seg import schemes
 
     return {
-        "series_instance_uid": study.uid(KIND, "series"),
+        "series_instance_uid": study.uid(KIND, "series", *beside),
         "series_number": study.number(NUMBER),
-        "sop_instance_uid": study.uid(KIND, "instance"),
+        "sop_instance_uid": study.uid(KIND, "instance", *beside),
         "instance_number": 1,
         "manufacturer": studies.MAKER,
         "series_description": study.title(what),
@@ -103,7 +104,8 @@ def _identity(study: studies.ResultStudy, what: str) -> dict[str, Any]:
     }
 
 
-def _observer(study: studies.ResultStudy) -> Any:
+def observer(study: studies.ResultStudy) -> Any:
+    """Return who observed it: this software, with the bundle as its version."""
     said = sr.DeviceObserverIdentifyingAttributes(
         uid=study.uid("device"),
         name=studies.MAKER,

@@ -96,7 +96,7 @@ def _add(
         _add(found, part, study, source, f"{lead}{name}: ", by_quantity=isinstance(answer, Numbers))
 
 
-def _named(name: str, label: Label | None, study: studies.ResultStudy) -> dict[str, Any]:
+def begun_with(name: str, label: Label | None, study: studies.ResultStudy) -> dict[str, Any]:
     """Return what every group begins with: its tracking identifier, the algorithm, and what was found and where."""
     from vesalius.dicom.write.seg import code
 
@@ -114,13 +114,14 @@ def _named(name: str, label: Label | None, study: studies.ResultStudy) -> dict[s
     return begun
 
 
-def _images(study: studies.ResultStudy) -> list[Any]:
+def source_images(study: studies.ResultStudy) -> list[Any]:
     """Return the source's objects: all of them, for all were looked at."""
     frames = None if study.frame is None else [study.frame]
     return [sr.SourceImageForMeasurementGroup(h.SOPClassUID, h.SOPInstanceUID, frames) for h in study.heads]
 
 
-def _number(name: Code, value: float, unit: Code) -> Any:
+def measurement(name: Code, value: float, unit: Code) -> Any:
+    """Return one number as a report holds it. Raises OutputError for one that is not finite."""
     if not math.isfinite(value):
         raise OutputError("a number that a report cannot hold", found=f"{name.meaning} {value}")
     return sr.Measurement(name=name, value=float(f"{value:.9g}"), unit=unit)
@@ -141,10 +142,10 @@ def _scores(answer: Scores, study: studies.ResultStudy, lead: str) -> list[Any]:
         )
         made.append(
             sr.MeasurementsAndQualitativeEvaluations(
-                **_named(lead + label.name, label, study),
-                measurements=[_number(_PROBABILITY, float(p), unit_of(None))],
+                **begun_with(lead + label.name, label, study),
+                measurements=[measurement(_PROBABILITY, float(p), unit_of(None))],
                 qualitative_evaluations=said or None,
-                source_images=_images(study),
+                source_images=source_images(study),
             )
         )
     return made
@@ -163,10 +164,10 @@ def _grade(answer: Scores, study: studies.ResultStudy, lead: str) -> list[Any]:
     coded = {Code(*terms.private(name)): Code(*terms.degree(label)) for name, label in said.items()}
     return [
         sr.MeasurementsAndQualitativeEvaluations(
-            **_named(f"{lead}grade", None, study),
-            measurements=[_number(_PROBABILITY, float(answer.p[answer.called]), unit_of(None))],
+            **begun_with(f"{lead}grade", None, study),
+            measurements=[measurement(_PROBABILITY, float(answer.p[answer.called]), unit_of(None))],
             qualitative_evaluations=[sr.QualitativeEvaluation(*pair) for pair in coded.items()],
-            source_images=_images(study),
+            source_images=source_images(study),
         )
     ]
 
@@ -182,12 +183,12 @@ def _value(answer: Value, study: studies.ResultStudy, lead: str, *, by_quantity:
     what = Code(*terms.private(said)) if things is None else _COUNT
     return [
         sr.MeasurementsAndQualitativeEvaluations(
-            **_named(name, None if things is None else Label(0, things), study),
+            **begun_with(name, None if things is None else Label(0, things), study),
             measurements=[
-                _number(what, answer.x, unit_of(answer.unit)),
+                measurement(what, answer.x, unit_of(answer.unit)),
                 *_bounds(answer, said),
             ],
-            source_images=_images(study),
+            source_images=source_images(study),
         )
     ]
 
@@ -205,7 +206,7 @@ def _bounds(answer: Value, name: str) -> list[Any]:
         return []
     named = zip(("lower", "upper"), answer.promise.interval, strict=True)
     return [
-        _number(
+        measurement(
             Code(*terms.private(f"{side} bound of {name}, {answer.promise.share}")),
             bound,
             unit_of(answer.unit),
@@ -226,7 +227,7 @@ def _curve(answer: Curve, study: studies.ResultStudy, lead: str) -> list[Any]:
         days = {f"{n} years" if n > 1 else "1 year": n * 365.25 for n in _YEARS if n * 365.25 < times[-1]}
         days |= {f"{times[-1]:g} days": float(times[-1])}
         measured = [
-            _number(
+            measurement(
                 Code(*terms.private(f"survival after {when}")),
                 float(survival[times <= day][-1]),
                 unit_of(None),
@@ -237,11 +238,11 @@ def _curve(answer: Curve, study: studies.ResultStudy, lead: str) -> list[Any]:
         below = times[survival <= 0.5]
         if len(below):
             measured.insert(
-                0, _number(Code(*terms.private("median survival")), float(below[0]), unit_of("days"))
+                0, measurement(Code(*terms.private("median survival")), float(below[0]), unit_of("days"))
             )
         made.append(
             sr.MeasurementsAndQualitativeEvaluations(
-                **_named(name, None, study), measurements=measured, source_images=_images(study)
+                **begun_with(name, None, study), measurements=measured, source_images=source_images(study)
             )
         )
     return made
@@ -291,11 +292,11 @@ def _mask(
     for k, label in enumerate(mask.labels, start=1):
         bits = mask.image.array[k - 1] != 0 if mask.overlapping else mask.image.array[0] == label.value
         measured = [_size(int(bits.sum()), image)]
-        measured += [_number(_PROBABILITY, float(p[k - 1]), unit_of(None))] if p else []
-        begun = _named(lead + label.name, label if sorts is None else sorts[k - 1], study)
+        measured += [measurement(_PROBABILITY, float(p[k - 1]), unit_of(None))] if p else []
+        begun = begun_with(lead + label.name, label if sorts is None else sorts[k - 1], study)
         if drawn is None:
             made.append(sr.MeasurementsAndQualitativeEvaluations(
-                **begun, measurements=measured, source_images=_images(study)))  # fmt: skip
+                **begun, measurements=measured, source_images=source_images(study)))  # fmt: skip
         elif image.is_2d:
             head = study.first
             one = sr.ReferencedSegmentationFrame(
@@ -321,11 +322,11 @@ def _mask(
 
 def _size(count: int, image: Image) -> Any:
     if image.spacing_mm is None:
-        return _number(_AREA if image.is_2d else _VOLUME, count, unit_of("pixels"))
+        return measurement(_AREA if image.is_2d else _VOLUME, count, unit_of("pixels"))
     x, y, z = image.spacing_mm
     if image.is_2d:
-        return _number(_AREA, count * x * y, unit_of("mm2"))
-    return _number(_VOLUME, count * x * y * z / 1000, unit_of("ml"))
+        return measurement(_AREA, count * x * y, unit_of("mm2"))
+    return measurement(_VOLUME, count * x * y * z / 1000, unit_of("ml"))
 
 
 def _segmentation(study: studies.ResultStudy) -> Dataset:
@@ -353,11 +354,11 @@ def _boxes(answer: Boxes, study: studies.ResultStudy, source: Image | None, lead
     for k in answer.called:
         box = answer.boxes[k]
         regions = _regions(box, study, planes)
-        begun = _named(f"{lead}{box.label} {k + 1}", named.get(box.label) or Label(0, box.label), study)
-        measured = [_number(_PROBABILITY, float(answer.p[k]), unit_of(None))]
+        begun = begun_with(f"{lead}{box.label} {k + 1}", named.get(box.label) or Label(0, box.label), study)
+        measured = [measurement(_PROBABILITY, float(answer.p[k]), unit_of(None))]
         if pixel is not None:
             longest = max((box.high[2 - n] - box.low[2 - n]) * size for n, size in enumerate(pixel))
-            measured.append(_number(_DIAMETER, longest, unit_of("mm")))
+            measured.append(measurement(_DIAMETER, longest, unit_of("mm")))
         if len(regions) == 1:
             made.append(sr.PlanarROIMeasurementsAndQualitativeEvaluations(
                 **begun, referenced_region=regions[0], measurements=measured))  # fmt: skip

@@ -16,7 +16,7 @@ from vesalius.core.image import Array
 from vesalius.core.plan import Plan
 from vesalius.infer.asked import inferred
 from vesalius.infer.layers import Watch
-from vesalius.infer.session import Anew, Answering, Session
+from vesalius.infer.session import WHOLE, Anew, Answering, Session
 from vesalius.infer.weighing import Weighing
 from vesalius.prepare.batch import Batch, Example
 from vesalius.prepare.geometry import Undo
@@ -69,7 +69,8 @@ class Run(ABC):
     that the members' raw answers about the cases that they never saw are kept, for calibration. `apart` says that raw
     answers about a batch are `(B, M, …)`, one of each member, instead of what these say together. `on_grid` says that
     a raw answer has a value for each point of the image's grid. `lowers` says that answers are computed in the planned
-    precision of training where that is lower than single.
+    precision of training where that is lower than single. `streams` says that `open` keeps what models remember of
+    the frames so far, for a task that `streams`.
     """
 
     joins: ClassVar[bool] = False
@@ -77,6 +78,7 @@ class Run(ABC):
     held_out: ClassVar[bool] = False
     on_grid: ClassVar[bool] = False
     lowers: ClassVar[bool] = False
+    streams: ClassVar[bool] = False
 
     @abstractmethod
     def answer(self, members: Members, example: Example, undo: Undo, *, told: Told | None = None) -> Any:
@@ -139,7 +141,7 @@ class Run(ABC):
 
     def open(self, predictor: Answering, case: Case) -> Session:
         """Return a session about a case; by default every step is answered anew (see `infer/session.py`)."""
-        return Anew(predictor, case)
+        return Anew(predictor, case, whole=predictor.over_frames == WHOLE)
 
 
 def views(run: Run, members: Members, model: nn.Module, batch: Batch, generator: torch.Generator) -> Tensor:

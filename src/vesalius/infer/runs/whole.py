@@ -9,8 +9,11 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from vesalius.core.case import Case
 from vesalius.core.seeds import seed_of
 from vesalius.infer.runs.contract import Members, Run, Told, views
+from vesalius.infer.session import STREAM, Answering, Session
+from vesalius.infer.streaming import Streaming
 from vesalius.prepare.batch import Batch, Example
 from vesalius.prepare.geometry import Undo
 
@@ -23,6 +26,7 @@ class Whole(Run):
     joins: ClassVar[bool] = True
     apart: ClassVar[bool] = True
     held_out: ClassVar[bool] = True
+    streams: ClassVar[bool] = True
 
     def answer(self, members: Members, example: Example, undo: Undo, *, told: Told | None = None) -> Any:
         """Return the members' raw outputs about one case, `(M, …)`."""
@@ -53,6 +57,12 @@ class Whole(Run):
         if members.weighing is not None:
             members.weighing.told(batch.rows)
         return torch.stack(outs, dim=1)
+
+    def open(self, predictor: Answering, case: Case) -> Session:
+        """Return a session that keeps what models remember of frames so far, where they can; else as of any run."""
+        if predictor.over_frames == STREAM:
+            return Streaming(predictor, case)
+        return super().open(predictor, case)
 
 
 RUN = Whole()

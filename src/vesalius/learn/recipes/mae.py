@@ -84,7 +84,7 @@ class MAE(Pretext):
 
     def head_of(self, net: Net, plan: Plan) -> nn.Module:
         """Return the decoder that suits the net: of tokens, of an encoder's maps, or of a dense net's full map."""
-        o, channels = self.options, plan.data.channels
+        o, channels = self.options, plan.data.inputs
         if isinstance(net, ReadsPatches):
             return TokenDecoder(net, channels, o)
         return MapDecoder(net, plan.data.size[-net.dims :], channels, o)

@@ -74,7 +74,7 @@ class Restore(Pretext):
                 hint="--set net.name=unet, or --set train.recipe=mae",
             )
         conv = nn.Conv2d if net.dims == 2 else nn.Conv3d
-        return conv(net.out_channels, plan.data.channels, 1)
+        return conv(net.out_channels, plan.data.inputs, 1)
 
     def terms(self, net: Net, seen: Views) -> dict[str, Tensor]:
         """Return the mean squared error of the restored images."""

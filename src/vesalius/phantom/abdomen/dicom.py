@@ -5,17 +5,19 @@ CT Image IOD, PS3.3 A.3; geometry as in PS3.3 C.7.6.2.1.1. Explicit VR Little En
 
 from __future__ import annotations
 
-import hashlib
+import datetime
 import io
 from collections.abc import Iterator
 
 import numpy as np
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
 from vesalius.phantom.abdomen.patient import AbdomenPatient
+from vesalius.phantom.common.uids import decimal, uid
 
 INTERCEPT = -1024
+_FIRST = datetime.date(2020, 1, 1)
 
 
 def dicom_files(study: AbdomenPatient) -> Iterator[tuple[str, bytes]]:
@@ -25,29 +27,25 @@ def dicom_files(study: AbdomenPatient) -> Iterator[tuple[str, bytes]]:
         yield f"IM{k + 1:04d}.dcm", _slice(study, common, k)
 
 
-def uid(*parts: object) -> UID:
-    """Return a UID under the root for UUIDs (2.25), made from the SHA-256 of what it names."""
-    digest = hashlib.sha256("/".join(map(str, ("vesalius.phantom", *parts))).encode()).digest()
-    return UID(f"2.25.{int.from_bytes(digest[:16], 'big')}")
-
-
 def _key(study: AbdomenPatient) -> tuple[object, ...]:
-    """Return what tells a study from every other; a twin without a finding is another study."""
+    """Return what tells a study from every other; a twin without a finding, or a later visit, is another one."""
     key = (study.seed, study.index, study.image.shape)
-    return (*key, study.without) if study.without else key
+    key = (*key, study.without) if study.without else key
+    return (*key, "day", study.days) if study.days else key
 
 
 def _common(study: AbdomenPatient) -> dict[str, object]:
     """Return the elements that all slices of a study share, by DICOM keyword."""
     key = _key(study)
+    day = (_FIRST + datetime.timedelta(days=study.days)).strftime("%Y%m%d")
     x, y, z = study.acquisition.spacing_mm
     cosines = study.affine[:3, :2] / np.array([x, y])
     return {
         "SpecificCharacterSet": "ISO_IR 192",
         "ImageType": ["ORIGINAL", "PRIMARY", "AXIAL"],
         "SOPClassUID": CTImageStorage,
-        "StudyDate": "20200101",
-        "SeriesDate": "20200101",
+        "StudyDate": day,
+        "SeriesDate": day,
         "StudyTime": "120000",
         "AccessionNumber": "",
         "Modality": "CT",
@@ -62,7 +60,7 @@ def _common(study: AbdomenPatient) -> dict[str, object]:
         "PatientAge": f"{int(study.person.age_years):03d}Y",
         "BodyPartExamined": "ABDOMEN",
         "KVP": "120",
-        "SliceThickness": _number(z),
+        "SliceThickness": decimal(z),
         "PatientPosition": "HFS",
         "StudyInstanceUID": uid(*key, "study"),
         "SeriesInstanceUID": uid(*key, "series"),
@@ -71,12 +69,12 @@ def _common(study: AbdomenPatient) -> dict[str, object]:
         "SeriesNumber": "1",
         "AcquisitionNumber": "1",
         "PositionReferenceIndicator": "",
-        "ImageOrientationPatient": [_number(v) for v in cosines.T.ravel()],
+        "ImageOrientationPatient": [decimal(v) for v in cosines.T.ravel()],
         "SamplesPerPixel": 1,
         "PhotometricInterpretation": "MONOCHROME2",
         "Rows": study.image.shape[1],
         "Columns": study.image.shape[2],
-        "PixelSpacing": [_number(y), _number(x)],
+        "PixelSpacing": [decimal(y), decimal(x)],
         "BitsAllocated": 16,
         "BitsStored": 16,
         "HighBit": 15,
@@ -102,19 +100,10 @@ def _slice(study: AbdomenPatient, common: dict[str, object], k: int) -> bytes:
         setattr(data, keyword, value)
     data.SOPInstanceUID = instance
     data.InstanceNumber = str(k + 1)
-    data.ImagePositionPatient = [_number(v) for v in (study.affine @ np.array([0, 0, k, 1.0]))[:3]]
+    data.ImagePositionPatient = [decimal(v) for v in (study.affine @ np.array([0, 0, k, 1.0]))[:3]]
     stored = (study.image[k].astype(np.int32) - INTERCEPT).astype("<u2")
     data.add_new("PixelData", "OW", stored.tobytes())
     buffer = io.BytesIO()
     file = FileDataset(buffer, data, file_meta=meta, preamble=b"\0" * 128)
     file.save_as(buffer, enforce_file_format=True)
     return buffer.getvalue()
-
-
-def _number(value: float) -> str:
-    """Return a decimal string (DS, at most 16 characters) with as many digits as fit."""
-    for digits in range(15, 0, -1):
-        text = f"{value:.{digits}g}"
-        if len(text) <= 16:
-            return text
-    return f"{value:.6g}"

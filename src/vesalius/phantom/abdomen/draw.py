@@ -12,6 +12,7 @@ from vesalius.core.errors import DataError, GeometryError, UnknownName
 from vesalius.core.image import Array
 from vesalius.phantom.abdomen.acquisition import draw_acquisition, scan, voxel_points
 from vesalius.phantom.abdomen.anatomy import draw_anatomy
+from vesalius.phantom.abdomen.later import Later
 from vesalius.phantom.abdomen.lesions import Kind, Lesion, draw_lesions, draw_on
 from vesalius.phantom.abdomen.many import draw_look_alikes, draw_many
 from vesalius.phantom.abdomen.patient import AbdomenPatient
@@ -51,10 +52,12 @@ def draw_patient(
     assignment: Assignment = "randomised",
     lesions: Lesions = "few",
     without: str | None = None,
+    later: Later | None = None,
 ) -> AbdomenPatient:
     """Return patient number `index`, the same for the same seed, size, assignment and sort of lesions.
 
-    Lesions that `without` names are drawn and then left out, so that the anatomy, the grid and the noise stay.
+    Lesions that `without` names are drawn and then left out, so that the anatomy, the grid and the noise stay. A
+    `later` visit has the same anatomy and grid, other noise, and what it says of lesions and of how the patient lies.
     Raises UnknownName or GeometryError for a size, an assignment or a finding that does not exist, DataError for a
     negative index or seed.
     """
@@ -75,10 +78,13 @@ def draw_patient(
     drawn = draw(stream(seed, index, "lesions"), anatomy, densities.liver, diagnosis_of(seed, index))
     left_out = REMOVED[without] if without else ()
     facts = tuple(one for one in drawn if one.kind not in left_out)
+    facts = facts if later is None else later.grown(facts)
     diagnosis = diagnosed(facts)
     scanning = stream(seed, index, "acquisition")
     acquisition = draw_acquisition(scanning, shape, anatomy)
     points = voxel_points(acquisition)
+    if later is not None:
+        points, scanning = later.seen(points), stream(seed, index, "later")
     canvas = Canvas(anatomy.atlas(points), 0.9 * float(np.mean(acquisition.spacing_mm)))
     draw_tissue(canvas, anatomy, densities)
     if lesions == "many":
@@ -87,7 +93,9 @@ def draw_patient(
     findings = findings_of(facts, anatomy)
     outcome = draw_outcome(stream(seed, index, "outcome"), person, lesions=facts, assignment=assignment)
     return AbdomenPatient(
-        id=f"case-{index:04d}" + (f"-without-{without}" if without else ""),
+        id=f"case-{index:04d}"
+        + (f"-without-{without}" if without else "")
+        + (f"-day-{later.days}" if later is not None else ""),
         patient=f"P{index:04d}",
         seed=seed,
         index=index,
@@ -112,6 +120,7 @@ def draw_patient(
             aorta_mm=anatomy.aorta_mm * anatomy.scale,
         ),
         without=without,
+        days=0 if later is None else later.days,
     )
 
 

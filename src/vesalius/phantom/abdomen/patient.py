@@ -29,7 +29,8 @@ class AbdomenPatient:
 
     `image` (Z, Y, X) int16 in HU; `affine` maps the index (x, y, z) to LPS mm; `organs` (Z, Y, X) uint8 by
     ORGANS, where the liver includes its lesions; `lesions` (Z, Y, X) uint8, k + 1 where `lesion_facts[k]` is;
-    `boxes[k]` encloses it. `without` names the finding that a twin was made without.
+    `boxes[k]` encloses it. `without` names the finding that a twin was made without, `days` are
+    those since the first visit.
     """
 
     id: str
@@ -50,6 +51,7 @@ class AbdomenPatient:
     findings: tuple[Finding, ...]
     report: Mapping[str, str]
     without: str | None = None
+    days: int = 0
 
     @property
     def labels(self) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 from vesalius.phantom.common import streams
 
 Purpose = Literal[
-    "person", "anatomy", "lesions", "acquisition", "outcome", "report", "experts", "look-alikes"
+    "person", "anatomy", "lesions", "acquisition", "outcome", "report", "experts", "look-alikes", "later"
 ]
 PURPOSES: tuple[Purpose, ...] = (
     "person",
@@ -20,6 +20,7 @@ PURPOSES: tuple[Purpose, ...] = (
     "report",
     "experts",
     "look-alikes",
+    "later",
 )
 
 

@@ -78,7 +78,7 @@ def affine(turn: float, shift: tuple[float, float, float]) -> Array:
 
     The axis goes to the left, to the front and to the feet; `turn` is in radians about it.
     """
-    axis = np.array([0.62, -0.45, -0.64])
+    axis = np.array([0.75, -0.45, -0.48])
     axis = axis / np.linalg.norm(axis)
     across = np.cross(axis, [0.0, 0.0, 1.0])
     across /= np.linalg.norm(across)

@@ -15,7 +15,7 @@ from vesalius.phantom.common import plain
 from vesalius.phantom.common.output import as_csv, as_json
 from vesalius.phantom.contract import Recipe, Row, SyntheticPatient
 
-Write = Callable[[Path, SyntheticPatient, str], Row]
+Write = Callable[[Path, SyntheticPatient, str], Row | Sequence[Row]]
 Texts = Callable[[Recipe, Sequence[Row], Sequence[Row]], Mapping[str, str]]
 
 
@@ -49,7 +49,8 @@ def write_cohort(out: Path, kind: ModuleType, recipe: Recipe, *, progress: Progr
     try:
         for index in range(recipe.cases):
             one = draw(index, recipe.seed, **left_out, **recipe.options) if index else first
-            rows.append(write(root, one, recipe.format))
+            written = write(root, one, recipe.format)
+            rows += [written] if isinstance(written, dict) else written
             truths.append(one.truth())
             progress.advance("phantom")
         for name, text in texts(recipe, rows, truths).items():

@@ -24,6 +24,7 @@ STEP_MM = 0.06
 REACH_MM = 11.0  # how far from the disc vessels are grown
 AVASCULAR_MM = 0.45  # around the fovea
 THINNEST_MM = 0.016  # radius
+STEEPEST = 1.5  # radians between a vessel and its course
 DEPTH = 3  # of branches of branches
 CELL_MM = 0.13  # two vessels of one sort do not come nearer
 
@@ -149,19 +150,17 @@ def _wave(random: np.random.Generator, steps: int, tortuosity: float, order: int
     shape = np.sin(phase) * (1 + 0.3 * np.sin(2 * np.pi * s / (2.6 * length) + c))
     shape += 0.12 * np.sin(2 * np.pi * s / (0.43 * length) + d)
     shape *= np.clip(s / 0.5, 0, 1)
-    low, high = 0.0, 2.2
-    for _ in range(24):
+    low, high, wave = 0.0, 5.0, shape
+    for _ in range(26):
         middle = (low + high) / 2
-        if _tortuosity(middle * shape, s) < tortuosity:
-            low = middle
-        else:
-            high = middle
-    return middle * shape, _tortuosity(middle * shape, s)
+        wave = STEEPEST * np.tanh(middle * shape / STEEPEST)  # so that a vessel never turns back
+        low, high = (middle, high) if _tortuosity(wave, s) < tortuosity else (low, middle)
+    return wave, _tortuosity(wave, s)
 
 
 def _tortuosity(wave: Array, s: Array) -> float:
     """Return the length of a vessel over that of its course, less 1, between the ends of the zone along its course."""
-    along = np.maximum.accumulate(np.cumsum(np.cos(wave)) * STEP_MM)
+    along = np.cumsum(np.cos(wave)) * STEP_MM
     begins, ends = np.interp(ZONE_MM, along, s)
     return float((ends - begins) / (ZONE_MM[1] - ZONE_MM[0]) - 1)
 

@@ -123,11 +123,11 @@ def describe(name: str, bundle: Bundle, predictor: Predictor) -> dict[str, Any]:
         "accepts_mismatch": predictor.accept_mismatch,
         "operating_point": operating_point(calibration.get("positive"), calibration.get("thresholds", {})),
         "calibrated": "temperature" in calibration,
+        "frames": predictor.over_frames,
         "explainers": _explainers(kind, predictor),
         "doubts": list(predictor.ways_of_doubting),
         "asks": list(answers.of(kind).asks_of(values)),
         "sources": list(predictor.stages[-1].task.sources(stage.state)),
-        "frames": plan.sources.frames,
         "research_use": True,
         **measured(bundle, kind),
     }

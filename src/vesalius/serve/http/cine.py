@@ -2,9 +2,15 @@
 
 The client sends pictures (PNG, JPEG) or, after `{"height", "width", "channels", "dtype"}` as text, bare pixels: rows of
 pixels, channels interleaved, little-endian; `spacing_mm` `[x, y]` may be said with it. The server sends one JSON a
-frame: `{"frame", "answer", "summary", "outside", "ms", "dropped"}`, or `{"frame", "error", "ms", "dropped"}`. Frames
-count from 0; `ms` is from a frame's arrival to its answer; `dropped` are the frames before it that are not answered.
-Pixels do not say what they are of: the address may (`modality=US`, a code of DICOM).
+frame: `{"frame", "answer", "summary", "outside", "ms", "dropped", "sees"}`, or `{"frame", "error", "ms", "dropped"}`.
+Frames count from 0; `ms` is from a frame's arrival to its answer; `dropped` are the frames before it that are not
+answered. Pixels do not say what they are of: the address may (`modality=US`, a code of DICOM).
+
+A model of pictures sees each frame by itself (`"sees": "frame"`). A causal model of cines (`"sees": "frames"`) answers
+by those before it, too: `seen` frames from number `since` on, this one `time_s` after the first of them. Text such as
+`{"time_s": 0.04}` says when the next frame was, in seconds of any clock; else a frame came as long after the one before
+as it arrived. `{"reset": true}` begins another cine with the next frame, and so does a pause of more than `gap_s` of
+the address. `{"covariates": {…}}` is what else is known. A model that must see all of a cine first is refused.
 """
 
 from __future__ import annotations
@@ -13,64 +19,27 @@ import asyncio
 import json
 import logging
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
 
-import numpy as np
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
-from vesalius import formats
 from vesalius.core import encoding
-from vesalius.core.case import Case, Ref
-from vesalius.core.channels import COLOURS
 from vesalius.core.errors import DataError, VesaliusError
-from vesalius.core.image import Image
-from vesalius.infer.predictor import Predictor
-from vesalius.infer.session import Session
+from vesalius.infer.session import WHOLE
 from vesalius.serve.http import results
 from vesalius.serve.http.access import bearer, identify, service_of
 from vesalius.serve.http.audit import Details
 from vesalius.serve.http.catalogue import ServedModel
+from vesalius.serve.http.cine_frames import Frame, Slot, image_of
+from vesalius.serve.http.cine_session import CineSession
 from vesalius.serve.http.problems import Problem, error_body, log_unexpected, validation_problem
 from vesalius.serve.http.service import Service
 
 router = APIRouter()
 _LOG = logging.getLogger(__name__)
-_PICTURES = ((b"\x89PNG", ".png"), (b"\xff\xd8\xff", ".jpg"))
 _POLICY, _LATER, _BAD, _AWAY = 1008, 1013, 1003, 1001  # RFC 6455 7.4.1
-
-
-class Layout(BaseModel):
-    """How bare pixels lie."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    height: int = Field(ge=1, le=16_384)
-    width: int = Field(ge=1, le=16_384)
-    channels: Literal[1, 3] = 1
-    dtype: Literal["uint8", "uint16"] = "uint8"
-    spacing_mm: tuple[float, float] | None = None
-
-
-@dataclass(slots=True)
-class _Slot:
-    """The newest frame that is not answered yet, and what became of those before it."""
-
-    frame: tuple[int, bytes, float] | None = None
-    count: int = 0
-    dropped: list[int] = field(default_factory=list)
-    layout: Layout | None = None
-    closed: bool = False
-    ready: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def put(self, data: bytes) -> None:
-        if self.frame is not None:
-            self.dropped.append(self.frame[0])
-        self.frame = (self.count, data, time.perf_counter())
-        self.count += 1
-        self.ready.set()
 
 
 @router.websocket("/api/cine")
@@ -80,6 +49,7 @@ async def cine(
     accept_mismatch: bool = False,
     modality: str = "",
     refuse_unlike: bool = False,
+    gap_s: float | None = None,
 ) -> None:
     """Answer a model's frames until the client leaves."""
     service = service_of(socket)
@@ -91,6 +61,12 @@ async def cine(
         found = service.models.get(model)
         if found.about["dims"] != 2:
             raise DataError(f"'{found.name}' answers volumes, not frames")
+        predictor = found.predictor(accept_mismatch=accept_mismatch, refuse_unlike=refuse_unlike)
+        if predictor.over_frames == WHOLE:
+            raise DataError(
+                f"'{found.name}' must see all of a cine before it can answer",
+                hint="the file of the cine (POST /api/predict); or a causal model",
+            )
     except (Problem, VesaliusError) as error:
         await _refuse(socket, error, offered)
         return
@@ -103,11 +79,11 @@ async def cine(
     if accept_mismatch:
         about["accept_mismatch"] = 1
     service.audit.add(caller.name, "cine", about)
-    slot = _Slot()
+    slot = Slot()
     reader = asyncio.create_task(_read(socket, slot))
     try:
-        predictor = found.predictor(accept_mismatch=accept_mismatch, refuse_unlike=refuse_unlike)
-        answered = await _answer(socket, service, found, slot, predictor, modality or None)
+        cine = CineSession(predictor, gap_s)
+        answered = await _answer(socket, service, found, slot, cine, modality or None)
     finally:
         reader.cancel()
         service.sessions -= 1
@@ -139,7 +115,7 @@ async def _end(socket: WebSocket, problem: Problem, code: int) -> None:
     await socket.close(code)
 
 
-async def _read(socket: WebSocket, slot: _Slot) -> None:
+async def _read(socket: WebSocket, slot: Slot) -> None:
     """Take messages as fast as they come, so that the newest frame is the one that is answered next."""
     try:
         while True:
@@ -147,7 +123,7 @@ async def _read(socket: WebSocket, slot: _Slot) -> None:
             if message["type"] == "websocket.disconnect":
                 return
             if message.get("text") is not None:
-                slot.layout = Layout.model_validate_json(message["text"])
+                slot.hear(message["text"])
             elif message.get("bytes") is not None:
                 slot.put(message["bytes"])
     except ValidationError as error:
@@ -162,13 +138,12 @@ async def _answer(
     socket: WebSocket,
     service: Service,
     model: ServedModel,
-    slot: _Slot,
-    predictor: Predictor,
+    slot: Slot,
+    cine: CineSession,
     modality: str | None,
 ) -> int:
     """Answer the newest frame again and again; returns how many were answered."""
     loop, answered = asyncio.get_running_loop(), 0
-    session = predictor.open(Case("cine", {}, reference=None))
     place = service.root / f"cine-{id(slot):x}"
     try:
         while True:
@@ -183,29 +158,24 @@ async def _answer(
                 if slot.closed:
                     return answered
                 continue
-            n, data, since = taken
             dropped, slot.dropped = slot.dropped, []
-            said, good = await loop.run_in_executor(
-                service.realtime, _one, session, data, slot.layout, f"frame-{n}", place, modality
-            )
-            took_s = time.perf_counter() - since
+            said, good = await loop.run_in_executor(service.realtime, _one, cine, taken, place, modality)
+            took_s = time.perf_counter() - taken.since_s
             answered += good
             service.metrics.frames.labels(model.name, "answered" if good else "failed").inc()
             service.metrics.frames.labels(model.name, "dropped").inc(len(dropped))
             service.metrics.frame_s.labels(model.name).observe(took_s)
-            head = f'{{"frame": {n}, "ms": {1000 * took_s:.3f}, "dropped": {json.dumps(dropped)}, '
+            head = f'{{"frame": {taken.number}, "ms": {1000 * took_s:.3f}, "dropped": {json.dumps(dropped)}, '
             await socket.send_text(head + said + "}")
     except (WebSocketDisconnect, RuntimeError):  # the client has gone while its answer was made
         return answered
 
 
-def _one(
-    session: Session, data: bytes, layout: Layout | None, name: str, place: Path, modality: str | None
-) -> tuple[str, bool]:
+def _one(cine: CineSession, taken: Frame, place: Path, modality: str | None) -> tuple[str, bool]:
     """Return one frame's answer as the members of a JSON object, and whether there is one."""
     try:
-        image = replace(frame(data, layout, place), modality=modality)
-        answer = session.step(Case(name, {"image": image}))
+        image = replace(image_of(taken.data, taken.layout, place), modality=modality)
+        answer, seen = cine.step(taken, image)
     except VesaliusError as error:
         return (
             f'"error": {json.dumps({k: v and v.replace(str(place), "a frame") for k, v in error_body(error).items()})}',
@@ -215,32 +185,5 @@ def _one(
         log_unexpected(_LOG, "a frame could not be answered", error)
         return '"error": "an internal error"', False
     summary, outside = json.dumps(results.summary(answer)), json.dumps(answer.outside)
-    return f'"answer": {encoding.as_text(answer)}, "summary": {summary}, "outside": {outside}', True
-
-
-def frame(data: bytes, layout: Layout | None, place: Path) -> Image:
-    """Return a message as an image. Raises DataError for what is neither a picture nor pixels as they were declared.
-
-    A picture passes through a file beside `place`, so that there is one decoder, with its bounds.
-    """
-    suffix = next((s for magic, s in _PICTURES if data.startswith(magic)), None)
-    if suffix is not None:
-        path = place.with_suffix(suffix)
-        path.write_bytes(data)
-        try:
-            return formats.read(Ref((path,)))
-        finally:
-            path.unlink(missing_ok=True)
-    if layout is None:
-        raise DataError(
-            "a frame that is no PNG and no JPEG", hint="first its height, width, channels and dtype"
-        )
-    dtype = np.dtype(layout.dtype).newbyteorder("<")
-    expected = layout.height * layout.width * layout.channels * dtype.itemsize
-    if len(data) != expected:
-        raise DataError("a frame of another size than declared", found=f"{len(data):,} of {expected:,} bytes")
-    pixels: Any = np.frombuffer(data, dtype).reshape(layout.height, layout.width, layout.channels)
-    array = np.ascontiguousarray(np.moveaxis(pixels, -1, 0)[:, None])  # (C, 1, Y, X)
-    spacing = None if layout.spacing_mm is None else (*layout.spacing_mm, 1.0)
-    names = COLOURS if layout.channels == 3 else ()
-    return Image(array.astype(layout.dtype, copy=False), spacing_mm=spacing, channels=names)
+    about = json.dumps(seen)[1:-1]
+    return f'"answer": {encoding.as_text(answer)}, "summary": {summary}, "outside": {outside}, {about}', True

@@ -16,6 +16,7 @@ from starlette.concurrency import run_in_threadpool
 
 from vesalius.core.errors import UnknownName
 from vesalius.core.learned import compare
+from vesalius.prepare.registering import assert_known
 from vesalius.serve.http import cards, results, schemas, uploads
 from vesalius.serve.http.access import Admin, Monitor, Serving, User
 from vesalius.serve.http.job import Doubts, InferenceJob
@@ -24,6 +25,7 @@ from vesalius.serve.http.metrics import CONTENT_TYPE
 from vesalius.serve.http.problems import Problem, not_found
 from vesalius.serve.http.service import Service
 from vesalius.serve.http.study import UploadedStudy
+from vesalius.serve.http.visits import EarlierVisit
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
     code: {"model": schemas.ErrorBody} for code in (400, 401, 403, 404, 408, 413, 415, 422, 429, 503)
@@ -207,6 +209,7 @@ def ask(asked: schemas.JobRequest, service: Serving, caller: User) -> Any:
         doubt=_doubt_of(asked),
         refuse_unlike=asked.refuse_unlike,
         images=asked.images,
+        earlier=_earlier_of(asked, service, caller),
     )
     return service.jobs.json(job)
 
@@ -241,7 +244,7 @@ def cancel(job: JobId, service: Serving, caller: User) -> Response:
 
 @api.get("/jobs/{job}/cases/{case}/{file}", tags=["jobs"], responses=_BYTES, response_class=Response)
 def file(job: JobId, case: CaseId, file: str, service: Serving, caller: User) -> Response:
-    """Return a file of an answer: mask.nii.gz, seg.dcm, sr.dcm, overlay.png, answer.json, explanation.html, …"""
+    """Return a file of an answer: mask.nii.gz, seg.dcm, sr.dcm, overlay.png, answer.json, change.html, …"""
     found = service.jobs.get(job, caller)
     path = service.file(found, case, file)
     service.audit.add(caller.name, "download", {"job": found.id, "file": file})
@@ -298,14 +301,34 @@ def _assert_known(fields: Mapping[str, str], known: Sequence[str]) -> None:
         raise Problem(422, f"{strange[:40]}: no such field", hint=f"files, {', '.join(known)}")
 
 
+def _earlier_of(asked: schemas.JobRequest, service: Service, caller: Caller) -> EarlierVisit | None:
+    """Return the earlier visit of a change. Raises Problem 422 where a job of that kind lacks it or another has it."""
+    if asked.kind != "change":
+        if asked.earlier is not None:
+            raise Problem(422, "an earlier visit is of a change alone", hint='"kind": "change"')
+        return None
+    if asked.earlier is None or asked.case is None:
+        raise Problem(
+            422,
+            "a change is of one case and an earlier visit",
+            hint='"case": …, "earlier": {"study": …, "case": …}',
+        )
+    one = asked.earlier
+    if (one.study, one.case) == (asked.study, asked.case):
+        raise Problem(422, "both visits are the same case", hint="a case of another study")
+    assert_known(one.registration)
+    study = service.studies.get(one.study, caller)
+    return EarlierVisit(study, study.case(one.case), one.days, one.registration, one.accept)
+
+
 def _doubt_of(asked: schemas.JobRequest) -> Doubts | None:
     """Return which doubt is asked for. Raises Problem 422 where a job asks for what its kind does not give."""
     for name, value in (("explainer", asked.explainer), ("ask", asked.ask)):
-        if asked.kind == "predict" and value is not None:
+        if asked.kind != "explain" and value is not None:
             raise Problem(422, f"{name} is of an explanation alone", hint='"kind": "explain"')
     if asked.doubt is None and asked.samples is not None:
         raise Problem(422, "samples are taken for a doubt alone", hint='"doubt": "dropout"')
-    if asked.doubt is not None and asked.kind != "predict":
+    if asked.doubt is not None and asked.kind == "explain":
         raise Problem(422, "an explanation has no doubt", hint='"kind": "predict"')
     return None if asked.doubt is None else (asked.doubt, asked.samples)
 

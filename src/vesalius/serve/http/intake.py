@@ -11,10 +11,10 @@ import numpy as np
 from vesalius import cohorts, formats
 from vesalius.core.case import Case, Ref
 from vesalius.core.errors import BudgetError, DataError, NoImages, VesaliusError
+from vesalius.dicom.identity import UNKNOWN, read_identity
 from vesalius.formats.dicom import check_streams
 from vesalius.prepare.seen import glance
 from vesalius.serve.http import display
-from vesalius.serve.http.identity import UNKNOWN, read_identity
 from vesalius.serve.http.limits import Bounds
 from vesalius.serve.http.problems import Problem, for_clients
 from vesalius.serve.http.study import StoredCase, UploadedStudy

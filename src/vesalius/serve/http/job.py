@@ -11,8 +11,9 @@ from typing import Any, Literal
 from vesalius.serve.http.catalogue import ServedModel
 from vesalius.serve.http.schemas import iso
 from vesalius.serve.http.study import StoredCase, UploadedStudy
+from vesalius.serve.http.visits import EarlierVisit
 
-Kind = Literal["predict", "explain"]
+Kind = Literal["predict", "explain", "change"]
 Doubts = tuple[str, int | None]  # a way of doubting, and how many samples
 ENDED = ("done", "failed", "cancelled")
 
@@ -34,6 +35,7 @@ class InferenceJob:
     covariates: Mapping[str, float | str] = field(default_factory=dict)
     doubt: Doubts | None = None
     refuse_unlike: bool = False
+    earlier: EarlierVisit | None = None
     status: str = "queued"
     stage: str = "waiting"
     shares: dict[str, float] = field(default_factory=dict)
@@ -62,6 +64,9 @@ class InferenceJob:
             "kind": self.kind,
             "explainer": self.explainer,
             "ask": self.ask,
+            "earlier": None
+            if self.earlier is None
+            else {"study": self.earlier.study.id, "case": self.earlier.case.id},
             "status": self.status,
             "progress": 1.0 if self.status == "done" else round(min(share, 1.0), 4),
             "stage": self.stage,

@@ -19,6 +19,7 @@ from vesalius.serve.http.limits import Bounds
 from vesalius.serve.http.metrics import Metrics
 from vesalius.serve.http.problems import Problem, error_body, not_found, status_of
 from vesalius.serve.http.study import StoredCase, UploadedStudy
+from vesalius.serve.http.visits import EarlierVisit
 
 _PASS = 8  # cases that go through a model together at most
 
@@ -57,6 +58,7 @@ class Jobs:
         covariates: Mapping[str, float | str] | None = None,
         doubt: Doubts | None = None,
         refuse_unlike: bool = False,
+        earlier: EarlierVisit | None = None,
     ) -> InferenceJob:
         """Queue a job. Raises Problem 429 where the queue is full, 422 for an explainer that does not fit."""
         if kind == "explain":
@@ -86,6 +88,7 @@ class Jobs:
                 dict(covariates or {}),
                 doubt,
                 refuse_unlike,
+                earlier,
             )
             self._jobs[job_id] = job
             self._queue.extend(WorkUnit(job, case) for case in cases)
@@ -124,9 +127,9 @@ class Jobs:
                 shutil.rmtree(job.folder, ignore_errors=True)
 
     def of_study(self, study_id: str) -> list[InferenceJob]:
-        """Return the jobs on a study."""
+        """Return the jobs on a study, as either of their visits."""
         with self.lock:
-            return [j for j in self._jobs.values() if j.study.id == study_id]
+            return [j for j in self._jobs.values() if study_id in _studies_of(j)]
 
     def expire(self, now: float) -> None:
         """Forget jobs that are older than they may be."""
@@ -247,6 +250,10 @@ class Jobs:
         if len(job.shares) == len(job.cases) and min(job.shares.values()) == 1.0:
             status = "done" if job.answers else "failed"
             self._end(job, status, status, job.error)
+
+
+def _studies_of(job: InferenceJob) -> set[str]:
+    return {job.study.id} | (set() if job.earlier is None else {job.earlier.study.id})
 
 
 def _alike(job: InferenceJob, other: InferenceJob) -> bool:

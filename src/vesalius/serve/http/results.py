@@ -24,7 +24,7 @@ from vesalius.explain.explanation import Explanation
 from vesalius.run.answers_folder import write_listings
 
 PAGE = "explanation.html"
-_DRAWING = threading.Lock()  # matplotlib's fonts are shared between threads
+DRAWING = threading.Lock()  # matplotlib's fonts are shared between threads
 TYPES = {
     ".nii.gz": "application/gzip",
     ".dcm": "application/dicom",
@@ -68,7 +68,7 @@ def files(answer: Answer, source: Image, folder: Path, *, dicom: bool) -> dict[s
         name, lead = type(one).__name__.lower(), f"{parts[part]}." if part else ""
         found[f"{lead}{name}.nii.gz"] = formats.write(one, folder / f"answer.{lead}nii.gz", source=source)
     found |= write_listings(answer, folder, lead="answer.")
-    with _DRAWING:
+    with DRAWING:
         overlay(source, answer, folder / "answer.overlay.png")
     found["overlay.png"] = folder / "answer.overlay.png"
     for suffix in contract.of(answer).objects if dicom else ():
@@ -83,7 +83,7 @@ def files(answer: Answer, source: Image, folder: Path, *, dicom: bool) -> dict[s
 
 def explained(found: Explanation, folder: Path) -> Path:
     """Write the page of an explanation into a folder that is there. Raises OutputError."""
-    with _DRAWING:
+    with DRAWING:
         text = page.html(found)
     write_text(folder / PAGE, text)
     return folder / PAGE

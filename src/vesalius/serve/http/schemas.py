@@ -121,8 +121,9 @@ class ModelBody(BaseModel):
 
     `labels` have the colours that they are shown in, and `palette` holds those of all that has none of its own.
     `explainers` are the methods that can explain its answers, `asks` the words for what can be asked of them, and
-    `doubts` the ways in which they can be doubted. `sources` are what comes together in a model of several sources;
-    those among `inputs` are images. `frames` is how many frames of an image in time it looks at, 0 of still images.
+    `doubts` the ways in which they can be doubted. `frames` says how frames that come one by one are answered: each by
+    itself, after those before it (a `stream`), or not at all, by a model that must see the whole cine. `sources` are
+    what comes together in a model of several sources; those among `inputs` are images.
     `banners` come before every figure of the scorecard; `headlines` are the metrics that come first, `measured_on` what
     all of them are of.
     """
@@ -142,6 +143,7 @@ class ModelBody(BaseModel):
     accepts_mismatch: bool
     operating_point: dict[str, Any] | None
     calibrated: bool
+    frames: Literal["each", "stream", "whole"]
     explainers: list[str]
     doubts: list[str]
     asks: list[str]
@@ -153,7 +155,6 @@ class ModelBody(BaseModel):
     banners: list[BannerBody]
     selftest: SelfTestBody
     sources: list[str] = Field(default_factory=list)
-    frames: int = 0
 
 
 class VerdictBody(BaseModel):
@@ -171,6 +172,22 @@ class VerdictBody(BaseModel):
 Covariate = Annotated[float, Field(allow_inf_nan=False)] | Annotated[str, Field(max_length=64)]
 
 
+class EarlierRequest(BaseModel):
+    """The earlier visit that a case is compared with: a case of a study that is here.
+
+    `days` are those between both visits, where no date says it. `registration` is one of `vesalius registrations`, or
+    `none`. `accept` goes on where patient, modality or the order of dates say that it is wrong.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    study: str = Field(pattern=ID)
+    case: str = Field(pattern=ID)
+    days: float | None = Field(default=None, gt=0, lt=60_000, allow_inf_nan=False)
+    registration: str | None = Field(default=None, max_length=64)
+    accept: bool = False
+
+
 class JobRequest(BaseModel):
     """What is asked of a model: one case of a study, or all of them. A service of one model need not be told which.
 
@@ -182,6 +199,7 @@ class JobRequest(BaseModel):
     `images` are the images of one body for a model of several sources, a case of the study by the name that the model
     has for it (`{"ct": …, "xray": …}`); those that are not named are not given. `case` is then the one of them that the
     answer lies on, by default the first.
+    `earlier` is the earlier visit of a job of kind `change`, which is about one case: the later visit.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -189,7 +207,7 @@ class JobRequest(BaseModel):
     model: str | None = Field(default=None, max_length=64)
     study: str = Field(pattern=ID)
     case: str | None = Field(default=None, pattern=ID)
-    kind: Literal["predict", "explain"] = "predict"
+    kind: Literal["predict", "explain", "change"] = "predict"
     explainer: str | None = Field(default=None, max_length=64)
     ask: str | None = Field(default=None, max_length=200)
     accept_mismatch: bool = False
@@ -198,10 +216,13 @@ class JobRequest(BaseModel):
     doubt: str | None = Field(default=None, max_length=64)
     samples: int | None = Field(default=None, ge=2, le=200)
     images: dict[str, Annotated[str, Field(pattern=ID)]] = Field(default_factory=dict, max_length=16)
+    earlier: EarlierRequest | None = None
 
 
 class AnswerBody(BaseModel):
     """One case's answer: its kind, the project's JSON without voxels, what to show, and where its files are.
+
+    The `summary` of a job of kind `change` has `change`: what grew, within which bounds, and the earlier answer.
 
     `outside` says in what the image differs from those that the model learned from; null where that is not known.
     `notes` are those of the image.
@@ -230,6 +251,7 @@ class TruthBody(AnswerBody):
 class JobBody(BaseModel):
     """A job. `error` of one that is done names a case that could not be answered, beside others that were.
 
+    `earlier` is the earlier visit, `study` and `case`, of a job of kind `change`.
     `failures` are those of all cases that could not be answered, by their ids; of an explanation whose map does not
     hold, why.
     """
@@ -237,9 +259,10 @@ class JobBody(BaseModel):
     job: str
     model: str
     study: str
-    kind: Literal["predict", "explain"]
+    kind: Literal["predict", "explain", "change"]
     explainer: str | None
     ask: str | None
+    earlier: dict[str, str] | None
     status: Literal["queued", "running", "done", "failed", "cancelled"]
     progress: float
     stage: str

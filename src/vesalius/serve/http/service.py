@@ -29,6 +29,7 @@ from vesalius.serve.http.several import joined
 from vesalius.serve.http.studies import Studies
 from vesalius.serve.http.study import StoredCase, UploadedStudy
 from vesalius.serve.http.truth import Truths, on_image
+from vesalius.serve.http.visits import EarlierVisit
 from vesalius.serve.http.workdir import WorkDir
 from vesalius.serve.http.workers import Workers
 
@@ -121,6 +122,7 @@ class Service:
         doubt: Doubts | None = None,
         refuse_unlike: bool = False,
         images: Mapping[str, str] | None = None,
+        earlier: EarlierVisit | None = None,
     ) -> InferenceJob:
         """Queue a job on a study, or on one case of it. Raises Problem, and PlanError for a doubt that cannot be.
 
@@ -139,13 +141,14 @@ class Service:
             study,
             cases,
             caller,
-            kind="explain" if explain else "predict",
+            kind="explain" if explain else "predict" if earlier is None else "change",
             explainer=explainer,
             ask=ask,
             accept_mismatch=accept_mismatch,
             covariates=given,
             doubt=doubt,
             refuse_unlike=refuse_unlike,
+            earlier=earlier,
         )
         about: Details = {
             "cases": len(cases),
@@ -155,6 +158,8 @@ class Service:
         }
         if accept_mismatch:
             about["accept_mismatch"] = 1
+        if earlier is not None:
+            about["earlier"] = earlier.study.id
         if doubt is not None:
             about["doubt"] = doubt[0]
         try:

@@ -121,6 +121,7 @@ interface Asked {
   accept_mismatch?: boolean;
   /** Cases by a model's names for its images. */
   images?: Record<string, string>;
+  earlier?: { study: string; case: string };
 }
 
 export function start(body: Asked): Promise<Job> {

@@ -1,4 +1,4 @@
-// Beside an answer: the truth, or an earlier answer to the same image, on a stage of its own that follows the first.
+// Beside an answer: the truth, an earlier answer to the same image, or an earlier visit, on a stage that follows the first.
 import { agreement, Drawn, isDrawn, section } from "./kinds.ts";
 import * as api from "./api.ts";
 import { byId, fill, h } from "./dom.ts";
@@ -7,6 +7,7 @@ import { announce, guarded } from "./say.ts";
 import type { Stage } from "./stage.ts";
 import { caseAnswers, chosenCase, now, on } from "./store.ts";
 import type { Held, Truth } from "./types.ts";
+import { compare, comparison, earlierAnswer, earlierFile, growthPanel, VISIT, visitName, visits } from "./visits.ts";
 
 const TRUTH = "truth";
 
@@ -32,19 +33,26 @@ export function besidePanel(stage: Stage, second: Stage, ready: () => Promise<vo
   const whatTruth = (t: Truth): Held => ({ ...t, model: TRUTH, by: "predict" });
   const found = (): { held: Held; name: string } | null => {
     if (chosen === TRUTH && truth) return { held: whatTruth(truth), name: `Truth: ${truth.source}` };
+    if (chosen.startsWith(VISIT)) {
+      const visit = visits().find((v) => v.key === chosen);
+      const known = visit && comparison(chosen);
+      return known ? { held: known, name: `Earlier visit: ${visitName(visit)}` } : null;
+    }
     const held = earlier().find((a) => a.job === chosen);
     return held ? { held, name: nameOf(held) } : null;
   };
 
   const options = () => {
     const before = earlier();
-    if (chosen !== TRUTH && !before.some((a) => a.job === chosen)) chosen = "";
+    const others = now().model ? visits() : [];
+    if (chosen !== TRUTH && !before.some((a) => a.job === chosen) && !others.some((v) => v.key === chosen)) chosen = "";
     if (chosen === TRUTH && !truth) chosen = "";
     fill(
       select,
       h("option", { value: "" }, "Nothing"),
       truth && h("option", { value: TRUTH }, `Truth: ${truth.source}`),
       before.map((a) => h("option", { value: a.job! }, nameOf(a))),
+      others.length > 0 && h("optgroup", { label: "An earlier visit" }, others.map((v) => h("option", { value: v.key }, visitName(v)))),
     );
     select.value = chosen;
     const c = chosenCase();
@@ -77,7 +85,10 @@ export function besidePanel(stage: Stage, second: Stage, ready: () => Promise<vo
     }
     await ready();
     if (!current()) return;
-    const placed = await isDrawn(what.held.kind);
+    const visit = what.held.by === "change";
+    const alike = !visit || what.held.summary.change?.registration.fits === true;
+    const seen = visit ? earlierAnswer(what.held) : what.held;
+    const placed = visit || (await isDrawn(seen.kind));
     if (placed) {
       byId("beside").hidden = false;
       byId("stages").classList.add("two");
@@ -85,35 +96,52 @@ export function besidePanel(stage: Stage, second: Stage, ready: () => Promise<vo
       opened ??= second.open();
       await opened;
       linked = false;
-      await stage.copyTo(second);
+      const image = visit ? await bytes(what.held, earlierFile("image.nii.gz")) : null;
+      if (image) await second.showLike(stage, image, alike);
+      else await stage.copyTo(second);
       if (!current()) return;
-      linked = true;
-      second.follow(stage.look);
+      linked = alike;
+      if (linked) second.follow(stage.look);
     }
-    const bytes = async (answer: Held, name: string) => {
-      const path = answer.files[name];
-      return path ? api.bytes(path) : null;
-    };
-    await drawn.clear([what.held.kind]);
+    await drawn.clear([seen.kind]);
     const shown = caseAnswers().find((a) => a.by === "predict");
     byId("first-caption").hidden = !placed;
     byId("first-caption").textContent = shown ? nameOf(shown) : "No answer yet";
     byId("second-caption").textContent = what.name;
-    const parts = await section(what.held, { stage: second, current, file: (name) => bytes(what.held, name), beside: true }, drawn);
-    const agreed = shown && (await agreement(shown, what.held, bytes));
+    const file = (name: string) => bytes(what.held, visit ? earlierFile(name) : name);
+    const parts = await section(seen, { stage: second, current, file, beside: true }, drawn);
+    const agreed = shown && !visit ? await agreement(shown, what.held, bytes) : null;
     if (!current()) return;
-    fill(panel, h("h3", {}, what.name), imageNotes(what.held.notes), namesFrom(what.held), agreed, parts);
+    const grown = visit ? growthPanel(what.held) : null;
+    fill(panel, h("h3", {}, what.name), grown, imageNotes(what.held.notes), namesFrom(what.held), agreed, parts);
     if (linked) second.follow(stage.look);
     announce(`Beside it: ${what.name}`);
   });
 
+  const bytes = async (answer: Held, name: string) => {
+    const path = answer.files[name];
+    return path ? api.bytes(path) : null;
+  };
+
   stage.onlook = () => linked && second.follow(stage.look);
   second.onlook = () => linked && stage.follow(second.look);
   second.onpick = (layout) => stage.onpick(layout);
-  select.addEventListener("change", () => {
-    chosen = select.value;
-    void show();
-  });
+  select.addEventListener(
+    "change",
+    guarded(async () => {
+      chosen = select.value;
+      const visit = visits().find((v) => v.key === chosen);
+      if (visit && !comparison(chosen)) {
+        await show();
+        await compare(visit).catch((error: unknown) => {
+          chosen = "";
+          options();
+          throw error;
+        });
+      }
+      await show();
+    }),
+  );
   byId("give-truth").addEventListener("click", () => file.click());
   file.addEventListener(
     "change",
@@ -149,7 +177,7 @@ export function besidePanel(stage: Stage, second: Stage, ready: () => Promise<vo
     work = work.then(close);
   });
   on(["study", "caseId", "model"], () => void look());
-  on(["answers", "history", "caseId", "model", "study"], () => {
+  on(["answers", "history", "caseId", "model", "study", "studies"], () => {
     options();
     void show();
   });

@@ -1,6 +1,7 @@
 // Kinds of answer: a file each in answers/, which the build takes in; what is drawn on an image, and its taking away.
 import { fill, h } from "./dom.ts";
 import { promise, withheld, withheldBecause } from "./promise.ts";
+import type { Followed } from "./running.ts";
 import type { Stage } from "./stage.ts";
 import type { Held } from "./types.ts";
 
@@ -21,6 +22,8 @@ export interface Kind {
   panel(answer: Held, given: Given): HTMLElement | Promise<HTMLElement>;
   /** Where there is one: another answer in the place of the last, without a new panel. */
   renew?(answer: Held, given: Given): Promise<void>;
+  /** Where there is one: the number that is followed over the frames of a cine, as a line. */
+  followed?(answer: Held): Followed | null;
   /** Of a kind that is drawn on the image: take that away. `again` says that another answer of the kind comes next. */
   clear?(stage: Stage, again: boolean): void | Promise<void>;
   /** Whether its pixels lie in a file of their own, so that it has no panel as a part of another answer. */
@@ -101,6 +104,11 @@ export async function fillAnswer(into: HTMLElement, answer: Held, given: Given, 
 /** How far two answers to one image agree; null where they are not of one kind, or it cannot be said. */
 export async function agreement(one: Held, other: Held, bytes: (answer: Held, name: string) => Promise<ArrayBuffer | null>): Promise<HTMLElement | null> {
   return one.kind === other.kind ? ((await (await kindOf(one.kind)).agree?.(one, other, bytes)) ?? null) : null;
+}
+
+/** The number of an answer that is followed over the frames of a cine; null where it has none, or is withheld. */
+export async function followed(answer: Held): Promise<Followed | null> {
+  return withheldBecause(answer) === null ? ((await kindOf(answer.kind)).followed?.(answer) ?? null) : null;
 }
 
 /** Whether answers of a kind are drawn on the image. */

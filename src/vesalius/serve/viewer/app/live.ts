@@ -1,14 +1,16 @@
-// Answers a frame: each one that is seen is sent over a WebSocket, and what a model of pictures says of it is shown.
+// Answers a frame: each one that is seen is sent over a WebSocket, and what a model says of it, or of the cine so far, is
+// shown, with a line of it over the frames.
 import * as api from "./api.ts";
 import { byId, fill, h } from "./dom.ts";
-import { Drawn, fillAnswer } from "./kinds.ts";
+import { Drawn, fillAnswer, followed } from "./kinds.ts";
 import { head, withLabels } from "./nifti.ts";
 import { everyFrame } from "./player.ts";
 import { remarks } from "./remarks.ts";
+import { Running } from "./running.ts";
 import { announce, guarded, report } from "./say.ts";
 import type { Stage } from "./stage.ts";
 import { chosenCase, chosenModel, isRefused, now, on } from "./store.ts";
-import type { Held, Summary } from "./types.ts";
+import type { Held, Model, Summary } from "./types.ts";
 
 interface Said {
   frame: number;
@@ -17,6 +19,9 @@ interface Said {
   answer?: Record<string, unknown> & { kind: string };
   summary?: Summary;
   outside?: string[] | null;
+  /** How many frames the answer stands on, where it is not the one alone, and which message was the first of them. */
+  seen?: number;
+  since?: number;
   error?: unknown;
 }
 
@@ -25,7 +30,18 @@ const [UINT8, RGB24, UINT16, INT16] = [2, 128, 512, 4]; // NIfTI's types
 /** Whether frames of this image may be asked about one by one. */
 export function goesLive(): boolean {
   const [c, model] = [chosenCase(), chosenModel()];
-  return c !== null && model !== null && (c.frames ?? 1) > 1 && c.shape[0] === 1 && model.dims === 2 && !now().study?.gone;
+  return c !== null && model !== null && (c.frames ?? 1) > 1 && c.shape[0] === 1 && model.dims === 2 && model.frames !== "whole" && !now().study?.gone;
+}
+
+/** Whether a model sees images with a time axis, which it answers as a whole. */
+export const seesTime = (model: Model | null): boolean => model?.frames === "stream" || model?.frames === "whole";
+
+/** When a frame of the stage was, in seconds; null where nobody says it. */
+function secondOf(frame: number, every: number): number | null {
+  const c = chosenCase();
+  const known = c?.times_s;
+  if (known?.length === c?.frames) return known?.[frame * every] ?? null;
+  return c?.frame_s ? frame * every * c.frame_s : null;
 }
 
 /** Fill the button; returns what is to be called when another frame is seen. */
@@ -34,13 +50,15 @@ export function liveAnswers(stage: Stage): () => void {
   const head = h("h3", {});
   const marks = h("div", {});
   const body = h("div", {});
-  const place = h("section", { class: "answer", id: "live-answer" }, head, marks, body);
+  const running = new Running();
+  const place = h("section", { class: "answer", id: "live-answer" }, head, running.element, marks, body);
   const drawn = new Drawn(stage);
   let socket: WebSocket | null = null;
   let sent: number[] = []; // which of the stage's frames the n-th message was
   let layout = "";
   let busy = false;
-  let newest: Said | null = null;
+  let waiting: Said[] = [];
+  let begun: number | undefined; // the message that the line begins with
 
   const stop = () => {
     const open = socket;
@@ -65,33 +83,57 @@ export function liveAnswers(stage: Stage): () => void {
     const spacing = chosenCase()?.spacing_mm;
     const said = JSON.stringify({ ...frame.layout, ...(spacing ? { spacing_mm: spacing.slice(0, 2) } : {}) });
     if (said !== layout) socket.send((layout = said));
+    if (chosenModel()?.frames === "stream") {
+      // who goes back in a cine begins it anew, as a frame cannot come before those that were seen
+      const back = stage.frame < (sent.at(-1) ?? -1);
+      const time_s = secondOf(stage.frame, everyFrame(stage));
+      socket.send(JSON.stringify({ reset: back, ...(time_s === null ? {} : { time_s }) }));
+    }
     sent.push(stage.frame);
     socket.send(frame.bytes);
   };
 
-  /** The newest answer; one that comes while another is drawn waits, and the last that waits is drawn next. */
+  /** The newest answer; those that come while another is drawn wait, and the last of them is drawn next. */
   const draw = guarded(async () => {
     if (busy) return;
     busy = true;
     try {
-      for (let said = newest; said && socket; said = newest) {
-        newest = null;
-        await show(said);
+      while (waiting.length && socket) {
+        const come = waiting.splice(0);
+        for (const said of come) await follow(said);
+        await show(come.at(-1)!);
       }
     } finally {
       busy = false;
     }
   });
 
-  const show = async ({ frame, ms, answer, summary, outside, error }: Said) => {
+  const heldOf = (answer: Record<string, unknown> & { kind: string }, summary?: Summary): Held => ({
+    case: now().caseId ?? "", kind: answer.kind, answer, summary: summary ?? {}, files: {}, model: now().model ?? "", by: "predict",
+  });
+
+  /** Put an answer into the line over the frames, which begins anew with another cine. */
+  const follow = async ({ frame, answer, summary, since }: Said) => {
+    if (!answer) return;
+    if (since !== begun) running.clear();
+    begun = since;
+    running.add(sent[frame] ?? 0, await followed(heldOf(answer, summary)));
+  };
+
+  const show = async ({ frame, ms, answer, summary, outside, seen, since, error }: Said) => {
     if (error || !answer) throw new api.Failure(typeof error === "object" ? (error as never) : { error: String(error) }, 422);
     const mine = socket;
-    const held: Held = { case: now().caseId ?? "", kind: answer.kind, answer, summary: summary ?? {}, files: {}, model: now().model ?? "", by: "predict" };
+    const held = heldOf(answer, summary);
     if (!place.isConnected) byId("results").prepend(place);
     byId("results-none").hidden = true;
     await fillAnswer(body, held, { stage, current: () => socket === mine, file: () => labelsOf(answer, stage) }, drawn);
     fill(marks, remarks(outside));
-    head.textContent = `Answer for frame ${(sent[frame] ?? 0) * everyFrame(stage) + 1} (${Math.round(ms)} ms)`;
+    const every = everyFrame(stage);
+    const at = sent[frame] ?? 0;
+    running.draw(stage.frames);
+    const first = since === undefined ? null : (sent[since] ?? 0) * every + 1;
+    const stands = first === null || seen === undefined ? `frame ${at * every + 1}` : `${seen} frames, ${first} to ${at * every + 1}`;
+    head.textContent = `Answer for ${stands} (${Math.round(ms)} ms)`;
   };
 
   const start = () => {
@@ -108,11 +150,12 @@ export function liveAnswers(stage: Stage): () => void {
       ["vesalius", ...(key ? [`key.${key}`] : [])], // all that a page may set
     );
     socket = opened;
-    [sent, layout, newest] = [[], "", null];
+    [sent, layout, waiting, begun] = [[], "", [], undefined];
+    running.clear();
     button.setAttribute("aria-pressed", "true");
     opened.onopen = send;
     opened.onmessage = (e) => {
-      newest = JSON.parse(String(e.data)) as Said;
+      waiting.push(JSON.parse(String(e.data)) as Said);
       void draw();
     };
     opened.onclose = () => {

@@ -4,7 +4,7 @@ import { called } from "./called.ts";
 import { chosenAsk, chosenExplainers, fillAsking } from "./asking.ts";
 import { byId, fill, h } from "./dom.ts";
 import { seeNext } from "./explained.ts";
-import { goesLive } from "./live.ts";
+import { goesLive, seesTime } from "./live.ts";
 import { besideText, measuredOn, metricName, valueText } from "./metrics.ts";
 import { announce, guarded, quiet, report } from "./say.ts";
 import { chosenImages, fillSources } from "./sources.ts";
@@ -40,7 +40,7 @@ export function modelPanel(): void {
     const { study, caseId, model, job, verdict, accepted } = now();
     const refused = isRefused();
     const busy = job !== null && running(job);
-    const timed = (chosenCase()?.frames ?? 1) > 1 && !chosenModel()?.frames; // the service says so, too
+    const timed = (chosenCase()?.frames ?? 1) > 1 && !seesTime(chosenModel()); // the service says so, too
     const whole = !timed && !unplaced(chosenModel(), chosenCase()) && (!refused || accepted);
     const ready = Boolean(study && !study.gone && caseId && model) && !busy && whole;
     byId<HTMLButtonElement>("run").disabled = !ready;
@@ -144,7 +144,8 @@ function shape(model: Model, shown: Case): string {
   if (unplaced(model, shown)) return "This model takes volumes in millimetres; this picture has neither slices nor a spacing.";
   if (model.dims === 2 && shown.shape[0] > 1) return "This model takes pictures; this image is a volume.";
   if (model.dims === 3 && shown.shape[0] === 1) return "This model takes volumes; this image is a single plane.";
-  if ((shown.frames ?? 1) === 1 || model.frames) return "";
+  if ((shown.frames ?? 1) === 1) return "";
+  if (seesTime(model)) return goesLive() ? "A cine is answered as a whole, or frame by frame as it is seen." : "";
   return goesLive() ? "A cine is answered frame by frame." : "This image has a time axis, which this model does not take.";
 }
 

@@ -222,6 +222,13 @@ export class Stage {
     other.follow(this.look);
   }
 
+  /** Show an image of the same patient as another stage shows its own; `alike` where both lie on one grid. */
+  async showLike(other: Stage, buffer: ArrayBuffer, alike: boolean): Promise<void> {
+    if (!other.shown) return;
+    await this.show(buffer, other.shown);
+    if (alike) this.follow(other.look);
+  }
+
   /** The box of the stage has another size. */
   resized(): void {
     requestAnimationFrame(() => {

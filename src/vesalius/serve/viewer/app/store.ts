@@ -73,12 +73,12 @@ export function isRefused(): boolean {
 /** The chosen model's answers for the chosen case, explanations last. */
 export function caseAnswers(): Held[] {
   const own = state.answers.filter((a) => a.case === state.caseId && a.model === state.model);
-  return [...own.filter((a) => a.by === "predict"), ...own.filter((a) => a.by !== "predict")];
+  return [...own.filter((a) => a.by === "predict"), ...own.filter((a) => a.by === "explain")]; // comparisons stand beside
 }
 
 /** A job's answers, each with what it needs to be told from others. */
 const answersOf = (job: Job): Held[] => {
-  const about = { model: job.model, by: job.kind, explainer: job.explainer, ask: job.ask, job: job.job, at: job.created };
+  const about = { model: job.model, by: job.kind, explainer: job.explainer, ask: job.ask, earlier: job.earlier ?? null, job: job.job, at: job.created };
   const given = job.answers.map((a): Held => ({ ...a, ...about }));
   return job.kind === "explain" ? [...given, ...(job.failures ?? []).map((f) => ({ ...unseen(f), ...about }))] : given;
 };

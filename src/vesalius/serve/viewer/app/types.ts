@@ -32,14 +32,14 @@ export interface Model {
   /** The names of its images, and of all that comes together in a model of several sources. */
   inputs?: string[];
   sources?: string[];
-  /** How many frames of an image in time it looks at; 0 of a model of still images. */
-  frames?: number;
   modality: string | null;
   unit: string | null;
   /** Whether the service answers images of another modality or unit without being told to. */
   accepts_mismatch?: boolean;
   operating_point: OperatingPoint | null;
   calibrated: boolean;
+  /** How frames that come one by one are answered: each by itself, after those before it, or not at all. */
+  frames?: "each" | "stream" | "whole";
   explainers: string[];
   /** The words for what can be asked of its answers, the usual first. */
   asks?: string[];
@@ -134,6 +134,38 @@ export interface Summary {
   weighed?: Weighed;
   /** Why the answer is withheld; then nothing else of it is shown. */
   withheld?: string;
+  /** Of a job about two visits: what changed since the earlier one. */
+  change?: Change;
+}
+
+/** Within which bounds a change lies, with the share of changes that do. */
+export interface Reach {
+  low: number | null;
+  high: number | null;
+  share: number;
+}
+
+/** What was measured at both visits, and what can be told of its change. */
+export interface Growth {
+  name: string;
+  unit: string | null;
+  earlier: number;
+  later: number;
+  change: number;
+  verdict: string;
+  fault: string | null;
+  interval: Reach | null;
+  rate: Record<string, number>;
+}
+
+/** What changed between two visits, and the earlier one's answer as it lies on the later image. */
+export interface Change {
+  verdict: string;
+  growth: Growth[];
+  words: { name: string; earlier: string; later: string }[];
+  notes: string[];
+  registration: { by: string; fits: boolean; why: string | null; similarity: { before: number | null; after: number | null } };
+  earlier: { kind: string; answer: Record<string, unknown>; summary: Summary };
 }
 
 /** How much each source of a case counted, where a model joins several, and which were not given. */
@@ -187,7 +219,9 @@ export interface Verdict {
 /** An answer as the page keeps it: with the model and the kind of job that gave it. */
 export interface Held extends Answer {
   model: string;
-  by: "predict" | "explain";
+  by: "predict" | "explain" | "change";
+  /** Of a comparison: the earlier visit. */
+  earlier?: { study: string; case: string } | null;
   /** Of an explanation: its method, what was asked, and why its map is not shown, where it does not hold. */
   explainer?: string | null;
   ask?: string | null;
@@ -203,7 +237,8 @@ export interface Job {
   job: string;
   model: string;
   study: string;
-  kind: "predict" | "explain";
+  kind: "predict" | "explain" | "change";
+  earlier?: { study: string; case: string } | null;
   explainer?: string | null;
   ask?: string | null;
   failures?: (Fault & { case: string })[];

@@ -1,7 +1,7 @@
 // Curve: survival over time as steps, one line for each arm.
 import { called } from "../called.ts";
 import { colourOf } from "../colours.ts";
-import { h } from "../dom.ts";
+import { h, svg } from "../dom.ts";
 import type { Held } from "../types.ts";
 
 const [WIDTH, HEIGHT, LEFT, FOOT] = [250, 150, 36, 18];
@@ -25,12 +25,6 @@ export function panel(answer: Held): HTMLElement {
   const names = called(arms.map(([name]) => ({ name })));
   const legend = names.map((name, k) => h("li", {}, h("span", { class: "swatch", style: { "background-color": colourOf({ name: "" }, k) } }), name));
   return h("div", {}, h("h2", {}, "Survival"), chart as unknown as HTMLElement, arms.length > 1 && h("ul", { class: "legend" }, legend));
-}
-
-function svg(tag: string, attributes: Record<string, string | number>): SVGElement {
-  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, String(value));
-  return made;
 }
 
 function text(x: number, y: number, words: string): SVGElement {

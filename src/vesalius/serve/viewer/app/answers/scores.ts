@@ -1,6 +1,7 @@
 // Scores: a bar for each probability, and a mark where the operating point lies; grades as a ladder in their order.
 import { calledBy } from "../called.ts";
 import { h } from "../dom.ts";
+import type { Followed } from "../running.ts";
 import { chosenModel } from "../store.ts";
 import type { Held, Label, OperatingPoint } from "../types.ts";
 
@@ -28,6 +29,16 @@ export function panel(answer: Held): HTMLElement {
     h("ul", { class: "bars" }, rows.map(({ name, p }) => bar(nameOf(name), p, points[name]))),
     Object.entries(points).map(([name, threshold]) => verdict(nameOf(name), threshold, rows.find((r) => r.name === name)?.p)),
   );
+}
+
+/** The label that is called from a threshold, else the last of them. */
+export function followed(answer: Held): Followed | null {
+  const inner = answer.answer as Scores;
+  const points = marks(inner, answer.summary.operating_point ?? null);
+  const label = Object.keys(points)[0] ?? inner.positive ?? inner.labels?.at(-1)?.name;
+  const p = inner.p?.[inner.labels?.findIndex((l) => l.name === label) ?? -1];
+  if (label === undefined || p === undefined) return null;
+  return { name: calledBy([{ name: label }]).get(label) ?? label, value: p, text: percent(p), low: 0, high: 1, mark: points[label] };
 }
 
 function marks(scores: Scores, point: OperatingPoint | null): Record<string, number> {
