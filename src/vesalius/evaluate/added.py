@@ -106,7 +106,7 @@ def _gain(card: Scorecard, metric: str, gain: Mapping[str, Any] | None) -> Cell:
 
 
 def _helps(card: Scorecard, metric: str, gain: Mapping[str, Any]) -> bool:
-    return (gain["difference"] > 0) == (directed(card.answer, metric) == "higher")
+    return bool(gain["difference"] > 0) == (directed(card.answer, metric) == "higher")
 
 
 def about(card: Scorecard) -> str:
