@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from vesalius.core.scorecard import Scorecard
+from vesalius.core.words import counted
 
 DAYS = {"day": 1.0, "month": 365.25 / 12, "year": 365.25}
 SHARE = 0.95  # of intervals that stand on errors, as everywhere in a scorecard
@@ -232,7 +233,7 @@ def by_errors(earlier: float, later: float, errors: Errors, *, unit: str = "") -
         change + far,
         SHARE,
         "test errors",
-        f"by the errors on {errors.n} cases of the {errors.split} split, at both visits independently",
+        f"by the errors on {counted(errors.n, 'case')} of the {errors.split} split, at both visits independently",
         _fieller(earlier, later, t * first, t * second),
         t * math.sqrt(2) * errors.sd(earlier if earlier > 0 else later),
         errors.n,
