@@ -26,8 +26,15 @@ VOLUME, VOLUME_GPU = 48**3, 96**3  # voxels of a volume that is one source of se
 def brings_more(prints: Fingerprint) -> bool:
     """Return whether cases bring more than one image on a grid, and covariates beside it."""
     several = prints.times is not None and prints.times.frames_max > 1
-    visits = prints.visits is not None and prints.visits.most > 0
-    return bool(several or visits or prints.apart or prints.courses or prints.texts)
+    return bool(several or _visits(prints) > 1 or prints.apart or prints.courses or prints.texts)
+
+
+def _visits(prints: Fingerprint) -> int:
+    """Return how many visits are looked at; 1 where fewer than half of the cases have an earlier one."""
+    seen = prints.visits
+    if seen is None or not seen.most or seen.cases < prints.cases / 2:
+        return 1
+    return min(VISITS, seen.most + 1)
 
 
 def machine_for(prints: Fingerprint, machine: Machine) -> Machine:
@@ -139,8 +146,7 @@ def _images(draft: Draft, prints: Fingerprint, machine: Machine) -> list[str]:
         most = FRAMES_GPU if machine.gpu else FRAMES
         steps = min(most, prints.times.frames_max)
         draft.set("sources.frames", steps, f"of {prints.times.frames} in a case, spread over all of it")
-    if prints.visits is not None and prints.visits.most:
-        visits = min(VISITS, prints.visits.most + 1)
+    if prints.visits is not None and (visits := _visits(prints)) > 1:
         draft.set(
             "sources.visits", visits, f"the last ones; a case has {prints.visits.median:g} before its own"
         )
