@@ -12,10 +12,12 @@ import torch
 
 from _streamed import CALIBRATION, LABELS, cine, frames_of, planned, streamed
 from vesalius.core.answers import Answer
+from vesalius.core.bundle import save_bundle
 from vesalius.core.case import Case, Visit
 from vesalius.core.errors import DataError, MismatchError, PlanError
 from vesalius.core.image import Image
 from vesalius.infer import streaming
+from vesalius.infer.alarm import RECORD, fitted, gathered
 from vesalius.infer.predictor import Predictor
 from vesalius.infer.session import Anew
 from vesalius.infer.streaming import Streaming
@@ -26,6 +28,10 @@ EMPTY = Case("c", {}, reference=None)
 
 def numbers(answer: Any) -> np.ndarray[Any, Any]:
     return answer.p if hasattr(answer, "p") else np.array([answer.x])
+
+
+def weights(answer: Answer) -> dict[str, float]:
+    return {} if answer.weighed is None else dict(answer.weighed.shares)
 
 
 def told(case: Case, name: str, image: Image, at: int) -> Case:
@@ -46,6 +52,7 @@ def assert_follows(
         wanted = predictor(file)
         assert numbers(answer) == pytest.approx(numbers(wanted), abs=1e-5)
         same = ("case_id", "promise", "outside", "bundle", "by", "withheld")
+        assert weights(answer) == pytest.approx(weights(wanted), abs=1e-5)
         assert [getattr(answer, n) for n in same] == [getattr(wanted, n) for n in same]
         found.append(answer)
     assert session.seen == len(image.times_s)
@@ -76,7 +83,8 @@ def test_times_are_told_to_the_state(tmp_path: Path) -> None:
     assert not np.allclose(numbers(uneven), numbers(even), atol=1e-4)
 
 
-def test_what_is_known_beside_the_frames_counts_whenever_it_is_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize("fusion", ["attention", "concat", "late"])
+def test_what_is_known_beside_the_frames_counts_whenever_it_is_told(fusion: str, tmp_path: Path) -> None:
     cases = [
         Case(str(k), {"image": cine(2), "chest": cine(1)}, covariates={"age": 50.0 + k}, targets={"y": k / 3.0},
              texts={"said": ("large heart", "small heart")[k % 2]})
@@ -85,7 +93,7 @@ def test_what_is_known_beside_the_frames_counts_whenever_it_is_told(tmp_path: Pa
     settings = {
         "data.images": ("image", "chest"), "data.channels": 2,
         "data.normalise": planned("regress", None, {}).data.model_dump()["normalise"] * 2,
-        "sources.apart": {"chest": (1, 12, 12)}, "sources.texts": ("said",), "sources.fusion": "concat",
+        "sources.apart": {"chest": (1, 12, 12)}, "sources.texts": ("said",), "sources.fusion": fusion,
         "task.options": {"covariates": "age"},
     }  # fmt: skip
     predictor = Predictor(streamed(tmp_path / "b", task="regress", settings=settings, cases=cases), cores=1)
@@ -186,6 +194,24 @@ def tensors(value: Any) -> list[Any]:
     if isinstance(value, Predictor):
         return []
     return tensors(dict(vars(value))) if hasattr(value, "__dict__") else []
+
+
+@pytest.mark.parametrize("mirror", [(), ("x",)])
+def test_the_alarm_hears_what_it_hears_of_the_file(mirror: tuple[str, ...], tmp_path: Path) -> None:
+    settings = {"infer.mirror": mirror, "augment.flip_axes": mirror}
+    bundle = streamed(tmp_path / "b", settings=settings)
+    plain = Predictor(bundle, cores=1)
+    examples = [plain.encoded(Case("c", {"image": cine(1 + k % 5, seed=k)})).example for k in range(40)]
+    heard = gathered(plain.last, examples)
+    alarm = fitted("knn", heard[:20], heard[20:], member=bundle.stages[0].members[0])
+    alarm = replace(alarm, threshold=float(np.median(alarm.score(heard))))
+    stage = replace(bundle.stages[0], extras={RECORD: alarm.state()})
+    heeding = save_bundle(bundle.path, (stage,), data_hash="d" * 64, made_by="a test")
+    predictor = Predictor(heeding, cores=1)
+    said = [a.outside for k in range(3) for a in assert_follows(predictor, cine(4, seed=100 + k))]
+    assert {bool(text) for text in said} == {True, False}, "raised by some, not by all"
+    long = Case("c", {"image": cine(80)})
+    assert predictor(long).outside == predictor.open(EMPTY).step(long).outside
 
 
 def test_models_that_must_see_all_frames_take_no_single_one(tmp_path: Path) -> None:

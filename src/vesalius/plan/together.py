@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from vesalius.core.plan import Plan, override
+from vesalius.core.plan import USER, Plan, override
 from vesalius.core.words import counted, listed
 from vesalius.plan import tables
 from vesalius.plan.draft import Draft
@@ -80,8 +80,13 @@ def steadied(plan: Plan, settings: Mapping[str, Any]) -> Plan:
     An image's own mean is that of its later frames, too, of which a causal model knows nothing. What a user has set is
     kept, so that it can be refused.
     """
+    if not plan.sources.causal:
+        return plan
+    if "sources.frames" not in settings and plan.reasons.get("sources.frames") not in (None, USER):
+        why = "that follow one another, a training case: a window anywhere in it; an answer stands on all frames so far"
+        plan = plan.model_copy(update={"reasons": {**plan.reasons, "sources.frames": why}})
     alone = [n.method == "zscore" for n in plan.data.normalise]
-    if not plan.sources.causal or not any(alone) or "data.normalise" in settings:
+    if not any(alone) or "data.normalise" in settings:
         return plan
     each = max(1, plan.data.channels // max(1, len(plan.data.images)))
     entries = [

@@ -320,10 +320,12 @@ class Together(Net):
         x = _framed(batch.images[source.name])
         there, eye = _steps(times, x, has), self.eye_of(source)
         if eye.role == "cine":
-            maps = eye(x[:, :, :, 0] if eye.dims == 2 else x)[-1]  # (B, C, T', …)
+            held = None if bool(there.all()) else there  # frames that a case lacks are passed by
+            maps = eye(x[:, :, :, 0] if eye.dims == 2 else x, None, held)[-1]  # (B, C, T', …)
             tokens = maps.flatten(3).mean(-1).transpose(1, 2)
-            place = torch.arange(tokens.shape[1], device=x.device) * x.shape[1] // tokens.shape[1]
-            return tokens, there[:, place]
+            place = torch.arange(tokens.shape[1], device=x.device) * eye.strides[-1][0]
+            first = there.long().sort(dim=1, descending=True).values.bool()  # in maps, frames that are there
+            return tokens, first[:, place.clamp(max=x.shape[1] - 1)]
         return self._over(source, self._frames(source, x, there), times, there, None), there
 
     def _frames(self, source: Source, x: Tensor, there: Tensor) -> Tensor:
@@ -356,9 +358,10 @@ class Together(Net):
         """Return what is kept of an image after its further frames in a batch."""
         key, rows, like = _key(source.name), batch.rows, next(self.project.parameters())
         net: Any = dict(self.over.items()).get(key)
+        gates: Any = self.gates[key]
         if kept is None:
             over = None if net is None else net.begin(rows)
-            kept = Kept(like.new_zeros(rows, WIDTH), has & False, over, self.gates[key].begin(rows, like))
+            kept = Kept(like.new_zeros(rows, WIDTH), has & False, over, gates.begin(rows, like))
         if not bool(has.any()):
             return kept
         x, times = _framed(batch.images[source.name]), batch.times_s.get(source.name)
@@ -372,7 +375,7 @@ class Together(Net):
                 outs.append(out)
             seen = torch.stack(outs, dim=1)
         tokens = self.project[key](seen.flatten(3).mean(-1) if seen.ndim > 3 else seen)
-        vector, gate = self.gates[key].step(tokens, there, kept.gate)
+        vector, gate = gates.step(tokens, there, kept.gate)
         return Kept(vector, kept.there | (has & there.any(dim=1)), over, gate)
 
     def seen(self, source: Source, frames: Tensor, *, maps: bool) -> Tensor:
