@@ -115,6 +115,10 @@ def test_what_grew_is_told_with_its_interval_and_what_did_not_is_not(
     )  # though the patient lay elsewhere
     with pytest.raises(OutputError):
         vs.change(volumes.run, *visits, tmp_path / "out")
+    shown = found._repr_html_()
+    assert "Lesion grew from" in shown and shown.count("<img") == 2 and "Change" in repr(found)
+    assert found.show(tmp_path / "shown.html") == tmp_path / "shown.html"
+    assert found.to_polars().height == len(found.growths)
 
 
 def test_the_same_study_twice_has_not_grown_at_all(volumes: Any, visits: tuple[Path, Path]) -> None:
@@ -251,6 +255,7 @@ def test_a_cohort_has_a_row_a_patient_and_a_page_each(volumes: Any, truthful: An
         and "bad" in page
     )
     assert (tmp_path / "out" / "failed.csv").is_file()
+    assert "not compared" in found._repr_html_() and found.show(tmp_path / "all.html") is not None
     first = vs.change(volumes.run, cohort, registration="none", since="first")
     assert first[0].days == 120 and first[0].visits[0].case == "early"
     assert found.to_polars().height == 1 and "no change" not in repr(found)

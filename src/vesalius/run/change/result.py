@@ -102,9 +102,8 @@ class Change(Shown):
             "earlier": earlier.case,
             "later": later.case,
             "days": self.days,
-            "registration": self.registration.by
-            if self.registration.fits
-            else f"not: {self.registration.by}",
+            "registration": self.registration.by,
+            "registered": "yes" if self.registration.fits else "no",
         }
         for growth in self.growths:
             lead = f"{growth.name}_{growth.quantity}" if growth.quantity != growth.name else growth.name
