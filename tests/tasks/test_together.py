@@ -81,7 +81,7 @@ def test_a_gate_begins_as_the_mean_and_its_steps_are_its_prefixes():
     torch.nn.init.normal_(gate.score.weight)
     state = gate.begin(2, tokens)
     for k in range(5):
-        out, state = gate.step(tokens[:, k], state)
+        out, state = gate.step(tokens[:, k : k + 1], there[:, k : k + 1], state)
         whole, weights = gate(tokens[:, : k + 1], there[:, : k + 1])
         assert torch.allclose(out, whole, atol=1e-6)
         assert torch.allclose(weights.sum(1), torch.ones(2), atol=1e-6)
@@ -188,3 +188,28 @@ def test_what_is_no_batch_is_refused(net):
     with pytest.raises(Exception, match="takes a batch"):
         net(torch.zeros(1, 1, 16, 16))
     assert isinstance(collate([example(0)]), Batch)
+
+
+def test_a_cine_is_answered_alike_with_longer_ones_in_its_batch():
+    """A net that sees all frames at once passes by those that a case lacks, in the middle as at the end."""
+    torch.manual_seed(0)
+    eye_of_cines = nets.build("r2plus1d", dims=2, in_channels=1, scale=0.0625, options={"layers": 10})
+    source = Source("cine", "image", timed=True)
+    made = Together(
+        (source,), eyes={"cine": eye_of_cines}, over={}, reads={}, fusion="attention", dropout=0.0, dims=2
+    ).eval()
+    few = ("view", "ecg", "note", "covariates")
+    short, long = example(1, 15, lacks=few), example(2, 20, lacks=few)
+    torch.nn.init.normal_(made.gates["source_cine"].score.weight)
+    with torch.no_grad():
+        alone, both = (made.looked(collate(e)).joined[0] for e in ([short], [short, long]))
+        gap = collate([example(3, 7, lacks=few)])
+        gap.times_s["cine"][0, 2:4] = np.nan
+        kept = replace(
+            gap,
+            images={"cine": gap.images["cine"][:, [0, 1, 4, 5, 6]]},
+            times_s={"cine": gap.times_s["cine"][:, [0, 1, 4, 5, 6]]},
+        )
+        with_gap, without_gap = made.looked(gap).joined, made.looked(kept).joined
+    torch.testing.assert_close(both, alone, atol=1e-5, rtol=0)
+    torch.testing.assert_close(with_gap, without_gap, atol=1e-5, rtol=0)

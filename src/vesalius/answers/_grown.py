@@ -180,7 +180,7 @@ def errors_in(between: Between, name: str, unit: str) -> Errors | None:
     """Return how far the model's sizes of a label are off, by its scorecard; None where that does not say it."""
     sizes: Mapping[str, Any] = {} if between.card is None else between.card.clinical.get("sizes", {})
     found = sizes.get(name)
-    return errors_of(found) if found is not None and found.get("unit") == KEYS[unit] else None
+    return errors_of(found, between.card) if found is not None and found.get("unit") == KEYS[unit] else None
 
 
 def lacking(between: Between, growths: Sequence[Growth]) -> tuple[str, ...]:

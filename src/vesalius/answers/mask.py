@@ -330,7 +330,7 @@ class MaskHandling(Handling[Mask]):
                 if a is not None and b is not None and np.isfinite(a - b).sum() > 1:
                     lines = judged(metrics.agreement(a, b))
                     found[label] = {"unit": unit, **{name: asdict(one) for name, one in lines.items()}}
-                    spread = spread_of(a, b)
+                    spread = spread_of(a.tolist(), b.tolist())
                     found[label] |= {} if spread is None else {"spread": spread}
         return {"sizes": found} if found else {}
 

@@ -143,7 +143,6 @@ class Predictor:
         self.doubts = doubt_of(bundle.stages[-1].calibration)
         self.device = device_of(device)
         self.stages = tuple(_load(bundle, stage, self.device, weights) for stage in bundle.stages)
-        self.handed = handed_of(bundle.stages)
         if self.device.type == "cpu":
             self.threads = Threads(cores or torch.get_num_threads())
 
@@ -317,6 +316,14 @@ class Predictor:
         other = copy.copy(self)
         other.doubts = (way, samples)
         return other
+
+    @cached_property
+    def handed(self) -> Mapping[int, tuple[str, ...]]:
+        """Return by the number of each stage in which ways later ones take what it says; none are left out."""
+        found: dict[int, tuple[str, ...]] = {}
+        for one in (one for loaded in self.stages for one in loaded.stage.taken):
+            found[one["stage"]] = tuple(dict.fromkeys((*found.get(one["stage"], ()), str(one["as"]))))
+        return found
 
     @cached_property
     def _doubting(self) -> Doubting:
@@ -599,15 +606,6 @@ class Predictor:
                 watch(share)
 
         return follow
-
-
-def handed_of(stages: Sequence[Stage]) -> dict[int, tuple[str, ...]]:
-    """Return by the number of each stage in which ways later ones take what it says; none are left out."""
-    found: dict[int, tuple[str, ...]] = {}
-    for stage in stages:
-        for one in stage.taken:
-            found[one["stage"]] = tuple(dict.fromkeys((*found.get(one["stage"], ()), str(one["as"]))))
-    return found
 
 
 def _ask_chances(ways: Sequence[str]) -> bool:

@@ -55,7 +55,7 @@ class Weighing:
 
 def listened(model: nn.Module, *, alone: bool = False) -> Any:
     """Return the net of a model that joins several sources, or `alone` frames of one; None where it has none."""
-    found = (m for m in model.modules() if hasattr(m, "overheard"))
+    found: Iterator[Any] = (m for m in model.modules() if hasattr(m, "overheard"))
     return next((net for net in found if alone or len(net.names) > 1), None)
 
 

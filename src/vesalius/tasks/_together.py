@@ -320,10 +320,12 @@ class Together(Net):
         x = _framed(batch.images[source.name])
         there, eye = _steps(times, x, has), self.eye_of(source)
         if eye.role == "cine":
-            maps = eye(x[:, :, :, 0] if eye.dims == 2 else x)[-1]  # (B, C, T', …)
+            held = None if bool(there.all()) else there  # frames that a case lacks are passed by
+            maps = eye(x[:, :, :, 0] if eye.dims == 2 else x, None, held)[-1]  # (B, C, T', …)
             tokens = maps.flatten(3).mean(-1).transpose(1, 2)
-            place = torch.arange(tokens.shape[1], device=x.device) * x.shape[1] // tokens.shape[1]
-            return tokens, there[:, place]
+            place = torch.arange(tokens.shape[1], device=x.device) * eye.strides[-1][0]
+            first = there.long().sort(dim=1, descending=True).values.bool()  # in maps, frames that are there
+            return tokens, first[:, place.clamp(max=x.shape[1] - 1)]
         return self._over(source, self._frames(source, x, there), times, there, None), there
 
     def _frames(self, source: Source, x: Tensor, there: Tensor) -> Tensor:
