@@ -22,6 +22,7 @@ from vesalius.infer.predictor import Predictor
 from vesalius.infer.session import Anew
 from vesalius.infer.streaming import Streaming
 from vesalius.tasks import contract as tasks
+from vesalius.tasks._together import Gate
 
 EMPTY = Case("c", {}, reference=None)
 
@@ -212,6 +213,34 @@ def test_the_alarm_hears_what_it_hears_of_the_file(mirror: tuple[str, ...], tmp_
     assert {bool(text) for text in said} == {True, False}, "raised by some, not by all"
     long = Case("c", {"image": cine(80)})
     assert predictor(long).outside == predictor.open(EMPTY).step(long).outside
+
+
+def test_white_for_nothing_is_inverted_by_the_range_of_all_frames(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predictor = Predictor(streamed(tmp_path / "b"), cores=1)
+    image = replace(cine(9), display={"photometric": "MONOCHROME1"})
+    at_once = numbers(predictor(Case("c", {"image": image})))
+    monkeypatch.setattr(streaming, "PART", 4)
+    assert numbers(predictor(Case("c", {"image": image}))) == pytest.approx(at_once, abs=1e-5)
+
+
+def test_attention_counts_each_frame_after_hours_of_them() -> None:
+    torch.manual_seed(0)
+    gate, rows, n = Gate(4), 2, 300_000
+    torch.nn.init.normal_(gate.score.weight)
+    tokens, there = torch.randn(rows, n, 4) + 3, torch.rand(rows, n) < 0.9
+    there[1, : n // 2] = False
+    state = gate.begin(rows, tokens)
+    with torch.inference_mode():
+        assert not gate.step(tokens[:, :3], there[:, :3] & False, state)[0].any()
+        for at in range(0, n, 7_000):
+            now = slice(at, at + 7_000)
+            mean, state = gate.step(tokens[:, now], there[:, now], state)
+        weights = torch.exp(gate.scores(tokens).double()) * there
+    wanted = (weights[..., None] * tokens.double()).sum(1) / weights.sum(1, keepdim=True)
+    assert mean.numpy() == pytest.approx(wanted.numpy(), abs=1e-6)
+    assert state[1][:, 0].numpy() == pytest.approx(weights.sum(1).numpy(), rel=1e-9)
 
 
 def test_models_that_must_see_all_frames_take_no_single_one(tmp_path: Path) -> None:

@@ -166,7 +166,28 @@ def test_windows_of_causal_cines_are_frames_in_a_row():
         place = whole.tolist().index(known[0])
         assert known == whole[place : place + len(known)].tolist()
         assert torch.equal(cut.images["cine"][row, 0], batch.images["cine"][row, place])
-        assert len(known) == min(3, (2, 5, 9)[row])
+        assert 1 <= len(known) <= min(3, (2, 5, 9)[row])
+
+
+def test_half_of_the_causal_cines_end_with_a_random_frame():
+    causal, other = (
+        Together(
+            SOURCES[:1], eyes={"cine": eye()}, over={}, reads={}, fusion="attention", dropout=0.0, dims=2,
+            frames=frames,
+        )
+        for frames in (8, 0)
+    )  # fmt: skip
+    batch = collate([example(k, 4 + k % 3, lacks=("view", "ecg", "note", "covariates")) for k in range(200)])
+    cut = causal.shown(batch, torch.Generator().manual_seed(0))
+    whole, kept = ((~b.times_s["cine"].isnan()).sum(dim=1) for b in (batch, cut))
+    known = ~cut.times_s["cine"].isnan()
+    assert torch.equal(known, known.cummin(dim=1).values), "the first ones are kept"
+    assert (kept >= 1).all() and (kept <= whole).all()
+    assert 0.3 < (kept < whole).float().mean() < 0.5  # half are cut, of which a fifth or so after their last
+    assert set(kept[whole == 4].tolist()) == {1, 2, 3, 4}
+    assert torch.equal(cut.images["cine"], batch.images["cine"])
+    same = other.shown(batch, torch.Generator().manual_seed(0)).times_s["cine"]
+    assert torch.equal(same.isnan(), batch.times_s["cine"].isnan())
 
 
 def test_frames_that_are_not_there_leave_the_statistics_of_batches_alone():

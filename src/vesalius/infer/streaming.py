@@ -96,7 +96,7 @@ def parts_of(case: Case, reference: Image | None = None) -> list[Case]:
     longest = max((len(image.times_s or ()) for image in images.values()), default=0)
     if longest <= most:
         return [replace(case, images=images)]
-    found = []
+    images, found = {name: _ranged(image) for name, image in images.items()}, []
     for at in range(0, longest, most):
         part = {n: _cut(i, at, at + most) for n, i in images.items() if at < len(i.times_s or (0.0,))}
         known = case if at == 0 else replace(case, earlier=(), courses={})
@@ -107,6 +107,14 @@ def parts_of(case: Case, reference: Image | None = None) -> list[Case]:
 def _together(image: Image) -> int:
     """Return how many frames of an image are prepared at one time."""
     return max(1, min(PART, VALUES // math.prod(image.array.shape[-4:])))
+
+
+def _ranged(image: Image) -> Image:
+    """Return an image that is stored white for nothing with the range of all its frames, by which each is inverted."""
+    if image.display.get("photometric") != "MONOCHROME1" or image.display.get("range"):
+        return image
+    ends = (float(image.array.min()), float(image.array.max()))
+    return replace(image, display={**image.display, "range": ends})
 
 
 def _cut(image: Image, low: int, high: int) -> Image:
