@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,6 @@ from typing import Any
 import vesalius as vs
 from benchmarks import _beside, _fits
 from benchmarks._figures import Figure
-from vesalius.core.scorecard import Scorecard
 
 SMALL = (  # of a quick try, whatever the question
     "--set", "net.name=cnn", "--set", "net.scale=0.125", "--set", "train.steps=4", "--set", "train.members=1",
@@ -40,19 +39,24 @@ def split(data: Path, out: Path, *, tested: int) -> Path:
     return path
 
 
+def tested_in(path: Path) -> set[str]:
+    """Return the ids of the cases that a CSV of a split tests on."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return {row["case"] for row in csv.DictReader(file) if row["split"] == "test"}
+
+
 def beside(
     data: Path,
     target: str,
-    card: Scorecard,
+    tested: Collection[str],
     oracle: Callable[[Mapping[str, Any]], str],
     names: tuple[str, ...],
 ) -> list[Figure]:
     """Return what an oracle, the shares of the classes, the nearest image and a regression on pixels come to.
 
-    The oracle reads `truth.json`; all are judged on the cases of a scorecard, and learn from the others.
+    The oracle reads `truth.json`; all are judged on the `tested` cases, by id, and learn from the others.
     """
     cohort = vs.read(data, target=target, columns={"label": target})
-    tested = {str(case["case"]) for case in card.cases}
     told = _beside.truths(data)
     sides = _beside.Beside(
         [c for c in cohort.cases if c.id not in tested], [c for c in cohort.cases if c.id in tested]

@@ -44,7 +44,7 @@ def run(folder: Path, *, seeds: Sequence[int], quick: bool = False) -> list[Figu
         options=("--target", "class", "--split", str(split), *(TINY if quick else SIZE)),
         test_split=not quick,
     )
-    rows = _phantoms.beside(data, "class", found["resnet-18"][0].card, scans.oracle, METRICS[:2])
+    rows = _phantoms.beside(data, "class", _phantoms.tested_in(split), scans.oracle, METRICS[:2])
     rows += _arms.figures(found, METRICS)
     for arm in ("vit-tiny", "default"):
         gain = _arms.difference(found["resnet-18"], found[arm], "auc")

@@ -51,7 +51,13 @@ def run(folder: Path, *, seeds: Sequence[int], quick: bool = False) -> list[Figu
         for arm, fit in first.items():
             rows += _phantoms.renamed(_fits.beside(fit, ("dice",), seed), arm)
             rows.append(_drawn_on(fit.run, graded, arm, seed, many=6 if quick else 60))
-    rows += _phantoms.beside(graded, "plus_disease", found[ONE][0].card, retina.oracle, METRICS[:2])
+    rows += _phantoms.beside(
+        graded,
+        "plus_disease",
+        _phantoms.tested_in(_phantoms.split(graded, out, tested=TESTED)),
+        retina.oracle,
+        METRICS[:2],
+    )
     rows += _arms.figures(found, METRICS)
     for arm in (OWN, OTHER):
         gain = _arms.difference(found[ONE], found[arm], "auc")
@@ -63,13 +69,13 @@ def run(folder: Path, *, seeds: Sequence[int], quick: bool = False) -> list[Figu
 
 def _vessels(data: Path, out: Path, seed: int, *, quick: bool) -> _fits.Fitted:
     """Return a fit of a vessels' mask."""
-    size = ("--set", "data.size=[1,32,32]", *_quick.OPTIONS) if quick else ()
+    size = ("--set", "data.size=[1,64,64]", *_quick.OPTIONS) if quick else ()
     return _fits.resumed(
         data,
         out,
         limit=_quick.LIMIT if quick else LIMIT,
         seed=seed,
-        options=("--target", "vessel_mask", *size),
+        options=("--target", "vessel_mask", "--column", "region=region", *size),
         test_split=not quick,
     )
 

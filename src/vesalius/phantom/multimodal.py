@@ -179,16 +179,12 @@ def oracle(truth: Mapping[str, Any], sources: Collection[str] = tuple(SEEN_IN)) 
 def write(root: Path, patient: SyntheticPatient, format: str) -> Row:
     """Write the images that are there, and return the row of cohort.csv; a cell of what is missing is empty."""
     assert isinstance(patient, BodyPatient)
-    files = {
-        "ct": (f"images/{patient.id}-ct.nii.gz", lambda: nifti_gz(patient.ct, patient.affines["ct"])),
-        "xray": (f"images/{patient.id}-xray.png", lambda: png(patient.xray)),
-        "mr": (f"images/{patient.id}-mr.nii.gz", lambda: nifti_gz(patient.mr, patient.affines["mr"])),
-    }
+    suffixes = {"ct": ".nii.gz", "xray": ".png", "mr": ".nii.gz"}
     row: Row = {"case": patient.id, "patient": patient.patient}
-    for name, (path, data) in files.items():
-        row[name] = "" if name in patient.missing else path
+    for name, suffix in suffixes.items():
+        row[name] = "" if name in patient.missing else f"images/{patient.id}-{name}{suffix}"
         if row[name]:
-            put(root / path, data())
+            put(root / row[name], _stored(patient, name))
     return row | {
         "age": patient.age,
         "sex": patient.sex,
@@ -196,6 +192,13 @@ def write(root: Path, patient: SyntheticPatient, format: str) -> Row:
         "text": "" if "text" in patient.missing else patient.text,
         "response": patient.response,
     }
+
+
+def _stored(patient: BodyPatient, name: str) -> bytes:
+    """Return the bytes of an image's file."""
+    if name == "xray":
+        return png(patient.xray)
+    return nifti_gz(patient.ct if name == "ct" else patient.mr, patient.affines[name])
 
 
 def texts(recipe: Recipe, rows: Sequence[Row], truths: Sequence[Row]) -> Mapping[str, str]:

@@ -84,7 +84,7 @@ class OctPatient:
             "findings": list(self.labels),
             "thickness_um": self.thickness_um,
             "drusen": [d.truth() for d in self.drusen],
-            "fluid": [f.truth() for f in (*self.lenses, *self.cysts)],
+            "fluid": [*(one.truth() for one in self.lenses), *(one.truth() for one in self.cysts)],
             "pixels": pixels,
             "um_a_row": round(HIGH_UM / len(self.picture), 4),
             "um_a_column": round(1000 * self.scanner.wide_mm / self.picture.shape[1], 4),

@@ -10,8 +10,9 @@ import numpy as np
 from PIL import Image as Pil
 
 from vesalius.answers.drawing.figures import ACCENT, SOFT, STYLE
-from vesalius.core.case import Case, Image, Ref
+from vesalius.core.case import Case, Ref
 from vesalius.core.errors import VesaliusError
+from vesalius.core.image import Image
 from vesalius.core.palette import SERIES
 from vesalius.prepare.case import load
 from vesalius.prepare.courses import load_course

@@ -31,9 +31,10 @@ class CaseView(View[Case]):
             return None
 
     def lines(self, thing: Case) -> list[Line]:
-        """Return images, targets and covariates."""
+        """Return images, time courses, targets, covariates and texts."""
         return facts(
             *((name, str(item)) for name, item in thing.images.items()),
+            *((name, str(item)) for name, item in thing.courses.items()),
             *((name, said(value)) for name, value in thing.targets.items()),
             *((name, short(value)) for name, value in thing.covariates.items()),
             ("patient", thing.patient),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from vesalius.core.case import Image, Ref
+from vesalius.core.case import Ref
+from vesalius.core.image import Image
 from vesalius.serve.http.catalogue import ServedModel
 from vesalius.serve.http.problems import Problem
 from vesalius.serve.http.study import StoredCase, UploadedStudy
