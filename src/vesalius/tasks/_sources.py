@@ -132,7 +132,8 @@ def learned_sources(summary: Statistics, plan: Plan) -> dict[str, Any]:
                 f"the texts '{name}' have no word in common to learn from",
                 hint="--set sources.texts=[] to leave them out",
             )
-    images = image_sources(plan.data, plan.sources) if plan.data.images else ()
+    seen_images = plan.data.images and not plan.fingerprint.get(tables.IMAGELESS)
+    images = image_sources(plan.data, plan.sources) if seen_images else ()
     bare = {BARE: True} if not images else {}
     vectors = {"vectors": dict(plan.sources.vectors)} if plan.sources.vectors else {}
     return {SOURCES: {"images": list(images), "courses": courses, "texts": texts, **vectors}, **bare}
