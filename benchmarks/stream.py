@@ -31,6 +31,7 @@ from vesalius.core.case import Case
 from vesalius.core.cohort import Label, TargetInfo
 from vesalius.core.image import Image
 from vesalius.core.plan import Plan, override
+from vesalius.core.words import counted
 from vesalius.infer.predictor import Predictor
 from vesalius.plan import machine as machines
 from vesalius.plan.fingerprint import Fingerprint
@@ -59,7 +60,7 @@ def run(folder: Path, *, seeds: Sequence[int], quick: bool = False) -> list[Figu
     plan = usual.stages[0].plan
     about = (
         f"{plan.net.name} of width {plan.net.scale:g}, input {plan.data.size[1]} × {plan.data.size[2]}, "
-        f"{len(usual.stages[0].members)} members, mirrored {', '.join(plan.infer.mirror) or 'not'}"
+        f"{counted(len(usual.stages[0].members), 'member')}, mirrored {', '.join(plan.infer.mirror) or 'not'}"
     )
     rows = [*_served(folder, usual, count, about), *_anew(usual, count)]
     for name in OVER_TIME[-2:] if quick else OVER_TIME:
