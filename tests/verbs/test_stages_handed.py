@@ -25,10 +25,11 @@ from vesalius.core.errors import DataError, MismatchError, PlanError, UnknownNam
 from vesalius.core.index import open_index
 from vesalius.core.levels import PER_STEP
 from vesalius.core.plan import load_plan
+from vesalius.core.scorecard import load_scorecard
 from vesalius.infer.predictor import Predictor
 from vesalius.prepare.batch import main_image
 from vesalius.run.begin import Asked, begin
-from vesalius.run.handing import EARLIER
+from vesalius.run.handing import EARLIER, UNCHECKED
 from vesalius.run.reading import read_workspace
 from vesalius.testing.served import serve_one
 
@@ -111,8 +112,14 @@ def test_a_bundle_that_is_given_is_sealed_in_and_its_mask_is_a_channel_of_0_and_
 def test_chances_are_those_of_the_other_bundle(
     places: Path, vessels: vs.Run, picture: Path, tmp_path: Path
 ) -> None:
-    bundle = fitted(places, vessels, tmp_path / "run", takes__how="map")
-    assert bundle.stages[-1].takes == {"stage": 0, "as": "map"} and vessels.bundle is not None
+    assert vessels.bundle is not None
+    alone = shutil.copytree(vessels.bundle.path, tmp_path / "alone")
+    bundle = fitted(places, alone, tmp_path / "run", takes__how="map")
+    assert bundle.stages[-1].takes == {"stage": 0, "as": "map"}
+    (said,) = [
+        b.text for b in load_scorecard(tmp_path / "run" / "scorecard.json").banners if b.kind == UNCHECKED
+    ]
+    assert "Of the stage 'vessels': whether these data overlap" in said and "could not be checked" in said
     model = vessels.bundle.torch()
     with torch.inference_mode():
         raw = model(vessels.bundle.prepare(picture))[0]

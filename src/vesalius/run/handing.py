@@ -33,7 +33,7 @@ from vesalius.run.stages import StagePlan
 from vesalius.run.workspace import Workspace
 
 FOLDER = "said"  # in a run's cache: what earlier stages say of training cases
-EARLIER = "earlier stage"  # the kind of banner
+EARLIER, UNCHECKED = "earlier stage", "earlier stage unchecked"  # kinds of banner
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,8 +166,11 @@ class Handing:
         return self._predictors[number, members]
 
     def banners(self, number: int) -> tuple[Banner, ...]:
-        """Return what must be read of a stage whose training cases were answered too well by one before it."""
-        found = []
+        """Return what must be read of a stage whose training cases were answered too well by one before it.
+
+        Or may have been, where nobody knows what a given bundle learned from.
+        """
+        found, unknown = [], []
         stage = self.stages[number]
         for one in stage.taken:
             way, source = handover.get(one["as"]), self.stages[one["stage"]]
@@ -187,7 +190,12 @@ class Handing:
                     f"The stage '{source.name}' had learned from {tested} of the {counted(len(tests), 'test case')}, "
                     "so that figures on them are too good"
                 )
-        return tuple(Banner(EARLIER, f"{text}.") for text in dict.fromkeys(found))
+            if source.bundle is not None:
+                past = self.given[source.name].past
+                if text := past.unchecked(self.space.cohort, self.space.marks):
+                    unknown.append(f"Of the stage '{source.name}': {text}")
+        said = [Banner(EARLIER, f"{text}.") for text in dict.fromkeys(found)]
+        return (*said, *(Banner(UNCHECKED, f"{text}.") for text in dict.fromkeys(unknown)))
 
 
 def blank(stage: StagePlan, names: Sequence[str]) -> Giving | None:
