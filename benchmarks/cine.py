@@ -52,7 +52,7 @@ def run(folder: Path, *, seeds: Sequence[int], quick: bool = False) -> list[Figu
         command, stderr=subprocess.PIPE, text=True, env=os.environ | {"TMPDIR": str(folder)}
     )
     try:
-        address = _address(server)
+        address = address_of(server)
         rows: list[Figure] = []
         frames = np.random.default_rng(seeds[0]).integers(0, 255, (8, HEIGHT, WIDTH), dtype=np.uint8)
         for name, (_, net, size, scale) in NETS.items():
@@ -76,8 +76,8 @@ def run(folder: Path, *, seeds: Sequence[int], quick: bool = False) -> list[Figu
 def _figures(what: str, timed: Timed, note: str) -> list[Figure]:
     found = []
     for percent in (50, 95):
-        value = 1000 * _percentile(timed.round_trip_s, percent)
-        inside = _percentile(timed.server_ms, percent)
+        value = 1000 * percentile(timed.round_trip_s, percent)
+        inside = percentile(timed.server_ms, percent)
         said = (
             f"{note}; {inside:.1f} ms of it in the server"
             if percent == 50
@@ -87,7 +87,8 @@ def _figures(what: str, timed: Timed, note: str) -> list[Figure]:
     return found
 
 
-def _percentile(values: Sequence[float], percent: int) -> float:
+def percentile(values: Sequence[float], percent: int) -> float:
+    """A percentile, between the two values that are next to it."""
     return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]
 
 
@@ -130,7 +131,8 @@ def _paced(cine: ClientConnection, frames: np.ndarray, count: int) -> Timed:
     return Timed(times, inside, dropped)
 
 
-def _address(server: subprocess.Popen[str]) -> str:
+def address_of(server: subprocess.Popen[str]) -> str:
+    """The address of a service that was just started, as one of WebSockets."""
     for line in server.stderr or ():
         if " at http" in line:
             url = next(w for w in line.split() if w.startswith("http")).rstrip(",")

@@ -34,7 +34,7 @@ def run(folder: Path, *, seeds: Sequence[int], quick: bool = False) -> list[Figu
         data = _over_time.kept(
             folder, kind, cases=many, options=SMALL.get(kind) if quick else None, quick=quick
         )
-        cohort = vs.read(data, target=target)
+        cohort = vs.read(data / "cohort.csv", target=target)
         split = _over_time.split(data, folder / f"{kind}-split", tested)
         training, test = _over_time.parted(cohort.cases, target, split)
         rivals = asked(training, test, _beside.truths(data), cohort.targets[target].labels)

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import itertools
 import json
-import subprocess
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from benchmarks import _fits, _record
 from benchmarks._figures import Figure, at_most
+from benchmarks._memory import predict
 from vesalius import formats, nets
 from vesalius.core.bundle import Stage, State, save_bundle
 from vesalius.core.cohort import Label, TargetInfo
@@ -46,14 +45,6 @@ BOUND_GIB = 3.0
 BOUND_TIME = 1.15
 
 
-@dataclass(frozen=True)
-class Answered:
-    """A `predict` in its own process: its highest resident memory and its wall time."""
-
-    peak_gib: float
-    wall_s: float
-
-
 def run(folder: Path, *, seeds: Sequence[int], quick: bool = False) -> list[Figure]:
     """The default 3-D U-Net, one of a quarter its width, and the detector, untrained. Quick: 128 × 128 × 100."""
     torch.set_num_threads(machines.measure().cores)
@@ -66,7 +57,7 @@ def run(folder: Path, *, seeds: Sequence[int], quick: bool = False) -> list[Figu
         plan = _plan(shape, scale)
         bundle = _bundle(folder / f"bundle-{scale:g}", plan, seeds[0], _target())
         first, n = _forward(plan, volume, seeds[0], half=0)
-        found = _predict(bundle, volume, folder / f"answers-{scale:g}")
+        found = predict(bundle, volume, folder / f"answers-{scale:g}")
         second, m = _forward(plan, volume, seeds[0], half=1)
         _check(folder / f"answers-{scale:g}", shape)
         bare = first + second
@@ -88,7 +79,7 @@ def _boxes(folder: Path, volume: Path, shape: tuple[int, int, int], seed: int) -
     things = ThingPrint({"lesion": LESION}, (LESION[1],) * 3, 4.0, 12)
     plan = draft_plan(tasks.get("detect"), BOXES, replace(_prints(shape), things=things), machines.measure())
     bundle = _bundle(folder / "bundle-boxes", plan, seed, BOXES)
-    found = _predict(bundle, volume, folder / "answers-boxes")
+    found = predict(bundle, volume, folder / "answers-boxes")
     listed = sorted(p.name for p in (folder / "answers-boxes").iterdir())
     if "boxes.csv" not in listed:
         raise RuntimeError(f"predict wrote no boxes: {json.dumps(listed)}")
@@ -150,34 +141,6 @@ def _bundle(path: Path, plan: Plan, seed: int, target: TargetInfo) -> Path:
     stage = Stage(plan.task.name, plan, _state(plan, target), ("weights-0-0.safetensors",))
     save_bundle(path, (stage,), data_hash="0" * 64, made_by="benchmarks")
     return path
-
-
-def _predict(bundle: Path, volume: Path, out: Path) -> Answered:
-    """Run the command, looking at the process's own high-water mark twenty times a second."""
-    began = time.monotonic()
-    words = _fits.vesalius("predict", str(bundle), str(volume), "-o", str(out))
-    with subprocess.Popen(
-        words, cwd=_record.ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    ) as process:
-        peak = 0.0
-        while process.poll() is None:
-            peak = max(peak, _high_water_gib(process.pid))
-            time.sleep(0.05)
-        wall = time.monotonic() - began
-        said = process.stderr.read().decode() if process.stderr else ""
-    if process.returncode:
-        raise RuntimeError(f"predict ended with {process.returncode}: {said[-2000:]}")
-    return Answered(peak, wall)
-
-
-def _high_water_gib(pid: int) -> float:
-    """VmHWM of a process, 0 once it has ended."""
-    try:
-        text = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return 0.0
-    lines = [line for line in text.splitlines() if line.startswith("VmHWM")]
-    return int(lines[0].split()[1]) / 2**20 if lines else 0.0
 
 
 def _forward(plan: Plan, volume: Path, seed: int, *, half: int) -> tuple[float, int]:

@@ -49,7 +49,7 @@ def run(folder: Path, *, seeds: Sequence[int], quick: bool = False) -> list[Figu
             note=f"paired by patient, n {gain.n}",
         )
     )
-    cohort = vs.read(data, target=TARGET)
+    cohort = vs.read(data / "cohort.csv", target=TARGET)
     training, test = _over_time.parted(cohort.cases, TARGET, split)
     rivals = _over_time.of_eyes(training, test, _beside.truths(data), cohort.targets[TARGET].labels)
     return rows + Beside(training, test).figures("beside", rivals, lambda c: c.targets[TARGET], ("auc",))

@@ -1,4 +1,4 @@
-"""A small cohort of several sources: two pictures apart, age, sex and a note, some of them missing; made on the spot."""
+"""A small cohort of several sources: two pictures apart, age and sex, some of them missing; made on the spot."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ import numpy as np
 from PIL import Image
 
 
-def write_several(folder: Path, *, cases: int = 48, missing: bool = True, seed: int = 0) -> Path:
+def write_several(
+    folder: Path, *, cases: int = 48, missing: bool = True, every: int = 6, seed: int = 0
+) -> Path:
     """Write pictures of two sorts and a table that names them; return the table.
 
     Whether a case is `ill` shows as a bright spot in the `front` picture and, weaker, as stripes in the `side` one; the
-    ill are older. Every sixth case has no side picture, every seventh no age.
+    ill are older. Of every six cases (or `every` so many) one has no side picture; of one more one has no age, and of
+    four one has no size.
     """
     random = np.random.default_rng(seed)
     (folder / "images").mkdir(parents=True, exist_ok=True)
@@ -36,12 +39,14 @@ def write_several(folder: Path, *, cases: int = 48, missing: bool = True, seed: 
         for part, array in (("front", front), ("side", side)):
             picture = Image.fromarray(np.clip(array, 0, 255).astype(np.uint8))
             picture.save(folder / row[part])
-        if missing and k % 6 == 5:
+        if missing and k % every == every - 1:
             row["side"] = ""
         age = 55 + 10 * ill + random.normal(0, 9)
-        row["age"] = "" if missing and k % 7 == 6 else f"{age:.1f}"
+        none = missing and k % (every + 1) == every
+        row["age"] = "" if none else f"{age:.1f}"
         row["sex"] = "F" if random.random() < 0.5 else "M"
         row["severity"] = f"{(3 if ill else 1) + random.normal(0, 0.4):.3f}"
+        row["size"] = "" if k % 4 == 3 else f"{10 + 4 * ill + random.normal(0, 1):.2f}"
         row["grade"] = "0" if not ill else ("1" if random.random() < 0.5 else "2")
         row["label"] = "ill" if ill else "well"
         rows.append(row)

@@ -75,6 +75,7 @@ COMMANDS = (
         "transforms",
         "runs",
         "detectors",
+        "handovers",
         "recipes",
         "presets",
         "views",

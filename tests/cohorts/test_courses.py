@@ -263,3 +263,34 @@ def test_images_and_courses_beside_them_and_cells_without_one(tmp_path: Path) ->
     alone = cohort["s3"]
     assert not alone.images and alone.reference is None and tuple(alone.courses) == ("signal",)
     assert [s.case for s in cohorts.with_complete(cohort).set_aside] == ["s3"]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".npy"])
+def test_a_damaged_file_is_read_or_one_typed_error(tmp_path: Path, suffix: str) -> None:
+    rng = np.random.default_rng(5)
+    whole = tmp_path / f"whole{suffix}"
+    if suffix == ".csv":
+        whole.write_text(course(1, rows=20))
+    else:
+        np.save(whole, rng.normal(size=(20, 3)))
+    data = whole.read_bytes()
+    path = tmp_path / f"x{suffix}"
+    for trial in range(60):
+        broken = bytearray(data[: int(rng.integers(0, len(data)))] if trial % 2 else data)
+        for at in rng.integers(0, max(len(broken), 1), 6) if broken else ():
+            broken[int(at)] = int(rng.integers(0, 256))
+        path.write_bytes(bytes(broken))
+        try:
+            found = load_course(Ref((path,)))
+        except DataError as error:
+            assert "\n" not in str(error) and "x" + suffix in str(error)
+        else:
+            assert found.values.ndim == 2
+
+
+def test_texts_of_empty_cells_are_not_there(tmp_path: Path) -> None:
+    root = write(tmp_path, [course(k) for k in range(6)])
+    rows = [f"signals/s{k}.csv,{'' if k == 2 else 'short of breath'},{'ab'[k % 2]}" for k in range(6)]
+    (root / "cohort.csv").write_text("\n".join(["signal,history,label", *rows]) + "\n")
+    cohort = checked(root, text="history")
+    assert cohort["s1"].texts == {"history": "short of breath"} and cohort["s2"].texts == {}

@@ -61,6 +61,11 @@ def test_a_case_knows_only_what_was_known_on_its_own_day(tmp_path: Path) -> None
     assert [v.case.covariates["age"] for v in cohort["x0"].earlier] == [60.0, 60.0]
 
 
+def test_days_that_nobody_named_stay_a_covariate_for_bundles_that_learned_them(tmp_path: Path) -> None:
+    assert read(tmp_path, HEAD, ROWS)["x0"].covariates == {"days": 400.0, "age": 61.0}
+    assert cohorts.read(tmp_path / "t.csv", columns={"visit": "days"})["x0"].covariates == {"age": 61.0}
+
+
 def test_an_outcome_that_is_the_same_in_all_visits_is_unknown_to_earlier_ones(tmp_path: Path) -> None:
     cohort = read(tmp_path, HEAD, ROWS)
     assert all(not v.case.targets for c in cohort for v in c.earlier)
@@ -237,3 +242,32 @@ def test_rows_without_images_are_visits_too(tmp_path: Path) -> None:
     cohort = cohorts.read(tmp_path / "t.csv", columns={"image": "", "visit": "days"})
     assert before(cohort["P0_90"]) == [("P0_0", 90.0)]
     assert cohort["P0_90"].earlier[0].case.covariates["crp"] == 0.0
+
+
+def test_rows_of_one_study_on_two_days_contradict_each_other(tmp_path: Path) -> None:
+    rows = [
+        f"P{p},S{p}{k},{90 * k},{v},@,{'ab'[p % 2]}" for p in range(6) for k in range(2) for v in ("AP", "LL")
+    ]
+    rows[0] = rows[0].replace(",0,", ",7,")
+    cohort = read(tmp_path, "patient,study_id,days,view,image,label", rows)
+    assert [s.case for s in cohort.set_aside] == [
+        "S00"
+    ] and "contradict each other in 'days'" in cohort.set_aside[0].reason
+    assert cohort["S01"].earlier == ()
+
+
+def test_one_image_on_two_days_is_two_visits(tmp_path: Path) -> None:
+    pictures(tmp_path, 6)
+    rows = [f"P{p},{day},x{p}.png,{'ab'[p % 2]}" for p in range(6) for day in (0, 30)]
+    (tmp_path / "t.csv").write_text("\n".join(["patient,days,image,label", *rows]) + "\n")
+    cohort = cohorts.read(tmp_path / "t.csv", columns={"visit": "days"})
+    assert len(cohort.cases) == 12 and sum(len(c.earlier) for c in cohort) == 6
+
+
+def test_sets_of_images_have_visits_too(tmp_path: Path) -> None:
+    rows = [
+        f"P{p},S{p}{k},{90 * k},@,{'ab'[p % 2]}" for p in range(6) for k in range(2) for _ in range(1 + k)
+    ]
+    cohort = read(tmp_path, "patient,study_id,days,image,label", rows, view="none")
+    assert tuple(cohort["S01"].images) == ("view#1", "view#2")
+    assert [tuple(v.case.images) for v in cohort["S01"].earlier] == [("view#1",)]

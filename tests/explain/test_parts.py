@@ -33,7 +33,7 @@ class Heard(NamedTuple):
 
 
 class Joined(nn.Module):
-    """Adds up the sources that are there: `ct` counts 3, frames their mean values, `labs` 2 unless `ct` is there, too."""
+    """Adds up the sources that are there: `ct` counts 3, frames their values, `labs` 2 unless `ct` is there, too."""
 
     names = NAMES
     weighs = True

@@ -16,8 +16,9 @@ from vesalius.core.answers.mask import Mask
 from vesalius.core.answers.scores import Scores
 from vesalius.core.bundle import Bundle, Stage, State
 from vesalius.core.case import Case, Prompt
-from vesalius.core.errors import BundleError, DataError, PlanError
+from vesalius.core.errors import BundleError, DataError, PlanError, UnknownName
 from vesalius.core.image import Array, Image
+from vesalius.core.parts import image_in
 from vesalius.core.plan import (
     DataPlan,
     InferPlan,
@@ -28,7 +29,7 @@ from vesalius.core.plan import (
     TaskPlan,
     TrainPlan,
 )
-from vesalius.infer.cropping import box_around, crop_case, crop_image
+from vesalius.infer.cropping import box_around, crop_case
 from vesalius.infer.predictor import Loaded, Predictor
 from vesalius.plan.threads import Threads
 from vesalius.tasks import contract as tasks
@@ -259,7 +260,7 @@ def test_a_box_has_its_margin_in_millimetres_and_stays_inside() -> None:
 
 def test_a_cropped_image_keeps_its_place_in_the_world() -> None:
     image = Image(np.random.default_rng(0).normal(size=(1, 6, 7, 8)), affine=TURNED)
-    cut = crop_image(image, (1, 2, 3), (4, 6, 8))
+    cut = image_in(image, (1, 2, 3), (4, 6, 8))
     assert cut.affine is not None and cut.shape == (3, 4, 5)
     assert np.allclose(cut.affine @ [0, 0, 0, 1], TURNED @ [3, 2, 1, 1])
     assert np.array_equal(cut.array, image.array[:, 1:4, 2:6, 3:8])
@@ -269,10 +270,10 @@ def test_a_cropped_image_keeps_its_place_in_the_world() -> None:
 
 def test_what_cannot_be_run_is_said() -> None:
     stage = Stage(
-        "segment", plan("segment"), masks((1,)), ("w",), takes={"stage": 0, "as": "channel", "margin_mm": 1}
+        "segment", plan("segment"), masks((1,)), ("w",), takes={"stage": 0, "as": "halo", "margin_mm": 1}
     )
     image = Image(np.zeros((1, 8, 8, 8), dtype=np.float32))
-    with pytest.raises(BundleError, match="channel"):
+    with pytest.raises(UnknownName, match="handover 'halo'"):
         made_of((replace(stage, takes=None), (Steps(1),)), (stage, (Steps(1),)))(Case("c", {"image": image}))
     with pytest.raises(BundleError, match="onnx"):
         Predictor(Bundle(Path("nowhere"), (replace(stage, runtime="onnx", takes=None),), "", "", ""))

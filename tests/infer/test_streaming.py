@@ -12,20 +12,27 @@ import torch
 
 from _streamed import CALIBRATION, LABELS, cine, frames_of, planned, streamed
 from vesalius.core.answers import Answer
+from vesalius.core.bundle import save_bundle
 from vesalius.core.case import Case, Visit
 from vesalius.core.errors import DataError, MismatchError, PlanError
 from vesalius.core.image import Image
 from vesalius.infer import streaming
+from vesalius.infer.alarm import RECORD, fitted, gathered
 from vesalius.infer.predictor import Predictor
 from vesalius.infer.session import Anew
 from vesalius.infer.streaming import Streaming
 from vesalius.tasks import contract as tasks
+from vesalius.tasks._together import Gate
 
 EMPTY = Case("c", {}, reference=None)
 
 
 def numbers(answer: Any) -> np.ndarray[Any, Any]:
     return answer.p if hasattr(answer, "p") else np.array([answer.x])
+
+
+def weights(answer: Answer) -> dict[str, float]:
+    return {} if answer.weighed is None else dict(answer.weighed.shares)
 
 
 def told(case: Case, name: str, image: Image, at: int) -> Case:
@@ -46,6 +53,7 @@ def assert_follows(
         wanted = predictor(file)
         assert numbers(answer) == pytest.approx(numbers(wanted), abs=1e-5)
         same = ("case_id", "promise", "outside", "bundle", "by", "withheld")
+        assert weights(answer) == pytest.approx(weights(wanted), abs=1e-5)
         assert [getattr(answer, n) for n in same] == [getattr(wanted, n) for n in same]
         found.append(answer)
     assert session.seen == len(image.times_s)
@@ -76,7 +84,8 @@ def test_times_are_told_to_the_state(tmp_path: Path) -> None:
     assert not np.allclose(numbers(uneven), numbers(even), atol=1e-4)
 
 
-def test_what_is_known_beside_the_frames_counts_whenever_it_is_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize("fusion", ["attention", "concat", "late"])
+def test_what_is_known_beside_the_frames_counts_whenever_it_is_told(fusion: str, tmp_path: Path) -> None:
     cases = [
         Case(str(k), {"image": cine(2), "chest": cine(1)}, covariates={"age": 50.0 + k}, targets={"y": k / 3.0},
              texts={"said": ("large heart", "small heart")[k % 2]})
@@ -85,7 +94,7 @@ def test_what_is_known_beside_the_frames_counts_whenever_it_is_told(tmp_path: Pa
     settings = {
         "data.images": ("image", "chest"), "data.channels": 2,
         "data.normalise": planned("regress", None, {}).data.model_dump()["normalise"] * 2,
-        "sources.apart": {"chest": (1, 12, 12)}, "sources.texts": ("said",), "sources.fusion": "concat",
+        "sources.apart": {"chest": (1, 12, 12)}, "sources.texts": ("said",), "sources.fusion": fusion,
         "task.options": {"covariates": "age"},
     }  # fmt: skip
     predictor = Predictor(streamed(tmp_path / "b", task="regress", settings=settings, cases=cases), cores=1)
@@ -186,6 +195,52 @@ def tensors(value: Any) -> list[Any]:
     if isinstance(value, Predictor):
         return []
     return tensors(dict(vars(value))) if hasattr(value, "__dict__") else []
+
+
+@pytest.mark.parametrize("mirror", [(), ("x",)])
+def test_the_alarm_hears_what_it_hears_of_the_file(mirror: tuple[str, ...], tmp_path: Path) -> None:
+    settings = {"infer.mirror": mirror, "augment.flip_axes": mirror}
+    bundle = streamed(tmp_path / "b", settings=settings)
+    plain = Predictor(bundle, cores=1)
+    examples = [plain.encoded(Case("c", {"image": cine(1 + k % 5, seed=k)})).example for k in range(40)]
+    heard = gathered(plain.last, examples)
+    alarm = fitted("knn", heard[:20], heard[20:], member=bundle.stages[0].members[0])
+    alarm = replace(alarm, threshold=float(np.median(alarm.score(heard))))
+    stage = replace(bundle.stages[0], extras={RECORD: alarm.state()})
+    heeding = save_bundle(bundle.path, (stage,), data_hash="d" * 64, made_by="a test")
+    predictor = Predictor(heeding, cores=1)
+    said = [a.outside for k in range(3) for a in assert_follows(predictor, cine(4, seed=100 + k))]
+    assert {bool(text) for text in said} == {True, False}, "raised by some, not by all"
+    long = Case("c", {"image": cine(80)})
+    assert predictor(long).outside == predictor.open(EMPTY).step(long).outside
+
+
+def test_white_for_nothing_is_inverted_by_the_range_of_all_frames(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predictor = Predictor(streamed(tmp_path / "b"), cores=1)
+    image = replace(cine(9), display={"photometric": "MONOCHROME1"})
+    at_once = numbers(predictor(Case("c", {"image": image})))
+    monkeypatch.setattr(streaming, "PART", 4)
+    assert numbers(predictor(Case("c", {"image": image}))) == pytest.approx(at_once, abs=1e-5)
+
+
+def test_attention_counts_each_frame_after_hours_of_them() -> None:
+    torch.manual_seed(0)
+    gate, rows, n = Gate(4), 2, 300_000
+    torch.nn.init.normal_(gate.score.weight)
+    tokens, there = torch.randn(rows, n, 4) + 3, torch.rand(rows, n) < 0.9
+    there[1, : n // 2] = False
+    state = gate.begin(rows, tokens)
+    with torch.inference_mode():
+        assert not gate.step(tokens[:, :3], there[:, :3] & False, state)[0].any()
+        for at in range(0, n, 7_000):
+            now = slice(at, at + 7_000)
+            mean, state = gate.step(tokens[:, now], there[:, now], state)
+        weights = torch.exp(gate.scores(tokens).double()) * there
+    wanted = (weights[..., None] * tokens.double()).sum(1) / weights.sum(1, keepdim=True)
+    assert mean.numpy() == pytest.approx(wanted.numpy(), abs=1e-6)
+    assert state[1][:, 0].numpy() == pytest.approx(weights.sum(1).numpy(), rel=1e-9)
 
 
 def test_models_that_must_see_all_frames_take_no_single_one(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def test_a_gate_begins_as_the_mean_and_its_steps_are_its_prefixes():
     torch.nn.init.normal_(gate.score.weight)
     state = gate.begin(2, tokens)
     for k in range(5):
-        out, state = gate.step(tokens[:, k], state)
+        out, state = gate.step(tokens[:, k : k + 1], there[:, k : k + 1], state)
         whole, weights = gate(tokens[:, : k + 1], there[:, : k + 1])
         assert torch.allclose(out, whole, atol=1e-6)
         assert torch.allclose(weights.sum(1), torch.ones(2), atol=1e-6)
@@ -166,7 +166,28 @@ def test_windows_of_causal_cines_are_frames_in_a_row():
         place = whole.tolist().index(known[0])
         assert known == whole[place : place + len(known)].tolist()
         assert torch.equal(cut.images["cine"][row, 0], batch.images["cine"][row, place])
-        assert len(known) == min(3, (2, 5, 9)[row])
+        assert 1 <= len(known) <= min(3, (2, 5, 9)[row])
+
+
+def test_half_of_the_causal_cines_end_with_a_random_frame():
+    causal, other = (
+        Together(
+            SOURCES[:1], eyes={"cine": eye()}, over={}, reads={}, fusion="attention", dropout=0.0, dims=2,
+            frames=frames,
+        )
+        for frames in (8, 0)
+    )  # fmt: skip
+    batch = collate([example(k, 4 + k % 3, lacks=("view", "ecg", "note", "covariates")) for k in range(200)])
+    cut = causal.shown(batch, torch.Generator().manual_seed(0))
+    whole, kept = ((~b.times_s["cine"].isnan()).sum(dim=1) for b in (batch, cut))
+    known = ~cut.times_s["cine"].isnan()
+    assert torch.equal(known, known.cummin(dim=1).values), "the first ones are kept"
+    assert (kept >= 1).all() and (kept <= whole).all()
+    assert 0.3 < (kept < whole).float().mean() < 0.5  # half are cut, of which a fifth or so after their last
+    assert set(kept[whole == 4].tolist()) == {1, 2, 3, 4}
+    assert torch.equal(cut.images["cine"], batch.images["cine"])
+    same = other.shown(batch, torch.Generator().manual_seed(0)).times_s["cine"]
+    assert torch.equal(same.isnan(), batch.times_s["cine"].isnan())
 
 
 def test_frames_that_are_not_there_leave_the_statistics_of_batches_alone():
@@ -188,3 +209,28 @@ def test_what_is_no_batch_is_refused(net):
     with pytest.raises(Exception, match="takes a batch"):
         net(torch.zeros(1, 1, 16, 16))
     assert isinstance(collate([example(0)]), Batch)
+
+
+def test_a_cine_is_answered_alike_with_longer_ones_in_its_batch():
+    """A net that sees all frames at once passes by those that a case lacks, in the middle as at the end."""
+    torch.manual_seed(0)
+    eye_of_cines = nets.build("r2plus1d", dims=2, in_channels=1, scale=0.0625, options={"layers": 10})
+    source = Source("cine", "image", timed=True)
+    made = Together(
+        (source,), eyes={"cine": eye_of_cines}, over={}, reads={}, fusion="attention", dropout=0.0, dims=2
+    ).eval()
+    few = ("view", "ecg", "note", "covariates")
+    short, long = example(1, 15, lacks=few), example(2, 20, lacks=few)
+    torch.nn.init.normal_(made.gates["source_cine"].score.weight)
+    with torch.no_grad():
+        alone, both = (made.looked(collate(e)).joined[0] for e in ([short], [short, long]))
+        gap = collate([example(3, 7, lacks=few)])
+        gap.times_s["cine"][0, 2:4] = np.nan
+        kept = replace(
+            gap,
+            images={"cine": gap.images["cine"][:, [0, 1, 4, 5, 6]]},
+            times_s={"cine": gap.times_s["cine"][:, [0, 1, 4, 5, 6]]},
+        )
+        with_gap, without_gap = made.looked(gap).joined, made.looked(kept).joined
+    torch.testing.assert_close(both, alone, atol=1e-5, rtol=0)
+    torch.testing.assert_close(with_gap, without_gap, atol=1e-5, rtol=0)

@@ -118,6 +118,7 @@ def test_a_sound_net_keeps_all_promises() -> None:
     ("kind", "promise", "words"),
     [
         (Peeks, overtime.looks_where_it_says, "later steps change no earlier answer"),
+        (Timid, overtime.says_what_it_is_over, "its file says AHEAD"),
         (Timid, overtime.looks_where_it_says, "says that it looks ahead"),
         (Counts, overtime.passes_missing_steps_by, "without the steps that are not there"),
         (Speaks, overtime.passes_missing_steps_by, "step that is not there is 0"),

@@ -309,6 +309,14 @@ def test_every_verb_is_held_against_the_schema_here() -> None:
         assert command.hidden or name in LISTS or name in asked & defined, name
 
 
+def test_change(pictures: Any, tmp_path: Path, ask: Ask) -> None:
+    visits = sorted(pictures.data.parent.rglob("*.png"))[:2]
+    found = ask("change", pictures.path, *visits, "--days", "30", "-o", tmp_path / "out")
+    (one,) = found["result"]["changes"]
+    assert one["days"] == 30 and Path(found["result"]["files"]["html"]).is_file()
+    assert any("taken on trust" in w["text"] for w in found["warnings"])
+
+
 def test_compare(pictures: Any, tmp_path: Path, ask: Ask) -> None:
     found = ask("compare", pictures.path, pictures.path, "-o", tmp_path / "out")
     assert Path(found["result"]["files"]["page"]).is_file() and found["result"]["comparison"]["differences"]

@@ -27,7 +27,9 @@ from vesalius.core.levels import PER_STEP
 from vesalius.core.plan import load_plan
 from vesalius.infer.predictor import Predictor
 from vesalius.prepare.batch import main_image
+from vesalius.run.begin import Asked, begin
 from vesalius.run.handing import EARLIER
+from vesalius.run.reading import read_workspace
 from vesalius.testing.served import serve_one
 
 SETTINGS: dict[str, Any] = {
@@ -214,6 +216,52 @@ def test_a_given_bundle_that_saw_the_cases_is_said_and_asked_by_the_member_that_
     assert f"had learned from {seen} of the {len(learned)} training cases" in texts
     many = sum(i in theirs for i in tested)
     assert (f"learned from {many} of the {len(tested)} test cases" in texts) == bool(many)
+
+
+def test_what_a_given_bundle_learned_from_is_not_drawn_for_the_test_set(
+    vessels: vs.Run, tmp_path: Path
+) -> None:
+    table = _vessels.write(tmp_path / "both", 40)  # the first sixteen are those that the bundle knows
+    known = {f"p{k:03d}" for k in range(16)}
+
+    def tested(**more: Any) -> set[str]:
+        asked = Asked(data=table, began=0.0, target="shape", dry_run=True, **more)
+        space = read_workspace(begin(asked))
+        assert len(space.training) + len(space.test) == 40
+        return {str(case.patient) for case in space.test}
+
+    assert tested() & known, "else this would show nothing"
+    fresh = tested(stages={"vessels": str(vessels.path)})
+    assert len(fresh) >= 8 and not fresh & known
+
+
+def test_stages_follow_one_another_and_a_stage_may_stand_beside_the_answer(
+    places: Path, vessels: vs.Run, tmp_path: Path
+) -> None:
+    again = {
+        "name": "again",
+        "settings": {"task.target": "mask", "net.scale": 0.125, "train.steps": 2, "train.members": 2},
+        "takes": {"stage": 0, "how": "map"},
+    }
+    told = SETTINGS | {"earlier": [again], "takes.stage": 1, "takes.how": "channel"}
+    data = places / "masks" / "cohort.csv"
+    run = vs.fit(data, tmp_path / "run", target="shape", settings=told, stages={"vessels": vessels})
+    assert run.bundle is not None
+    first, second, last = run.bundle.stages
+    assert [s.name for s in (first, second, last)] == ["vessels", "again", "classify"]
+    assert (second.takes, last.takes) == ({"stage": 0, "as": "map"}, {"stage": 1, "as": "channel"})
+    assert second.plan.data.taken == {"vessels": ("1",)} and last.plan.data.taken == {"again": ("1",)}
+    picture = data.parent / "p003.png"
+    answer = vs.predict(run.bundle, picture)
+    x = run.bundle.prepare(picture)[0, 1, 0].numpy()
+    np.testing.assert_array_equal(x, answer.parts["again"].image.array[0, 0] != 0)  # type: ignore[attr-defined]
+    bare = SETTINGS | {"takes": None}
+    plan = vs.fit(data, target="shape", settings=bare, stages={"vessels": vessels}, dry_run=True).plan
+    assert plan.takes is None and not plan.data.taken and plan.earlier[0].name == "vessels"
+    both = {"vessels": vessels, "others": vessels}
+    plan = vs.fit(data, target="shape", settings=SETTINGS, stages=both, dry_run=True).plan
+    assert plan.takes is not None and [t.stage for t in (plan.takes, *plan.takes.also)] == [0, 1]
+    assert plan.data.taken == {"vessels": ("1",), "others": ("1",)} and plan.data.inputs == 3
 
 
 KILLED = """

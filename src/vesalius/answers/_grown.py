@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,13 +59,13 @@ def labels_of(earlier: Sequence[Label], later: Sequence[Label]) -> list[Label]:
 
 def grown(
     labels: Sequence[Label],
-    sides: Mapping[str, tuple[Side, Side]],
+    sides: Callable[[str], tuple[Side, Side]],
     between: Between,
     *,
     unit: tuple[str, str],
     answers: tuple[Answer, Answer],
 ) -> Changed:
-    """Return how much each label grew. `sides` hold each label at both visits, `unit` the unit of sizes at each.
+    """Return how much each label grew. `sides` gives a label at both visits, `unit` is that of sizes at each.
 
     A label that the field of view cuts off, or that lies in part where the other visit shows nothing, is measured
     within what both show; where nobody knows what that is, its change cannot be told.
@@ -76,7 +76,7 @@ def grown(
     shared = between.shared() if between.placed else None
     growths, partly = [], []
     for place, label in enumerate(labels):
-        one, two = sides[label.name]
+        one, two = sides(label.name)
         sizes, whole, fault = (one.size(), two.size()), None, ""
         if not between.same and _is_cut(one, two, shared):
             if shared is None:
@@ -180,7 +180,7 @@ def errors_in(between: Between, name: str, unit: str) -> Errors | None:
     """Return how far the model's sizes of a label are off, by its scorecard; None where that does not say it."""
     sizes: Mapping[str, Any] = {} if between.card is None else between.card.clinical.get("sizes", {})
     found = sizes.get(name)
-    return errors_of(found) if found is not None and found.get("unit") == KEYS[unit] else None
+    return errors_of(found, between.card) if found is not None and found.get("unit") == KEYS[unit] else None
 
 
 def lacking(between: Between, growths: Sequence[Growth]) -> tuple[str, ...]:

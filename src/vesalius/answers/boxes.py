@@ -32,7 +32,7 @@ from vesalius.core.census import census
 from vesalius.core.cohort import Label, TargetInfo
 from vesalius.core.doubt import Doubt
 from vesalius.core.errors import UnknownName, VesaliusError
-from vesalius.core.growth import Changed
+from vesalius.core.growth import Changed, errors_of
 from vesalius.core.image import Array, Image, Triple
 from vesalius.core.marks import Mark
 from vesalius.core.palette import colour_of
@@ -386,7 +386,7 @@ class BoxesHandling(Handling[Boxes]):
                     label.name,
                     before[label.name],
                     after[label.name],
-                    known.get(label.name),
+                    errors_of(known.get(label.name), between.card),
                     same=between.same,
                 )
                 growths += [

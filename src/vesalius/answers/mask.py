@@ -255,13 +255,16 @@ class MaskHandling(Handling[Mask]):
     def changed(self, earlier: Mask, later: Mask, between: Between) -> Changed:
         """Return how much each label grew, and what became of its connected parts where it has several."""
         labels = grown.labels_of(earlier.labels, later.labels)
-        sides = {x.name: (_side(earlier, x.name), _side(later, x.name)) for x in labels}
+
+        def sides(name: str) -> tuple[grown.Side, grown.Side]:
+            return _side(earlier, name), _side(later, name)  # one label at a time is in memory
+
         units = (unit_of(earlier.image)[0], unit_of(later.image)[0])
         found = grown.grown(labels, sides, between, unit=units, answers=(earlier, later))
         parts, notes = [], list(found.notes)
         if found.growths:
             for label in labels:
-                own, said = grown.parts_of_bits(label.name, sides[label.name], between, unit=units[0])
+                own, said = grown.parts_of_bits(label.name, sides(label.name), between, unit=units[0])
                 parts += own
                 notes += [said] if said else []
         notes += [*grown.unregistered(between, "connected parts"), *grown.lacking(between, found.growths)]
@@ -330,7 +333,7 @@ class MaskHandling(Handling[Mask]):
                 if a is not None and b is not None and np.isfinite(a - b).sum() > 1:
                     lines = judged(metrics.agreement(a, b))
                     found[label] = {"unit": unit, **{name: asdict(one) for name, one in lines.items()}}
-                    spread = spread_of(a, b)
+                    spread = spread_of(a.tolist(), b.tolist())
                     found[label] |= {} if spread is None else {"spread": spread}
         return {"sizes": found} if found else {}
 

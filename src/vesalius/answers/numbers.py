@@ -30,7 +30,7 @@ from vesalius.core.census import census
 from vesalius.core.cohort import TargetInfo
 from vesalius.core.doubt import Doubt
 from vesalius.core.errors import DataError, UnknownName
-from vesalius.core.growth import Changed
+from vesalius.core.growth import Changed, errors_of
 from vesalius.core.image import Array, Image
 from vesalius.core.marks import Mark
 from vesalius.core.palette import of_place, rgb
@@ -228,7 +228,7 @@ class NumbersHandling(Handling[Numbers]):
         known = {} if between.card is None else between.card.clinical.get("agreement", {})
         found = [
             single.number_changed(
-                name, earlier.values[name], value, known.get(name), same=between.same,
+                name, earlier.values[name], value, errors_of(known.get(name), between.card), same=between.same,
                 doubts=(earlier, later), figure=f"sd_{name}",
             )
             for name, value in later.values.items()

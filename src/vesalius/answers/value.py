@@ -27,7 +27,7 @@ from vesalius.core.case import Case
 from vesalius.core.cohort import TargetInfo
 from vesalius.core.doubt import Doubt
 from vesalius.core.errors import DataError, UnknownName
-from vesalius.core.growth import Changed, Growth, Reach, by_promise, errors_of, first_known
+from vesalius.core.growth import Changed, Errors, Growth, Reach, by_promise, errors_of, first_known
 from vesalius.core.image import Array
 from vesalius.core.marks import Mark
 from vesalius.core.promise import Limits, Promise
@@ -168,8 +168,10 @@ class ValueHandling(Handling[Value]):
 
     def changed(self, earlier: Value, later: Value, between: Between) -> Changed:
         """Return how much the number changed, and within which bounds that is known."""
-        errors = between.card.clinical.get("agreement") if between.card is not None else None
-        return number_changed(later.quantity or "value", earlier, later, errors, same=between.same)
+        found = between.card.clinical.get("agreement") if between.card is not None else None
+        return number_changed(
+            later.quantity or "value", earlier, later, errors_of(found, between.card), same=between.same
+        )
 
     def rate(self, answer: Value, truth: Any, measured: Any) -> tuple[float, str]:
         """Return the negative error, and both numbers as the caption."""
@@ -245,13 +247,13 @@ def number_changed(
     name: str,
     earlier: Value,
     later: Value,
-    agreement: Mapping[str, Any] | None,
+    errors: Errors | None,
     *,
     same: bool,
     doubts: tuple[Answer, Answer] | None = None,
     figure: str = "sd",
 ) -> Changed:
-    """Return how much a number changed. `agreement` are its limits of agreement in the model's scorecard.
+    """Return how much a number changed. `errors` are those of the model on its test split, None where nobody knows.
 
     `doubts` are the answers that say how far opinions are apart, by default the numbers themselves, under `figure`.
     """
@@ -261,7 +263,7 @@ def number_changed(
     reach, others = (None, ()) if same else first_known(
         [
             _by_promise(earlier, later),
-            by_test(errors_of(agreement), earlier.x, later.x),
+            by_test(errors, earlier.x, later.x),
             by_doubts(figure, earlier.x, later.x, doubts or (earlier, later)),
         ]
     )  # fmt: skip

@@ -43,7 +43,7 @@ class Index:
     def of(cls, root: Path) -> Index:
         """Look below `root` once; DICOM files are grouped by series."""
         roots = (root, root.absolute(), root.resolve())
-        index = cls(root, roots, *(Tails.below(root) for _ in range(4)))
+        index = cls(root, roots, Tails.below(root), Tails.below(root), Tails.below(root), Tails.below(root))
         every = _files.walk(root)
         for path in every:
             if course_io.is_course(path):

@@ -399,6 +399,13 @@ def _rest(table: Table, roles: Roles) -> None:
     for column, cells in table.items():
         if roles.free(column) and (is_number(cells) or is_categorical(cells)):
             roles.give("covariate", column, "numbers" if is_number(cells) else "a few different values")
+        elif column in roles.all("visit") and column not in _told_columns(roles) and is_number(cells):
+            roles.columns.setdefault("covariate", []).append(column)  # as bundles of before may ask for it
+
+
+def _told_columns(roles: Roles) -> set[str]:
+    """Columns whose role a person named."""
+    return {column for column, reason in roles.reasons.items() if reason.endswith(TOLD)}
 
 
 def describe(roles: Roles) -> Mapping[str, str]:

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from vesalius.cohorts import _files
 from vesalius.cohorts._build import as_split, some
+from vesalius.cohorts._cells import Row, Rows
 from vesalius.cohorts._courses import with_courses_read
 from vesalius.cohorts._dataset_json import channel_names, labels_of, load, target_info
+from vesalius.cohorts._follow import followed, visit_days
 from vesalius.cohorts._index import Index
 from vesalius.cohorts._layout import UNUSED, Detection, Options, target_roles
 from vesalius.cohorts._prompts import parsed
 from vesalius.cohorts._roles import TOLD, Roles, called_like_files, distinct, infer, is_number
-from vesalius.cohorts._rows import Slots, contradiction, of_images, rows_of_cases, slots
+from vesalius.cohorts._rows import of_images, rows_of_cases, slots
 from vesalius.cohorts._several import together
 from vesalius.cohorts._sure import doubts
 from vesalius.cohorts._table_io import read_table
 from vesalius.cohorts._tables import cases_by_name, own_tables, tables_of, with_pictures_beside
-from vesalius.cohorts._views import differs
-from vesalius.cohorts._visits import Days, days_in, sides_in, with_visits
 from vesalius.cohorts._words import plain, settled
 from vesalius.cohorts.targets import contract as kinds
 from vesalius.core.case import Case, Ref, Split, Target
@@ -29,7 +29,6 @@ from vesalius.core.cohort import Cohort, Question, SetAside, TargetInfo
 from vesalius.core.delimited import Table
 from vesalius.core.errors import DataError
 from vesalius.core.image import Image
-from vesalius.core.modalities import of_channel
 
 _MODALITY = re.compile(
     r"(image[ _.-]?)?(modality|modalities|imaging[ _.-]?(type|method))([ _.-]?(code|name))?", re.I
@@ -139,10 +138,10 @@ def read(root: Path, *, options: Options) -> Cohort:
     channels = channel_names(load(index.root / "dataset.json", strict=False) or {})
     modality = None if channels else next((c for c in table if _MODALITY.fullmatch(c.strip())), None)
     numbers = frozenset(column for column in roles.all("covariate") if is_number(table[column]))
-    seen = _Rows(table, roles, index, named, _doubts(table, roles, index), modality, numbers)
-    days = _days(seen, notes)
+    seen = Rows(table, roles, index, named, _doubts(table, roles, index), modality, numbers)
+    days = visit_days(seen, notes)
     cases, aside = _cases(groups, seen, infos, source)
-    cases = _followed(cases, groups, seen, days, infos, notes)
+    cases = followed(cases, seen, groups=groups, days=days, infos=infos, notes=notes)
     cohort = Cohort(
         root=root,
         layout="table",
@@ -166,7 +165,7 @@ def read(root: Path, *, options: Options) -> Cohort:
 
 
 def _cases(
-    groups: Mapping[str, list[int]], seen: _Rows, infos: Mapping[str, TargetInfo], source: str
+    groups: Mapping[str, list[int]], seen: Rows, infos: Mapping[str, TargetInfo], source: str
 ) -> tuple[list[Case], list[SetAside]]:
     """Return a case for each group of rows, and what is set aside. Raises DataError where no row leads to an image."""
     cases: dict[str, Case] = {}
@@ -190,46 +189,6 @@ def _cases(
     return list(cases.values()), aside
 
 
-def _days(seen: _Rows, notes: list[str]) -> Days | None:
-    """Return the days of the visits, where a column says them. Raises DataError for one that does not."""
-    column = seen.roles.first("visit")
-    if column is None:
-        return None
-    days = days_in(column, seen.table[column])
-    notes.append(f"visits are told apart by '{column}': {days.said}")
-    return days
-
-
-def _followed(
-    cases: list[Case],
-    groups: Mapping[str, list[int]],
-    seen: _Rows,
-    days: Days | None,
-    infos: Mapping[str, TargetInfo],
-    notes: list[str],
-) -> list[Case]:
-    """Return the cases with the earlier visits of their patients, where a column says when each was."""
-    column, patient = seen.roles.first("visit"), seen.roles.first("patient")
-    if days is None or column is None or patient is None:
-        return cases
-    rows: dict[str, list[int]] = {}
-    for k, cell in enumerate(seen.table[patient]):
-        if cell is not None:
-            rows.setdefault(cell, []).append(k)
-    side = sides_in(seen.table, list(rows.values()), seen.roles.all("view"))
-    if side is not None and any(differs(seen.table[side], listed) for listed in groups.values()):
-        side = None  # the images of one visit show both
-    if side is not None:
-        notes.append(f"visits are followed by '{side}', each by itself")
-
-    def cell(case: Case, name: str) -> str | None:
-        return seen.table[name][groups[case.id][0]]
-
-    when = {c.id: days.by_cell.get(cell(c, column) or "") for c in cases}
-    sides = {c.id: None if side is None else cell(c, side) for c in cases}
-    return with_visits(cases, days=when, sides=sides, infos=infos, notes=notes)
-
-
 def _asked(table: Table, roles: Roles) -> tuple[Question, ...]:
     """Return what the kinds of target leave open of their columns."""
     columns = kinds.Columns(table, roles.columns, roles.reasons)
@@ -249,68 +208,7 @@ def _doubts(table: Table, roles: Roles, index: Index) -> dict[str, str]:
     return {cell: why for c in columns for cell, why in doubts(distinct(table[c]), index).items()}
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """The table, what its columns are, and where its files are looked for."""
-
-    table: Table
-    roles: Roles
-    index: Index
-    slots: Slots
-    doubts: Mapping[str, str]
-    modality: str | None = None  # the column that says of what kind the images are
-    numbers: frozenset[str] = frozenset()  # the covariates that are numbers in every row
-
-    def declared(self, rows: list[int]) -> tuple[str, ...]:
-        """Return the modality of a case, where its column names one that is known, the same in each of its rows."""
-        cells = distinct([self.table[self.modality][k] for k in rows]) if self.modality else []
-        found = {of_channel(cell) for cell in cells}
-        return tuple(m for m in found if m is not None) if len(found) == 1 else ()
-
-    def one(self, rows: list[int], column: str | None) -> str | None:
-        """Return the one value of a case in a column. Raises DataError if its rows contradict each other."""
-        if column is None:
-            return None
-        values = distinct([self.table[column][k] for k in rows])
-        if len(values) > 1:
-            raise contradiction(self.table, self.roles, rows, column, values)
-        return values[0] if values else None
-
-    def files(self, cell: str, what: str = "image") -> dict[str, Ref]:
-        """Return the files that a cell means. Raises DataError."""
-        if cell in self.doubts:
-            raise DataError(f"no {what} is sure", found=self.doubts[cell])
-        return self.index.find(cell, what=what)
-
-    def file(self, cell: str, what: str) -> Ref:
-        """Return the one file that a cell means. Raises DataError."""
-        found = self.files(cell, what)
-        if len(found) > 1:
-            raise DataError(f"no {what} for '{cell}'", found=f"{len(found)} series", hint="one of their ids")
-        return next(iter(found.values()))
-
-
-@dataclass(frozen=True)
-class _Row:
-    """One case's rows, as its targets are read from them."""
-
-    seen: _Rows
-    rows: list[int]
-
-    def cell(self, column: str) -> str | None:
-        """Return the case's one value in a column. Raises DataError."""
-        return self.seen.one(self.rows, column)
-
-    def file(self, cell: str, what: str) -> Ref:
-        """Return the one file that a cell means. Raises DataError."""
-        return self.seen.file(cell, what)
-
-    def columns(self, role: str) -> list[str]:
-        """Return the columns that have a role."""
-        return self.seen.roles.all(role)
-
-
-def _case(name: str, rows: list[int], seen: _Rows, infos: Mapping[str, TargetInfo]) -> Case:
+def _case(name: str, rows: list[int], seen: Rows, infos: Mapping[str, TargetInfo]) -> Case:
     if name in seen.slots.faults:
         raise DataError(seen.slots.faults[name])
     roles = seen.roles
@@ -319,7 +217,7 @@ def _case(name: str, rows: list[int], seen: _Rows, infos: Mapping[str, TargetInf
     texts = {c: cell for c in roles.all("text") if (cell := seen.one(rows, c)) is not None}
     targets: dict[str, Target] = {}
     for info in infos.values():
-        value = kinds.of(info.kind).value(info, _Row(seen, rows))
+        value = kinds.of(info.kind).value(info, Row(seen, rows))
         if value is not None:
             targets[info.name] = value
     covariates: dict[str, float | str | None] = {}
@@ -359,7 +257,7 @@ def _case(name: str, rows: list[int], seen: _Rows, infos: Mapping[str, TargetInf
     )
 
 
-def _images(name: str, rows: list[int], seen: _Rows) -> dict[str, Ref | Image]:
+def _images(name: str, rows: list[int], seen: Rows) -> dict[str, Ref | Image]:
     found: dict[str, Ref | Image] = {}
     for base, cell in seen.slots.images[name].items():
         refs = seen.files(cell)

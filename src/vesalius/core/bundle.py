@@ -255,6 +255,7 @@ def needs_of(stages: tuple[Stage, ...]) -> tuple[Need, ...]:
         plan = stage.plan
         used = [("tasks", plan.task.name), ("losses", plan.loss.name)]
         used += [("nets", net.name) for net in (plan.net, *plan.nets.values())]
+        used += [("infer.handover", str(one["as"])) for one in stage.taken]
         for kind, name in used:
             if name in registry.names(kind) and (told := registry.provenance(kind, name)) is not None:
                 found[kind, name] = Need(kind, name, told["from"], told.get("digest", ""))

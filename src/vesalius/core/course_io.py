@@ -12,7 +12,7 @@ import numpy as np
 from vesalius.core import archive, dates
 from vesalius.core.case import Ref
 from vesalius.core.course import Course
-from vesalius.core.delimited import WORDS, Table, cleaned, delimited, points, read_rows, without_header
+from vesalius.core.delimited import WORDS, Rows, Table, points, read_rows, with_header, without_header
 from vesalius.core.errors import DataError, FormatError
 from vesalius.core.file_io import one_file, typed_errors
 from vesalius.core.image import Array
@@ -54,6 +54,7 @@ _ALONE = {
 }
 _ALONE |= {"month", "months", "year", "years", "time", "times", "t", "timestamp", "elapsed", "offset", "date"}
 _ALONE |= {"datetime"}  # words that name a column of times without a further one
+_DIGITS = frozenset("0123456789")
 _COUNTS = re.compile(r"(id|index|idx|row|nr|no|n|#|sample|frame|unnamed.*|column 1|)", re.I)
 _SINGLE = "write the columns of numbers alone, with a header, and one column of times such as time_s"
 
@@ -102,11 +103,11 @@ def shape_of(ref: Ref) -> tuple[int, ...]:
     """Return the shape of an npy file's array from its header alone. Raises FormatError."""
     path = one_file(ref)
     with typed_errors(ref), archive.open_file(path) as file:
-        version = np.lib.format.read_magic(file)  # type: ignore[no-untyped-call]
+        version = np.lib.format.read_magic(file)
         header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
         if version not in header:
             raise ValueError(f"npy of version {version}")
-        shape, _, _ = header[version](file)  # type: ignore[no-untyped-call]
+        shape, _, _ = header[version](file)
     return tuple(int(n) for n in shape)
 
 
@@ -141,9 +142,10 @@ def _of_table(path: Path) -> Found:
             _course(path, values, names, parents=parents), (f"a tree of rows: {counted(len(values), 'row')}",)
         )
     column = _times_column(table)
+    times: tuple[float, ...] = ()
+    unit = "s"
     if column is None:
         said.append("no column is called like times: rows are one step apart")
-        times, unit = (), "s"
     else:
         times, unit, words = _times(column, table.pop(column))
         said.append(words)
@@ -172,23 +174,24 @@ def _course(
 
 def _columns(path: Path) -> tuple[Table, list[str]]:
     """Return a table's cells by column, None where nothing is known, and what was assumed of its first line."""
-    said: list[str] = []
-    headless = _without_names(path)
-    cells = without_header(path) if headless else points(*delimited(path))
-    if headless:
-        said.append("the first line holds numbers and is a row: columns are told by their order")
-    table = {
-        name: cleaned([None if c is None or c.strip().casefold() in WORDS else c for c in column])
-        for name, column in cells.items()
-    }
-    if not headless:
-        return table, said
-    return {f"column {name}": column for name, column in table.items()}, said
-
-
-def _without_names(path: Path) -> bool:
-    """Return whether a table's first line is a row of numbers. Raises DataError where it may as well be names."""
     rows, separator = read_rows(path)
+    headless = _without_names(rows, separator, path)
+    cells = points(without_header(rows, path) if headless else with_header(rows, separator, path), separator)
+    table = {name: [_cell(c) for c in column] for name, column in cells.items()}
+    if not headless:
+        return table, []
+    said = "the first line holds numbers and is a row: columns are told by their order"
+    return {f"column {name}": column for name, column in table.items()}, [said]
+
+
+def _cell(cell: str | None) -> str | None:
+    """Return what a cell says, None for nothing and for words that mean it."""
+    text = "" if cell is None else cell.strip()
+    return text if text and (text[0] in _DIGITS or text.casefold() not in WORDS) else None
+
+
+def _without_names(rows: Rows, separator: str, path: Path) -> bool:
+    """Return whether the first of some rows is one of numbers. Raises DataError where it may as well be names."""
     if not rows:
         return False
     head = [_number(cell.replace(",", ".") if separator != "," else cell) for cell in rows[0][1]]
@@ -286,13 +289,13 @@ def _numbers(table: Table) -> tuple[Array, tuple[str, ...]]:
         raise DataError("no column of numbers beside the times", hint=_SINGLE)
     columns = []
     for name, cells in table.items():
-        numbers = [float("nan") if c is None else _number(c) for c in cells]
-        row = next((k for k, x in enumerate(numbers) if x is None), None)
-        if row is not None:
+        try:
+            columns.append([float("nan") if c is None else float(c) for c in cells])
+        except ValueError:
+            row = next(k for k, c in enumerate(cells) if c is not None and _number(c) is None)
             raise DataError(
                 f"its column '{name}' holds words", found=f"'{cells[row]}' in row {row + 1}", hint=_SINGLE
-            )
-        columns.append(numbers)
+            ) from None
     ordered = all(re.fullmatch(r"column \d+", name) for name in table)
     return np.array(columns, np.float64).T, () if ordered else tuple(n.strip() for n in table)
 

@@ -109,7 +109,7 @@ def _moment(cell: str, way: str, order: tuple[int, int], what: str) -> datetime:
             day, month, year = parts[order[0]], parts[order[1]], parts[2]
         if year not in _YEARS:
             raise ValueError(text)
-        hours = [*parts[3:6], 0, 0, 0][:3]
-        return datetime(year, month, day, *hours)
+        hour, minute, second = [*parts[3:6], 0, 0, 0][:3]
+        return datetime(year, month, day, hour, minute, second)
     except ValueError:
         raise DataError(f"{what}: there is no such day", found=f"'{cell}'", hint=HINT) from None

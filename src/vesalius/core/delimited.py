@@ -38,7 +38,10 @@ WORDS = ABSENT | {
 }  # what may mean that nothing is known
 
 
-def read_rows(path: Path) -> tuple[list[tuple[int, list[str]]], str]:
+Rows = list[tuple[int, list[str]]]  # each with its line's number
+
+
+def read_rows(path: Path) -> tuple[Rows, str]:
     """Return the rows of a CSV or TSV that are not empty, each with its line's number, and what parts their cells.
 
     Raises DataError for a file that cannot be parsed.
@@ -71,6 +74,11 @@ def read_rows(path: Path) -> tuple[list[tuple[int, list[str]]], str]:
 def delimited(path: Path) -> tuple[Table, str]:
     """Return the columns of a CSV or TSV as text, and the character between its cells. Raises DataError."""
     rows, separator = read_rows(path)
+    return with_header(rows, separator, path), separator
+
+
+def with_header(rows: Rows, separator: str, path: Path) -> Table:
+    """Return the columns of rows of which the first holds their names. Raises DataError, which names `path`."""
     if len(rows) < 2:
         raise DataError(f"{path} has no rows", found=f"columns {', '.join(rows[0][1][:6])}" if rows else None)
     (_, head), *body = rows
@@ -89,15 +97,14 @@ def delimited(path: Path) -> tuple[Table, str]:
         if name and name in columns:
             raise DataError(f"{path} has the column '{name}' twice", hint="another name for one of them")
         columns[name if name not in columns else f"column {k + 1}"] = cells
-    return columns, separator
+    return columns
 
 
-def without_header(path: Path) -> Table:
-    """Return the columns of a CSV or TSV whose first line is a row of data; they are called `1`, `2`, `3` …
+def without_header(rows: Rows, path: Path) -> Table:
+    """Return the columns of rows of which the first is one of data, too; they are called `1`, `2`, `3` …
 
-    Raises DataError as `read_cells`, and where lines differ in their number of cells.
+    Raises DataError, which names `path`, where rows differ in their number of cells.
     """
-    rows, separator = read_rows(path)
     widths = {len(row) for _, row in rows}
     if len(widths) > 1:
         line, row = next((n, r) for n, r in rows if len(r) != len(rows[0][1]))
@@ -105,8 +112,7 @@ def without_header(path: Path) -> Table:
             f"{path} cannot be read as a table",
             found=f"{len(row)} cells in line {line} and {len(rows[0][1])} in the first",
         )
-    columns = {str(k + 1): [row[k] or None for _, row in rows] for k in range(widths.pop() if rows else 0)}
-    return points(columns, separator)
+    return {str(k + 1): [row[k] or None for _, row in rows] for k in range(widths.pop() if rows else 0)}
 
 
 def points(table: Table, separator: str) -> Table:

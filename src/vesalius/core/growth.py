@@ -13,6 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from vesalius.core.scorecard import Scorecard
+from vesalius.core.words import counted
+
 DAYS = {"day": 1.0, "month": 365.25 / 12, "year": 365.25}
 SHARE = 0.95  # of intervals that stand on errors, as everywhere in a scorecard
 FEWEST = 5  # test cases below which their errors say nothing of a spread
@@ -27,14 +30,16 @@ UNTOLD: Verdict = "no change that could be told"
 class Errors:
     """How far measurements are off: their errors' standard deviation, `base + slope · size`, known of `n` cases.
 
-    It grows with the size or not at all; below `smallest`, the smallest size that was looked at, it stays what it is
-    there. A bias that all measurements share is no part of it, for it cancels in a difference.
+    `split` is the split that these are of. The spread grows with the size or not at all; below `smallest`, the smallest
+    size that was looked at, it stays what it is there. A bias that all measurements share is no part of it, for it
+    cancels in a difference.
     """
 
     base: float
     n: int
     slope: float = 0.0
     smallest: float = 0.0
+    split: str = "test"
 
     def sd(self, size: float) -> float:
         """Return the standard deviation of one measurement's error at that size."""
@@ -103,7 +108,7 @@ class Growth:
     @property
     def verdict(self) -> Verdict:
         """What can be told of it, by its bounds."""
-        if self.sizes and self.earlier == 0 and self.later == 0:
+        if self.sizes and self.earlier == 0 and self.later == 0 and not self.fault:
             return "absent"
         if self.same:
             return "same"
@@ -228,7 +233,7 @@ def by_errors(earlier: float, later: float, errors: Errors, *, unit: str = "") -
         change + far,
         SHARE,
         "test errors",
-        f"by the errors of {errors.n} test cases, at both visits independently",
+        f"by the errors on {counted(errors.n, 'case')} of the {errors.split} split, at both visits independently",
         _fieller(earlier, later, t * first, t * second),
         t * math.sqrt(2) * errors.sd(earlier if earlier > 0 else later),
         errors.n,
@@ -274,8 +279,10 @@ def quantile(freedom: int, share: float = SHARE) -> float:
     return float(stdtrit(freedom, (1 + share) / 2))
 
 
-def errors_of(agreement: Mapping[str, Any] | None) -> Errors | None:
+def errors_of(agreement: Mapping[str, Any] | None, card: Scorecard | None = None) -> Errors | None:
     """Return how far measurements are off by what a scorecard keeps of their agreement with the truth; None of none.
+
+    Several cases of one patient count as one, where the card knows patients.
 
     `agreement` holds the limits of agreement, which lie 1.96 standard deviations on either side of the bias, and where
     it was measured how the spread grows with size (`spread`).
@@ -283,16 +290,18 @@ def errors_of(agreement: Mapping[str, Any] | None) -> Errors | None:
     try:
         low, high = (dict(agreement or {})[name] for name in ("low", "high"))
         n = int(low["n"])
+        n = min(n, card.n_patients) if card is not None and card.patients_known else n
         sd = (float(high["value"]) - float(low["value"])) / (2 * 1.96)
     except (KeyError, TypeError, ValueError):
         return None
     if not math.isfinite(sd) or sd < 0 or n < 2:
         return None
+    split = "test" if card is None else card.split
     spread = (agreement or {}).get("spread")
     if isinstance(spread, Mapping):
         base, slope, smallest = (float(spread[k]) for k in ("base", "slope", "smallest"))
-        return Errors(base, n, slope, smallest)
-    return Errors(sd, n)
+        return Errors(base, n, slope, smallest, split)
+    return Errors(sd, n, split=split)
 
 
 def spread_of(answers: Sequence[float], truths: Sequence[float]) -> dict[str, float] | None:

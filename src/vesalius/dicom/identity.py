@@ -18,6 +18,7 @@ from vesalius.core.errors import VesaliusError
 from vesalius.dicom.damage import DAMAGE
 
 UNKNOWN: dict[str, Any] = {"patient": None, "study_date": None, "series_number": None}
+_UNREADABLE: tuple[type[Exception], ...] = (VesaliusError, *DAMAGE)
 _TAGS = ["SpecificCharacterSet", "PatientID", "StudyDate", "SeriesNumber", "PatientBirthDate"]
 
 
@@ -45,7 +46,7 @@ def _read(path: Path) -> dict[str, str] | None:
     try:
         with warnings.catch_warnings(action="ignore"), archive.open_file(path) as file:
             head = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(_TAGS), force=True)
-    except (VesaliusError, *DAMAGE):
+    except _UNREADABLE:
         return None
     return {tag: _text(head, tag) for tag in _TAGS[1:]}
 

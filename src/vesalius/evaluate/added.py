@@ -13,8 +13,8 @@ from vesalius.evaluate.paired import directed
 
 SAYS = (
     "Each row compares all sources together with some of them on the same cases, paired by patient: the gain is all "
-    "together less this choice, so that one above 0 (of an error: below 0) says that what is left out helps. A source is "
-    "left out as it was in training with missing ones; cases that lack it say nothing of it and are not in its rows."
+    "together less this choice, so that one above 0 (of an error: below 0) says that what is left out helps. A source "
+    "is left out as it was in training with missing ones; cases that lack it say nothing of it and are not in its rows."
 )
 
 
@@ -106,7 +106,7 @@ def _gain(card: Scorecard, metric: str, gain: Mapping[str, Any] | None) -> Cell:
 
 
 def _helps(card: Scorecard, metric: str, gain: Mapping[str, Any]) -> bool:
-    return (gain["difference"] > 0) == (directed(card.answer, metric) == "higher")
+    return bool(gain["difference"] > 0) == (directed(card.answer, metric) == "higher")
 
 
 def about(card: Scorecard) -> str:

@@ -21,7 +21,7 @@ from vesalius.infer.subsets import COVARIATES, Subsets
 from vesalius.metrics import Rows
 
 MOST = 20_000  # cases that go through the models again, over all subsets, beyond which it is not done unasked
-RESAMPLES = 500
+RESAMPLES = 400
 FIGURES = 4  # of each comparison, the first of those that stand on top of a report
 TOGETHER = "all together"
 
@@ -131,7 +131,7 @@ def _answers(asking: Subsets, arms: Sequence[Arm]) -> tuple[Answer, dict[Arm, An
 
 
 def _compared(kind: str, held: _Held, patients_known: bool) -> dict[str, Any]:
-    """Return the figures of one arm and of all sources on the same cases, and their differences, each with an interval."""
+    """Return the figures of one arm, and their differences from those of all sources on the same cases."""
     ids = [c.id for c in held.cases]
     if not ids:
         return {"n": 0}

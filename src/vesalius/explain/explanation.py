@@ -100,8 +100,8 @@ class Explanation(Shown):
         yield about(self.answer.case_id)
         yield f"asked about {cut(self.asked.words, 30)}"
         tried = len(self.explained) + len(self.parted) + len(self.refused)
-        held = [*self.holds, *(p for p in self.parted if p.fails is None)]
-        yield f"{len(held)} of {counted(tried, 'method')} hold: {some((e.method for e in held), tried)}"
+        held = [e.method for e in self.holds] + [p.method for p in self.parted if p.fails is None]
+        yield f"{len(held)} of {counted(tried, 'method')} hold: {some(held, tried)}"
 
 
 @dataclass(frozen=True, eq=False)

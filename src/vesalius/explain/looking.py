@@ -1,4 +1,4 @@
-"""Looking at one picture of a case of several sources: which image a map is of, which of its frames, and its way back."""
+"""Looking at one picture of a case of several sources: which image a map is of, which frame, and its way back."""
 
 from __future__ import annotations
 

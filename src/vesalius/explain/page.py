@@ -97,7 +97,7 @@ def _verdict(found: Explanation) -> str:
     """Return in a sentence what may be believed."""
     parted = [p.method for p in found.parted if p.fails is None]
     if not found.holds and parted:
-        return f"No map holds; of whole parts of the case, bars by {listed(parted, 8)} held what they were measured against."
+        return f"No map holds; bars of whole parts, by {listed(parted, 8)}, held what they were measured against."
     if not found.holds:
         return "No map holds: none of the methods shows what this answer rests on. That is a finding, too."
     names = listed([e.method for e in found.holds], 8)

@@ -31,8 +31,8 @@ SOURCES_SAY = (
     "against what is asked. The percentage is the share that the model's own attention gave it, which is no effect."
 )
 STEPS_SAY = (
-    "What the answer loses without each step; below the line the answer gains. The dashes are the model's own attention, "
-    "drawn to the same height."
+    "What the answer loses without each step; below the line the answer gains. The dashes are the model's own "
+    "attention, drawn to the same height."
 )
 
 

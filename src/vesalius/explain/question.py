@@ -28,7 +28,7 @@ SLOPED = 2**21  # values of images whose gradients are followed at once, which b
 
 @dataclass(frozen=True)
 class Seen:
-    """Which picture of a case is asked about: an image by its source's name, and which of its steps, where it has some."""
+    """Which picture of a case is asked about: an image by its source's name, and which step where it has some."""
 
     source: str
     step: int | None = None
@@ -39,9 +39,11 @@ class Question:
 
     `image` is the main image `(C, Z, Y, X)` as prepared, `covariates` `(F,)` what stands beside it, both on the device;
     frames of an image in time are channels here, so that a map is of places, whatever the time. With `seen` it is one
-    step of the image of that source: a frame, a visit. All else of the case stays as it is. Calling it gives the mean over the members of `Task.scalar`, a logit for instance; gradients can be
-    followed through it. `passes` counts the images that went through a network. `cuts` keeps how the image was cut into
-    pieces, which is the same for every method and every model.
+    step of the image of that source: a frame, a visit. All else of the case stays as it is.
+
+    Calling it gives the mean over the members of `Task.scalar`, a logit for instance; gradients can be followed through
+    it. `passes` counts the images that went through a network. `cuts` keeps how the image was cut into pieces, which is
+    the same for every method and every model.
     """
 
     def __init__(

@@ -112,7 +112,8 @@ def _decoded(path: Path) -> tuple[Array, tuple[float, ...]]:
 def _mean(plane: Array) -> Array:
     """Return the rounded mean of the channels of `(Y, X, 3)`, `(Y, X, 1)`; that of equal ones is their value."""
     total = plane.sum(axis=-1, keepdims=True, dtype=np.uint16)
-    return ((total + 1) // 3).astype(np.uint8)
+    mean: Array = ((total + 1) // 3).astype(np.uint8)
+    return mean
 
 
 def _times(path: Path, frames: int, rate: float, stamps: list[float]) -> tuple[float, ...]:

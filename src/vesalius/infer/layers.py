@@ -93,6 +93,10 @@ class Watch:
         if self.apart and raw.ndim == 2:
             self._raw += list(raw.detach().float().cpu().numpy().astype(np.float64))
 
+    def only(self, first: int) -> None:
+        """Forget all cases but the first so many, where further rows were mirror images of these."""
+        del self._cases[first:], self._raw[first:]
+
     def features(self) -> list[Features]:
         """Return what was seen of each case; of all that passed as of one, unless they are `apart`."""
         raws = self._raw if len(self._raw) == len(self._cases) else [None] * len(self._cases)

@@ -20,6 +20,7 @@ from vesalius.core.errors import BundleError, DataError, PlanError
 from vesalius.core.groups import fitted_for
 from vesalius.core.image import Array, Image
 from vesalius.core.promise import LEVELS, PROMISE
+from vesalius.core.weighed import Weighed
 from vesalius.infer import guard, handover, runs
 from vesalius.infer.alarm import Alarm, alarm_of, gathered, watched_of
 from vesalius.infer.asked import built, decoded
@@ -73,6 +74,14 @@ class Encoded:
     outside: tuple[str, ...] | None
     whole: Image
     low: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Heard:
+    """What was heard of the models while they answered: what their layers show, and how much each source counted."""
+
+    features: Features | None
+    weighed: Weighed | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +143,6 @@ class Predictor:
         self.doubts = doubt_of(bundle.stages[-1].calibration)
         self.device = device_of(device)
         self.stages = tuple(_load(bundle, stage, self.device, weights) for stage in bundle.stages)
-        self.handed = handed_of(bundle.stages)
         if self.device.type == "cpu":
             self.threads = Threads(cores or torch.get_num_threads())
 
@@ -215,22 +223,23 @@ class Predictor:
         alone = len(self.stages) == 1 and self.doubts is None
         return STREAM if alone and runs.get(last.task.run).streams and last.task.streams(plan) else WHOLE
 
-    def seen(self, example: Example, before: Memories) -> tuple[Array, Memories, Features | None]:
-        """Return the raw outputs after further steps, what is remembered then, and what the layers show of it.
+    def seen(self, example: Example, before: Memories) -> tuple[Array, Memories, Heard]:
+        """Return the raw outputs after further steps, what is remembered then, and what was heard of the models.
 
         It is for a bundle whose answers stand on the frames so far alone.
         """
         (loaded,) = self.stages
         if self.threads is not None:
             self.threads.begin()
-        layers = None if loaded.alarm is None else Layers(apart=True)
-        raw, after = see(self._members(loaded), example, before, layers)
-        return raw, after, watched_of(layers, 1)[0]
+        layers, weighing = None if loaded.alarm is None else Layers(apart=True), Weighing()
+        raw, after = see(self._members(loaded, layers, weighing), example, before)
+        return raw, after, Heard(watched_of(layers, 1)[0], weighing.of(1)[0])
 
-    def said(self, raw: Any, of: Encoded, features: Features | None) -> Answer:
-        """Return the answer that raw outputs about a prepared case mean, of a bundle of one stage."""
+    def said(self, raw: Any, of: Encoded, heard: Heard) -> Answer:
+        """Return the answer that raw outputs about a prepared case mean, with what was heard of the models."""
         (loaded,) = self.stages
-        return self._decoded(loaded, raw, of, features)
+        answer = self._decoded(loaded, raw, of, heard.features)
+        return answer if heard.weighed is None else replace(answer, weighed=heard.weighed)
 
     def reference_of(self, case: Case) -> Image:
         """Return a case's reference image, read; of a case without images, what its task takes its geometry from.
@@ -307,6 +316,14 @@ class Predictor:
         other = copy.copy(self)
         other.doubts = (way, samples)
         return other
+
+    @cached_property
+    def handed(self) -> Mapping[int, tuple[str, ...]]:
+        """Return by the number of each stage in which ways later ones take what it says; none are left out."""
+        found: dict[int, tuple[str, ...]] = {}
+        for one in (one for loaded in self.stages for one in loaded.stage.taken):
+            found[one["stage"]] = tuple(dict.fromkeys((*found.get(one["stage"], ()), str(one["as"]))))
+        return found
 
     @cached_property
     def _doubting(self) -> Doubting:
@@ -553,6 +570,7 @@ class Predictor:
             parts = parts_of(given.case, given.reference)
             if len(parts) > 1:
                 return self._in_parts(loaded, given, parts, watch, members)
+            given = replace(given, case=parts[0])
         example, undo = _example(loaded, given)
         return run.answer(members, example, undo, told=self._told(watch)), undo
 
@@ -560,19 +578,20 @@ class Predictor:
         self,
         loaded: Loaded,
         given: Given,
-        parts: Sequence[tuple[Case, Image]],
+        parts: Sequence[Case],
         watch: Watch | None,
         members: Members,
     ) -> tuple[Any, Undo]:
         """Return what is to be decoded of a long cine, whose parts are prepared and seen one after the other."""
         told, memories, raw, undo = self._told(watch), Memories(), None, None
         made = {n: given.case.images[n] for n in loaded.stage.plan.data.taken}  # of no time: in every part
-        for k, (part, image) in enumerate(parts):
+        for k, part in enumerate(parts):
+            own = part.image if isinstance(part.image, Image) else given.reference
             part = replace(part, images={**part.images, **made})
-            example, found = _example(loaded, replace(given, case=part, reference=image))
+            example, found = _example(loaded, replace(given, case=part, reference=own))
             undo = undo or found
-            last = members.watch if k == len(parts) - 1 else None
-            raw, memories = see(replace(members, watch=None), example, memories, last)
+            asked = members if k == len(parts) - 1 else replace(members, watch=None, weighing=None)
+            raw, memories = see(asked, example, memories)
             told((k + 1) / len(parts))
         assert undo is not None
         return raw, undo
@@ -587,15 +606,6 @@ class Predictor:
                 watch(share)
 
         return follow
-
-
-def handed_of(stages: Sequence[Stage]) -> dict[int, tuple[str, ...]]:
-    """Return by the number of each stage in which ways later ones take what it says; none are left out."""
-    found: dict[int, tuple[str, ...]] = {}
-    for stage in stages:
-        for one in stage.taken:
-            found[one["stage"]] = tuple(dict.fromkeys((*found.get(one["stage"], ()), str(one["as"]))))
-    return found
 
 
 def _ask_chances(ways: Sequence[str]) -> bool:

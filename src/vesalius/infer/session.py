@@ -11,7 +11,6 @@ from vesalius.core.case import Case
 from vesalius.core.errors import DataError
 from vesalius.core.image import Image
 from vesalius.core.words import listed
-from vesalius.infer.layers import Features
 from vesalius.prepare.batch import Example
 from vesalius.prepare.case import load
 
@@ -32,11 +31,11 @@ class Answering(Protocol):
     def encoded(self, case: Case) -> Any:
         """Return a case prepared. Raises what answering it would raise before a model sees it."""
 
-    def seen(self, example: Example, before: Any) -> tuple[Any, Any, Features | None]:
-        """Return the raw outputs after further steps, what is remembered then, and what the layers show of it."""
+    def seen(self, example: Example, before: Any) -> tuple[Any, Any, Any]:
+        """Return the raw outputs after further steps, what is remembered then, and what was heard of the models."""
 
-    def said(self, raw: Any, of: Any, features: Features | None) -> Answer:
-        """Return the answer that raw outputs about a prepared case mean."""
+    def said(self, raw: Any, of: Any, heard: Any) -> Answer:
+        """Return the answer that raw outputs about a prepared case, and what was heard of the models, mean."""
 
     def admit(self, case: Case, reference: Image | None = None) -> tuple[str, ...] | None:
         """Return in what a case lies outside of what was learned from."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,95 +20,101 @@ from vesalius.core.case import Case
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array, Image
 from vesalius.infer.asked import begun, stepped
-from vesalius.infer.layers import Watch
-from vesalius.infer.runs.contract import Members, flipped, flips
+from vesalius.infer.runs.contract import Members, flips
 from vesalius.infer.session import Answering
 from vesalius.prepare.batch import Batch, Example
 from vesalius.prepare.case import load
 from vesalius.prepare.geometry import SAME_MM
 
-PART, VALUES = 64, 1 << 24  # frames of a long cine that are prepared at one time, and their values, at most
+PART, VALUES = 64, 1 << 22  # frames of a long cine that are prepared at one time, and their values, at most
 
 
 @dataclass(frozen=True, eq=False)
 class Memories:
-    """What is remembered of one case: by model and by mirror image, whose flipped axes are the `views`."""
+    """What each model remembers of one case; the rows of a memory are the case itself and its mirror images, `views`.
+
+    A view is the axes that are flipped, counted from the end.
+    """
 
     views: tuple[tuple[int, ...], ...] = ()
-    held: tuple[tuple[Any, ...], ...] = ()
+    held: tuple[Any, ...] = ()
 
 
-def see(
-    members: Members, example: Example, before: Memories, watch: Watch | None = None
-) -> tuple[Array, Memories]:
-    """Return the models' raw outputs about one case after its further steps, `(M, …)`, and what is remembered then.
-
-    `watch` sums up what the first model's layers show, mirror images left out.
-    """
+def see(members: Members, example: Example, before: Memories) -> tuple[Array, Memories]:
+    """Return the models' raw outputs about one case after its further steps, `(M, …)`, and what is remembered then."""
     task, generator = members.task, torch.Generator(device="cpu").manual_seed(0)
     with torch.inference_mode():
-        batch = task.collate([example]).to(members.device)
-        views = before.views
-        if len(views) < 2 and batch.images:
-            views = ((), *(tuple(axes) for axes in flips(members, batch)))
-        views = views or ((),)
+        views = before.views or ((), *map(tuple, flips(members, task.collate([example]))))
+        batch = _mirrored(task.collate([example] * len(views)), views).to(members.device)
         outs, held = [], []
         for m, model in enumerate(members.models):
-            known = before.held[m] if before.held else (begun(task, model, 1),)
-            known = known if len(known) == len(views) else known[:1] * len(views)
-            said = [
-                _view(members, model, batch, axes, memory, generator, None if m or axes else watch)
-                for axes, memory in zip(views, known, strict=True)
-            ]
-            outs.append(task.join(raw for raw, _ in said).float())
-            held.append(tuple(memory for _, memory in said))
+            memory = before.held[m] if before.held else begun(task, model, len(views))
+            with nullcontext() if members.weighing is None else members.weighing.over(model):
+                raws, memory = _asked(members, model, batch, memory, generator)
+            outs.append(task.join(raws[k : k + 1] for k in range(len(views))).float())
+            held.append(memory)
+        if members.weighing is not None:
+            members.weighing.told(1, views=len(views))
         raw: Array = torch.stack(outs, dim=1)[0].cpu().numpy()
     return raw, Memories(views, tuple(held))
 
 
-def _view(
-    members: Members,
-    model: nn.Module,
-    batch: Batch,
-    axes: Sequence[int],
-    memory: Any,
-    generator: torch.Generator,
-    watch: Watch | None,
+def _asked(
+    members: Members, model: nn.Module, batch: Batch, memory: Any, generator: torch.Generator
 ) -> tuple[Tensor, Any]:
-    """Return what one model says of one mirror image, and what it remembers of it."""
-    if axes:
-        batch = flipped(batch, axes)
-    if watch is None:
+    """Return what one model says of each view; of the first model, what its layers show of the case itself is heard."""
+    watch = members.watch
+    if watch is None or model is not members.models[0]:
         return stepped(members.task, model, batch, memory, generator)
     with watch.over(model, batch.rows):
-        raw, after = stepped(members.task, model, batch, memory, generator)
-    watch.told(raw)
-    return raw, after
+        raws, after = stepped(members.task, model, batch, memory, generator)
+    watch.told(raws)
+    watch.only(1)
+    return raws, after
 
 
-def parts_of(case: Case, reference: Image | None) -> list[tuple[Case, Image | None]]:
-    """Return a case as parts that follow one another, each of a few frames of each image, with their reference images.
+def _mirrored(batch: Batch, views: Sequence[Sequence[int]]) -> Batch:
+    """Return a batch of one case, row after row, with the images of each row mirrored as that view is."""
+
+    def each(x: Tensor) -> Tensor:
+        return torch.stack(
+            [row.flip(list(axes)) if axes else row for row, axes in zip(x, views, strict=True)]
+        )
+
+    return replace(batch, images={name: each(x) for name, x in batch.images.items()}) if views[1:] else batch
+
+
+def parts_of(case: Case, reference: Image | None = None) -> list[Case]:
+    """Return a case as parts that follow one another, each of a few frames of each image, which are read.
 
     What has no frames, and all else that is known of the case, is in the first; a case without long images is one part.
+    `reference` is the reference image where it is at hand.
     """
-    images = {
-        n: load(i) if n != case.reference or reference is None else reference for n, i in case.images.items()
-    }
-    most = min((_together(i) for i in images.values()), default=PART)
-    longest = max((len(i.times_s or ()) for i in images.values()), default=0)
+    at_hand = {} if reference is None or case.reference is None else {case.reference: reference}
+    images = {name: at_hand.get(name) or load(item) for name, item in case.images.items()}
+    most = min((_together(image) for image in images.values()), default=PART)
+    longest = max((len(image.times_s or ()) for image in images.values()), default=0)
     if longest <= most:
-        return [(case, reference)]
-    found: list[tuple[Case, Image | None]] = []
+        return [replace(case, images=images)]
+    images, found = {name: _ranged(image) for name, image in images.items()}, []
     for at in range(0, longest, most):
         part = {n: _cut(i, at, at + most) for n, i in images.items() if at < len(i.times_s or (0.0,))}
         known = case if at == 0 else replace(case, earlier=(), courses={})
-        found.append((replace(known, images=part), part.get(case.reference or "", reference)))
+        found.append(replace(known, images=part))
     return found
 
 
 def _together(image: Image) -> int:
     """Return how many frames of an image are prepared at one time."""
     return max(1, min(PART, VALUES // math.prod(image.array.shape[-4:])))
+
+
+def _ranged(image: Image) -> Image:
+    """Return an image that is stored white for nothing with the range of all its frames, by which each is inverted."""
+    if image.display.get("photometric") != "MONOCHROME1" or image.display.get("range"):
+        return image
+    ends = (float(image.array.min()), float(image.array.max()))
+    return replace(image, display={**image.display, "range": ends})
 
 
 def _cut(image: Image, low: int, high: int) -> Image:
@@ -147,15 +154,18 @@ class Streaming:
         known, new = _known(self.case, more), self._new(more)
         times = {name: self._assert_follows(name, image) for name, image in new.items()}
         now = replace(known, images=new, reference=_reference(known, new))
-        memories, encoded, raw, features = self._memories, None, None, None
-        for part, _ in parts_of(now, None):
+        memories, encoded, raw, heard = self._memories, None, None, None
+        for part in parts_of(now):
             ready = self._ask.encoded(part)
             encoded = ready if encoded is None else encoded
-            raw, memories, features = self._ask.seen(ready.example, memories)
+            raw, memories, heard = self._ask.seen(ready.example, memories)
         assert encoded is not None  # there is one part at least
         firsts = {**{n: _first(image) for n, image in new.items()}, **self._firsts}
         outside = self._lies_outside(known, firsts, encoded.outside)
-        answer = self._ask.said(raw, replace(encoded, outside=outside), features)
+        answer = self._ask.said(raw, replace(encoded, outside=outside), heard)
+        if not self._begun and not new:  # what it knows beside images is told with the first of them
+            self.case = known
+            return answer
         self.case = replace(known, images={}, earlier=(), courses={})
         self._begun, self._memories, self._firsts, self._outside = True, memories, firsts, outside
         self._last_s |= times
@@ -217,6 +227,7 @@ def _known(case: Case, more: Case | None) -> Case:
         reference=case.reference or more.reference,
         covariates={**case.covariates, **more.covariates},
         texts={**case.texts, **more.texts},
+        courses={**case.courses, **more.courses},
     )
 
 

@@ -37,14 +37,15 @@ class Weighing:
             yield
         self._passes += heard
 
-    def told(self, rows: int) -> None:
-        """Take in what was heard of a batch of so many cases."""
+    def told(self, rows: int, *, views: int = 1) -> None:
+        """Take in what was heard of a batch of so many cases, of each of them in so many views one after the other."""
         passes, self._passes = self._passes, []
         if not passes:
             self._cases += [None] * rows
             return
         there = passes[0].there.cpu().numpy()
         weights = np.mean([p.weights.float().cpu().numpy() for p in passes], axis=0)
+        there, weights = there[:rows], weights.reshape(views, rows, -1).mean(axis=0)
         self._cases += [_weighed(self._net, w, t) for w, t in zip(weights, there, strict=True)]
 
     def of(self, count: int) -> Sequence[Weighed | None]:
@@ -54,7 +55,7 @@ class Weighing:
 
 def listened(model: nn.Module, *, alone: bool = False) -> Any:
     """Return the net of a model that joins several sources, or `alone` frames of one; None where it has none."""
-    found = (m for m in model.modules() if hasattr(m, "overheard"))
+    found: Iterator[Any] = (m for m in model.modules() if hasattr(m, "overheard"))
     return next((net for net in found if alone or len(net.names) > 1), None)
 
 

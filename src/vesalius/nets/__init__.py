@@ -6,6 +6,7 @@ A family's file holds literals that are read without importing it:
     ROLE = "encoder"                       encoder | dense | cine | sequence | text | graph | denoiser | table
     OVER = {"lstm": "vectors"}             what each `sequence` net reads of a step: vectors, maps, or nodes of a tree
     DIMS = (2, 3)                          the dimensions it serves
+    AHEAD = True                           where a `sequence` net without an option `causal` reads later steps, too
     SOURCE = "authors, title, year"        the paper
     SMALLEST = 0.0625                      the smallest meaningful `scale`
     TINY = {"patch": 1}                    options of the tests' smallest form, where the defaults are too large
@@ -46,6 +47,7 @@ __all__ = [
     "count_parameters",
     "describe",
     "last_of",
+    "looks_ahead",
     "names_for",
     "topology",
 ]
@@ -96,6 +98,16 @@ def names_for(role: str, *, dims: int | None = None, over: str | None = None) ->
         and (dims is None or dims in text.get("DIMS", (2, 3)))
         and (over is None or text.get("OVER", {}).get(name) == over)
     ]
+
+
+def looks_ahead(name: str, options: Mapping[str, Any] | None = None) -> bool:
+    """Return whether a net over time, with these options, answers a step by later ones, too. Imports nothing.
+
+    It is what the option `causal` says where the net has it, and else what its file says (`AHEAD`).
+    """
+    text = describe(name)
+    causal = {**text.get("OPTIONS", {}), **(options or {})}.get("causal")
+    return bool(text.get("AHEAD", False)) if causal is None else not causal
 
 
 def build(

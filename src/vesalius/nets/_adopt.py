@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from vesalius.core.errors import PlanError, RegisterError
 from vesalius.core.joining import accepted, literals_in, options_in
-from vesalius.nets._adopt_time import NO_EXPORT, OVERS, AdoptedCine, AdoptedOverTime, probe
+from vesalius.nets._adopt_time import OVERS, TIMELESS, AdoptedCine, AdoptedOverTime, probe
 from vesalius.nets._blocks import read_options
 from vesalius.nets._net import Dense, Net
 
@@ -129,7 +129,7 @@ def adopted(thing: Any, name: str, said: Mapping[str, Any]) -> dict[str, Any]:
     parts: dict[str, Any] = {
         "SOURCE": f"registered as {thing.__qualname__}",
         "SMALLEST": 0.0 if "scale" not in accepted(thing, {"scale": 1.0}) else 0.01,
-        **({"NO_EXPORT": NO_EXPORT} if role == "sequence" and not issubclass(thing, Net) else {}),
+        **(TIMELESS if role == "sequence" and not issubclass(thing, Net) else {}),
         **own,
         **({"OVER": over} if role == "sequence" else {}),
         "ROLE": role,

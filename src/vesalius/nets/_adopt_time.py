@@ -16,7 +16,7 @@ from vesalius.nets._timecode import When
 STEPS = 4  # of the sequence that a module is tried on
 SIDE = 4  # of its maps
 OVERS = ("vectors", "maps", "tree")  # what a net over time may read of a step
-NO_EXPORT = "which sequences are answered together follows from their lengths"
+TIMELESS = {"AHEAD": True, "NO_EXPORT": "which sequences are answered together follows from their lengths"}
 
 
 class AdoptedOverTime(OverTime):

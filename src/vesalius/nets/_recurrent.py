@@ -49,7 +49,7 @@ class Recurrence(nn.Module):
 
     def forward(self, x: Tensor, memory: Sequence[Tensor]) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Return what each step gives, and the memory `(B, H)` after the last."""
-        weights = [self.weight_ih_l0, self.weight_hh_l0, self.bias_ih_l0, self.bias_hh_l0]
+        weights: list[Tensor] = [self.weight_ih_l0, self.weight_hh_l0, self.bias_ih_l0, self.bias_hh_l0]
         begun = [m[None] for m in memory]
         # biases, one layer, no dropout, no training mode, one way, batch first
         how = (True, 1, 0.0, False, False, True)
@@ -116,7 +116,8 @@ class Recurrent(OverTime):
 
     def run(self, x: Tensor, when: When, state: State) -> tuple[Tensor, State]:
         """Return what the last layer gives at each step, and what all remember."""
-        x, after = self.coded(x.float(), when), {}
+        x = self.coded(x.float(), when)
+        after: State = {}
         for k, layer in enumerate(self._layers):
             x, memory = layer(x, [state[f"layer{k}.{name}"] for name in layer.remembered])
             after |= {f"layer{k}.{name}": m for name, m in zip(layer.remembered, memory, strict=True)}

@@ -12,6 +12,7 @@ from vesalius.nets._recurrent import recurrent
 NAMES = {"bigru": "gated recurrent units over steps, both ways"}
 ROLE = "sequence"
 OVER = {"bigru": "vectors"}
+AHEAD = True
 DIMS = (2, 3)
 SOURCE = "Schuster, Paliwal: Bidirectional recurrent neural networks, 1997; Cho et al., arXiv:1406.1078"
 SMALLEST = 0.0625

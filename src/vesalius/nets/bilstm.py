@@ -12,6 +12,7 @@ from vesalius.nets._recurrent import recurrent
 NAMES = {"bilstm": "long short-term memory over steps, both ways"}
 ROLE = "sequence"
 OVER = {"bilstm": "vectors"}
+AHEAD = True
 DIMS = (2, 3)
 SOURCE = "Graves, Schmidhuber: Framewise phoneme classification with bidirectional LSTM, Neural Networks 2005"
 SMALLEST = 0.0625

@@ -40,10 +40,11 @@ class Clip:
     def spread(self) -> Tensor:
         """Return all frames, `(B, T, C, *S)`, 0 where there is none."""
         if self.there is None:
-            return self.frames.unflatten(0, (self.rows, -1))
+            return self.frames.reshape(self.rows, -1, *self.frames.shape[1:])
         places = self.there.flatten().nonzero()[:, 0]
         out = self.frames.new_zeros(self.there.numel(), *self.frames.shape[1:])
-        return out.index_copy(0, places, self.frames).unflatten(0, (self.rows, -1))
+        out = out.index_copy(0, places, self.frames)
+        return out.reshape(self.rows, -1, *out.shape[1:])
 
 
 def gathered(frames: Tensor, there: Tensor | None) -> Clip:
@@ -107,7 +108,7 @@ class Block(nn.Module):
 
     def forward(self, clip: Clip) -> Clip:
         """Return a clip of as many frames, or of every other."""
-        inner = self.conv1(clip)
+        inner: Clip = self.conv1(clip)
         inner = self.conv2(replace(inner, frames=torch.relu(self.bn1(inner.frames))))
         if self.every > 1:
             clip = gathered(clip.spread()[:, :: self.every], inner.there)

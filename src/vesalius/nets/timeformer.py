@@ -68,7 +68,7 @@ class Layer(nn.Module):
     def attended(self, query: Tensor, key: Tensor, value: Tensor, far: Far) -> Tensor:
         """Return what queries `(B, Q, W)` take of values `(B, K, W)`."""
         query, key, value = (
-            t.float().unflatten(-1, (HEADS, -1)).transpose(1, 2) for t in (query, key, value)
+            t.float().reshape(*t.shape[:2], HEADS, -1).transpose(1, 2) for t in (query, key, value)
         )
         scores = query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1])  # (B, H, Q, K)
         scores = scores - F.softplus(self.by_steps)[:, None, None] * far.steps

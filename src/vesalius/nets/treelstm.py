@@ -78,7 +78,8 @@ class TreeLSTM(Net):
             places, answers = self._up(seen, list(levels(parents, there)))
             out = seen.new_zeros(rows * nodes, self.hidden)
             out = out if places is None else out.index_copy(0, places, self.drop(answers))
-        return out.unflatten(0, (rows, nodes))
+        whole: Tensor = out.reshape(rows, nodes, self.hidden)
+        return whole
 
     def _up(self, seen: Tensor, found: list[Level]) -> tuple[Tensor | None, Tensor]:
         """Return the places of the nodes, deepest first, and what each gives, `(·, H)`."""

@@ -17,13 +17,13 @@ from vesalius.phantom.common import plain
 from vesalius.phantom.common.output import as_csv, put
 from vesalius.phantom.common.streams import stream
 from vesalius.phantom.contract import Recipe, Row, SyntheticPatient
-from vesalius.phantom.regions import streams
+from vesalius.phantom.regions import signals
 
 __all__ = ["CLASSES", "CoursePatient", "oracle", "patient", "texts", "write"]
 
 FORMATS = ("csv",)
 OPTIONS = {"noise": 1.6}
-CLASSES = tuple(streams.CLASSES)
+CLASSES = tuple(signals.CLASSES)
 DIGITS = 4
 
 
@@ -44,7 +44,7 @@ class CoursePatient:
     @property
     def chances(self) -> dict[str, float]:
         """Return the chance of each class given the values, which no model can better."""
-        return streams.chances(np.array(self.times_s), self.values, noise=self.noise)
+        return signals.chances(np.array(self.times_s), self.values, noise=self.noise)
 
     def as_case(self) -> Case:
         """Return the course with its class, and no image."""
@@ -54,15 +54,15 @@ class CoursePatient:
             reference=None,
             patient=self.patient,
             targets={"class": self.kind},
-            courses={"course": Course(self.values, streams.REGIONS, self.times_s)},
+            courses={"course": Course(self.values, signals.REGIONS, self.times_s)},
         )
 
     def truth(self) -> dict[str, Any]:
         """Return what is known, as plain JSON values."""
         told = {name: round(p, 6) for name, p in self.chances.items()}
-        dorsal, ventral = streams.CLASSES[self.kind]
+        dorsal, ventral = signals.CLASSES[self.kind]
         return {
-            "id": self.id, "class": self.kind, "dorsal": dorsal, "ventral": ventral, "lag_s": streams.LAG_S,
+            "id": self.id, "class": self.kind, "dorsal": dorsal, "ventral": ventral, "lag_s": signals.LAG_S,
             "noise": self.noise, "times": len(self.times_s), "chances": told,
         }  # fmt: skip
 
@@ -80,8 +80,8 @@ def patient(index: int, seed: int = 0, *, noise: float = 1.6) -> CoursePatient:
         raise DataError("option noise of phantom course lies from 0.05 to 10", found=f"{noise:g}")
     who, signal = stream(seed, index, 0), stream(seed, index, 1)
     kind = CLASSES[int(who.integers(len(CLASSES)))]
-    times = streams.draw_times(who)
-    values = np.round(streams.draw_values(signal, kind, times, noise=noise), DIGITS)
+    times = signals.draw_times(who)
+    values = np.round(signals.draw_values(signal, kind, times, noise=noise), DIGITS)
     return CoursePatient(
         f"course-{index:05d}", f"T{index:05d}", tuple(float(t) for t in times), values, kind, noise
     )
@@ -98,7 +98,7 @@ def write(root: Path, patient: SyntheticPatient, format: str) -> Row:
     path = f"courses/{patient.id}.csv"
     rows = [
         {"time_s": f"{t:.2f}"}
-        | {name: f"{v:.{DIGITS}f}" for name, v in zip(streams.REGIONS, values, strict=True)}
+        | {name: f"{v:.{DIGITS}f}" for name, v in zip(signals.REGIONS, values, strict=True)}
         for t, values in zip(patient.times_s, patient.values, strict=True)
     ]
     put(root / path, as_csv(rows).encode())
@@ -107,5 +107,5 @@ def write(root: Path, patient: SyntheticPatient, format: str) -> Row:
 
 def texts(recipe: Recipe, rows: Sequence[Row], truths: Sequence[Row]) -> Mapping[str, str]:
     """Return the README."""
-    words = f"`time_s`, and the signal of {', '.join(streams.REGIONS)} then"
+    words = f"`time_s`, and the signal of {', '.join(signals.REGIONS)} then"
     return plain.texts(recipe, rows, truths, files={"courses/<case>.csv": words})

@@ -17,7 +17,7 @@ from vesalius.phantom.common.output import as_json, put
 from vesalius.phantom.common.picture import png
 from vesalius.phantom.common.streams import stream
 from vesalius.phantom.contract import Recipe, Row, SyntheticPatient
-from vesalius.phantom.contrast import kinetics, slice
+from vesalius.phantom.contrast import kinetics, plane
 
 __all__ = ["DynamicPatient", "oracle", "patient", "texts", "write"]
 
@@ -40,7 +40,7 @@ class DynamicPatient:
     mask: Array
     lesions: tuple[kinetics.Lesion, ...]
     injection: kinetics.Injection
-    site: slice.Site
+    site: plane.Site
 
     @property
     def kind(self) -> str:
@@ -84,18 +84,18 @@ def patient(index: int, seed: int = 0, *, size: int = 64, noise: float = 1.0) ->
     """
     _assert_possible(index, seed, size, noise)
     who, body, timing, taking = (stream(seed, index, k) for k in range(4))
-    lesions = slice.draw_lesions(who, kinetics.KINDS[int(who.integers(2))])
+    lesions = plane.draw_lesions(who, kinetics.KINDS[int(who.integers(2))])
     injection, times = kinetics.draw_injection(timing), kinetics.draw_times(timing)
-    site = slice.SITES[int(taking.integers(len(slice.SITES)))]
-    here = slice.draw_slice(body, lesions, size)
+    site = plane.SITES[int(taking.integers(len(plane.SITES)))]
+    here = plane.draw_slice(body, lesions, size)
     labels = np.array([0, *(1 + kinetics.KINDS.index(one.kind) for one in lesions)], np.uint8)
-    drawn = slice.frames(here, lesions, injection, times, site=site, noise=noise, random=taking)
+    drawn = plane.frames(here, lesions, injection, times, site=site, noise=noise, random=taking)
     return DynamicPatient(
         f"dynamic-{index:05d}",
         f"D{index:05d}",
         drawn,
         tuple(float(t) for t in times),
-        slice.FIELD_MM / size,
+        plane.FIELD_MM / size,
         labels[here.labels()],
         lesions,
         injection,

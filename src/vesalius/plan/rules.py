@@ -9,7 +9,7 @@ from vesalius.core import registry
 from vesalius.core.cohort import TargetInfo
 from vesalius.core.errors import PlanError, UnknownName
 from vesalius.core.options import options_of
-from vesalius.core.plan import LocatePlan, Plan, override, parse_plan
+from vesalius.core.plan import USER, LocatePlan, Plan, override, parse_plan
 from vesalius.core.promise import OPTION
 from vesalius.core.words import counted, one_of_kind
 from vesalius.losses import OWN, default_for
@@ -91,13 +91,30 @@ def staged(plan: Plan) -> Plan:
 
 
 def for_net(plan: Plan, settings: Mapping[str, Any]) -> Plan:
-    """Return the plan without the options of its net, where settings name one of another family."""
+    """Return the plan without the options of its net, where settings name one of another family.
+
+    For a net that sees all frames at once it is also without what the rules had planned to read them in their order.
+    """
     named = str(settings.get("net.name", plan.net.name))
     if named.partition("-")[0] == plan.net.name.partition("-")[0]:
         return plan
     smallest = describe(named).get("SMALLEST", 0.0)
     changed = {"net.options": {}, "net.scale": max(plan.net.scale, smallest)}
-    return override(plan, changed, reason=f"what {named} takes; the rules had planned {plan.net.name}")
+    plan = override(plan, changed, reason=f"what {named} takes; the rules had planned {plan.net.name}")
+    return _without_time(plan) if describe(named).get("ROLE") == "cine" else plan
+
+
+def _without_time(plan: Plan) -> Plan:
+    """Return the plan without the nets over time that the rules, and no user, had planned."""
+    over = [
+        name
+        for name, about in plan.nets.items()
+        if describe(about.name).get("ROLE") == "sequence" and plan.reasons.get(f"nets.{name}.name") != USER
+    ]
+    kept = {name: about for name, about in plan.nets.items() if name not in over}
+    paths = tuple(f"nets.{name}." for name in over)
+    reasons = {path: why for path, why in plan.reasons.items() if not path.startswith(paths)}
+    return plan.model_copy(update={"nets": kept, "reasons": reasons}) if over else plan
 
 
 def check(plan: Plan, task: Planned) -> Plan:

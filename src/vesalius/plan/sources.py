@@ -302,7 +302,8 @@ def courses_print(found: Statistics) -> dict[str, CoursePrint]:
 
 def _printed(one: Statistics) -> CoursePrint:
     rows, gaps = one.part("rows", Histogram), one.part("interval_s", Histogram)
-    width, names, tree = next(iter(one.part("columns", Tally)))  # type: ignore[misc]
+    kind = next(iter(one.part("columns", Tally)))
+    width, names, tree = kind if isinstance(kind, tuple) else (0, (), False)
     missing = one.part("missing", Histogram)
     return CoursePrint(
         cases=rows.n,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from vesalius.core.plan import Plan, override
+from vesalius.core.plan import USER, Plan, override
 from vesalius.core.words import counted, listed
 from vesalius.plan import tables
 from vesalius.plan.draft import Draft
@@ -26,8 +26,15 @@ VOLUME, VOLUME_GPU = 48**3, 96**3  # voxels of a volume that is one source of se
 def brings_more(prints: Fingerprint) -> bool:
     """Return whether cases bring more than one image on a grid, and covariates beside it."""
     several = prints.times is not None and prints.times.frames_max > 1
-    visits = prints.visits is not None and prints.visits.most > 0
-    return bool(several or visits or prints.apart or prints.courses or prints.texts)
+    return bool(several or _visits(prints) > 1 or prints.apart or prints.courses or prints.texts)
+
+
+def _visits(prints: Fingerprint) -> int:
+    """Return how many visits are looked at; 1 where fewer than half of the cases have an earlier one."""
+    seen = prints.visits
+    if seen is None or not seen.most or seen.cases < prints.cases / 2:
+        return 1
+    return min(VISITS, seen.most + 1)
 
 
 def machine_for(prints: Fingerprint, machine: Machine) -> Machine:
@@ -80,8 +87,13 @@ def steadied(plan: Plan, settings: Mapping[str, Any]) -> Plan:
     An image's own mean is that of its later frames, too, of which a causal model knows nothing. What a user has set is
     kept, so that it can be refused.
     """
+    if not plan.sources.causal:
+        return plan
+    if "sources.frames" not in settings and plan.reasons.get("sources.frames") not in (None, USER):
+        why = "that follow one another, a training case: a window anywhere in it; an answer stands on all frames so far"
+        plan = plan.model_copy(update={"reasons": {**plan.reasons, "sources.frames": why}})
     alone = [n.method == "zscore" for n in plan.data.normalise]
-    if not plan.sources.causal or not any(alone) or "data.normalise" in settings:
+    if not any(alone) or "data.normalise" in settings:
         return plan
     each = max(1, plan.data.channels // max(1, len(plan.data.images)))
     entries = [
@@ -134,8 +146,7 @@ def _images(draft: Draft, prints: Fingerprint, machine: Machine) -> list[str]:
         most = FRAMES_GPU if machine.gpu else FRAMES
         steps = min(most, prints.times.frames_max)
         draft.set("sources.frames", steps, f"of {prints.times.frames} in a case, spread over all of it")
-    if prints.visits is not None and prints.visits.most:
-        visits = min(VISITS, prints.visits.most + 1)
+    if prints.visits is not None and (visits := _visits(prints)) > 1:
         draft.set(
             "sources.visits", visits, f"the last ones; a case has {prints.visits.median:g} before its own"
         )

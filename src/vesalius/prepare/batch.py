@@ -150,6 +150,7 @@ def collate(examples: Sequence[Example]) -> Batch:
     present = {k: _there(v) for k, v in (images | singles | named["courses"] | named["vectors"]).items()}
     for name in _names(e.present for e in examples):
         present[name] = torch.tensor([bool(e.present.get(name)) for e in examples])
+    beside: dict[str, Any] = {k: _stacked(k, v, _SINGLES[k]) for k, v in singles.items()}
     return Batch(
         images={k: _stacked(k, v, 0) for k, v in images.items()},
         case_ids=tuple(e.case_id for e in examples),
@@ -169,7 +170,7 @@ def collate(examples: Sequence[Example]) -> Batch:
         parents=_named(named, "parents"),
         vectors=_named(named, "vectors"),
         times_s=_named(named, "times_s"),
-        **{k: _stacked(k, v, _SINGLES[k]) for k, v in singles.items()},
+        **beside,
     )
 
 

@@ -173,7 +173,7 @@ def _with_taken(images: Mapping[str, Array], made: Array) -> Array:
     if MAIN not in images:
         raise DataError(
             "what an earlier stage says lies on the grid of the reference image, which this plan does not look at",
-            hint="--set takes.how=features, or images that share a grid",
+            hint="a stage whose features are taken (takes.how=features), or images that share a grid",
         )
     own = images[MAIN]
     return np.concatenate([own, np.broadcast_to(made, (*own.shape[:-4], *made.shape))], axis=-4)

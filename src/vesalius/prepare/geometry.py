@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import scipy.sparse as sparse
@@ -147,6 +148,7 @@ def layout(
     )
 
 
+@lru_cache(maxsize=64)  # frame after frame of a cine is brought to the same size
 def lerp_weights(n_out: int, n_in: int, *, smooth: bool = True) -> sparse.csr_array:
     """Linear interpolation from `n_in` to `n_out` samples over the same extent, as a sparse matrix.
 

@@ -115,7 +115,8 @@ def steps_of_reference(
 
     Steps are in the order of `prepare_sources`: earlier visits first, then the case's own images.
     """
-    counts, at = [], -1
+    counts: list[int] = []
+    at = -1
     for one in _cases(case, name, data, sources):
         if _is_reference(one, case):
             at = len(counts)

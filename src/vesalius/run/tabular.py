@@ -6,14 +6,17 @@ from collections.abc import Mapping
 
 from vesalius.core.bundle import Bundle
 from vesalius.core.case import Case
+from vesalius.plan.tables import IMAGELESS
 from vesalius.tasks import contract as tasks
 
 NO_IMAGES = {"image": ""}  # what is said of a table whose columns name no images
 
 
 def is_bare(bundle: Bundle) -> bool:
-    """Return whether a bundle answers cases without images."""
+    """Return whether a bundle answers cases without images, and learned from such."""
     last = bundle.stages[-1]
+    if last.plan.sources.joined and not last.plan.fingerprint.get(IMAGELESS):
+        return False  # images are among what it can do without
     return tasks.get(last.plan.task.name).geometry(Case("", {}, reference=None), last.state) is not None
 
 

@@ -73,6 +73,10 @@ class Labels(Sources):
         whole.encoder(draft, machine)
         return draft
 
+    def several(self, state: State) -> bool:
+        """Return whether several labels may hold of one case; by default one alone does."""
+        return False
+
     def choose(self, draft: Draft, prints: Fingerprint, target: TargetInfo | None) -> None:
         """Set what is the task's own to choose; by default nothing."""
 
@@ -139,16 +143,14 @@ class Labels(Sources):
         """Return the state with a plain model of the covariates alone, where several sources come together."""
         if not self.sources(state) or not state.values.get("covariates"):
             return state
-        several = state.values["kind"] == "multilabel"
-        return _plain.remembered(examples, state, "label", how="several" if several else "one")
+        return _plain.remembered(examples, state, "label", how="several" if self.several(state) else "one")
 
     def plain(self, example: Example, state: State) -> Scores | None:
         """Return the probabilities of the plain model of the covariates."""
         z = _plain.said(example, state)
         if z is None:
             return None
-        several = state.values["kind"] == "multilabel"
-        p = 1 / (1 + np.exp(-z)) if several else softmax(z)
+        p = 1 / (1 + np.exp(-z)) if self.several(state) else softmax(z)
         return replace(self.trivial(state, BLANK), p=np.asarray(p, dtype=np.float64))
 
     def trivial(self, state: State, reference: Image) -> Scores:

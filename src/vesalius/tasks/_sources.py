@@ -219,6 +219,7 @@ def check_sources(plan: Plan, target: TargetInfo | None) -> None:
         "sources.texts": bool(chosen.texts),
         "sources.vectors": bool(chosen.vectors),
     }
+    _check_eyes(plan)
     wanted = [path for path, so in asked.items() if so]
     if not chosen.joined:
         if wanted:
@@ -260,6 +261,29 @@ def check_sources(plan: Plan, target: TargetInfo | None) -> None:
     _check_time(plan)
 
 
+def _check_eyes(plan: Plan) -> None:
+    """Raise PlanError where what is to see images reads steps in time, or frames that are not planned."""
+    for path, about in {
+        "net": plan.net,
+        **{f"nets.{n}": plan.nets[n] for n in plan.data.images if n in plan.nets},
+    }.items():
+        role = registered.describe(about.name).get("ROLE")
+        if role == "sequence" and plan.data.images:
+            raise PlanError(
+                f"net '{about.name}' reads what is seen of each step, and sees no image itself",
+                found=f"{path}.name={about.name}",
+                hint=f"--set nets.time.name={about.name}"
+                if plan.sources.timed
+                else "--set net.name=resnet-10",
+            )
+        if role == "cine" and not plan.sources.frames:
+            raise PlanError(
+                f"net '{about.name}' sees frames",
+                found="sources.frames=0",
+                hint="--set sources.frames=16, where images have a time axis",
+            )
+
+
 def _check_time(plan: Plan) -> None:
     name = plan.nets[TIME].name if TIME in plan.nets else None
     cine = registered.describe(plan.net.name).get("ROLE") == "cine"
@@ -269,17 +293,11 @@ def _check_time(plan: Plan) -> None:
             found="sources.causal" if plan.sources.causal else f"nets.time.name={name}",
             hint="--set net.name=resnet-10, or a plan without these",
         )
-    if cine and not plan.sources.frames:
+    if name is not None and plan.sources.causal and registered.looks_ahead(name, plan.nets[TIME].options):
         raise PlanError(
-            f"net '{plan.net.name}' sees frames", found="sources.frames=0", hint="--set sources.frames=16"
+            f"a causal model cannot have '{name}' over time, which looks ahead",
+            hint="--set nets.time.name=gru",
         )
-    if name is not None and plan.sources.causal:
-        options = plan.nets[TIME].options
-        if name.startswith("bi") or options.get("causal") is False:
-            raise PlanError(
-                f"a causal model cannot have '{name}' over time, which looks ahead",
-                hint="--set nets.time.name=gru",
-            )
 
 
 def _together(plan: Plan, state: State, nets: Nets, width: int) -> Any:

@@ -25,6 +25,7 @@ WIDTH = 128  # of each source's vector, and of what they come to together
 AT_ONCE = (
     64  # frames that an eye sees in one pass where nothing is learned, so that long cines need no more memory
 )
+SHORT = 0.5  # by folds on two phantoms: the first answers were better, the last ones no worse
 SHARED = "shared"
 
 
@@ -251,7 +252,7 @@ class Together(Net):
 
     def shown(self, batch: Batch, generator: torch.Generator) -> Batch:
         """Return a training batch without the sources that are left out at random; each case keeps one at least."""
-        batch = self._windowed(batch, generator)
+        batch = self._shortened(self._windowed(batch, generator), generator)
         if not self.drop or len(self.sources) == 1:
             return batch
         had = torch.stack([_has(s, batch) for s in self.sources], dim=1)
@@ -278,6 +279,26 @@ class Together(Net):
             row = torch.arange(len(x), device=x.device)[:, None]
             images[source.name], times[source.name] = x[row, place], times[source.name][row, place]
         return replace(batch, images=images, times_s=times)
+
+    def _shortened(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """Return a batch in which the cines of some cases, `SHORT` of them, end with a random one of their frames.
+
+        It is for causal nets over frames, which answer after each frame: so that the first answers are learned, too.
+        """
+        if not self.frames:
+            return batch
+        share, chosen = torch.rand((2, batch.rows), generator=generator, device=generator.device)
+        times = dict(batch.times_s)
+        for source in self.sources:
+            known = times.get(source.name)
+            if source.kind != "image" or not source.timed or known is None:
+                continue
+            ends, some = share.to(known.device), chosen.to(known.device) < SHORT
+            lengths = (~known.isnan()).sum(dim=1)
+            kept = torch.where(some, 1 + (ends * lengths).long(), lengths).clamp_max(lengths)
+            place = torch.arange(known.shape[1], device=known.device)
+            times[source.name] = known.masked_fill(place >= kept[:, None], math.nan)
+        return replace(batch, times_s=times)
 
     def _width(self, source: Source) -> int:
         """Return how many numbers are seen of a step of a source before they are projected."""
@@ -320,10 +341,12 @@ class Together(Net):
         x = _framed(batch.images[source.name])
         there, eye = _steps(times, x, has), self.eye_of(source)
         if eye.role == "cine":
-            maps = eye(x[:, :, :, 0] if eye.dims == 2 else x)[-1]  # (B, C, T', …)
+            held = None if bool(there.all()) else there  # frames that a case lacks are passed by
+            maps = eye(x[:, :, :, 0] if eye.dims == 2 else x, None, held)[-1]  # (B, C, T', …)
             tokens = maps.flatten(3).mean(-1).transpose(1, 2)
-            place = torch.arange(tokens.shape[1], device=x.device) * x.shape[1] // tokens.shape[1]
-            return tokens, there[:, place]
+            place = torch.arange(tokens.shape[1], device=x.device) * eye.strides[-1][0]
+            first = there.long().sort(dim=1, descending=True).values.bool()  # in maps, frames that are there
+            return tokens, first[:, place.clamp(max=x.shape[1] - 1)]
         return self._over(source, self._frames(source, x, there), times, there, None), there
 
     def _frames(self, source: Source, x: Tensor, there: Tensor) -> Tensor:
@@ -356,9 +379,10 @@ class Together(Net):
         """Return what is kept of an image after its further frames in a batch."""
         key, rows, like = _key(source.name), batch.rows, next(self.project.parameters())
         net: Any = dict(self.over.items()).get(key)
+        gates: Any = self.gates[key]
         if kept is None:
             over = None if net is None else net.begin(rows)
-            kept = Kept(like.new_zeros(rows, WIDTH), has & False, over, self.gates[key].begin(rows, like))
+            kept = Kept(like.new_zeros(rows, WIDTH), has & False, over, gates.begin(rows, like))
         if not bool(has.any()):
             return kept
         x, times = _framed(batch.images[source.name]), batch.times_s.get(source.name)
@@ -372,7 +396,7 @@ class Together(Net):
                 outs.append(out)
             seen = torch.stack(outs, dim=1)
         tokens = self.project[key](seen.flatten(3).mean(-1) if seen.ndim > 3 else seen)
-        vector, gate = self.gates[key].step(tokens, there, kept.gate)
+        vector, gate = gates.step(tokens, there, kept.gate)
         return Kept(vector, kept.there | (has & there.any(dim=1)), over, gate)
 
     def seen(self, source: Source, frames: Tensor, *, maps: bool) -> Tensor:

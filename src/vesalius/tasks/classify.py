@@ -51,6 +51,10 @@ class Classify(Labels):
     primary: ClassVar[str] = "auc"
     joins: ClassVar[bool] = True
 
+    def several(self, state: State) -> bool:
+        """Return whether several labels may hold of one case."""
+        return _several(state)
+
     def choose(self, draft: Draft, prints: Fingerprint, target: TargetInfo | None) -> None:
         """Set the positive one of two classes, that the likelier one is called, and the covariates."""
         if target is not None and len(target.labels) == 2 and kinds.of(target.kind).nominal:

@@ -18,6 +18,8 @@ from vesalius.answers.drawing.overlay import overlay
 from vesalius.core.answers import Answer, ImageAnswer, kind_of
 from vesalius.core.errors import VesaliusError
 from vesalius.core.image import Image
+from vesalius.prepare.between import Between
+from vesalius.prepare.registering import register
 from vesalius.serve.http import results
 from vesalius.testing.promise import promised, require, workplace
 
@@ -149,6 +151,27 @@ def says_what_can_be_asked_of_it(trial: AnswerTrial) -> None:
             require(fits, f"{trial}: the voxels that are asked about lie on its image's grid")
 
 
+def has_not_changed_beside_itself(trial: AnswerTrial) -> None:
+    """Require that an answer beside itself, at two visits that are one image, has changed by nothing.
+
+    Carried from one to the other it is of the same kind, and lies where it did.
+    """
+    image = trial.image
+    about = Between(image, image, register(image, image), same=True)
+    with promised(f"{trial}: two visits of it can be compared"):
+        found = contract.changed(trial.answer, trial.answer, about)
+        carried = trial.handling.carried(trial.answer, about)
+    growths = () if found is None else found.growths
+    odd = [g.name for g in growths if g.change != 0]
+    require(not odd, f"{trial}: beside itself it has changed in {', '.join(odd)}")
+    told = [g.name for g in growths if g.verdict not in ("same", "absent")]
+    require(not told, f"{trial}: beside itself something is told of {', '.join(told)}")
+    require(type(carried) is type(trial.answer), f"{trial}: it is carried as the same kind of answer")
+    where, there = (trial.handling.found(one) for one in (trial.answer, carried))
+    if where is not None and there is not None:
+        require(np.array_equal(where, there), f"{trial}: carried onto its own image, it lies where it did")
+
+
 def _volume() -> Image:
     return Image(np.arange(192, dtype=np.float32).reshape(1, 3, 8, 8), spacing_mm=(1.0, 1.0, 2.0))
 
@@ -161,4 +184,5 @@ ANSWER_PROMISES: tuple[Callable[[AnswerTrial], None], ...] = (
     comes_back_from_json,
     is_placed_in_a_whole_image,
     says_what_can_be_asked_of_it,
+    has_not_changed_beside_itself,
 )

@@ -153,7 +153,7 @@ def is_explained_or_says_why_not(trial: TaskTrial) -> None:
     if not asked or not asked[0].images:
         return  # there is nothing to draw a map on
     found = explain(trial.predictor, asked[0], names, choices=FEW)
-    told = {e.method for e in (*found.explained, *found.parted)} | set(found.refused)
+    told = {e.method for e in found.explained} | {e.method for e in found.parted} | set(found.refused)
     missing = ", ".join(sorted(set(names) - told))
     require(not missing, f"{trial}: each explainer has a map or a reason, but not {missing}")
     for method, why in found.refused.items():
@@ -162,8 +162,8 @@ def is_explained_or_says_why_not(trial: TaskTrial) -> None:
         what = f"{trial}: the map of {one.method}"
         require(one.map.image.shape == (one.on or found.reference).shape, f"{what} lies on its image")
         seen = one.map.image.array[np.isfinite(one.map.image.array)]
-        method = methods.get(one.method)
-        silent = isinstance(method, Method) and not method.signed and not seen.any()
+        how = methods.get(one.method)
+        silent = isinstance(how, Method) and not how.signed and not seen.any()
         require(seen.size and (silent or np.ptp(seen) > 0), f"{what} is not the same everywhere")
 
 

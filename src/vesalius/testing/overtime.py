@@ -152,6 +152,11 @@ def says_what_it_is_over(trial: OverTimeTrial) -> None:
     require(isinstance(causal, bool), f"{trial}: its .causal is True or False, not {causal!r}")
     if trial.causal is not None:
         require(causal == trial.causal, f"{trial}: its .causal is what its option says, not {causal}")
+    ahead = nets.looks_ahead(trial.name, trial.options)
+    require(
+        trial.over == "tree" or ahead != causal,
+        f"{trial}: its file says AHEAD = True, or has an option causal, where it is not causal, and else not",
+    )
     require(not (causal and trial.over == "tree"), f"{trial}: a tree has no steps to come one after another")
 
 
@@ -280,7 +285,7 @@ def holds_in_half_the_bits(trial: OverTimeTrial) -> None:
     with torch.autocast("cpu", torch.bfloat16):
         half = model.eval().net(shown.x, shown.beside, shown.there)
         loss = model.train()(shown.x, shown.beside, shown.there).float().square().sum()
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     apart, spread = float((half.detach().float() - out).abs().max()), float(out.abs().max())
     require(
         apart <= 0.1 * max(1.0, spread),

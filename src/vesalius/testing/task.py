@@ -11,6 +11,7 @@ from vesalius.tasks.contract import Task
 from vesalius.testing.answered import ANSWERED
 from vesalius.testing.described import DESCRIBED
 from vesalius.testing.fitted import FITTED
+from vesalius.testing.joined import JOINED
 from vesalius.testing.merged import MERGED
 from vesalius.testing.promise import workplace
 from vesalius.testing.trial import TaskTrial, trial_of
@@ -18,7 +19,14 @@ from vesalius.testing.untrained import UNTRAINED
 
 __all__ = ["TASK_PROMISES", "TaskTrial", "check_task", "trial_of"]
 
-TASK_PROMISES: tuple[Callable[[TaskTrial], None], ...] = (*DESCRIBED, *MERGED, *UNTRAINED, *FITTED, *ANSWERED)
+TASK_PROMISES: tuple[Callable[[TaskTrial], None], ...] = (
+    *DESCRIBED,
+    *MERGED,
+    *UNTRAINED,
+    *JOINED,
+    *FITTED,
+    *ANSWERED,
+)
 
 
 def check_task(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -149,7 +150,7 @@ def change(
     torch_threads.use(machines.measure().cores)
     predictor = Predictor(opened, device=device, accept_mismatch=accept_mismatch)
     predictor = predictor if doubt is None else predictor.doubting(doubt, samples)
-    how = {"registration": registration, "accept": accept}
+    how: dict[str, Any] = {"registration": registration, "accept": accept}
     if later is None:
         if days is not None:
             raise DataError("the days between visits of a cohort stand in its table", hint="no --days")
@@ -195,25 +196,33 @@ def _pairs(
 ) -> list[tuple[str, Case, Case, float]]:
     """Return each patient's pair of visits with the days between: the last one and the one before it, or the first.
 
+    A patient whose visits are followed side by side, as both eyes are, has a pair for each.
+
     Raises DataError where no case has an earlier visit.
     """
     read = source if isinstance(source, Cohort) else cohorts.open_cohort(
         source, layout=layout, columns=columns_of(bundle, columns), max_set_aside=1.0
     )  # fmt: skip
-    last: dict[str, Case] = {}
-    for case in read.cases:
-        who = case.patient or case.id
-        if case.earlier and (who not in last or len(case.earlier) > len(last[who].earlier)):
-            last[who] = case
+    before = {visit.case.id for case in read.cases for visit in case.earlier}
+    last = [case for case in read.cases if case.earlier and case.id not in before]
     if not last:
         raise DataError(
-            "no case of the cohort has an earlier visit", found=counted(len(read.cases), "case"),
+            "no case of the cohort has an earlier visit",
+            found=counted(len(read.cases), "case"),
             hint="--column visit=NAME of a table whose rows are visits, or two visits: change BUNDLE EARLIER LATER",
-        )  # fmt: skip
+        )
     place = 0 if since == "first" else -1
+    several = Counter(case.patient or case.id for case in last)
     return [
-        (who, case.earlier[place].case, case, case.earlier[place].days_before) for who, case in last.items()
+        (_who(case, several), case.earlier[place].case, case, case.earlier[place].days_before)
+        for case in last
     ]
+
+
+def _who(case: Case, several: Mapping[str, int]) -> str:
+    """Return what a row is called: the patient, with the case where the patient has several, as of both eyes."""
+    patient = case.patient or case.id
+    return patient if several[patient] == 1 else f"{patient}, {case.id}"
 
 
 def _several(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from vesalius.answers.drawing.figures import ACCENT, SOFT, _axes, _short
+from vesalius.answers.drawing.figures import ACCENT, INK, SOFT, _axes, _short
 from vesalius.core.image import Array
 
 AGAINST = "#b3452c"
@@ -45,7 +45,7 @@ def step_bars(values: Array, times_s: Array | None, weights: Array | None) -> st
             axes.plot(x, values, color=ACCENT, lw=1.4)
         if weights is not None and weights.max() > 0:
             scale = float(np.abs(values).max() or 1.0) / float(weights.max())
-            axes.plot(x, weights * scale, color=SOFT, lw=1.4, ls="--", label="attention (scaled)")
+            axes.plot(x, weights * scale, color=INK, lw=1.4, ls="--", label="attention (scaled)")
             axes.legend(loc="upper left")
         axes.set_xlabel(label)
         axes.set_ylabel("lost without it")

@@ -29,7 +29,7 @@ def dicom_files(study: AbdomenPatient) -> Iterator[tuple[str, bytes]]:
 
 def _key(study: AbdomenPatient) -> tuple[object, ...]:
     """Return what tells a study from every other; a twin without a finding, or a later visit, is another one."""
-    key = (study.seed, study.index, study.image.shape)
+    key: tuple[object, ...] = (study.seed, study.index, study.image.shape)
     key = (*key, study.without) if study.without else key
     return (*key, "day", study.days) if study.days else key
 

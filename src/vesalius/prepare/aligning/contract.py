@@ -27,7 +27,7 @@ class Field:
     @property
     def flat(self) -> bool:
         """Whether this is a single plane."""
-        return self.array.shape[0] == 1
+        return bool(self.array.shape[0] == 1)
 
     @property
     def spacing(self) -> Array:

@@ -37,7 +37,7 @@ def page(change: Change) -> str:
         verdict=change.verdict,
         tone=_tone(change),
         notes=change.notes,
-        growths=_rows([g for g in growths if g.verdict != "absent"], change.days),
+        growths=_rows(_ranked(change), change.days),
         absent=listed(called_by(g.name for g in growths if g.verdict == "absent").values(), 12),
         rated=bool(change.days) and any(g.reach is not None or g.change for g in growths),
         words=[] if change.changed is None else change.changed.words,
@@ -59,7 +59,8 @@ def overview(changes: Changes, places: Mapping[int, str]) -> str:
             "place": places.get(k, ""),
             "days": number(one.days),
             "registered": one.registration.by if one.registration.fits else "not registered",
-            "growths": [_row(g, one.days, names) for g in one.growths if g.verdict != "absent"],
+            "growths": [_row(g, one.days, names) for g in one.told],
+            "others": sum(g.verdict != "absent" for g in one.growths) - len(one.told),
             "verdict": one.verdict,
             "tone": "told" if one.told else "",
         }
@@ -73,6 +74,12 @@ def overview(changes: Changes, places: Mapping[int, str]) -> str:
         patients=shown,
         set_aside=changes.set_aside,
     )
+
+
+def _ranked(change: Change) -> list[Growth]:
+    """Return what was there at either visit: first what changed tellingly, then the others in their order."""
+    others = [g for g in change.growths if g.verdict != "absent" and g not in change.told]
+    return [*change.told, *others]
 
 
 def _chips(change: Change) -> list[str]:
@@ -172,7 +179,8 @@ def _parts(parts: Sequence[Part]) -> Table | None:
     ]
     said = "By where they lie once the visits are registered, and by measured sizes alone: the test split says nothing "
     said += "of single parts, so that larger and smaller are no findings."
-    more = f" {len(parts) - PARTS} more are in change.json." if len(parts) > PARTS else ""
+    beyond = len(parts) - PARTS
+    more = f" {counted(beyond, 'more is', 'more are')} in change.json." if beyond > 0 else ""
     return Table("Single parts", ("part", "became", "earlier", "later", "change"), rows, said + more)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from vesalius.answers import contract
 from vesalius.core.answers import Answer
+from vesalius.core.called import written
 from vesalius.core.cohort import SetAside
 from vesalius.core.frames import as_pandas
 from vesalius.core.growth import Changed, Growth
@@ -69,7 +70,7 @@ class Change(Shown):
         if self.told:
             first = self.told[0]
             more = len(self.told) - 1
-            also = f" So did {counted(more, 'other label')}." if more else ""
+            also = f" {counted(more, 'other measurement')} changed, too." if more else ""
             return f"{said(first)}{when}.{also}"
         if any(g.reach is not None for g in self.growths):
             return f"No change that could be told{when}."
@@ -101,9 +102,8 @@ class Change(Shown):
             "earlier": earlier.case,
             "later": later.case,
             "days": self.days,
-            "registration": self.registration.by
-            if self.registration.fits
-            else f"not: {self.registration.by}",
+            "registration": self.registration.by,
+            "registered": "yes" if self.registration.fits else "no",
         }
         for growth in self.growths:
             lead = f"{growth.name}_{growth.quantity}" if growth.quantity != growth.name else growth.name
@@ -125,8 +125,7 @@ class Change(Shown):
 
     def let_go(self) -> Change:
         """Return the same without both images, for who keeps many."""
-        lean = replace(self, between=None)
-        return lean
+        return replace(self, between=None)
 
     def to_polars(self) -> Any:
         """Return a row for each thing that was measured, as a polars DataFrame."""
@@ -142,7 +141,8 @@ class Change(Shown):
         """Return the earlier visit's answer as it lies on the later image; None where that is not known."""
         if self.between is None or not self.between.placed:
             return None
-        return contract.of(self.answers[0]).carried(self.answers[0], self.between)
+        found: Answer = contract.of(self.answers[0]).carried(self.answers[0], self.between)
+        return found
 
     def _words(self) -> Iterable[str]:
         yield f"{cut(self.visits[0].case, 24)!r} to {cut(self.visits[1].case, 24)!r}"
@@ -194,14 +194,11 @@ def rows(changes: Sequence[Change]) -> list[dict[str, Any]]:
 
 
 def said(growth: Growth) -> str:
-    """Return what can be told of one thing in words: `lesion grew from 4.1 to 9.3 ml (+5.2, 95 % +3.1 to +7.3)`."""
+    """Return what can be told of one thing in words: `Lesion grew from 4.1 to 9.3 ml (+5.2, 95 % +3.1 to +7.3)`."""
     verbs = {"grown": "grew", "shrunk": "shrank", "higher": "rose", "lower": "fell"}
     unit = in_unit(growth.unit)
-    name = (
-        growth.name
-        if growth.quantity in (growth.name, "volume", "area", "size")
-        else f"{growth.quantity} of {growth.name}"
-    )
+    alone = growth.quantity in (growth.name, "volume", "area", "size")
+    name = written(growth.name) if alone else f"{written(growth.quantity)} of {growth.name}"
     if growth.verdict == "new":
         return f"{name} is new: {number(growth.later)}{unit}"
     if growth.verdict == "gone":

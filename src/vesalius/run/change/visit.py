@@ -90,7 +90,7 @@ def assert_one_patient(earlier: Visit, later: Visit, *, accept: bool) -> tuple[s
 def days_between(
     earlier: Visit, later: Visit, days: float | None, *, told: float | None, accept: bool
 ) -> Apart:
-    """Return how far two visits lie apart: as `days` says, else by their dates, else as the cohort's table has `told`.
+    """Return how far two visits lie apart: as `days` says, else as the cohort's table has `told`, else by their dates.
 
     Raises DataError where the later one is dated before the earlier one, unless that is accepted, and for no time.
     """
@@ -116,10 +116,10 @@ def days_between(
     if dated == 0:
         notes.append("both visits are of one day, so that there is no growth a day")
         dated = None
-    known = [(days, GIVEN), (dated, DATED), (told, TOLD)]
-    if days is not None and dated is not None and abs(days - dated) > 1:
-        notes.append(f"{days:g} days were given, and the dates lie {counted(dated, 'day')} apart")
+    known = [(days, GIVEN), (told, TOLD), (dated, DATED)]
     length, by = next(((float(d), by) for d, by in known if d is not None), (None, ""))
+    if length is not None and dated is not None and abs(length - dated) > 1:
+        notes.append(f"{length:g} days were said ({by}), and the dates lie {counted(dated, 'day')} apart")
     if length is None and not notes:
         notes.append("nothing says when the visits were, so that there is no growth a day: --days says it")
     return Apart(length, by, tuple(notes))

@@ -30,7 +30,8 @@ class Details(TypedDict, total=False):
     """What a line may say beside who did what: opaque ids, names of models, counts and sizes.
 
     Never a client's name of a file, nor anything out of a file. `file` is the service's own name of a result, `model`
-    and `models` begin hashes of bundles, `route` is a path as the service calls it, `doubt` a registered way.
+    and `models` begin hashes of bundles, `route` is a path as the service calls it, `doubt` a registered way,
+    `earlier` the study of the visit that a case is compared with.
     """
 
     study: str
@@ -52,6 +53,7 @@ class Details(TypedDict, total=False):
     sha256: str
     accept_mismatch: int
     doubt: str
+    earlier: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,6 +127,7 @@ def describe(name: str, bundle: Bundle, predictor: Predictor) -> dict[str, Any]:
         "explainers": _explainers(kind, predictor),
         "doubts": list(predictor.ways_of_doubting),
         "asks": list(answers.of(kind).asks_of(values)),
+        "sources": list(predictor.stages[-1].task.sources(stage.state)),
         "research_use": True,
         **measured(bundle, kind),
     }

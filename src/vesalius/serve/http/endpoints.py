@@ -208,6 +208,7 @@ def ask(asked: schemas.JobRequest, service: Serving, caller: User) -> Any:
         covariates=asked.covariates,
         doubt=_doubt_of(asked),
         refuse_unlike=asked.refuse_unlike,
+        images=asked.images,
         earlier=_earlier_of(asked, service, caller),
     )
     return service.jobs.json(job)

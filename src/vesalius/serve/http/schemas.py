@@ -122,7 +122,8 @@ class ModelBody(BaseModel):
     `labels` have the colours that they are shown in, and `palette` holds those of all that has none of its own.
     `explainers` are the methods that can explain its answers, `asks` the words for what can be asked of them, and
     `doubts` the ways in which they can be doubted. `frames` says how frames that come one by one are answered: each by
-    itself, after those before it (a `stream`), or not at all, by a model that must see the whole cine.
+    itself, after those before it (a `stream`), or not at all, by a model that must see the whole cine. `sources` are
+    what comes together in a model of several sources; those among `inputs` are images.
     `banners` come before every figure of the scorecard; `headlines` are the metrics that come first, `measured_on` what
     all of them are of.
     """
@@ -153,6 +154,7 @@ class ModelBody(BaseModel):
     measured_on: MeasuredBody | None
     banners: list[BannerBody]
     selftest: SelfTestBody
+    sources: list[str] = Field(default_factory=list)
 
 
 class VerdictBody(BaseModel):
@@ -194,6 +196,9 @@ class JobRequest(BaseModel):
     `ask` is what an explanation is about: a label's name, `region=2`, `box=1`; without it what the answer says most of.
     `covariates` are what else is known of the patient (`{"age": 61, "sex": "F"}`), the same for each case. `doubt` asks
     how far several opinions are apart, in a way of the model's `doubts`, and `samples` how many `dropout` gives.
+    `images` are the images of one body for a model of several sources, a case of the study by the name that the model
+    has for it (`{"ct": …, "xray": …}`); those that are not named are not given. `case` is then the one of them that the
+    answer lies on, by default the first.
     `earlier` is the earlier visit of a job of kind `change`, which is about one case: the later visit.
     """
 
@@ -210,6 +215,7 @@ class JobRequest(BaseModel):
     covariates: dict[str, Covariate] = Field(default_factory=dict, max_length=64)
     doubt: str | None = Field(default=None, max_length=64)
     samples: int | None = Field(default=None, ge=2, le=200)
+    images: dict[str, Annotated[str, Field(pattern=ID)]] = Field(default_factory=dict, max_length=16)
     earlier: EarlierRequest | None = None
 
 

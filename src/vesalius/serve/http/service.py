@@ -25,6 +25,7 @@ from vesalius.serve.http.metrics import Metrics
 from vesalius.serve.http.problems import Problem, log_unexpected, not_found
 from vesalius.serve.http.refusals import Refusals
 from vesalius.serve.http.sample import KNOWN, make_sample, recipe
+from vesalius.serve.http.several import joined
 from vesalius.serve.http.studies import Studies
 from vesalius.serve.http.study import StoredCase, UploadedStudy
 from vesalius.serve.http.truth import Truths, on_image
@@ -120,12 +121,18 @@ class Service:
         covariates: Mapping[str, float | str] | None = None,
         doubt: Doubts | None = None,
         refuse_unlike: bool = False,
+        images: Mapping[str, str] | None = None,
         earlier: EarlierVisit | None = None,
     ) -> InferenceJob:
-        """Queue a job on a study, or on one case of it. Raises Problem, and PlanError for a doubt that cannot be."""
+        """Queue a job on a study, or on one case of it. Raises Problem, and PlanError for a doubt that cannot be.
+
+        `images` are cases of the study by the names that a model of several sources has for their images.
+        """
         if doubt is not None:
             model.predictor().doubting(*doubt)
         cases: tuple[StoredCase, ...] = study.cases if case_id is None else (study.case(case_id),)
+        if images:
+            cases = (joined(study, images, case_id, model),)
         given = dict(covariates or {})
         for case in cases:
             _require(model, {**case.case.covariates, **given})

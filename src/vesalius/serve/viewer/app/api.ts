@@ -119,6 +119,8 @@ interface Asked {
   explainer?: string;
   ask?: string;
   accept_mismatch?: boolean;
+  /** Cases by a model's names for its images. */
+  images?: Record<string, string>;
   earlier?: { study: string; case: string };
 }
 

@@ -132,7 +132,7 @@ export function liveAnswers(stage: Stage): () => void {
     const at = sent[frame] ?? 0;
     running.draw(stage.frames);
     const first = since === undefined ? null : (sent[since] ?? 0) * every + 1;
-    const stands = first === null || seen === undefined ? `frame ${at * every + 1}` : `${seen} frames, ${first} to ${at * every + 1}`;
+    const stands = first === null || seen === undefined || seen < 2 ? `frame ${at * every + 1}` : `${seen} frames, ${first} to ${at * every + 1}`;
     head.textContent = `Answer for ${stands} (${Math.round(ms)} ms)`;
   };
 

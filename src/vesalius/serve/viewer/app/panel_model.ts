@@ -7,6 +7,7 @@ import { seeNext } from "./explained.ts";
 import { goesLive, seesTime } from "./live.ts";
 import { besideText, measuredOn, metricName, valueText } from "./metrics.ts";
 import { announce, guarded, quiet, report } from "./say.ts";
+import { chosenImages, fillSources } from "./sources.ts";
 import { chosenCase, chosenModel, isRefused, now, on, set, withAll, withJob } from "./store.ts";
 import type { Case, Figure, Job, Model, Verdict } from "./types.ts";
 
@@ -34,6 +35,7 @@ export function modelPanel(): void {
   });
   byId("accept").addEventListener("change", () => set({ accepted: byId<HTMLInputElement>("accept").checked }));
   on(["study", "caseId", "model"], () => void judge());
+  on(["study", "caseId", "model", "models"], () => fillSources(chosenModel(), now().study, chosenCase()));
   on(["study", "caseId", "model", "models", "job", "verdict", "accepted"], () => {
     const { study, caseId, model, job, verdict, accepted } = now();
     const refused = isRefused();
@@ -46,7 +48,7 @@ export function modelPanel(): void {
     byId("doubt").textContent = study?.gone ? "This study is no longer on the server: drop it again to ask about it." : doubt(chosenModel(), chosenCase(), verdict);
     byId("accept-label").hidden = !refused;
     byId<HTMLInputElement>("accept").checked = accepted;
-    byId("every-label").hidden = (study?.cases.length ?? 0) < 2;
+    byId("every-label").hidden = (study?.cases.length ?? 0) < 2 || chosenImages() !== null;
     progress(job);
   });
 }
@@ -69,12 +71,17 @@ export async function ask(kind: "predict" | "explain", more: { explainer?: strin
   const { study, caseId, model, job } = now();
   if (!study || study.gone || !caseId || !model || byId<HTMLButtonElement>("run").disabled || (job && running(job))) return;
   quiet();
-  const every = byId<HTMLInputElement>("every").checked && study.cases.length > 1;
+  const images = chosenImages();
+  if (images && !Object.keys(images).length) throw new api.Failure({ error: "no image is given", hint: "choose which image is which" }, 422);
+  const about = images && !Object.values(images).includes(caseId) ? Object.values(images)[0]! : caseId; // the answer lies on it
+  const every = !images && byId<HTMLInputElement>("every").checked && study.cases.length > 1;
+  if (about !== caseId) set({ caseId: about });
   const started = await api.start({
     model,
     study: study.study,
-    case: every ? null : caseId,
+    case: every ? null : about,
     kind,
+    ...(images ? { images } : {}),
     ...(now().accepted ? { accept_mismatch: true } : {}),
     ...more,
   });

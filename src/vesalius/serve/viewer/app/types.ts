@@ -29,6 +29,9 @@ export interface Model {
   /** The colours of what has none of its own, by place. */
   palette?: string[];
   dims: number;
+  /** The names of its images, and of all that comes together in a model of several sources. */
+  inputs?: string[];
+  sources?: string[];
   modality: string | null;
   unit: string | null;
   /** Whether the service answers images of another modality or unit without being told to. */

@@ -14,7 +14,7 @@ export function weighed(answer: Held): HTMLElement | null {
     h("h3", {}, "What counted"),
     rows.length > 0 && h("ul", { class: "bars small" }, rows.map(([name, share]) => bar(written(name), share))),
     found.not_given.length > 0 && h("p", { class: "note" }, `Not given: ${found.not_given.map(written).join(", ")}.`),
-    rows.length > 0 && h("p", { class: "faint" }, "The model's own weights of its sources. What the answer would be without one is told by the method sources."),
+    rows.length > 0 && h("p", { class: "faint" }, "The model's own weights of its sources, which are no effects: vesalius explain --method sources tells what each adds."),
   );
 }
 
