@@ -107,7 +107,7 @@ def test_a_factored_convolution_is_two_of_torchs_3d_ones() -> None:
     norm = nn.BatchNorm3d(4).eval()
     with torch.no_grad():
         space.weight.copy_(layer.space.weight[:, :, None])  # type: ignore[index, operator]
-        time.weight.copy_(layer.time.weight[..., None, None])
+        time.weight.copy_(layer.time.weight[..., None])
         x = torch.randn(2, 7, 3, 9, 8)
         out = layer(Clip(x.flatten(0, 1), 2, None)).spread()
         wanted = time(F.relu(norm(space(x.transpose(1, 2))))).transpose(1, 2)
@@ -125,11 +125,11 @@ def test_frames_that_are_not_there_are_passed_by(dims: int, train: bool) -> None
     alone = net(x[:, there[0]])
     found = net(x, None, there)
     for a, b in zip(alone, found, strict=True):
-        torch.testing.assert_close(b[:, :, : a.shape[2]], a, atol=1e-5, rtol=0)
-        torch.testing.assert_close(b.flatten(2).mean(-1), a.flatten(2).mean(-1), atol=1e-5, rtol=0)
+        torch.testing.assert_close(b[:, :, : a.shape[2]], a, atol=1e-4, rtol=0)
+        torch.testing.assert_close(b.flatten(2).mean(-1), a.flatten(2).mean(-1), atol=1e-4, rtol=0)
     times = torch.where(there, torch.arange(9.0), torch.nan)
     for a, b in zip(found, net(x, times), strict=True):
-        torch.testing.assert_close(a, b, atol=1e-5, rtol=0)
+        torch.testing.assert_close(a, b, atol=1e-4, rtol=0)
 
 
 def test_r2plus1d_sees_the_order_of_frames_and_a_single_one() -> None:

@@ -74,15 +74,14 @@ class Factored(nn.Module):
         self.every = stride[0]
         self.space = conv(dims, inside, between, kernel=side, stride=stride[1], bias=False)
         self.norm = norm(normalise, dims, between)
-        self.time = nn.Conv1d(between, outside, 3, stride=stride[0], padding=1, bias=False)
+        self.time = nn.Conv2d(between, outside, (3, 1), stride=(stride[0], 1), padding=(1, 0), bias=False)
 
     def forward(self, clip: Clip) -> Clip:
         """Return a clip of as many frames, or of every other."""
         kept = torch.relu(self.norm(self.space(clip.frames)))
         x = replace(clip, frames=kept).spread()  # (B, T, C, *S)
-        lines = x.flatten(3).permute(0, 3, 2, 1).flatten(0, 1)  # (B·voxels, C, T)
-        y = self.time(lines).unflatten(0, (len(x), -1)).permute(0, 3, 2, 1)
-        y = y.unflatten(3, x.shape[3:])
+        y = self.time(x.flatten(3).transpose(1, 2)).transpose(1, 2)  # over (B, C, T, voxels)
+        y = y.reshape(*y.shape[:3], *x.shape[3:])
         return gathered(y, None if clip.there is None else clip.there[:, :: self.every])
 
 
@@ -170,7 +169,7 @@ class R2Plus1D(Net):
                 inside = base * 2**i
             self.add_module(f"layer{i + 1}", stage)
         for module in self.modules():
-            if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d):
+            if isinstance(module, nn.Conv2d | nn.Conv3d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, x: Tensor, times_s: Tensor | None = None, there: Tensor | None = None) -> list[Tensor]:
