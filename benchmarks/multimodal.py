@@ -1,6 +1,6 @@
 """Several sources of one body: fusion beside each source alone, every subset answered, and sources left out.
 
-Thirteen fits of as many steps each, of 1 to 3 minutes, and one bundle asked of every subset of its sources: about 45
+Thirteen fits of as many steps each, of 1 to 4 minutes, and one bundle asked of every subset of its sources: about 45
 minutes. What is finished is taken again.
 """
 
@@ -40,7 +40,7 @@ WAYS = ("attention", "concat", "late")
 BOTH = ("--set", "infer.novelty=none", "--set", "train.members=1")  # of every arm
 PICTURED = (  # of every arm with an image; none is made larger or smaller, for sizes tell
     "--set", "net.name=resnet-10", "--set", "net.scale=0.25", "--set", "augment.zoom=0",
-    "--set", "train.steps=900", "--set", "train.batch=16",
+    "--set", "train.steps=1500", "--set", "train.batch=16",
 )  # fmt: skip
 
 
@@ -105,12 +105,13 @@ class _Asked:
         many = len(sources) > 1
         pictured = bool(set(sources) & set(IMAGES))
         words += ["--set", f"sources.fusion={way}"] if many else []
-        words += _SMALL if self.quick and pictured else PICTURED if pictured else ()
+        small = _SMALL if pictured else ("--set", "train.steps=4")
+        words += small if self.quick else PICTURED if pictured else ()
         name = "-".join(s.replace(", ", "-") for s in (*sources, *((way,) if many else ())))
         return _fits.resumed(
             self.data / "cohort.csv",
             self.out / f"{name}-{self.seed}",
-            limit=_quick.LIMIT if self.quick else LIMIT if pictured else BARE,
+            limit=LIMIT if self.quick or pictured else BARE,
             seed=self.seed,
             options=("--target", "response", "--split", str(self.split), *words, *BOTH),
             test_split=not self.quick,

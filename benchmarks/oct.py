@@ -40,7 +40,7 @@ def run(folder: Path, *, seeds: Sequence[int], quick: bool = False) -> list[Figu
         ARMS,
         out,
         seeds=seeds[:1] if quick else seeds,
-        limit=_quick.LIMIT if quick else LIMIT,
+        limit=_phantoms.LIMIT if quick else LIMIT,
         options=("--target", "class", "--split", str(split), *(TINY if quick else SIZE)),
         test_split=not quick,
     )

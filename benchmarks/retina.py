@@ -74,7 +74,7 @@ def _vessels(data: Path, out: Path, seed: int, *, quick: bool) -> _fits.Fitted:
     return _fits.resumed(
         data,
         out,
-        limit=_quick.LIMIT if quick else LIMIT,
+        limit=_phantoms.LIMIT if quick else LIMIT,
         seed=seed,
         options=("--target", "vessel_mask", "--column", "region=region", *size),
         test_split=not quick,
@@ -87,7 +87,7 @@ def _graded(data: Path, out: Path, arm: str, seed: int, stage: Sequence[str], *,
     return _fits.resumed(
         data / "cohort.csv",
         out / f"{arm.replace(' ', '-')}-{seed}",
-        limit=_quick.LIMIT if quick else LIMIT,
+        limit=_phantoms.LIMIT if quick else LIMIT,
         seed=seed,
         options=(
             *("--target", "plus_disease", "--column", "label=plus_disease", "--split", str(split), *stage),
