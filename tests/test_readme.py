@@ -9,9 +9,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from vesalius import cli
+from vesalius import cli, formats
+from vesalius.core.image import Image
 from vesalius.verbs.phantom import phantom
 
 README = Path(__file__).resolve().parent.parent / "README.md"
@@ -61,7 +63,26 @@ def studies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         f"{p.relative_to(tmp_path)},{p.parent.name},{'FM'[k % 2]},{40 + k}" for k, p in enumerate(pictures)
     ]
     (tmp_path / "patients.csv").write_text("\n".join(["image,class,sex,age", *rows]) + "\n")
+    _several(tmp_path, pictures)
     return tmp_path
+
+
+def _several(folder: Path, pictures: list[Path]) -> None:
+    """Write cines, studies of several images, eyes, and two visits."""
+    rng = np.random.default_rng(0)
+    for k in range(12):
+        frames = rng.normal(size=(3, 1, 1, 16, 16)).astype(np.float32)
+        path = folder / "cines" / ("fast", "slow")[k % 2] / f"c{k}.nii.gz"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        formats.write(Image(frames, affine=np.eye(4), times_s=(0.0, 0.1, 0.2)), path)
+    made = phantom(folder / "bodies", kind="multimodal", cases=12)
+    shutil.copytree(made / "images", folder / "images")
+    table = (made / "cohort.csv").read_text().replace(",text,response", ",note,response", 1)
+    (folder / "studies.csv").write_text(table)
+    shutil.copytree(folder / "other_hospital", folder / "eyes")
+    for visit, picture in zip(("first_visit", "second_visit"), pictures, strict=False):
+        (folder / visit).mkdir()
+        shutil.copy(picture, folder / visit)
 
 
 def test_the_commands_of_the_readme_run(

@@ -68,13 +68,12 @@ def build(
         model = built(task, plan, state, nets)
     if start:
         transfer(model, start)
-    for tensor in (*model.parameters(), *model.buffers()):
-        if tensor.ndim in _LAYOUTS:  # kernels of pictures and of volumes, which may stand side by side
-            tensor.data = tensor.data.to(memory_format=_LAYOUTS[tensor.ndim])
-    return model
-
-
-_LAYOUTS = {4: torch.channels_last, 5: torch.channels_last_3d}
+    if plan.sources.joined or plan.sources.frames > 0:
+        # A net sees another number of images in each step. In the layout below, oneDNN (torch 2.13) then writes beyond
+        # what it owns on the way back through narrow layers, and the process ends.
+        return model
+    layout = torch.channels_last_3d if plan.data.dims == 3 else torch.channels_last
+    return model.to(memory_format=layout)  # type: ignore[call-overload, no-any-return]
 
 
 def transfer(model: nn.Module, start: Mapping[str, Tensor]) -> int:

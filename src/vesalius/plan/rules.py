@@ -34,7 +34,6 @@ class Planned(Protocol):
     roles: ClassVar[tuple[str, ...]]
     run: ClassVar[str]
     nets: ClassVar[Mapping[str, tuple[str, ...]]]
-    may_nets: ClassVar[Mapping[str, tuple[str, ...]]]
     mirrors: ClassVar[bool]
     turns_back: ClassVar[bool]
 
@@ -120,7 +119,8 @@ def _without_time(plan: Plan) -> Plan:
 def check(plan: Plan, task: Planned) -> Plan:
     """Return the plan, if its nets have roles that its task takes and serve its dimensions. Raises PlanError."""
     _check_net(plan.net.name, plan.data.dims, task.name, task.roles)
-    may = {**dict.fromkeys(plan.data.images, task.roles), **task.may_nets} if task.may_nets else {}
+    may = dict(getattr(task, "may_nets", {}))
+    may = {**dict.fromkeys(plan.data.images, task.roles), **may} if may else {}
     if not set(task.nets) <= set(plan.nets) <= {*task.nets, *may}:
         raise PlanError(
             f"the further nets of {task.name} are {', '.join(task.nets) or 'none'}",

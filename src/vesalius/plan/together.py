@@ -147,7 +147,7 @@ def _images(draft: Draft, prints: Fingerprint, machine: Machine) -> list[str]:
         steps = min(most, prints.times.frames_max)
         draft.set("sources.frames", steps, f"of {prints.times.frames} in a case, spread over all of it")
         for path in ("brightness", "contrast"):
-            why = "what changes from frame to frame is small beside it; nothing was learned with it by held-out cases"
+            why = "what changes from frame to frame is small beside such changes: less was learned with them"
             draft.set(f"augment.{path}", 0.0, why)
         if machine.gpu is None:
             draft.set("train.members", 2, "each case is many frames: fewer members learn for longer")

@@ -201,7 +201,7 @@ def encode(case: Case, learned: Learned) -> Array:
 
 def _encoded(case: Case, name: str, about: Mapping[str, Any]) -> list[float]:
     value, values = case.covariates.get(name), about.get("values")
-    present = [float(value is not None)] if about["missing"] else []
+    present = [float(value is not None)] if about.get("missing") else []
     if value is None:
         if not present:
             raise DataError(

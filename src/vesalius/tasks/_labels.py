@@ -60,7 +60,8 @@ class Labels(Sources):
             whole.augmentation(draft, prints)
             draft.set("augment.mixup", 0.4, "probabilities of new patients are better for it")
             whole.batches(draft, prints)
-        together.propose(draft, prints, machine, joins=self.joins)
+        if not self.takes_time:  # a task that says so sees frames in its own way
+            together.propose(draft, prints, machine, joins=self.joins)
         return draft
 
     def _seen(self, prints: Fingerprint, machine: Machine) -> Draft:

@@ -87,7 +87,8 @@ class Regress(Sources):
         if not prints.imageless:
             for path, what in (("zoom", "size"), ("brightness", "density"), ("contrast", "density")):
                 draft.set(f"augment.{path}", 0.05, f"little, for the number may be a {what}")
-        together.propose(draft, prints, machine, joins=False)
+        if not self.takes_time:  # a task that says so sees frames in its own way
+            together.propose(draft, prints, machine, joins=False)
         return draft
 
     def check(self, cohort: Cohort, target: TargetInfo | None) -> tuple[str, ...]:
