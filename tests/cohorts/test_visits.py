@@ -204,6 +204,13 @@ def test_ids_are_those_of_patients_where_the_visits_of_one_differ(tmp_path: Path
         read(tmp_path, "days,image,label", [f"{k},@,{'ab'[k % 2]}" for k in range(6)], visit="days")
 
 
+def test_ids_that_are_those_of_patients_are_asked_about(tmp_path: Path) -> None:
+    rows = [f"P{p},2020-0{m}-01,@,{'ab'[p % 2]}" for p in range(4) for m in (1, 5)]
+    with pytest.raises(DataError, match="name several images") as caught:
+        read(tmp_path, "id,visit_date,image,label", rows)
+    assert "--column visit=visit_date where these are visits" in str(caught.value.hint)
+
+
 def test_images_of_one_visit_stay_one_case(tmp_path: Path) -> None:
     rows = [
         f"P{p},S{p}{k},{90 * k},{view},@,{'ab'[p % 2]}"

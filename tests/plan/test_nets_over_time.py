@@ -10,7 +10,7 @@ import pytest
 
 import vesalius as vs
 from vesalius import formats, nets
-from vesalius.core.errors import PlanError, UnknownName
+from vesalius.core.errors import DataError, PlanError, UnknownName
 from vesalius.core.image import Image
 from vesalius.core.plan import Plan
 
@@ -108,3 +108,7 @@ def test_time_courses_without_an_image_are_read_by_a_net_over_time_and_another_n
     assert vs.predict(run, bare).outside == (
         "rows of 'image' say no times and are taken as 1 s apart; learned: 0.5 s",
     )
+    fallen = tmp_path / "fallen.csv"
+    fallen.write_text("\n".join([*comma.read_text().splitlines(), "0.1,1,2"]) + "\n")
+    with pytest.raises(DataError, match=r"fallen.csv: the times in 'time_s' fall"):
+        vs.predict(run, fallen)

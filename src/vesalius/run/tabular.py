@@ -17,6 +17,7 @@ from vesalius.plan.tables import IMAGELESS
 from vesalius.tasks import contract as tasks
 
 LAYOUT = "courses"  # of files of time courses that no table names
+_LOOKED = 1 << 16  # characters of a table
 NO_IMAGES = {"image": ""}  # what is said of a table whose columns name no images
 
 
@@ -51,7 +52,13 @@ def read_for(
     they are called as it is.
     """
     names = bundle.stages[-1].plan.sources.courses
-    if layout is None and not columns and names and not isinstance(source, Cohort) and _holds_courses(source):
+    if (
+        layout is None
+        and not columns
+        and names
+        and not isinstance(source, Cohort)
+        and _holds_courses(source, bundle)
+    ):
         layout, told = LAYOUT, None
     else:
         told = columns_of(bundle, columns)
@@ -65,8 +72,11 @@ def read_for(
     return replace(found, cases=tuple(cases))
 
 
-def _holds_courses(source: Path | str) -> bool:
-    """Return whether a path is a file of a time course, or a folder of such without a table that names them."""
+def _holds_courses(source: Path | str, bundle: Bundle) -> bool:
+    """Return whether a path is a file of a time course, or a folder of such without a table that names them.
+
+    A table that cannot be read as a time course is a faulty one, where it names no files and a bundle knows no columns.
+    """
     path = Path(source)
     if path.is_dir():
         return courses.detect(path) is not None
@@ -75,5 +85,9 @@ def _holds_courses(source: Path | str) -> bool:
     try:
         course_io.read(Ref((path,)))
     except DataError:
-        return False
+        last = bundle.stages[-1]
+        with path.open(encoding="utf-8", errors="replace") as file:
+            text = file.read(_LOOKED).casefold()
+        named = any(suffix in text for suffix in course_io.SUFFIXES)
+        return not named and not tasks.get(last.plan.task.name).known_covariates(last.state)
     return True
