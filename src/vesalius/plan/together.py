@@ -146,6 +146,11 @@ def _images(draft: Draft, prints: Fingerprint, machine: Machine) -> list[str]:
         most = FRAMES_GPU if machine.gpu else FRAMES
         steps = min(most, prints.times.frames_max)
         draft.set("sources.frames", steps, f"of {prints.times.frames} in a case, spread over all of it")
+        for path in ("brightness", "contrast"):
+            why = "what changes from frame to frame is small beside it; nothing was learned with it by held-out cases"
+            draft.set(f"augment.{path}", 0.0, why)
+        if machine.gpu is None:
+            draft.set("train.members", 2, "each case is many frames: fewer members learn for longer")
     if prints.visits is not None and (visits := _visits(prints)) > 1:
         draft.set(
             "sources.visits", visits, f"the last ones; a case has {prints.visits.median:g} before its own"

@@ -8,6 +8,8 @@ from vesalius.plan.fingerprint import Fingerprint
 from vesalius.plan.machine import Machine
 from vesalius.plan.sizes import box
 
+SIDE, SIDE_GPU = 128, 224  # pixels along the longer side, at most
+SIDE_FRAME = 64  # of a frame of a cine on a processor: many frames tell more than fine ones
 SIDES_2D = (32, 48, 64, 96, 128, 160, 192, 224)
 
 
@@ -26,7 +28,9 @@ def images(draft: Draft, prints: Fingerprint, machine: Machine) -> None:
 
 
 def _picture_size(draft: Draft, prints: Fingerprint, machine: Machine) -> None:
-    limit = weights.side(draft, machine) or (224 if machine.gpu else 128)
+    moving = prints.times is not None and prints.times.frames_max > 1
+    usual = SIDE_GPU if machine.gpu else SIDE_FRAME if moving else SIDE
+    limit = weights.side(draft, machine) or usual
     side = max(prints.shape_median[1:])
     longest = min((s for s in SIDES_2D if s >= min(side, limit)), default=limit)
     longest = max(longest, 64)
