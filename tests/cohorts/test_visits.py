@@ -104,6 +104,36 @@ def test_the_two_eyes_of_a_patient_are_followed_each_by_itself(tmp_path: Path) -
     assert any("visits are followed by 'eye'" in n for n in cohort.notes)
 
 
+def test_eyes_are_the_same_however_they_are_spelled_and_rows_without_one_are_named(tmp_path: Path) -> None:
+    spelled = (("OD", "od", "R", "Right"), ("OS", "left", "l", "Left eye"))
+    rows = [
+        f"P{p},{100 * t},{side[t]},@,{'ab'[p % 2]}" for p in range(3) for side in spelled for t in range(4)
+    ]
+    cohort = read(tmp_path, "patient,days,eye,image,label", [*rows, "P2,900,,@,a"])
+    assert before(cohort["x3"]) == [("x0", 300.0), ("x1", 200.0), ("x2", 100.0)]
+    assert [v.case.id for v in cohort["x7"].earlier] == ["x4", "x5", "x6"]
+    assert not cohort["x24"].earlier and any("without a 'eye'" in n and "x24" in n for n in cohort.notes)
+
+
+@pytest.mark.parametrize(
+    ("column", "cells", "said"),
+    [
+        ("visit_date", ("2020-02-30", "2020-03-01"), "there is no such day"),
+        ("visit_date", ("03/04/2020", "05/06/2020"), "day and month cannot be told apart"),
+        ("visit_date", ("03.04.20", "05.06.20"), "not a date"),
+        ("visit", ("1", "2"), "only counts visits"),
+        ("visit", ("1", "3"), "only counts visits"),
+    ],
+)
+def test_a_column_called_like_a_day_that_is_none_is_named(
+    tmp_path: Path, column: str, cells: tuple[str, str], said: str
+) -> None:
+    rows = [f"P{p},{cell},@,{'ab'[p % 2]}" for p in range(6) for cell in cells]
+    cohort = read(tmp_path, f"patient,{column},image,label", rows)
+    assert not any(c.earlier for c in cohort.cases)
+    assert any(n.startswith("no visits are followed") and said in n and column in n for n in cohort.notes)
+
+
 @pytest.mark.parametrize(
     ("dates", "gap", "said"),
     [
@@ -172,6 +202,13 @@ def test_ids_are_those_of_patients_where_the_visits_of_one_differ(tmp_path: Path
     assert cohort["x1"].patient == "S0" and before(cohort["x1"]) == [("x0", 60.0)]
     with pytest.raises(DataError, match="no column names patients"):
         read(tmp_path, "days,image,label", [f"{k},@,{'ab'[k % 2]}" for k in range(6)], visit="days")
+
+
+def test_ids_that_are_those_of_patients_are_asked_about(tmp_path: Path) -> None:
+    rows = [f"P{p},2020-0{m}-01,@,{'ab'[p % 2]}" for p in range(4) for m in (1, 5)]
+    with pytest.raises(DataError, match="name several images") as caught:
+        read(tmp_path, "id,visit_date,image,label", rows)
+    assert "--column visit=visit_date where these are visits" in str(caught.value.hint)
 
 
 def test_images_of_one_visit_stay_one_case(tmp_path: Path) -> None:

@@ -47,3 +47,8 @@ def test_rows_from_answers():
 def test_baseline_explains_nothing():
     guess = value.baseline(Y)
     assert value.summary(value.from_arrays(np.full(80, guess), Y), np.arange(80))["r2"] == pytest.approx(0)
+
+
+def test_equal_truths_whose_mean_is_off_by_a_rounding_do_not_vary():
+    truth = np.full(3, 0.1)
+    assert truth.mean() != 0.1 and np.isnan(value.figures(truth + 1, truth)["r2"])

@@ -10,7 +10,7 @@ import pytest
 
 import vesalius as vs
 from vesalius import formats, nets
-from vesalius.core.errors import PlanError, UnknownName
+from vesalius.core.errors import DataError, PlanError, UnknownName
 from vesalius.core.image import Image
 from vesalius.core.plan import Plan
 
@@ -79,3 +79,36 @@ def test_which_nets_look_ahead_is_known_without_building_them() -> None:
             net: Any = nets.build(name, dims=2, in_channels=1, scale=0.125, options=options)
             assert nets.looks_ahead(name, options) != net.causal
     assert not nets.looks_ahead("tcn") and nets.looks_ahead("bigru")
+
+
+def test_time_courses_without_an_image_are_read_by_a_net_over_time_and_another_name_is_no_matter(
+    tmp_path: Path,
+) -> None:
+    rng, rows = np.random.default_rng(0), ["patient,image,dose"]
+    for k in range(10):
+        lines = [f"{0.5 * t},{rng.normal():.3f},{rng.normal():.3f}" for t in range(12 + k % 3)]
+        (tmp_path / f"c{k}.csv").write_text("time_s,a,b\n" + "\n".join(lines) + "\n")
+        rows.append(f"P{k},c{k}.csv,{rng.normal():.2f}")
+    (tmp_path / "cohort.csv").write_text("\n".join(rows) + "\n")
+    told = {"course": "image", "value": "dose"}
+    run = vs.fit(
+        tmp_path / "cohort.csv", tmp_path / "run", target="dose", columns=told,
+        settings={"train.steps": 2, "train.members": 1, "train.folds": 2, "train.threads": 1},
+    )  # fmt: skip
+    assert run.plan.net.name == "gru" and run.plan.sources.courses == ("image",)
+    comma, semicolon = tmp_path / "c3.csv", tmp_path / "other.csv"
+    semicolon.write_text(comma.read_text().replace(",", ";").replace(".", ","))
+    assert vs.predict(run, semicolon).x == vs.predict(run, comma).x
+    slow, bare = tmp_path / "slow.csv", tmp_path / "bare.csv"
+    rows = [line.split(",") for line in comma.read_text().splitlines()]
+    slow.write_text("\n".join(",".join(["time_min", *r[1:]] if r[0] == "time_s" else r) for r in rows) + "\n")
+    bare.write_text("\n".join(",".join(r[1:]) for r in rows) + "\n")
+    assert not vs.predict(run, comma).outside
+    assert vs.predict(run, slow).outside == ("rows of 'image' 30 s apart; learned: 0.5 s",)
+    assert vs.predict(run, bare).outside == (
+        "rows of 'image' say no times and are taken as 1 s apart; learned: 0.5 s",
+    )
+    fallen = tmp_path / "fallen.csv"
+    fallen.write_text("\n".join([*comma.read_text().splitlines(), "0.1,1,2"]) + "\n")
+    with pytest.raises(DataError, match=r"fallen.csv: the times in 'time_s' fall"):
+        vs.predict(run, fallen)

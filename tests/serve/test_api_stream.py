@@ -156,6 +156,17 @@ def test_what_was_dropped_is_told_and_the_state_knows_the_real_times(
     assert third["answer"]["p"] == pytest.approx(p_of(causal, image, [3, 4], [0.75, 1.5]).tolist(), abs=1e-5)
 
 
+def test_another_cine_knows_nothing_of_a_patient_whose_frame_was_dropped() -> None:
+    slot = cines.Slot()
+    slot.hear('{"covariates": {"age": 61}}')
+    slot.put(b"of one patient")
+    slot.hear('{"reset": true, "covariates": {"sex": "F"}}')
+    slot.put(b"of the next")
+    slot.put(b"and another one")
+    assert slot.frame is not None and slot.dropped == [0, 1]
+    assert slot.frame.told.reset and slot.frame.told.covariates == {"sex": "F"}
+
+
 def test_a_model_that_must_see_the_whole_cine_is_refused(ask: Clients) -> None:
     with ask().websocket_connect("ws://127.0.0.1/api/cine?model=all") as socket:
         said = json.loads(socket.receive_text())

@@ -12,6 +12,7 @@ from vesalius.cohorts._build import some
 from vesalius.cohorts._files import natural
 from vesalius.cohorts._roles import TOLD, Roles, distinct
 from vesalius.cohorts._views import by_columns, by_file_names, told_apart
+from vesalius.cohorts._visits import CALLED
 from vesalius.core import course_io
 from vesalius.core.delimited import Table
 from vesalius.core.errors import DataError
@@ -197,11 +198,13 @@ def _untold(
     why = (
         f"'{', '.join(columns)}' does not tell them apart" if columns else "no column says which view each is"
     )
-    name = next(iter(able), "NAME")
+    name = next((c for c in able if not CALLED.fullmatch(c.strip())), "NAME")
+    day = next((c for c in able if CALLED.fullmatch(c.strip())), None)
+    visits = "" if day is None or roles.all("patient") else f"--column visit={day} where these are visits, "
     return DataError(
         f"rows with the same '{roles.first('id')}' name several images, and {why}",
         found=f"'{case}' with {some([_cells(table, roles, k)[0] for k in rows], 3)}",
-        hint=f"--column view={name} for what they differ in, --column view=none for a set without order, or "
+        hint=f"{visits}--column view={name} for what they differ in, --column view=none for a set without order, or "
         f"{_one_each(roles)}",
     )
 

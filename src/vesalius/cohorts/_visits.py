@@ -24,6 +24,8 @@ CALLED = re.compile(
     re.I,
 )
 _SIDES = re.compile(r"(.*[ _.-])?(eye|side|laterality|image ?laterality)", re.I)
+_SPELLED = {"od": "right", "r": "right", "re": "right", "rt": "right", "dexter": "right"}
+_SPELLED |= {"os": "left", "l": "left", "le": "left", "lt": "left", "sinister": "left"}
 _TOO_MANY = 200_000  # days, beyond any life: such numbers count seconds
 HINT = "--column visit=NAME of a column of dates, or of days such as visit_days"
 
@@ -75,9 +77,12 @@ def _number(cell: str) -> float | None:
 
 
 def _only_counts(column: str, values: Sequence[float]) -> bool:
-    """Return whether numbers are 1, 2, 3 … without a gap, in a column whose name does not speak of an offset."""
-    whole = sorted(set(values))
-    counts = whole in ([float(k) for k in range(len(whole))], [float(k + 1) for k in range(len(whole))])
+    """Return whether numbers are 1, 2, 3 …, in a column whose name does not speak of an offset.
+
+    Some may be missing, as of a visit to which no one came: numbers that fill a third of their range count.
+    """
+    whole = set(values)
+    counts = all(v.is_integer() and v >= 0 for v in whole) and max(whole) <= 3 * len(whole)
     return counts and "offset" not in column.casefold()
 
 
@@ -116,15 +121,42 @@ def find_column(
     return column, why
 
 
+def untaken(
+    table: Mapping[str, Sequence[str | None]], free: Sequence[str], rows_of_patients: Sequence[Sequence[int]]
+) -> list[str]:
+    """Return in words of each column that is called like a day and differs between rows of a patient why it is none.
+
+    One cell that is no date is enough for a column not to be taken, which must not pass unseen.
+    """
+    found = []
+    for column in (c for c in free if CALLED.fullmatch(c.strip())):
+        if not any(len({table[column][k] for k in rows} - {None}) > 1 for rows in rows_of_patients):
+            continue
+        try:
+            days_in(column, table[column])
+        except DataError as error:
+            why = error.what if error.found is None else f"{error.what} ({error.found})"
+            found.append(f"no visits are followed: {why}; {error.hint}")
+    return found
+
+
 def sides_in(
     table: Mapping[str, Sequence[str | None]], rows_of_patients: Sequence[Sequence[int]], told: Sequence[str]
 ) -> str | None:
     """Return the column of sides by which visits are followed, such as the eye; None where patients have one each."""
     columns = [c for c in (*told, *table) if _SIDES.fullmatch(c.strip())]
     for column in dict.fromkeys(columns):
-        if any(len({table[column][k] for k in rows} - {None}) > 1 for rows in rows_of_patients):
+        if any(len({side_of(table[column][k]) for k in rows} - {None}) > 1 for rows in rows_of_patients):
             return column
     return None
+
+
+def side_of(cell: str | None) -> str | None:
+    """Return which side a cell means, however it is spelled: `OD`, `R` and `right eye` are one."""
+    if cell is None:
+        return None
+    text = re.sub(r"[ _.-]*eye$", "", cell.strip().casefold()).strip()
+    return _SPELLED.get(text, text)
 
 
 def with_visits(

@@ -21,7 +21,7 @@ from vesalius.core.groups import fitted_for
 from vesalius.core.image import Array, Image
 from vesalius.core.promise import LEVELS, PROMISE
 from vesalius.core.weighed import Weighed
-from vesalius.infer import guard, handover, runs
+from vesalius.infer import guard, handover, pace, runs
 from vesalius.infer.alarm import Alarm, alarm_of, gathered, watched_of
 from vesalius.infer.asked import built, decoded
 from vesalius.infer.cropping import in_memory
@@ -258,9 +258,11 @@ class Predictor:
         Raises MismatchError where it may not be answered.
         """
         own = [text for one in self.stages for text in one.task.outside(case, one.stage.state)]
+        plan = self.stages[-1].stage.plan
         if not case.images:
-            return tuple(own) or None
+            return (*own, *pace.remarks(plan, case, None)) or None
         reference = reference or load_reference(case)
+        own += pace.remarks(plan, case, reference)
         found = guard.admit(self.bundle, case, reference, accept_mismatch=self.accept_mismatch)
         return guard.together(found, own)
 

@@ -71,7 +71,8 @@ def summary(rows: Rows, index: Array) -> dict[str, float]:
 def figures(x: Array, y: Array) -> dict[str, float]:
     """Return every metric of answers and truths `(N,)`, as `summary` has them."""
     error = x - y
-    spread = float(((y - y.mean()) ** 2).sum()) if len(y) else 0.0
+    varies = len(y) > 0 and y.min() < y.max()  # the mean of equal numbers may be off by a rounding
+    spread = float(((y - y.mean()) ** 2).sum()) if varies else 0.0
     return {
         "mae": float(np.abs(error).mean()),
         "rmse": float(np.sqrt((error**2).mean())),

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 
+from vesalius import cohorts
+from vesalius.cohorts import courses
+from vesalius.core import course_io
 from vesalius.core.bundle import Bundle
-from vesalius.core.case import Case
+from vesalius.core.case import Case, Ref
+from vesalius.core.cohort import Cohort
+from vesalius.core.errors import DataError
 from vesalius.plan.tables import IMAGELESS
 from vesalius.tasks import contract as tasks
 
+LAYOUT = "courses"  # of files of time courses that no table names
+_LOOKED = 1 << 16  # characters of a table
 NO_IMAGES = {"image": ""}  # what is said of a table whose columns name no images
 
 
@@ -20,6 +29,11 @@ def is_bare(bundle: Bundle) -> bool:
     return tasks.get(last.plan.task.name).geometry(Case("", {}, reference=None), last.state) is not None
 
 
+def untold(bundle: Bundle) -> Mapping[str, str] | None:
+    """Return what is said of a table's columns for a bundle without images; None where time courses tell a table."""
+    return None if bundle.stages[-1].plan.sources.courses else NO_IMAGES
+
+
 def columns_of(bundle: Bundle, columns: Mapping[str, str] | None) -> Mapping[str, str] | None:
     """Return what a table's columns are: as told, else of a bundle without images those that it learned from."""
     if columns or not is_bare(bundle):
@@ -27,3 +41,53 @@ def columns_of(bundle: Bundle, columns: Mapping[str, str] | None) -> Mapping[str
     last = bundle.stages[-1]
     known = tasks.get(last.plan.task.name).known_covariates(last.state)
     return {**NO_IMAGES, **({"covariate": ",".join(known)} if known else {})}
+
+
+def read_for(
+    bundle: Bundle, source: Path | str | Cohort, *, layout: str | None, columns: Mapping[str, str] | None
+) -> Cohort:
+    """Return a cohort that a bundle is to answer. Raises DataError for what cannot be read.
+
+    Files of time courses that no table names are those of a bundle that looks at time courses; where it looks at one,
+    they are called as it is.
+    """
+    names = bundle.stages[-1].plan.sources.courses
+    if (
+        layout is None
+        and not columns
+        and names
+        and not isinstance(source, Cohort)
+        and _holds_courses(source, bundle)
+    ):
+        layout, told = LAYOUT, None
+    else:
+        told = columns_of(bundle, columns)
+    found = cohorts.open_cohort(source, layout=layout, columns=told, max_set_aside=1.0)
+    if len(names) != 1 or found.layout != LAYOUT:
+        return found
+    cases = (
+        replace(c, courses={names[0]: c.courses[courses.NAME]}) if courses.NAME in c.courses else c
+        for c in found.cases
+    )
+    return replace(found, cases=tuple(cases))
+
+
+def _holds_courses(source: Path | str, bundle: Bundle) -> bool:
+    """Return whether a path is a file of a time course, or a folder of such without a table that names them.
+
+    A table that cannot be read as a time course is a faulty one, where it names no files and a bundle knows no columns.
+    """
+    path = Path(source)
+    if path.is_dir():
+        return courses.detect(path) is not None
+    if not path.is_file() or not course_io.is_course(path):
+        return False
+    try:
+        course_io.read(Ref((path,)))
+    except DataError:
+        last = bundle.stages[-1]
+        with path.open(encoding="utf-8", errors="replace") as file:
+            text = file.read(_LOOKED).casefold()
+        named = any(suffix in text for suffix in course_io.SUFFIXES)
+        return not named and not tasks.get(last.plan.task.name).known_covariates(last.state)
+    return True

@@ -7,14 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from vesalius import cohorts
 from vesalius.core.bundle import Bundle
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, SetAside
 from vesalius.core.errors import DataError, MismatchError, VesaliusError
 from vesalius.core.words import counted
 from vesalius.infer.given import Asked, asked
-from vesalius.run.tabular import columns_of
+from vesalius.run.tabular import read_for
 
 Known = Mapping[str, float | str]
 
@@ -70,8 +69,7 @@ def wanted_of(
     """
 
     def read(path: Path | str | Cohort) -> Cohort:
-        told = columns_of(bundle, columns)
-        return cohorts.open_cohort(path, layout=layout, columns=told, max_set_aside=1.0)
+        return read_for(bundle, path, layout=layout, columns=columns)
 
     if isinstance(source, str | Path | Cohort):
         return of_cohort(read(source), covariates or {})

@@ -132,8 +132,7 @@ def learned_sources(summary: Statistics, plan: Plan) -> dict[str, Any]:
                 f"the texts '{name}' have no word in common to learn from",
                 hint="--set sources.texts=[] to leave them out",
             )
-    seen_images = plan.data.images and not plan.fingerprint.get(tables.IMAGELESS)
-    images = image_sources(plan.data, plan.sources) if seen_images else ()
+    images = image_sources(plan.data, plan.sources) if _seen_images(plan) else ()
     bare = {BARE: True} if not images else {}
     vectors = {"vectors": dict(plan.sources.vectors)} if plan.sources.vectors else {}
     return {SOURCES: {"images": list(images), "courses": courses, "texts": texts, **vectors}, **bare}
@@ -243,7 +242,7 @@ def check_sources(plan: Plan, target: TargetInfo | None) -> None:
                 found=f"data.images: {listed(list(plan.data.images))}",
                 hint="images by their names in the data",
             )
-    names = [*plan.data.images, *chosen.courses, *chosen.texts, *chosen.vectors]
+    names = [*_seen_images(plan), *chosen.courses, *chosen.texts, *chosen.vectors]
     twice = sorted({n for n in names if names.count(n) > 1} | ({COVARIATES} & set(names)))
     if twice:
         raise PlanError(f"two sources are called {listed(twice)}", hint="other names in the data")
@@ -262,14 +261,19 @@ def check_sources(plan: Plan, target: TargetInfo | None) -> None:
     _check_time(plan)
 
 
+def _seen_images(plan: Plan) -> tuple[str, ...]:
+    """Return the images that a plan looks at; none where no case has any, whatever the plan calls them."""
+    return () if plan.fingerprint.get(tables.IMAGELESS) else plan.data.images
+
+
 def _check_eyes(plan: Plan) -> None:
     """Raise PlanError where what is to see images reads steps in time, or frames that are not planned."""
     for path, about in {
         "net": plan.net,
-        **{f"nets.{n}": plan.nets[n] for n in plan.data.images if n in plan.nets},
+        **{f"nets.{n}": plan.nets[n] for n in _seen_images(plan) if n in plan.nets},
     }.items():
         role = registered.describe(about.name).get("ROLE")
-        if role == "sequence" and plan.data.images:
+        if role == "sequence" and _seen_images(plan):
             raise PlanError(
                 f"net '{about.name}' reads what is seen of each step, and sees no image itself",
                 found=f"{path}.name={about.name}",

@@ -315,8 +315,8 @@ def _unlike_numbers(cases: Sequence[Case], target: TargetInfo) -> tuple[str, ...
 
 
 def _nothing_to_see(cases: Sequence[Case]) -> tuple[str, ...]:
-    """Return what is missing where some cases have no image, or where none has one and none has covariates."""
-    bare = [c.id for c in cases if not c.images]
+    """Return what is missing where some cases have no image and no time course, or none has these or covariates."""
+    bare = [c.id for c in cases if not c.images and not c.courses]
     if bare and (len(bare) < len(cases) or not any(c.covariates for c in cases)):
         also = "" if len(bare) < len(cases) else ", or columns to learn from where there are none"
         return (f"an image for each case{also} ({listed(bare, 3)})",)

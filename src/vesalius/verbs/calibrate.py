@@ -33,7 +33,7 @@ from vesalius.run.calibrating import NAME, assert_refits, collect, fitted
 from vesalius.run.finished import Run, bundle_of
 from vesalius.run.ledger import Sheet
 from vesalius.run.past import Past, past_of_bundle
-from vesalius.run.tabular import NO_IMAGES, is_bare
+from vesalius.run.tabular import is_bare, untold
 from vesalius.run.unseen import Choice, unseen
 from vesalius.tasks import contract as tasks
 from vesalius.tasks.contract import Task
@@ -124,7 +124,7 @@ def calibrate(
     torch_threads.use(machines.measure().cores)
     past, marks = past_of_bundle(opened), Marks()
     if columns is None and is_bare(opened):
-        columns, target = NO_IMAGES, target or last.task.target
+        columns, target = untold(opened), target or last.task.target
     cohort = cohorts.open_cohort(
         data,
         layout=layout,

@@ -31,7 +31,7 @@ from vesalius.reliability.marks import Marks
 from vesalius.run.finished import Run, bundle_of
 from vesalius.run.past import past_of_bundle, past_of_predictions
 from vesalius.run.stopping import all_or_nothing
-from vesalius.run.tabular import NO_IMAGES, is_bare
+from vesalius.run.tabular import is_bare, untold
 from vesalius.run.unseen import of_another_tool, unseen
 from vesalius.tasks import contract as tasks
 
@@ -94,7 +94,7 @@ def evaluate(
     past = past_of_bundle(bundle) if bundle is not None else past_of_predictions(Path(str(what)))
     marks = Marks()
     if bundle is not None and columns is None and is_bare(bundle):
-        columns, target = NO_IMAGES, target or bundle.stages[-1].plan.task.target
+        columns, target = untold(bundle), target or bundle.stages[-1].plan.task.target
     with all_or_nothing():
         cohort = cohorts.open_cohort(
             data,

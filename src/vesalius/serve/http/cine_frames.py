@@ -78,8 +78,11 @@ class Slot:
         """Take a frame, which the one that waited gives way to."""
         if self.frame is not None:
             self.dropped.append(self.frame.number)
-            # the cine that a dropped frame began is begun by the next
-            self.told = self.frame.told.model_copy(update={"time_s": None}).then(self.told)
+            if (
+                not self.told.reset
+            ):  # else nothing is known any more of the patient of the one that is dropped
+                # the cine that a dropped frame began is begun by the next
+                self.told = self.frame.told.model_copy(update={"time_s": None}).then(self.told)
         self.frame = Frame(self.count, data, time.perf_counter(), self.told, self.layout)
         self.count, self.told = self.count + 1, Told()
         self.ready.set()
