@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 import vesalius as vs
-from benchmarks import _fits, _pooled, _quick, _slices
+from benchmarks import _fits, _phantoms, _pooled, _quick, _slices
 from benchmarks._figures import Figure
 from vesalius.core.image import Array
 from vesalius.core.scorecard import Scorecard
@@ -108,7 +108,7 @@ class _Asked:
         done = _fits.resumed(
             data,
             self.folder / name,
-            limit=_quick.LIMIT if self.quick else LIMITS[what],
+            limit=_phantoms.LIMIT if self.quick else LIMITS[what],
             seed=self.seed,
             options=(
                 "--split",
@@ -134,9 +134,16 @@ class _Asked:
                 if not target.is_file():
                     shutil.copyfile(self.source / row["patient"] / file, target)
             rows.append(
-                (row["patient"], names["ed"], names["es"], f"{self.truth[row['patient']]:.6f}", row["group"])
+                (
+                    row["patient"],
+                    row["patient"],
+                    names["ed"],
+                    names["es"],
+                    f"{self.truth[row['patient']]:.6f}",
+                    row["group"],
+                )
             )
-        _write(table, ("patient", "image_ed", "image_es", "ejection_fraction", "group"), rows)
+        _write(table, ("case", "patient", "image_ed", "image_es", "ejection_fraction", "group"), rows)
         return table
 
     def volumes(self) -> dict[str, dict[str, float]]:
@@ -173,13 +180,14 @@ class _Asked:
             rows.append(
                 (
                     row["patient"],
+                    row["patient"],
                     row["image_ed"],
                     row["image_es"],
                     row["group"],
                     *(f"{x:.5f}" for x in _measured(v)),
                 )
             )
-        _write(table, ("patient", "image_ed", "image_es", "group", *MEASURES), rows)
+        _write(table, ("case", "patient", "image_ed", "image_es", "group", *MEASURES), rows)
         return table
 
     def training_mean(self, patient: str) -> float:

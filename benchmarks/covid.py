@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from benchmarks import _fits, _quick
+from benchmarks import _fits, _phantoms, _quick
 from benchmarks._figures import Figure
 from vesalius.core.image import Array
 from vesalius.metrics import bounds, resample
@@ -67,8 +68,9 @@ def _table(out: Path, question: str) -> tuple[Path, dict[str, bool]]:
         listed = list(csv.DictReader(f))
     lungs = _lungs(source)
     first: dict[str, Mapping[str, str]] = {}
-    for row in sorted(listed, key=lambda r: float(r["offset"] or 0)):
-        if _answer(question, row) is not None and (question == "icu" or row["image"] in lungs):
+    for row in sorted(listed, key=_when):
+        known = row["age"] or row["sex"]  # who has neither cannot be answered from them, and is in no arm
+        if known and _answer(question, row) is not None and (question == "icu" or row["image"] in lungs):
             first.setdefault(row["patientid"], row)
     rows, truth = [], {}
     for patient, row in first.items():
@@ -98,6 +100,14 @@ def _table(out: Path, question: str) -> tuple[Path, dict[str, bool]]:
         writer.writerow(("patient", "image", "hidden", "age", "sex", "seen_from", question))
         writer.writerows(rows)
     return table, truth
+
+
+def _when(row: Mapping[str, str]) -> float:
+    """Return on which day a picture was taken; one of which nobody knows it comes after all others."""
+    try:
+        return float(row["offset"])
+    except ValueError:
+        return math.inf
 
 
 def _answer(question: str, row: Mapping[str, str]) -> bool | None:
@@ -149,7 +159,7 @@ def _said(
         done = _fits.resumed(
             table,
             out / "-".join((question, arm.replace(", ", "-").replace(" ", "-"), str(seed), str(k))),
-            limit=_quick.LIMIT if quick else LIMIT,
+            limit=_phantoms.LIMIT if quick else LIMIT,
             seed=seed,
             options=(
                 "--split", str(split), "--target", question, "--column", "id=patient", *words,
