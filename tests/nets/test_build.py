@@ -10,7 +10,7 @@ import torch
 
 from vesalius import nets
 from vesalius.core.errors import PlanError, UnknownName
-from vesalius.nets._blocks import depth, norm, width
+from vesalius.nets._blocks import conv, depth, norm, width
 from vesalius.nets._topology import topology
 
 
@@ -68,6 +68,26 @@ def test_encoders_take_small_and_odd_sizes(name: str, size: tuple[int, int]) -> 
     net = nets.build(name, dims=2, in_channels=3, scale=0.125).eval()
     with torch.no_grad():
         assert net.head(4)(net(torch.zeros(2, 3, *size))).shape == (2, 4)
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_a_narrow_shortcut_learns_from_batches_that_threads_do_not_divide(half: bool) -> None:
+    """With oneDNN's own convolution this ends the process: odd batches come of cines whose frames are not all there."""
+    threads = torch.get_num_threads()
+    layer = conv(2, 8, 16, kernel=1, stride=2, bias=False)
+    layer.weight.data = layer.weight.data.to(memory_format=torch.channels_last)  # type: ignore[union-attr, operator]
+    try:
+        torch.set_num_threads(2)
+        for _ in range(40):
+            x = torch.randn(15, 8, 12, 12).to(memory_format=torch.channels_last).requires_grad_()
+            with torch.autocast("cpu", torch.bfloat16, enabled=half):
+                out = layer(x)
+            out.float().square().sum().backward()
+    finally:
+        torch.set_num_threads(threads)
+    wanted = torch.einsum("bcyx,oc->boyx", x[:, :, ::2, ::2], layer.weight[:, :, 0, 0])  # type: ignore[index]
+    torch.testing.assert_close(out.float(), wanted, atol=0.1 if half else 1e-5, rtol=0)
+    assert x.grad is not None and torch.isfinite(x.grad).all() and not x.grad[:, :, 1::2].any()
 
 
 def test_small_stem_keeps_the_resolution() -> None:
