@@ -12,7 +12,7 @@ import vesalius as vs
 from benchmarks import _beside, _fits
 from benchmarks._figures import Figure
 
-LIMIT = "10m"  # of a quick try, whose steps are fixed: a machine that is busy with other things needs it
+LIMIT = "60m"  # of a quick try, whose steps are fixed: a machine that is busy with other things needs it
 SMALL = (  # of a quick try, whatever the question
     "--set", "net.name=cnn", "--set", "net.scale=0.125", "--set", "train.steps=4", "--set", "train.members=1",
     "--set", "train.batch=4", "--set", "train.validations=1", "--set", "infer.novelty=none",

@@ -111,7 +111,7 @@ class _Asked:
         return _fits.resumed(
             self.data / "cohort.csv",
             self.out / f"{name}-{self.seed}",
-            limit=LIMIT if self.quick or pictured else BARE,
+            limit=_phantoms.LIMIT if self.quick else LIMIT if pictured else BARE,
             seed=self.seed,
             options=("--target", "response", "--split", str(self.split), *words, *BOTH),
             test_split=not self.quick,
