@@ -9,7 +9,12 @@ import pytest
 import torch
 
 from vesalius import nets
+from vesalius.core.bundle import State
+from vesalius.core.case import Case
 from vesalius.prepare.batch import Batch, Example, collate
+from vesalius.prepare.case import Prepared
+from vesalius.tasks import _sources
+from vesalius.tasks import contract as tasks
 from vesalius.tasks._together import Gate, LateHead, Source, Together, shown, without
 
 SOURCES = (
@@ -234,3 +239,16 @@ def test_a_cine_is_answered_alike_with_longer_ones_in_its_batch():
         with_gap, without_gap = made.looked(gap).joined, made.looked(kept).joined
     torch.testing.assert_close(both, alone, atol=1e-5, rtol=0)
     torch.testing.assert_close(with_gap, without_gap, atol=1e-5, rtol=0)
+
+
+def test_a_case_of_which_nothing_is_known_is_answered_and_marked() -> None:
+    learned = {"age": {"mean": 60.0, "sd": 10.0, "low": 40.0, "high": 80.0, "missing": 1}}
+    state = State(
+        {"covariates": learned, "sources": {"images": [], "courses": {}, "texts": {}}, "bare": True}
+    )
+    bare = Case("x", {}, reference=None, covariates={"age": None})
+    found = _sources.seen(bare, Prepared("x", {}, None, None), state)
+    assert found.covariates.tolist() == [0.0, 0.0]
+    task = tasks.get("classify")
+    assert "nothing that the model knows" in task.outside(bare, state)[0]
+    assert task.outside(Case("y", {}, reference=None, covariates={"age": 50.0}), state) == ()

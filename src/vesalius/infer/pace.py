@@ -11,6 +11,7 @@ import numpy as np
 from vesalius.core.case import Case
 from vesalius.core.image import Image
 from vesalius.core.plan import Plan
+from vesalius.core.words import counted
 from vesalius.prepare.courses import load_course
 
 FACTOR = 10.0  # between the median pauses, from which it is said
@@ -45,7 +46,7 @@ def _still(plan: Plan, frames: int) -> str:
     learned = plan.fingerprint.get("times") or {}
     if frames > 1 or learned.get("cases") != plan.fingerprint.get("cases"):
         return ""
-    return f"a single frame; learned: {learned['frames']} frames"
+    return f"a single frame; learned: {counted(int(learned['frames']), 'frame')}"
 
 
 def _visits(plan: Plan, case: Case) -> str:

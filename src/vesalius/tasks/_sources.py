@@ -98,6 +98,14 @@ class Sources(Beside):
         whole = {name: bits for name, bits in out.items() if bits.ndim == 1}
         return without(without_steps(batch, steps, net) if steps else batch, whole, net.sources)
 
+    def outside(self, case: Case, state: State) -> tuple[str, ...]:
+        """Return which covariates lie outside of what was learned from, and that nothing is known of a case."""
+        found = super().outside(case, state)
+        bare = not (case.images or case.courses or case.texts or case.report)
+        if SOURCES in state.values and state.values.get(COVARIATES) and bare and _unsaid(case, state):
+            return (*found, "nothing that the model knows is given: the answer is that of any case")
+        return found
+
     def geometry(self, case: Case, state: State) -> Image | None:
         """Return an image of one point for a case without images, where what else it brings is enough."""
         return BLANK if SOURCES in state.values or state.values.get(BARE) else None
@@ -162,9 +170,10 @@ def seen(case: Case, prepared: Prepared, state: State) -> Example:
             if course.parents:
                 parents[name] = np.asarray(course.parents, np.int64)
     vectors = {n: words.encode(t, about) for n, about in known["texts"].items() if (t := text_of(case, n))}
-    if beside is not None and all(case.covariates.get(n) is None for n in state.values[COVARIATES]):
+    more = bool(prepared.images or courses or vectors)
+    if more and beside is not None and _unsaid(case, state):
         beside = None
-    if not (prepared.images or courses or vectors or beside is not None):
+    if not more and beside is None:
         raise lacking(case, names_of(state))
     return Example(
         case.id,
@@ -175,6 +184,11 @@ def seen(case: Case, prepared: Prepared, state: State) -> Example:
         vectors=vectors,
         times_s=times,
     )
+
+
+def _unsaid(case: Case, state: State) -> bool:
+    """Return whether nothing is known of a case of all that is learned beside its images."""
+    return all(case.covariates.get(n) is None for n in state.values.get(COVARIATES, ()))
 
 
 def text_of(case: Case, name: str) -> str | None:
