@@ -98,6 +98,11 @@ class Fingerprint:
     apart: Mapping[str, ApartPrint] = field(default_factory=dict)
     intensities: Mapping[str, ChannelPrint] = field(default_factory=dict)
 
+    @property
+    def moving(self) -> TimePrint | None:
+        """Return what is known of the images that have time; None where none has more than one frame."""
+        return self.times if self.times is not None and self.times.frames_max > 1 else None
+
     def json(self) -> dict[str, Any]:
         """As plain data; what a cohort brings beside one picture a case is said only where it brings it."""
         found = asdict(self)

@@ -25,8 +25,7 @@ VOLUME, VOLUME_GPU = 48**3, 96**3  # voxels of a volume that is one source of se
 
 def brings_more(prints: Fingerprint) -> bool:
     """Return whether cases bring more than one image on a grid, and covariates beside it."""
-    several = prints.times is not None and prints.times.frames_max > 1
-    return bool(several or _visits(prints) > 1 or prints.apart or prints.courses or prints.texts)
+    return bool(prints.moving or _visits(prints) > 1 or prints.apart or prints.courses or prints.texts)
 
 
 def _visits(prints: Fingerprint) -> int:
@@ -39,8 +38,7 @@ def _visits(prints: Fingerprint) -> int:
 
 def machine_for(prints: Fingerprint, machine: Machine) -> Machine:
     """Return the machine as the choice of an encoder is to see it: without weights of others for frames of cines."""
-    timed = prints.times is not None and prints.times.frames_max > 1
-    return replace(machine, weights=None) if timed and machine.gpu is None else machine
+    return replace(machine, weights=None) if prints.moving and machine.gpu is None else machine
 
 
 def without_images(prints: Fingerprint) -> Draft:
@@ -115,10 +113,10 @@ def _fixed(plan: Plan, image: str, place: int) -> dict[str, Any]:
 
 def propose_frames(draft: Draft, prints: Fingerprint, machine: Machine) -> None:
     """Plan that masks are found in the frames of images that have time; all that suits one image must be set."""
-    if prints.times is None or prints.times.frames_max < 2:
+    if (times := prints.moving) is None:
         return
-    frames = min(MASK_FRAMES_GPU if machine.gpu else MASK_FRAMES, prints.times.frames_max)
-    draft.set("sources.frames", frames, f"of {prints.times.frames} in a case, spread over all of it")
+    frames = min(MASK_FRAMES_GPU if machine.gpu else MASK_FRAMES, times.frames_max)
+    draft.set("sources.frames", frames, f"of {times.frames} in a case, spread over all of it")
     draft.set("nets.time.name", "convlstm", "each point is followed over the frames")
     draft.set("nets.time.scale", 0.5, "as wide as the maps that it joins")
     draft.set("nets.time.options", {"kernel": 1}, "what is around a point was seen in each frame")
@@ -142,10 +140,10 @@ def _images(draft: Draft, prints: Fingerprint, machine: Machine) -> list[str]:
     if prints.apart:
         names = _apart(draft, prints, machine)
     steps = 1
-    if prints.times is not None and prints.times.frames_max > 1:
+    if (times := prints.moving) is not None:
         most = FRAMES_GPU if machine.gpu else FRAMES
-        steps = min(most, prints.times.frames_max)
-        draft.set("sources.frames", steps, f"of {prints.times.frames} in a case, spread over all of it")
+        steps = min(most, times.frames_max)
+        draft.set("sources.frames", steps, f"of {times.frames} in a case, spread over all of it")
         for path in ("brightness", "contrast"):
             why = "what changes from frame to frame is small beside such changes: less was learned with them"
             draft.set(f"augment.{path}", 0.0, why)

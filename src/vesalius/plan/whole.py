@@ -28,8 +28,7 @@ def images(draft: Draft, prints: Fingerprint, machine: Machine) -> None:
 
 
 def _picture_size(draft: Draft, prints: Fingerprint, machine: Machine) -> None:
-    moving = prints.times is not None and prints.times.frames_max > 1
-    usual = SIDE_GPU if machine.gpu else SIDE_FRAME if moving else SIDE
+    usual = SIDE_GPU if machine.gpu else SIDE_FRAME if prints.moving else SIDE
     limit = weights.side(draft, machine) or usual
     side = max(prints.shape_median[1:])
     longest = min((s for s in SIDES_2D if s >= min(side, limit)), default=limit)

@@ -79,12 +79,11 @@ def prepare_sources(case: Case, data: DataPlan, sources: SourcesPlan, *, referen
 
 def frames_of(image: Image, sources: SourcesPlan) -> Image:
     """Return an image with the frames that are looked at: all of them in turn where `causal`, else `frames`, spread."""
-    if image.times_s is None or sources.frames < 1 or sources.causal:
+    if image.times_s is None:
         return image
-    n = image.array.shape[0]
-    if n <= sources.frames:
+    chosen = frame_places(image.array.shape[0], sources)
+    if len(chosen) == image.array.shape[0]:
         return image
-    chosen = frame_places(n, sources)
     return replace(image, array=image.array[chosen], times_s=tuple(image.times_s[k] for k in chosen))
 
 
