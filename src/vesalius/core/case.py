@@ -49,10 +49,17 @@ class Ref:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A time to event: `time_days` until the event, or until the last look when it had not happened."""
+    """A time to event: `time_days` until the event, or until the last look when it had not happened.
+
+    `cause` says which of several events that exclude one another it was; None where only one is known of, or where none
+    happened. `entry_days` is the time from which the patient was under observation (late entry, left truncation); None
+    where that is the time 0.
+    """
 
     time_days: float
     happened: bool
+    cause: str | None = field(default=None, metadata={"stored": "where given"})
+    entry_days: float | None = field(default=None, metadata={"stored": "where given"})
 
 
 @dataclass(frozen=True, slots=True)

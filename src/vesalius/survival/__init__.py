@@ -1,0 +1,1 @@
+"""Survival analysis of tables: curves, comparisons, Cox models and scores under censoring. Numpy and scipy only."""
