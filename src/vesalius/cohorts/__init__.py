@@ -5,7 +5,7 @@ A layout's file has `detect(root) -> Detection | None` and `read(root, *, option
 
 from vesalius.cohorts._assignment_io import load_assignment, save_assignment
 from vesalius.cohorts._check import Decoded, check, geometry_fault
-from vesalius.cohorts._complete import brings_sets, role_of, usual_reference, with_complete
+from vesalius.cohorts._complete import brings_sets, usual_reference, with_complete
 from vesalius.cohorts._dealing import connected
 from vesalius.cohorts._files import TABLE_SUFFIXES, require, walk
 from vesalius.cohorts._folds import assign, with_unlabelled
@@ -49,7 +49,6 @@ __all__ = [
     "read_cells",
     "recounted",
     "require",
-    "role_of",
     "save_assignment",
     "select_target",
     "spool",

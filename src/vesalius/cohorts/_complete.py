@@ -7,19 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from vesalius.cohorts._build import some
-from vesalius.core.case import Case
+from vesalius.core.case import Case, role_of
 from vesalius.core.cohort import Cohort, SetAside, cohort_digest
 from vesalius.core.errors import DataError
 
 FEW = (
     0.1  # of all cases: so many may lack an image and be set aside, where all images are channels of one grid
 )
-
-
-def role_of(name: str) -> str:
-    """Return the role of a numbered image, `view` for `view#2`; the name itself of any other."""
-    role, sign, number = name.rpartition("#")
-    return role if sign and number.isdigit() and role and not role[-1].isspace() else name
 
 
 def usual_reference(cases: Sequence[Case]) -> str | None:

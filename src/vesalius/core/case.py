@@ -131,6 +131,12 @@ class Prompt:
             )
 
 
+def role_of(name: str) -> str:
+    """Return the role of a numbered image, `view` for `view#2`; the name itself of any other."""
+    role, sign, number = name.rpartition("#")
+    return role if sign and number.isdigit() and role and not role[-1].isspace() else name
+
+
 def said(value: Target) -> str:
     """Return a target in a few letters: a class's name, a number, or what sort of thing it is."""
     if isinstance(value, str):
@@ -203,7 +209,7 @@ class Case(Shown):
 
     def of_role(self, role: str) -> tuple[str, ...]:
         """Return the names of the images under a role, in order: the one of that name, or `role#1`, `role#2` …"""
-        numbered = [n for n in self.images if n.rpartition("#")[0] == role and n.rpartition("#")[2].isdigit()]
+        numbered = [n for n in self.images if n != role and role_of(n) == role]
         numbered.sort(key=lambda name: int(name.rpartition("#")[2]))
         return ((role,) if role in self.images else ()) + tuple(numbered)
 

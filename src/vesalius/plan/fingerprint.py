@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from vesalius.cohorts import role_of
+from vesalius.core.case import role_of
 from vesalius.core.cohort import Label, TargetInfo
 from vesalius.core.distinct import Distinct
 from vesalius.core.errors import DataError

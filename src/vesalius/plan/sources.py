@@ -18,9 +18,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vesalius.cohorts import role_of
 from vesalius.core import grids
-from vesalius.core.case import Case
+from vesalius.core.case import Case, role_of
 from vesalius.core.course import Course
 from vesalius.core.histogram import Histogram
 from vesalius.core.image import Image

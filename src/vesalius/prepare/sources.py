@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from vesalius.core.case import Case, Ref
+from vesalius.core.case import Case, Ref, role_of
 from vesalius.core.channels import plain
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array, Image
@@ -157,8 +157,7 @@ def _under(case: Case, name: str) -> tuple[str, ...]:
 
 def _called(image: str, names: Mapping[str, object] | Sequence[str]) -> str | None:
     """Return which of some roles an image has; None where it has none of them."""
-    role, _, number = image.rpartition("#")
-    word = role if role and number.isdigit() else image
+    word = role_of(image)
     return next((n for n in names if n in (image, word) or plain(n) == plain(word)), None)
 
 

@@ -10,6 +10,7 @@ from typing import Literal
 from vesalius.cohorts import select_target
 from vesalius.cohorts.targets import contract as kinds
 from vesalius.core import palette
+from vesalius.core.case import role_of
 from vesalius.core.cohort import Cohort
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array
@@ -332,7 +333,7 @@ def _courses(good: Sequence[CaseRecord]) -> list[Finding]:
 
 def _grids(good: Sequence[CaseRecord]) -> list[Finding]:
     """Return the images that cannot be channels beside their case's reference."""
-    names = dict.fromkeys(n for f in good for n in f.brought.apart if "#" not in n)
+    names = dict.fromkeys(n for f in good for n in f.brought.apart if role_of(n) == n)
     found = []
     for name in names:
         cases = tuple(f.case for f in good if name in f.brought.apart)

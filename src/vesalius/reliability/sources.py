@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vesalius.core.case import role_of
 from vesalius.core.course import Course
 from vesalius.core.shown import some
 from vesalius.core.words import counted
@@ -121,7 +122,7 @@ def sources_of(found: Sequence[Brought]) -> Sources:
     courses: dict[str, list[CourseRecord]] = {}
     for name, one in (pair for b in found for pair in (b.courses or {}).items()):
         courses.setdefault(name, []).append(one)
-    lacking = {n: len(found) - k for n, k in images.items() if k < len(found) and "#" not in n}
+    lacking = {n: len(found) - k for n, k in images.items() if k < len(found) and role_of(n) == n}
     return Sources(
         visits=_spread(visits) if days else None,
         with_visits=sum(n > 0 for n in visits),
