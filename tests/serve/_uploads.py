@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,16 @@ from starlette.testclient import TestClient
 
 def upload(client: TestClient, *files: tuple[str, bytes]) -> Any:
     return client.post("/api/studies", files=[("files", f) for f in files])
+
+
+def ended(client: TestClient, job: dict[str, Any], timeout_s: float = 300) -> dict[str, Any]:
+    """Return the job once it has ended."""
+    end = time.monotonic() + timeout_s
+    while job["status"] in ("queued", "running"):
+        assert time.monotonic() < end, job
+        time.sleep(0.02)
+        job = client.get(f"/api/jobs/{job['job']}").json()
+    return job
 
 
 def left(client: TestClient) -> list[Path]:

@@ -17,6 +17,7 @@ import pydicom
 import pytest
 from _bundles import NAMES, ORGANS
 from _clients import Clients
+from _uploads import ended
 from PIL import Image as Pil
 from starlette.testclient import TestClient
 
@@ -39,15 +40,6 @@ from vesalius.serve.http.service import Service
 
 def upload(client: TestClient, *files: tuple[str, bytes], **headers: str) -> Any:
     return client.post("/api/studies", files=[("files", f) for f in files], headers=headers)
-
-
-def ended(client: TestClient, job: dict[str, Any], timeout_s: float = 300) -> dict[str, Any]:
-    end = time.monotonic() + timeout_s
-    while job["status"] in ("queued", "running"):
-        assert time.monotonic() < end, job
-        time.sleep(0.02)
-        job = client.get(f"/api/jobs/{job['job']}").json()
-    return job
 
 
 def serving(client: TestClient) -> Service:

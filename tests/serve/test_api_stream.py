@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from _cines import cine as ultrasound
 from _clients import Clients
+from _uploads import ended, upload
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
@@ -21,6 +23,7 @@ from _patience import until
 from _streamed import CALIBRATION, SIZE, cine, streamed
 from vesalius.core.case import Case
 from vesalius.core.image import Image
+from vesalius.explain.methods import frames
 from vesalius.serve.http import cine as cines
 from vesalius.serve.http.catalogue import Catalogue
 
@@ -191,3 +194,25 @@ def test_a_picture_model_says_that_it_sees_single_frames(client: TestClient, pic
         said = json.loads(socket.receive_text())
     assert said["sees"] == "frame" and "since" not in said
     assert np.isclose(sum(said["answer"]["p"]), 1)
+
+
+def test_frames_that_counted_are_numbers_of_an_explanation_and_no_measurement(
+    ask: Clients, causal: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frames, "fault", lambda *given: None)  # a model that learned nothing explains nothing
+    client = ask()
+    told = {m["name"]: m["explainers"] for m in client.get("/api/models").json()}["all"]
+    assert {"frames", "sources"} <= set(told) and told[0] not in ("frames", "sources")
+    data, _ = ultrasound()
+    made = upload(client, ("cine.dcm", data)).json()
+    asked = {"model": "all", "study": made["study"], "kind": "explain", "explainer": "frames"}
+    job = ended(client, client.post("/api/jobs", json=asked | {"accept_mismatch": True}).json())
+    assert job["status"] == "done", job["error"]
+    (answer,) = job["answers"]
+    assert answer["kind"] == "Numbers" and "sr.dcm" not in answer["files"]
+    assert "explanation.html" in answer["files"]
+    names = [name.partition(",")[0] for name in answer["answer"]["parts"]]
+    assert names == [f"frame {k + 1}" for k in range(4)], "those that are looked at"
+    one = client.post("/api/jobs", json=asked | {"explainer": "sources", "accept_mismatch": True}).json()
+    alone = ended(client, one)
+    assert alone["status"] == "failed" and "one source alone" in json.dumps(alone["error"])

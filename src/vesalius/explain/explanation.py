@@ -14,6 +14,8 @@ import numpy as np
 from vesalius.answers import contract as answers
 from vesalius.core.answers import Answer
 from vesalius.core.answers.map import Map
+from vesalius.core.answers.numbers import Numbers
+from vesalius.core.answers.value import Value
 from vesalius.core.ask import Ask
 from vesalius.core.case import Case
 from vesalius.core.errors import DataError
@@ -67,6 +69,19 @@ class Parted:
         """Why none of the bars holds; None where one does."""
         reasons = [f"{b.of}: {b.fails}" if b.of and len(self.bars) > 1 else b.fails for b in self.bars]
         return None if any(b.fails is None for b in self.bars) else "; ".join(str(r) for r in reasons)
+
+    def answer(self, explained: Answer) -> Numbers:
+        """Return the bars that hold as numbers by name, about the same case as the answer that is explained."""
+        held = [b for b in self.bars if b.fails is None]
+        named = {
+            (f"{bars.of}: {name}" if bars.of and len(held) > 1 else name): float(value)
+            for bars in held
+            for name, value in zip(bars.names, bars.values, strict=True)
+        }
+        parts = {name: Value(x=x, quantity=name, case_id=explained.case_id) for name, x in named.items()}
+        return Numbers(
+            case_id=explained.case_id, source=explained.source, bundle=explained.bundle, parts=parts
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -36,6 +36,11 @@ class ServedModel(LoadedModel):
         """The names of the explainers that can explain this model's answers."""
         return tuple(self.about["explainers"])
 
+    @property
+    def mapping_explainers(self) -> tuple[str, ...]:
+        """The names of those explainers whose explanation is a map over the image."""
+        return tuple(name for name in self.explainers if isinstance(methods.get(name), Method))
+
     def card(self) -> str:
         """Return the model's card as one page."""
         return page_of(self.bundle, self.explainers)
@@ -151,9 +156,10 @@ def _proven(found: SelfTest) -> dict[str, Any]:
 
 
 def _explainers(kind: str, predictor: Predictor) -> list[str]:
-    """Return the methods that can explain a model's answers, where anything can be asked of these."""
+    """Return the methods that can explain a model's answers, where anything can be asked of these; maps come first."""
     if not answers.of(kind).asks:
         return []
     models = predictor.stages[-1].models
     each = {name: methods.get(name) for name in registry.names(methods.KIND)}
-    return [n for n, m in each.items() if isinstance(m, Method) and all(map(m.suits, models))]
+    maps_first = sorted(each, key=lambda name: not isinstance(each[name], Method))
+    return [name for name in maps_first if all(map(each[name].suits, models))]

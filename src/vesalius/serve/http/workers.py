@@ -10,11 +10,11 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 
-from vesalius.core.answers import Answer
+from vesalius.core.answers import Answer, ImageAnswer
 from vesalius.core.case import Case
 from vesalius.core.errors import DataError, VesaliusError
 from vesalius.core.image import Image
-from vesalius.explain.explanation import explain
+from vesalius.explain.explanation import Explained, explain
 from vesalius.infer.predictor import Predictor
 from vesalius.prepare.case import load_reference, with_reference
 from vesalius.serve.http import results, visits
@@ -122,7 +122,10 @@ class Workers:
         return predictor(case, watch=lambda share: self._watch(unit, share))
 
     def _explained(self, unit: WorkUnit, case: Case, predictor: Predictor) -> Answer:
-        """Return the map of the method that is asked for. Raises DataError for one that does not hold."""
+        """Return the map of the method that is asked for, or its numbers of sources or steps.
+
+        Raises DataError for one that does not hold.
+        """
         name = str(unit.job.explainer)
 
         def watch(passes: int) -> None:
@@ -130,15 +133,16 @@ class Workers:
                 raise _Cancelled
 
         found = explain(predictor, case, [name], ask=unit.job.ask, watch=watch)
-        (one,) = found.explained
+        (one,) = found.explained or found.parted
         if one.fails is not None:
+            what = "the map" if found.explained else "what is left out"
             raise DataError(
-                f"the map of {name} is not shown", found=one.fails, hint="another method, or another case"
+                f"{what} of {name} is not shown", found=one.fails, hint="another method, or another case"
             )
         folder = unit.job.folder / unit.case.id
         folder.mkdir(exist_ok=True)
         results.explained(found, folder)
-        return one.map
+        return one.map if isinstance(one, Explained) else one.answer(found.answer)
 
     def _watch(self, unit: WorkUnit, share: float) -> None:
         if unit.job.ended:
@@ -153,7 +157,10 @@ class Workers:
         self.jobs.report(unit, 0.9, "writing")
         folder = job.folder / case.id
         folder.mkdir(exist_ok=True)
-        written = results.files(answer, reference, folder, dicom=case.dicom)
+        measured = job.kind != "explain" or isinstance(
+            answer, ImageAnswer
+        )  # what a source adds is no measurement
+        written = results.files(answer, reference, folder, dicom=case.dicom and measured)
         if (folder / results.PAGE).is_file():
             written[results.PAGE] = folder / results.PAGE
         written |= visits.written(folder)

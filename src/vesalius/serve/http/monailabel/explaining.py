@@ -39,7 +39,7 @@ def listed(models: Catalogue) -> dict[str, dict[str, Any]]:
             "config": {"ask": ""},
         }
         for m in models.by_name.values()
-        for method in m.explainers
+        for method in m.mapping_explainers
     }
 
 
@@ -47,8 +47,8 @@ def meant(models: Catalogue, name: str) -> tuple[ServedModel, str | None]:
     """Return the model of a name, and the method of one that explains. Raises UnknownName."""
     plain, sign, method = name.partition(SIGN)
     found = models.get(plain)
-    if sign and method not in found.explainers:
-        raise UnknownName("explainer", method[:64], found.explainers)
+    if sign and method not in found.mapping_explainers:
+        raise UnknownName("explainer", method[:64], found.mapping_explainers)
     return found, method if sign else None
 
 
