@@ -80,6 +80,15 @@ def test_pairing_narrows_the_interval_and_equal_models_do_not_differ() -> None:
     )
 
 
+def test_no_bounds_where_few_cases_cannot_show_what_differs() -> None:
+    first, second = classes([0.1, 0.2, 0.8, 0.9], [0, 0, 1, 1]), classes([0.2, 0.3, 0.6, 0.7], [0, 0, 1, 1])
+    found = differences("Scores", together("Scores", first, second), patients=list("abcd"), names=NAMES)
+    assert found["auc"].difference == 0 and found["auc"].low is None and found["auc"].p == 1.0
+    assert "though the answers differ" in found["auc"].reason and found["brier"].low is not None
+    same = differences("Scores", together("Scores", first, first), patients=list("abcd"), names=NAMES)["auc"]
+    assert (same.low, same.high) == (0, 0), "the same answers are sure to be as good"
+
+
 def test_patients_are_drawn_and_exchanged_whole() -> None:
     y = [0.0] * 8
     first, second = numbers([2] * 8, y, "abcdefgh"), numbers([1] * 8, y, "abcdefgh")
