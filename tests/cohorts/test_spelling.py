@@ -106,6 +106,17 @@ def test_hyphens_full_stops_and_ways_to_encode_letters_make_no_other_class(
     assert any("are taken as one class" in note for note in cohort.notes)
 
 
+def test_patients_that_differ_in_capitals_and_signs_are_named(tmp_path: Path) -> None:
+    pictures(tmp_path, ["p"] * 4)
+    ids = ["P-1", "p1", "P2", "P3"]
+    rows = [f"p/x{k}.png,{one},{'ab'[k % 2]}" for k, one in enumerate(ids)]
+    (tmp_path / "table.csv").write_text("\n".join(["file,patient,label", *rows]))
+    notes = [n for n in cohorts.read(tmp_path / "table.csv").notes if "different people" in n]
+    assert notes == ["patients P-1, p1 count as different people; spell one person in one way"]
+    (tmp_path / "table.csv").write_text("\n".join(["file,patient,label", *rows[1:]]))
+    assert not any("different people" in n for n in cohorts.read(tmp_path / "table.csv").notes)
+
+
 def test_a_sign_before_a_number_is_no_hyphen(tmp_path: Path) -> None:
     cohort = cohorts.read(listed(tmp_path, ["grade -1"] * 4 + ["grade 1"] * 4))
     assert counts(cohort) == {"grade -1": 4, "grade 1": 4} and not cohort.questions

@@ -11,6 +11,7 @@ import torch
 from vesalius import nets
 from vesalius.core.bundle import State
 from vesalius.core.case import Case
+from vesalius.core.course import Course
 from vesalius.prepare.batch import Batch, Example, collate
 from vesalius.prepare.case import Prepared
 from vesalius.tasks import _sources
@@ -252,3 +253,19 @@ def test_a_case_of_which_nothing_is_known_is_answered_and_marked() -> None:
     task = tasks.get("classify")
     assert "nothing that the model knows" in task.outside(bare, state)[0]
     assert task.outside(Case("y", {}, reference=None, covariates={"age": 50.0}), state) == ()
+
+
+def test_a_time_course_in_another_unit_is_said_to_lie_outside() -> None:
+    about = {"columns": ["creatinine"], "names": ["creatinine"], "mean": [1.0], "sd": [0.3], "tree": False}
+    state = State({"covariates": {}, "sources": {"images": [], "courses": {"labs": about}, "texts": {}}})
+
+    def case(scale: float) -> Case:
+        values = scale * np.array([[0.9], [1.4], [np.nan]])
+        return Case("a", {}, courses={"labs": Course(values, ("creatinine",), (0.0, 1.0, 2.0))})
+
+    assert tasks.get("regress").outside(case(1.0), state) == ()
+    (said,) = tasks.get("regress").outside(case(88.4), state)  # µmol/l, where mg/dl were learned
+    assert (
+        said
+        == "'creatinine' of the time course 'labs' is about 101.7, learned from 1 ± 0.3: in another unit?"
+    )

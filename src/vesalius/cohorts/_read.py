@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from vesalius.cohorts.targets import contract as kinds
 from vesalius.core import registry
 from vesalius.core.cohort import Cohort
 from vesalius.core.errors import DataError, NoImages, UnknownName
-from vesalius.core.words import counted
+from vesalius.core.words import counted, listed
 
 _TIE = 0.005
 _UNREAD_TABLES = (".xls", ".xlsm", ".xlsb", ".ods", ".numbers", ".feather", ".sav", ".dta")
@@ -225,4 +225,17 @@ def _patients(cohort: Cohort, options: Options) -> Cohort:
         cases = tuple(replace(c, patient=found[c.id]) for c in cohort.cases)
         cohort = replace(cohort, cases=cases)
     known = bool(cohort.cases) and all(c.patient is not None for c in cohort.cases)
-    return replace(cohort, patients_known=known)
+    notes = (*cohort.notes, *_alike_patients(c.patient for c in cohort.cases if c.patient is not None))
+    return replace(cohort, patients_known=known, notes=notes)
+
+
+def _alike_patients(patients: Iterable[str]) -> list[str]:
+    """Return a note of patients whose ids differ only in capitals, spaces and signs: one might be in train and test."""
+    spelled: dict[str, set[str]] = {}
+    for patient in patients:
+        spelled.setdefault("".join(c for c in patient.casefold() if c.isalnum()), set()).add(patient)
+    several = [sorted(ids) for key, ids in spelled.items() if key and len(ids) > 1]
+    if not several:
+        return []
+    such = f" ({counted(len(several), 'such group')})" if len(several) > 1 else ""
+    return [f"patients {listed(several[0], 3)} count as different people{such}; spell one person in one way"]

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 SOURCES = "sources"  # in a state
 COVARIATES = "covariates"
 TIME = "time"  # the further net over time
+FAR = 6.0  # standard deviations of all values, beyond which the middle of a case's is said to be strange
 BARE = "bare"  # in a state: whether there are no images
 FURTHER: Mapping[str, tuple[str, ...]] = {TIME: ("sequence",)}
 
@@ -99,8 +100,8 @@ class Sources(Beside):
         return without(without_steps(batch, steps, net) if steps else batch, whole, net.sources)
 
     def outside(self, case: Case, state: State) -> tuple[str, ...]:
-        """Return which covariates lie outside of what was learned from, and that nothing is known of a case."""
-        found = super().outside(case, state)
+        """Return what of a case lies outside of what was learned: covariates and time courses, or nothing is known."""
+        found = (*super().outside(case, state), *_strange_courses(case, state))
         bare = not (case.images or case.courses or case.texts or case.report)
         if SOURCES in state.values and state.values.get(COVARIATES) and bare and _unsaid(case, state):
             return (*found, "nothing that the model knows is given: the answer is that of any case")
@@ -184,6 +185,22 @@ def seen(case: Case, prepared: Prepared, state: State) -> Example:
         vectors=vectors,
         times_s=times,
     )
+
+
+def _strange_courses(case: Case, state: State) -> tuple[str, ...]:
+    """Return which columns of a case's time courses lie far from those of training cases, as in another unit."""
+    said = []
+    for name, about in state.values.get(SOURCES, {}).get("courses", {}).items():
+        course = course_of(case, name, about["names"], len(about["columns"]))
+        if course is None:
+            continue
+        for k, column in enumerate(about["columns"]):
+            mean, sd, values = about["mean"][k], about["sd"][k], course.values[:, k]
+            middle = float(np.nanmedian(values)) if np.isfinite(values).any() else mean
+            if abs(middle - mean) > FAR * sd:
+                seen = f"is about {middle:.4g}, learned from {mean:.4g} ± {sd:.2g}: in another unit?"
+                said.append(f"'{column}' of the time course '{name}' {seen}")
+    return tuple(said)
 
 
 def _unsaid(case: Case, state: State) -> bool:
