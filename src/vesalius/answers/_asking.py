@@ -39,7 +39,7 @@ def number_place(text: str | None, count: int, *, what: str, default: int = 0) -
 
 
 def days_at(text: str | None, *, what: str, default: float) -> float:
-    """Return a time ahead that is asked about, in days: `365`, `3 years`, `18 months`. Raises DataError for what is none."""
+    """Return a time ahead that is asked about, in days: `365`, `3 years`, `18 months`. Raises DataError for none."""
     if text is None:
         return default
     found = days_of(text)

@@ -1,7 +1,8 @@
-"""What a survival curve says, in columns and lines: its risk, its median, its mean, and its chances after some years."""
+"""What a survival curve says, in columns and lines: risk, median, mean, and its chances after some years."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from vesalius.answers.drawing.lines import Line
@@ -73,11 +74,9 @@ def lines(answer: Curve) -> list[Line]:
 
 def risk_in_words(answer: Curve) -> str:
     """Return the risk of an answer: its log hazard over that of the average training case, and its rank among them."""
-    from math import exp
-
     if answer.risk is None:
         return "not told"
-    text = f"hazard {exp(answer.risk):.3g} times that of the average training case"
+    text = f"hazard {math.exp(answer.risk):.3g} times that of the average training case"
     return text if answer.rank is None else f"{text}, higher than {answer.rank:.0%} of them"
 
 

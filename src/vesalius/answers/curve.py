@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
-from typing import Any, ClassVar
-
-import numpy as np
+from typing import Any
 
 from vesalius.answers import _curve_words as words
 from vesalius.answers._asking import days_at
@@ -32,7 +29,7 @@ class CurveHandling(Handling[Curve]):
     # --- what is written of it and shown
 
     def columns(self, answer: Curve) -> dict[str, Any]:
-        """Return risk and rank, and of each arm median, mean and chances after years; empty where a curve ends before."""
+        """Return risk and rank, and of each arm median, mean and chances after years; empty where it does not tell."""
         return {name: "" if value is None else value for name, value in words.columns(answer).items()}
 
     def values(self, answer: Curve) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Horizons: times ahead in days, said in words (`1 year`, `120 days`) and read from them; and whole years up to a day."""
+"""Horizons: times ahead in days, said in words (`1 year`, `120 days`) and read from them; whole years up to a day."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def named(days: float) -> str:
 
 
 def days_of(words: str) -> float | None:
-    """Return the days that words tell of: `365`, `365 days`, `3 years`, `18 months`; None for what is no time from 0 on."""
+    """Return the days that words tell of: `365`, `365 days`, `3 years`, `18 months`; None for what is no time."""
     number, _, unit = words.strip().partition(" ")
     known = "days" if not unit.strip() else unit_in(unit)
     try:
