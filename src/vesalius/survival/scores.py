@@ -6,6 +6,7 @@ import numpy as np
 
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array
+from vesalius.survival.chances import chances
 from vesalius.survival.curves import censoring
 from vesalius.survival.observed import Observed
 from vesalius.survival.risksets import no_late_entry
@@ -74,15 +75,9 @@ def brier_at(
     """
     no_late_entry(observed, "the Brier score")
     asked = np.atleast_1d(np.asarray(days, np.float64))
-    chances = np.asarray(survival, np.float64)
-    chances = chances[:, None] if chances.ndim == 1 and np.ndim(days) == 0 else chances
-    if chances.shape != (len(observed), len(asked)):
-        raise DataError(
-            "need a chance for each patient and day",
-            found=f"shape {chances.shape} for {len(observed)} patients and {len(asked)} days",
-        )
-    if not ((chances >= -1e-9) & (chances <= 1 + 1e-9)).all():
-        raise DataError("chances to be without the event must lie between 0 and 1")
+    given = np.asarray(survival, np.float64)
+    given = given[:, None] if given.ndim == 1 and np.ndim(days) == 0 else given
+    chance = chances(given, observed, len(asked))
     curve, weights = _chances(observed, train), _weights(observed, train, float(asked.max(initial=0.0)))
     kept = np.asarray(curve.at(asked))
     if train is not None:
@@ -90,7 +85,7 @@ def brier_at(
     time = observed.time_days[:, None]
     after, by = time > asked, (time <= asked) & observed.happened[:, None]
     known = np.where(kept > 0, kept, np.nan)
-    squares = chances**2 * by * weights[:, None] + (1 - chances) ** 2 * after / known
+    squares = chance**2 * by * weights[:, None] + (1 - chance) ** 2 * after / known
     return np.asarray(squares.mean(0)).reshape(np.shape(days))
 
 
