@@ -21,6 +21,7 @@ from vesalius.core.subgroups import SMALLEST
 from vesalius.core.words import counted
 from vesalius.dicom.values.colours import chosen
 from vesalius.evaluate.answered import score_cases
+from vesalius.evaluate.factors import with_factors
 from vesalius.evaluate.fairness import assert_columns, with_subgroups
 from vesalius.evaluate.foreign import assert_drawn_on, foreign_answers, positive_class
 from vesalius.evaluate.scoring import Tally, card_of, tally_for
@@ -132,7 +133,8 @@ def evaluate(
             )
         elif info is not None:
             tally, card = score_foreign(Path(str(what)), choice.cases, cohort, info, choice.split, progress)
-        card = with_subgroups(choice.told(card), tally, by, smallest=smallest_group)
+        card = with_factors(choice.told(card), tally, cohort.covariates, bundle=bundle)
+        card = with_subgroups(card, tally, by, smallest=smallest_group)
         if folder is not None:
             _write(card, folder, cohort, bundle, tally)
     return card
