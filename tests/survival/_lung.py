@@ -16,7 +16,7 @@ _NEEDED = ("age", "gender", "clinical.T.Stage", "Clinical.N.Stage", "Overall.Sta
 
 def lung(shared: Path) -> tuple[Array, Observed, Array]:
     """Return columns `(N, F)` by `NAMES`, what was observed, and each patient's histology."""
-    with open(shared / "nsclc_radiomics" / "clinical.csv", newline="", encoding="utf-8") as file:
+    with (shared / "nsclc_radiomics" / "clinical.csv").open(newline="", encoding="utf-8") as file:
         rows = [r for r in csv.DictReader(file) if not {r[c] for c in _NEEDED} & {"", "NA"}]
     x = np.array(
         [

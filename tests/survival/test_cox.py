@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from tests.survival._lung import NAMES, lung
+
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array
 from vesalius.survival.cox import Cox, fit_cox, partial_likelihood

@@ -37,7 +37,7 @@ class Stratum:
     weight: Array
 
     def hazards(self, hazard: Array, values: Array | None = None) -> Array:
-        """Return the sums of hazards `(N,)`, times `values` `(N, F)`, that stand below each term: `(M,)` or `(M, F)`."""
+        """Return the sums of hazards `(N,)`, times `values` `(N, F)`, below each term: `(M,)` or `(M, F)`."""
         summed = hazard if values is None else hazard[:, None] * values
         below = sums_at_risk(self.observed, self.days, summed)[self.day]
         if not self.share.any():
