@@ -17,7 +17,6 @@ from vesalius.prepare.batch import Batch
 from vesalius.tasks import _hazards
 from vesalius.tasks._regressor import Regressor, TableRegressor
 
-
 STEEP = 20.0  # what a straight line is multiplied by, so that rates which suit nets reach its end, too
 
 
