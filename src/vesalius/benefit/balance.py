@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vesalius.benefit.trial import Trial
-from vesalius.benefit.weighting import Way, effective_size, weights
+from vesalius.benefit.weighting import WAYS, Way, effective_size, weights
 from vesalius.core.image import Array
 
 LARGE = 0.1  # a standardised difference beyond which arms are said to differ (Austin 2009)
@@ -18,17 +18,17 @@ LARGE = 0.1  # a standardised difference beyond which arms are said to differ (A
 class Balance:
     """Differences of two arms, name by name.
 
-    `difference`: way of weighting → `(F,)`, mean of `treated` minus that of `control` in standard deviations, those of the unweighted
-    arms pooled, so that weighting cannot hide a difference by widening it. `ratio`: way → `(F,)`, variance over variance.
-    `effective`: way → patients of `control` and of `treated` that the weights are worth.
+    `difference`: way of weighting → `(F,)`, mean of `treated` minus that of `control` in standard deviations, those
+    of the unweighted arms pooled, so that weighting cannot hide a difference by widening it. `ratio`: way → `(F,)`,
+    variance over variance. `effective`: way → patients of `control` and of `treated` that the weights are worth.
     """
 
     names: tuple[str, ...]
     control: str
     treated: str
-    difference: Mapping[str, Array]
-    ratio: Mapping[str, Array]
-    effective: Mapping[str, tuple[float, float]]
+    difference: Mapping[Way, Array]
+    ratio: Mapping[Way, Array]
+    effective: Mapping[Way, tuple[float, float]]
 
     def unbalanced(self, way: Way) -> tuple[str, ...]:
         """Return the names whose difference is beyond 0.1 standard deviations, the largest first."""
@@ -41,9 +41,10 @@ def balance(trial: Trial, propensity: Array, *, control: str, treated: str) -> B
     first, second = trial.given(control), trial.given(treated)
     plain = np.ones(len(trial))
     spread = np.sqrt((_moments(trial.x, first, plain)[1] + _moments(trial.x, second, plain)[1]) / 2)
-    difference, ratio, effective = {}, {}, {}
-    ways: tuple[Way, ...] = ("none", "inverse", "overlap")
-    for way in ways:
+    difference: dict[Way, Array] = {}
+    ratio: dict[Way, Array] = {}
+    effective: dict[Way, tuple[float, float]] = {}
+    for way in WAYS:
         weight = weights(propensity, trial.arm, way)
         (low, narrow), (high, wide) = _moments(trial.x, first, weight), _moments(trial.x, second, weight)
         difference[way] = np.divide(high - low, spread, out=np.zeros_like(spread), where=spread > 0)

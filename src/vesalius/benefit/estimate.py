@@ -51,5 +51,9 @@ def mean(values: Array, *, left_out: int = 0, level: float = 0.95) -> Estimate:
     if n < 2:
         raise DataError("need two patients or more for an interval", found=str(n))
     return normal(
-        float(np.mean(values)), float(np.std(values, ddof=1)) / math.sqrt(n), n, left_out=left_out, level=level
+        float(np.mean(values)),
+        float(np.std(values, ddof=1)) / math.sqrt(n),
+        n,
+        left_out=left_out,
+        level=level,
     )

@@ -23,7 +23,8 @@ class EValue:
 def of_risk_ratio(ratio: float, low: float | None = None, high: float | None = None) -> EValue:
     """Return the E-value of a risk ratio and of its interval: RR + √(RR (RR − 1)), of 1 / RR below 1.
 
-    VanderWeele and Ding 2017. Raises DataError where a ratio is not positive, or the estimate lies outside of its bounds.
+    VanderWeele and Ding 2017. Raises DataError where a ratio is not positive, or the estimate lies outside of its
+    bounds.
     """
     given = [r for r in (ratio, low, high) if r is not None]
     if not all(r > 0 and math.isfinite(r) for r in given):
@@ -55,7 +56,7 @@ def of_hazard_ratio(
     def risk(hazard: float | None) -> float | None:
         if hazard is None or not common or hazard <= 0:
             return hazard
-        return (1 - 0.5 ** math.sqrt(hazard)) / (1 - 0.5 ** math.sqrt(1 / hazard))
+        return (1 - math.pow(0.5, math.sqrt(hazard))) / (1 - math.pow(0.5, math.sqrt(1 / hazard)))
 
     value = risk(ratio)
     return of_risk_ratio(ratio if value is None else value, risk(low), risk(high))

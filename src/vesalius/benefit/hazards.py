@@ -1,4 +1,4 @@
-"""Hazards of patients from what was known before: a Cox model with a little ridge, or one curve where few had the event."""
+"""Hazards of patients from what was known before: a Cox model with a little ridge, or one curve of few events."""
 
 from __future__ import annotations
 
@@ -25,17 +25,24 @@ class Hazards:
     coefficients: Array
     baseline: Step
 
+    @property
+    def jumps(self) -> Array:
+        """Return the days on which somebody had the event, rising."""
+        return np.asarray(self.baseline.times_days[np.diff(self.baseline.values, prepend=0.0) > 0])
+
     def log_hazard(self, x: Array) -> Array:
         """Return the log of each patient's hazard over the baseline's, `(N,)`."""
         return np.asarray((x - self.centre) / self.scale @ self.coefficients)
 
     def survival(self, x: Array, days: Array) -> Array:
         """Return the chance to be free of the event after so many days, `(N, K)` for `days` `(K,)`."""
-        return np.exp(-np.exp(self.log_hazard(x))[:, None] * self.baseline.at(days)[None])
+        return np.asarray(np.exp(-np.exp(self.log_hazard(x))[:, None] * self.baseline.at(days)[None]))
 
     def survival_before(self, x: Array, days: Array) -> Array:
         """Return the chance to be free of the event just before these days, `(N, K)` for `days` `(K,)` or `(N, K)`."""
-        return np.exp(-np.exp(self.log_hazard(x))[:, None] * np.atleast_2d(self.baseline.left(days)))
+        return np.asarray(
+            np.exp(-np.exp(self.log_hazard(x))[:, None] * np.atleast_2d(self.baseline.left(days)))
+        )
 
 
 def fit_hazards(x: Array, seen: Observed, *, penalty: float = PENALTY) -> Hazards:
@@ -47,7 +54,7 @@ def fit_hazards(x: Array, seen: Observed, *, penalty: float = PENALTY) -> Hazard
     if int(seen.happened.sum()) >= EVENTS and varies.any():
         z = ((x - centre) / scale)[:, varies]
         names = [f"x{k}" for k in np.flatnonzero(varies)]
-        beta[varies] = fit_cox(z, single, names=names, penalty=penalty).coefficients
+        beta[varies] = fit_cox(z, single, names=names, penalty=penalty / len(z)).coefficients
     return Hazards(centre, scale, beta, breslow((x - centre) / scale @ beta, single))
 
 

@@ -32,7 +32,7 @@ class Measure:
         return "days" if self.kind == "restricted_mean" else ""
 
     def of_curve(self, times_days: Array, survival: Array) -> Array:
-        """Return the measure of step curves `(…, K)` over rising `times_days` `(K,)`, `(…,)`; before the first it is 1."""
+        """Return the measure, `(…,)`, of step curves `(…, K)` over rising `times_days` `(K,)`; they begin at 1."""
         curve = np.asarray(survival, np.float64)
         if self.kind == "survival":
             place = int(np.searchsorted(times_days, self.horizon_days, side="right")) - 1

@@ -1,6 +1,7 @@
-"""C-for-benefit: how often, of two matched pairs of patients, the one with the greater predicted benefit had the greater one.
+"""C-for-benefit: how often, of two matched pairs, the one with the greater predicted benefit had the greater one.
 
-It tells of order alone, is small even for the truth, and is no reason to treat: what a rule gains says the policy's value.
+It tells of order alone, is small even for the truth, and is no reason to treat: what a rule gains says the policy's
+value.
 """
 
 from __future__ import annotations
@@ -30,9 +31,10 @@ def c_for_benefit(
 ) -> Estimate:
     """Return the C-for-benefit with a bootstrap interval over pairs (van Klaveren et al. 2018).
 
-    `predicted` `(N,)` are benefits of patients of whom the model learned nothing. One of each arm are paired in the order of predicted
-    benefit, the larger arm thinned at random. A pair's benefit is the difference of outcomes at the horizon; a patient censored
-    before counts nothing, and others weigh as much more (inverse probability of censoring, by arm). `n` counts pairs whose outcomes are known.
+    `predicted` `(N,)` are benefits of patients of whom the model learned nothing. One of each arm are paired in the
+    order of predicted benefit, the larger arm thinned at random. A pair's benefit is the difference of outcomes at
+    the horizon; a patient censored before counts nothing, and others weigh as much more (inverse probability of
+    censoring, by arm). `n` counts pairs whose outcomes are known.
 
     Raises DataError where chance did not decide on the arms: pairs alike in predicted benefit are then not alike.
     """
@@ -48,7 +50,8 @@ def c_for_benefit(
     sides = [np.flatnonzero(trial.given(a)) for a in (control, treated)]
     many = min(len(s) for s in sides)
     first, second = (
-        s[np.argsort(p[s], kind="stable")] for s in (np.sort(rng.choice(s, many, replace=False)) for s in sides)
+        s[np.argsort(p[s], kind="stable")]
+        for s in (np.sort(rng.choice(s, many, replace=False)) for s in sides)
     )
     benefit, expected = outcome[second] - outcome[first], (p[first] + p[second]) / 2
     return _concordance(benefit, expected, weight[first] * weight[second], rng, draws, level)
@@ -81,7 +84,9 @@ def _concordance(
         raise DataError("all pairs had the same benefit: there is no order", found=f"{n} pairs")
     counts = rng.multinomial(n, np.full(n, 1 / n), size=draws).astype(np.float64)
     total = ((counts @ above) * counts).sum(axis=1)
-    drawn = np.divide(((counts @ right) * counts).sum(axis=1), total, out=np.full(draws, np.nan), where=total > 0)
+    drawn = np.divide(
+        ((counts @ right) * counts).sum(axis=1), total, out=np.full(draws, np.nan), where=total > 0
+    )
     drawn = drawn[np.isfinite(drawn)]
     low, high = np.percentile(drawn, [50 * (1 - level), 50 * (1 + level)])
     return Estimate(float(right.sum() / above.sum()), float(drawn.std(ddof=1)), float(low), float(high), n)

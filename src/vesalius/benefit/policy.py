@@ -15,7 +15,9 @@ from vesalius.core.image import Array
 
 @dataclass(frozen=True)
 class Policy:
-    """A rule's value in the measure's unit; `all_given` and `gain`: arm → the value of giving it to all, and the rule's gain over it.
+    """What a rule is worth, in the measure's unit.
+
+    `all_given`: arm → the value of giving it to all. `gain`: arm → what the rule gains over that.
 
     `share`: arm → the share of patients to whom the rule gives it.
     """
@@ -29,8 +31,8 @@ class Policy:
 def policy_value(scored: Scored, chosen: Array, *, level: float = 0.95) -> Policy:
     """Return the doubly robust value of a rule on patients of whom it learned nothing (Dudík, Langford and Li 2011).
 
-    `chosen` `(N,)`: places in `scored.arms`. Gains are paired, so that their intervals are those of the difference. Raises
-    DataError.
+    `chosen` `(N,)`: places in `scored.arms`. Gains are paired, so that their intervals are those of the difference.
+    Raises DataError.
     """
     code = np.asarray(chosen, np.int64)
     if code.shape != (len(scored.scores),) or code.min() < 0 or code.max() >= len(scored.arms):
@@ -52,5 +54,5 @@ def by_outcome(outcomes: Array) -> Array:
 
 
 def by_benefit(benefit: Array, *, control: int, treated: int, margin: float = 0.0) -> Array:
-    """Return `treated` where the predicted benefit `(N,)` is beyond a margin that pays for its harms, else `control`."""
+    """Return `treated` where the predicted benefit `(N,)` exceeds a margin that pays for harms, else `control`."""
     return np.where(benefit > margin, treated, control)

@@ -18,7 +18,8 @@ STEPS = 100
 class Propensity:
     """A multinomial logistic model of arms, or their shares alone where chance decided.
 
-    `centre`, `scale` `(F,)` standardise x; `coefficients` `(F + 1, A)`, the first row for a one; the first arm's are 0.
+    `centre`, `scale` `(F,)` standardise x; `coefficients` `(F + 1, A)`, the first row for a one; the first arm's
+    are 0.
     """
 
     centre: Array

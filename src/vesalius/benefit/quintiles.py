@@ -15,9 +15,9 @@ from vesalius.core.image import Array
 class BenefitCalibration:
     """Groups from the lowest predicted benefit to the highest.
 
-    `predicted`: the mean prediction of each; `found`: the doubly robust effect in each. `slope`: by how much the effect rises for each
-    unit of prediction: 1 is right, below 1 predictions are too far apart, and one whose interval holds 0 tells nothing. None where
-    all predictions are the same.
+    `predicted`: the mean prediction of each; `found`: the doubly robust effect in each. `slope`: by how much the
+    effect rises for each unit of prediction: 1 is right, below 1 predictions are too far apart, and one whose
+    interval holds 0 tells nothing. None where all predictions are the same.
     """
 
     predicted: tuple[float, ...]
@@ -31,13 +31,14 @@ def calibration(
     """Return the calibration of predicted benefits `(N,)` against scores `(N,)` of patients who took no part.
 
     Equal predictions stay in one group, so that there may be fewer groups. The slope is that of the best linear
-    predictor (Chernozhukov et al. 2018), its error robust to unequal variances (HC1). Raises DataError with fewer than 10
-    patients a group.
+    predictor (Chernozhukov et al. 2018), its error robust to unequal variances (HC1). Raises DataError with fewer
+    than 10 patients a group.
     """
     p, score = np.asarray(predicted, np.float64), np.asarray(contrast, np.float64)
     if p.shape != score.shape or len(p) < 10 * groups:
         raise DataError(
-            f"need a prediction and a score of {10 * groups} patients or more", found=f"{len(p)}, {len(score)}"
+            f"need a prediction and a score of {10 * groups} patients or more",
+            found=f"{len(p)}, {len(score)}",
         )
     edges = np.unique(np.quantile(p, np.arange(1, groups) / groups))
     place = np.searchsorted(edges, p, side="left")
@@ -46,7 +47,9 @@ def calibration(
     if small < 2:
         raise DataError("predictions repeat too much to form groups", found=f"a group of {small}")
     means = tuple(float(p[place == k].mean()) for k in np.unique(place))
-    return BenefitCalibration(means, tuple(mean(e, level=level) for e in each), _slope(p, score, left_out, level))
+    return BenefitCalibration(
+        means, tuple(mean(e, level=level) for e in each), _slope(p, score, left_out, level)
+    )
 
 
 def _slope(p: Array, score: Array, left_out: int, level: float) -> Estimate | None:

@@ -1,7 +1,8 @@
 """Rank-weighted average effects: does a ranking of patients find those who gain more? TOC, AUTOC and Qini.
 
-TOC(q) is the average effect among the share q of patients that the ranking puts first, minus that among all. AUTOC is its mean over
-q, and Qini that of q · TOC(q); both are 0 for a ranking that tells nothing (Yadlowsky, Fleming, Shah, Brunskill and Wager 2025).
+TOC(q) is the average effect among the share q of patients that the ranking puts first, minus that among all. AUTOC
+is its mean over q, and Qini that of q · TOC(q); both are 0 for a ranking that tells nothing (Yadlowsky, Fleming,
+Shah, Brunskill and Wager 2025).
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ DRAWS = 500
 class Ranked:
     """What a ranking is worth, on patients of whom it learned nothing.
 
-    `autoc` and `qini` in the measure's unit. `gain` `(Q,)` is TOC at the `shares` `(Q,)`, with its band `low`, `high`.
+    `autoc` and `qini` in the measure's unit. `gain` `(Q,)` is TOC at the `shares` `(Q,)`, with its band `low`,
+    `high`.
     """
 
     autoc: Estimate
@@ -42,8 +44,9 @@ def rank_weighted(
     draws: int = DRAWS,
     level: float = 0.95,
 ) -> Ranked:
-    """Return what a ranking is worth. `priority` `(N,)`, highest first; `contrast` `(N,)` scores of who took no part in it.
+    """Return what a ranking is worth by patients who took no part in it.
 
+    `priority` `(N,)`, highest first; `contrast` `(N,)`, their doubly robust scores of one arm over another.
     Of patients whose priority is the same each counts as their mean. Errors are those of `draws` half samples without
     replacement, which show the whole's (Yadlowsky et al., section 4). Raises DataError with fewer than 20 patients.
     """
@@ -77,8 +80,8 @@ def rank_weighted(
 def _figures(score: Array, taken: Array, starts: Array) -> Array:
     """Return AUTOC, Qini and TOC at each share, `(B, 2 + Q)`, of `score` `(N,)` in order where `taken` `(B, N)`.
 
-    `starts` are where a run of equal priorities begins. All are weighted means of scores; within a run the weights are
-    their mean, as if the scores were.
+    `starts` are where a run of equal priorities begins. All are weighted means of scores; within a run the weights
+    are their mean, as if the scores were.
     """
     m = int(taken[0].sum())
     place = np.maximum(np.cumsum(taken, axis=1) - 1, 0)
@@ -92,7 +95,7 @@ def _figures(score: Array, taken: Array, starts: Array) -> Array:
 
 
 def _weights(m: int) -> list[Array]:
-    """Return the weight of each place, best first, in AUTOC, Qini and TOC at each share: figure = mean of weight · score."""
+    """Return the weight of each place, best first, in AUTOC, Qini and TOC at each share: means of weight · score."""
     place = np.arange(1, m + 1)
     autoc = np.cumsum((1 / place)[::-1])[::-1] - 1
     qini = (m - place + 1) / m - (m + 1) / (2 * m)

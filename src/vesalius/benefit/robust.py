@@ -1,13 +1,14 @@
 """Doubly robust scores: for each patient and arm a figure whose mean is that of the arm, had all been given it.
 
-For arm a and a horizon h, with S the survival under a, G that of censoring, π the propensity and M the measure of the curve
-beyond a time (S(h), or the area under S from that time to h), a patient with time T, event δ and arm A has the score
+For arm a and a horizon h, with S the survival under a, G that of censoring, π the propensity and M the measure of
+the curve beyond a time (S(h), or the area under S from that time to h), a patient with time T, event δ and arm A
+has the score
 
-    M(0) − 1[A = a] / π · { δ 1[T ≤ h] M(T) / (S(T) G(T−)) − Σ over jumps u ≤ min(T, h) of M(u) (1 / S(u) − 1 / S(u−)) / G(u−) }
+    M(0) − 1[A = a] / π · { δ 1[T ≤ h] M(T) / (S(T) G(T−)) − Σ M(u) (1 / S(u) − 1 / S(u−)) / G(u−) }
 
-It is right on average where S is, or where both π and G are (Rubin and van der Laan 2007; Westling et al. 2024 for S(h); Cui
-et al. 2023 use the same for restricted means). S, G and π of a patient come from other folds than its own. Without censoring
-and with one arm the score is the patient's own outcome.
+summed over the jumps u ≤ min(T, h) of S. It is right on average where S is, or where both π and G are (Rubin and van der Laan 2007; Westling et al. 2024 for
+S(h); Cui et al. 2023 use the same for restricted means). S, G and π of a patient come from other folds than its
+own. Without censoring and with one arm the score is the patient's own outcome.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ LEAST = 0.05  # a chance to be still followed is not taken for less: so far one 
 class Scored:
     """Doubly robust scores of N patients.
 
-    `scores` `(N, A)` in the measure's unit, `propensity` `(N, A)`. `kept` `(N,)`: of whom they tell; for others an arm
-    was too unlikely, and figures leave them out and say how many.
+    `scores` `(N, A)` in the measure's unit, `propensity` `(N, A)`. `kept` `(N,)`: of whom they tell; for others an
+    arm was too unlikely, and figures leave them out and say how many.
     """
 
     scores: Array
@@ -49,9 +50,7 @@ class Scored:
         for name in (control, treated):
             if name not in self.arms:
                 raise DataError(f"the arm '{name}' was never given", found=listed(self.arms))
-        return np.asarray(
-            self.scores[:, self.arms.index(treated)] - self.scores[:, self.arms.index(control)]
-        )
+        return np.asarray(self.scores[:, self.arms.index(treated)] - self.scores[:, self.arms.index(control)])
 
     def where(self, index: Array) -> Scored:
         """Return the patients at these places, or where these bits are set."""
@@ -74,16 +73,16 @@ def doubly_robust(
 ) -> Scored:
     """Return the scores of every patient, cross-fitted over `folds`.
 
-    `propensity` `(N, A)` may be given where it is known; else it is that of `cross_fitted`. Patients for whom an arm was less
-    likely than `trim` are not kept. Raises DataError where an arm was hardly followed up to the horizon, or too few
-    patients are kept.
+    `propensity` `(N, A)` may be given where it is known; else it is that of `cross_fitted`. Patients for whom an
+    arm was less likely than `trim` are not kept. Raises DataError where an arm was hardly followed up to the
+    horizon, or too few patients are kept.
     """
     assert_followed(trial, measure)
     fold = assign(trial, folds, rng)
     chance = cross_fitted(trial, fold) if propensity is None else np.asarray(propensity, np.float64)
     if chance.shape != (len(trial), len(trial.arms)):
         raise DataError("need a propensity for each patient and arm", found=f"shape {chance.shape}")
-    overlap = kept(chance, trim)
+    overlap = kept(chance, 0.0 if trial.randomised else trim)
     for k, name in enumerate(trial.arms):
         n = int((overlap & (trial.arm == k)).sum())
         if n < FEWEST:
@@ -110,26 +109,23 @@ def score(trial: Trial, event: Hazards, away: Hazards, *, weight: Array, measure
     `event` and `away` tell of the event and of censoring under that arm; `weight` is 1[A = a] / π, `(N,)`.
     """
     end, x = measure.horizon_days, trial.x
-    jumps = event.baseline.times_days[event.baseline.times_days <= end]
+    jumps = np.r_[0.0, event.jumps[event.jumps <= end]]  # nothing falls on day 0, where all curves begin
     curve = np.maximum(event.survival(x, jumps), 1e-12)  # (N, K)
     followed = np.maximum(away.survival_before(x, jumps), LEAST)
     beyond = _beyond(jumps, curve, measure)  # (N, K) M at each jump
-    whole = measure.of_curve(jumps, curve)
     time = trial.observed.time_days
-    before = np.concatenate([np.ones((len(trial), 1)), curve[:, :-1]], axis=1)
-    past = jumps[None] <= np.minimum(time, end)[:, None]
+    before = np.column_stack([np.ones(len(x)), curve[:, :-1]])
+    past = jumps <= np.minimum(time, end)[:, None]
     spent = (past * beyond * (1 / curve - 1 / before) / followed).sum(axis=1)
     died = np.flatnonzero(trial.observed.happened & (time <= end))
-    place = np.searchsorted(jumps, time[died], side="right") - 1  # −1 ahead of the first jump
-    here = np.where(place >= 0, curve[died, place], 1.0)
-    since = time[died] - np.where(place >= 0, jumps[place], 0.0)
-    left = np.where(place >= 0, beyond[died, place], whole[died])
+    place = np.searchsorted(jumps, time[died], side="right") - 1
+    here, left = curve[died, place], beyond[died, place]
     if measure.kind == "restricted_mean":
-        left = left - since * here
-    alone = np.maximum(np.exp(-np.exp(away.log_hazard(x[died])) * away.baseline.left(time[died])), LEAST)
-    lost = np.zeros(len(trial))
-    lost[died] = left / (here * alone)
-    return np.asarray(whole - weight * (lost - spent))
+        left = left - (time[died] - jumps[place]) * here
+    alone = np.exp(-np.exp(away.log_hazard(x[died])) * away.baseline.left(time[died]))
+    lost = np.zeros(len(x))
+    lost[died] = left / (here * np.maximum(alone, LEAST))
+    return np.asarray(beyond[:, 0] - weight * (lost - spent))
 
 
 def _beyond(jumps: Array, curve: Array, measure: Measure) -> Array:

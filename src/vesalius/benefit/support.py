@@ -1,4 +1,4 @@
-"""Support: which arms were given to patients like this one. Where only one was, nothing tells what another would change."""
+"""Support: which arms were given to patients like this one; where only one was, nothing tells of another."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Support:
         return found
 
     def assert_supported(self, x: Array) -> None:
-        """Raise DataError where an arm was not given to patients like this one, `(F,)`: nothing tells what it would change."""
+        """Raise DataError where an arm was not given to patients like this one, `(F,)`."""
         why = self.reasons(x)
         if not why:
             return
@@ -104,8 +104,9 @@ class Support:
 def fit_support(trial: Trial, *, trim: float = TRIM) -> Support:
     """Learn which arms were given to whom.
 
-    Groups are the leaves of a tree that parts patients by what they were given (Gini), as in Danelian et al. 2023; none is so small that
-    chance alone might empty it. Where chance decided on the arms for all, there is but one group. Raises DataError.
+    Groups are the leaves of a tree that parts patients by what they were given (Gini), as in Danelian et al. 2023;
+    none is so small that chance alone might empty it. Where chance decided on the arms for all, there is but one
+    group. Raises DataError.
     """
     rows = [trial.x[trial.arm == k] for k in range(len(trial.arms))]
     count = np.array([len(r) for r in rows])
@@ -136,14 +137,12 @@ def _leaves(
     return [
         leaf
         for below, part in ((True, low), (False, ~low))
-        for leaf in _leaves(
-            x[part], given[part], (*conditions, (column, below, value)), depth - 1, smallest
-        )
+        for leaf in _leaves(x[part], given[part], (*conditions, (column, below, value)), depth - 1, smallest)
     ]
 
 
 def _best(x: Array, given: Array, smallest: int) -> tuple[int, float] | None:
-    """Return the column and the bound whose two sides are the purest in what they were given; None where nothing is gained."""
+    """Return the column and the bound whose sides are the purest in what they were given; None without a gain."""
     n, total = len(x), given.sum(axis=0)
     best, found = float((total**2).sum() / n) + 1e-9, None
     for column in range(x.shape[1]):
@@ -159,5 +158,8 @@ def _best(x: Array, given: Array, smallest: int) -> tuple[int, float] | None:
         purity = (left**2).sum(axis=1) / k + ((total - left) ** 2).sum(axis=1) / (n - k)
         at = int(np.argmax(purity))
         if purity[at] > best:
-            best, found = float(purity[at]), (column, float((value[allowed[at]] + value[allowed[at] + 1]) / 2))
+            best, found = (
+                float(purity[at]),
+                (column, float((value[allowed[at]] + value[allowed[at] + 1]) / 2)),
+            )
     return found

@@ -20,8 +20,8 @@ class Trial:
     """N patients, one row each, of whom F things were known before treatment.
 
     `x` `(N, F)`: what was known, finite; `names` its F names. `arm` `(N,)`: places in `arms`, of what each was given.
-    `randomised`: whether chance alone decided on that; None where nobody says, and then it is taken as not randomised,
-    which is right in either case. An event of any cause ends the time.
+    `randomised`: whether chance alone decided on that; None where nobody says, and then it is taken as not
+    randomised, which is right in either case. An event of any cause ends the time.
     """
 
     x: Array
@@ -69,8 +69,8 @@ def trial(
 
     `x` `(N, F)`, `arm` N names of arms. `arms` are the names in their order, by default those that occur, sorted.
 
-    Raises DataError where shapes differ, something of `x` is missing, an arm is not among `arms`, one of them was given
-    to fewer than 10 patients, or somebody entered late.
+    Raises DataError where shapes differ, something of `x` is missing, an arm is not among `arms`, one of them was
+    given to fewer than 10 patients, or somebody entered late.
     """
     table = np.asarray(x, np.float64)
     given = [str(a) for a in arm]

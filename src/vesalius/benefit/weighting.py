@@ -17,9 +17,9 @@ TRIM = 0.05  # patients for whom an arm was less likely than this are left out
 def weights(propensity: Array, arm: Array, way: Way = "overlap") -> Array:
     """Return the weight of each patient, `(N,)`; `propensity` `(N, A)`, `arm` `(N,)` codes.
 
-    `inverse`: 1 / π of the arm that was given: the arms look like all patients. `overlap`: the tilt 1 / Σ 1/π over the arm's
-    own π: they look like patients for whom every arm was likely, none counts much (Li, Morgan and Zaslavsky 2018; of
-    several arms Li and Li 2019). Raises UnknownName.
+    `inverse`: 1 / π of the arm that was given: the arms look like all patients. `overlap`: the tilt 1 / Σ 1/π over
+    the arm's own π: they look like patients for whom every arm was likely, none counts much (Li, Morgan and
+    Zaslavsky 2018; of several arms Li and Li 2019). Raises UnknownName.
     """
     own = propensity[np.arange(len(arm)), arm]
     if way == "none":
