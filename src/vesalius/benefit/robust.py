@@ -6,9 +6,9 @@ has the score
 
     M(0) − 1[A = a] / π · { δ 1[T ≤ h] M(T) / (S(T) G(T−)) − Σ M(u) (1 / S(u) − 1 / S(u−)) / G(u−) }
 
-summed over the jumps u ≤ min(T, h) of S. It is right on average where S is, or where both π and G are (Rubin and van der Laan 2007; Westling et al. 2024 for
-S(h); Cui et al. 2023 use the same for restricted means). S, G and π of a patient come from other folds than its
-own. Without censoring and with one arm the score is the patient's own outcome.
+summed over the jumps u ≤ min(T, h) of S. It is right on average where S is, or where both π and G are (Rubin and van
+der Laan 2007; Westling et al. 2024 for S(h); Cui et al. 2023 use the same for restricted means). S, G and π of a
+patient come from other folds than its own. Without censoring and with one arm the score is the patient's own outcome.
 """
 
 from __future__ import annotations

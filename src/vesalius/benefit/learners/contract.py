@@ -12,6 +12,8 @@ from vesalius.core.errors import DataError, UnknownName
 from vesalius.core.image import Array
 from vesalius.core.words import listed
 
+AT_ONCE = 1000  # patients whose whole curves are in memory
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Learned(ABC):
@@ -55,5 +57,8 @@ class Curves(Learned):
 
     def outcomes(self, x: Array) -> Array:
         """Return the measure of each patient's curve under each arm, `(N, A)`."""
+        if self.measure.kind == "survival":
+            return self.curves(x, np.array([self.measure.horizon_days]))[:, :, 0]
         days = self.jumps[self.jumps <= self.measure.horizon_days]
-        return self.measure.of_curve(days, self.curves(x, days))
+        parts = [x[k : k + AT_ONCE] for k in range(0, len(x), AT_ONCE)] or [x]
+        return np.concatenate([self.measure.of_curve(days, self.curves(part, days)) for part in parts])
