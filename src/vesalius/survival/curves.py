@@ -115,7 +115,7 @@ def restricted_mean_days(step: Step, until: float) -> float:
 
 
 def restricted_mean(observed: Observed, until: float) -> RestrictedMean:
-    """Return the restricted mean of Kaplan-Meier's curve and its standard error (Klein and Moeschberger 2003, eq. 4.5.2).
+    """Return Kaplan-Meier's restricted mean and its standard error (Klein and Moeschberger 2003, eq. 4.5.2).
 
     Raises DataError where the follow-up ends before the day.
     """
