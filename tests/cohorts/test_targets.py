@@ -30,6 +30,7 @@ VALUES: dict[str, list[Target]] = {
     "class": ["benign", "malignant"],
     "instances": [InstanceMask(THINGS, {1: "red", 2: "white"}), InstanceMask(THINGS, otherwise="cell")],
     "event": [Event(10.0, True), Event(400.0, False)],
+    "events": [{"os": Event(10.0, True), "dfs": Event(4.0, True)}, {"os": Event(400.0, False)}],
     "measures": [{"ef_percent": 61.5, "volume_ml": 120.0}, {"ef_percent": 40.0}],
     "mask": [Ref((Path("a.png"),)), Ref((Path("b.png"),))],
     "multilabel": [("cyst", "tumour"), ()],

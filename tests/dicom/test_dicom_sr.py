@@ -281,13 +281,68 @@ def test_a_survival_curve_is_its_median_and_its_years(ct: Image, tmp_path: Path,
     answer = formats.read_answer(path)
     found = {name: (part.x, part.unit) for name, part in answer.parts.items() if isinstance(part, Value)}
     assert found == {
+        "survival, surgery: mean survival up to 1200 days": (200 + 0.9 * 200 + 0.8 * 400 + 0.7 * 400, "d"),
         "survival, surgery: survival after 1 year": (0.9, "1"),
         "survival, surgery: survival after 2 years": (0.8, "1"),
         "survival, surgery: survival after 3 years": (0.7, "1"),
         "survival, surgery: survival after 1200 days": (0.6, "1"),
         "survival, none: median survival": (400, "d"),
+        "survival, none: mean survival up to 1200 days": (200 + 0.8 * 200 + 0.5 * 400 + 0.3 * 400, "d"),
         "survival, none: survival after 1 year": (0.8, "1"),
         "survival, none: survival after 2 years": (0.5, "1"),
         "survival, none: survival after 3 years": (0.3, "1"),
         "survival, none: survival after 1200 days": (0.1, "1"),
     }
+
+
+def test_a_curve_says_its_risk_its_band_its_causes_and_the_arm_that_the_patient_had(
+    ct: Image, tmp_path: Path, dciodvfy: Errors
+) -> None:
+    times = np.array([100.0, 400.0])
+    curve = Curve(
+        times_days=times,
+        survival={"surgery": np.array([0.9, 0.5]), "none": np.array([0.8, 0.3])},
+        low={"surgery": np.array([0.8, 0.4])},
+        high={"surgery": np.array([0.95, 0.6])},
+        share=0.9,
+        incidence={"surgery": {"death": np.array([0.1, 0.3]), "relapse": np.array([0.0, 0.2])}},
+        risk=-0.25,
+        rank=0.4,
+        given="surgery",
+        event="any event",
+        source=ct.source,
+        bundle=BUNDLE,
+    )
+    path = formats.write(curve, tmp_path / "c.sr.dcm", source=ct)
+    assert dciodvfy(path) == []
+    groups = hd.sr.srread(path).content.get_image_measurement_groups()
+    lead = "survival free of any event"
+    assert [g.tracking_identifier for g in groups] == [
+        "risk of any event",
+        f"{lead}, surgery",
+        f"{lead}, none",
+    ]
+    told = [{m.name.meaning: float(m.value) for m in g.get_measurements()} for g in groups]
+    assert told[0] == {
+        "log hazard over the average training case": -0.25,
+        "share of training cases with a lower risk": 0.4,
+    }
+    assert told[1] == {
+        "median survival": 400,
+        "mean survival up to 400 days": 100 + 0.9 * 300,
+        "survival after 1 year": 0.9,
+        "lower bound of survival after 1 year, 90 %": 0.8,
+        "upper bound of survival after 1 year, 90 %": 0.95,
+        "death within 1 year": 0.1,
+        "relapse within 1 year": 0.0,
+        "survival after 400 days": 0.5,
+        "lower bound of survival after 400 days, 90 %": 0.4,
+        "upper bound of survival after 400 days, 90 %": 0.6,
+        "death within 400 days": 0.3,
+        "relapse within 400 days": 0.2,
+    }
+    assert set(told[2]) == {
+        "median survival", "mean survival up to 400 days", "survival after 1 year", "survival after 400 days",
+    }  # fmt: skip
+    had = [[e.value.meaning for e in g.get_qualitative_evaluations()] for g in groups]
+    assert had == [[], ["Present"], ["Absent"]]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from vesalius.core.cohort import Label
 from vesalius.core.errors import DataError, UnknownName
+from vesalius.core.horizons import days_of
 
 
 def label_place(labels: Sequence[Label], name: str | None, *, default: int) -> int:
@@ -38,14 +38,15 @@ def number_place(text: str | None, count: int, *, what: str, default: int = 0) -
     return int(text) - 1
 
 
-def number_at(text: str | None, *, what: str, default: float) -> float:
-    """Return a number that is asked about, such as a horizon in days. Raises DataError for what is none."""
+def days_at(text: str | None, *, what: str, default: float) -> float:
+    """Return a time ahead that is asked about, in days: `365`, `3 years`, `18 months`. Raises DataError for none."""
     if text is None:
         return default
-    try:
-        found = float(text)
-    except ValueError:
-        found = math.nan
-    if not math.isfinite(found) or found < 0:
-        raise DataError(f"a {what} is a number from 0 on", found=text, hint=f"{what}=365")
+    found = days_of(text)
+    if found is None:
+        raise DataError(
+            f"a {what} is a number of days from 0 on, or of months or years",
+            found=text,
+            hint=f"{what}=365, or {what}=3 years",
+        )
     return found

@@ -283,8 +283,10 @@ def _coded(cohort: Cohort, held: Mapping[str, Mapping[str, Held]], strict: bool)
 
 def _answered(cohort: Cohort, target: str | None) -> None:
     """Raise DataError where the labels of the target to be learned are uncertain."""
+    info = cohort.targets.get(target or "")
+    names = {target} | {part.name for part in (info.parts if info else ())}
     for question in cohort.questions:
-        if target is None or question.target == target:
+        if target is None or question.target in names:
             raise DataError(question.what, found=question.found, hint=question.hint)
 
 

@@ -298,17 +298,29 @@ def _in_several_columns(table: Table, roles: Roles) -> None:
     """Targets that lie in several columns, such as a time and an event, where a column is there for each role."""
     patterns = called()
     for kind, needed in kinds.in_several_columns().items():
-        found: dict[str, str] = {}
+        fitting: dict[str, list[str]] = {}
         for role in needed:
+            others = {c for columns in fitting.values() for c in columns}
             named = [c for c in table if roles.free(c) and re.fullmatch(patterns[role], c.strip().casefold())]
-            fitting = [c for c in named if kind.holds(role, table[c]) and c not in found.values()]
-            if roles.all(role) or fitting:
-                found[role] = (roles.all(role) or fitting)[0]
-        if len(found) < len(needed):
+            fitting[role] = roles.all(role) or [
+                c for c in named if kind.holds(role, table[c]) and c not in others
+            ]
+        told = [role for role in needed if any(c in _told_columns(roles) for c in roles.all(role))]
+        lacking = [role for role in needed if not fitting[role]]
+        if told and lacking:
+            raise DataError(
+                f"'{fitting[told[0]][0]}' is the {told[0]}, and no column is the {lacking[0]} beside it",
+                found=f"columns {', '.join(list(table)[:8])}",
+                hint=f"--column {lacking[0]}=NAME",
+            )
+        if lacking:
             continue
-        for role, column in found.items():
-            if roles.free(column):
-                roles.give(role, column, kind.why(role, found))
+        chosen = fitting if told == list(needed) else kind.choose(fitting)
+        for role, columns in chosen.items():
+            for place, column in enumerate(columns):
+                if roles.free(column):
+                    beside = {r: c[min(place, len(c) - 1)] for r, c in chosen.items()}
+                    roles.give(role, column, kind.why(role, beside))
 
 
 def _studies_stay_together(table: Table, roles: Roles) -> None:

@@ -10,7 +10,7 @@ from vesalius.cohorts._grading import orders_of
 from vesalius.cohorts._layout import Options
 from vesalius.cohorts._roles import TOLD, Roles, is_categorical, is_list, is_number, may_be_label, parts
 from vesalius.cohorts._several import NO, YES
-from vesalius.cohorts.targets.contract import named_roles
+from vesalius.cohorts.targets.contract import in_any_role, named_roles
 from vesalius.core.cohort import Question
 from vesalius.core.delimited import ABSENT, WORDS, Table, cleaned
 from vesalius.core.words import counted
@@ -28,9 +28,18 @@ def plain(table: Table, options: Options) -> Table:
     }
 
 
-def without(cells: Cells) -> Cells:
-    """Return the cells with None for every word that may mean a missing value."""
-    return cleaned([None if c is None or c.casefold() in WORDS else c for c in cells])
+def without(cells: Cells, *, keep: Collection[str] = ()) -> Cells:
+    """Return the cells with None for every word that may mean a missing value, but those of `keep`."""
+    absent = set(WORDS) - set(keep)
+    return cleaned([None if c is None or c.casefold() in absent else c for c in cells])
+
+
+def _said(column: str, cells: Cells, roles: Roles) -> set[str]:
+    """Return which of such words say something in a column, as the kind of target says that has it."""
+    kinds = {role: kind for role, kind in in_any_role().items() if column in roles.all(role)}
+    words = {c.casefold() for c in cells if c is not None} & set(WORDS) if kinds else set()
+    others = without(cells) if words else []
+    return {w for w in words if any(kind.keeps(role, w, others) for role, kind in kinds.items())}
 
 
 def settled(
@@ -52,8 +61,11 @@ def settled(
     for column, cells in table.items():
         found = Counter(c for c in cells if c is not None and c.casefold() in WORDS)
         if column not in named or (together and column in several):
-            done[column] = without(cells)
+            kept_words = _said(column, cells, roles)
+            done[column] = without(cells, keep=kept_words)
             for word in found if not roles.free(column) else ():
+                if word.casefold() in kept_words:
+                    continue
                 empty.setdefault(word, []).append(f"{column} ({found[word]})")
             continue
         kept: dict[str, str] = {}

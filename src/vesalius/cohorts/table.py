@@ -125,9 +125,9 @@ def read(root: Path, *, options: Options) -> Cohort:
     notes += [f"{UNUSED}{name}, as none of its columns names image files" for name in others]
     label_notes: list[str] = []
     table, questions = settled(table, roles, options, notes, label_notes)
-    questions += _asked(table, roles)
+    questions += _asked(table, roles, options)
     table, joined = together(table, roles, options, notes)
-    infos = _infos(table, roles, notes, joined) | _named_masks(index.root, roles, notes)
+    infos = _infos(table, roles, options, notes, joined) | _named_masks(index.root, roles, notes)
     groups = rows_of_cases(table, roles)
     for column in of_images(table, roles.all("covariate"), groups):
         roles.columns["covariate"].remove(column)
@@ -189,9 +189,9 @@ def _cases(
     return list(cases.values()), aside
 
 
-def _asked(table: Table, roles: Roles) -> tuple[Question, ...]:
+def _asked(table: Table, roles: Roles, options: Options) -> tuple[Question, ...]:
     """Return what the kinds of target leave open of their columns."""
-    columns = kinds.Columns(table, roles.columns, roles.reasons)
+    columns = kinds.Columns(table, roles.columns, roles.reasons, options.columns)
     held = (
         (column, kinds.in_role(role, table[column])) for role in target_roles() for column in roles.all(role)
     )
@@ -278,10 +278,12 @@ def _apart(images: Mapping[str, Ref | Image], others: Mapping[str, Target]) -> N
             raise DataError(f"the {name} is the image itself", found=str(target))
 
 
-def _infos(table: Table, roles: Roles, notes: list[str], joined: TargetInfo | None) -> dict[str, TargetInfo]:
+def _infos(
+    table: Table, roles: Roles, options: Options, notes: list[str], joined: TargetInfo | None
+) -> dict[str, TargetInfo]:
     """Return the targets by name, each as the kind describes it that is surest of its column."""
     infos: dict[str, TargetInfo] = {} if joined is None else {joined.name: joined}
-    columns = kinds.Columns(table, roles.columns, roles.reasons)
+    columns = kinds.Columns(table, roles.columns, roles.reasons, options.columns)
     for role in target_roles():
         if joined is not None and role == "label":
             continue  # its columns are in the joined one

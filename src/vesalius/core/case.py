@@ -142,7 +142,11 @@ def said(value: Target) -> str:
     if isinstance(value, tuple):
         return some((v if isinstance(v, str) else v.label for v in value), len(value)) or "none"
     if isinstance(value, Mapping):
-        return some((f"{name} {number:.6g}" for name, number in value.items()), len(value)) or "none"
+        each = (
+            f"{name} {v:.6g}" if isinstance(v, float | int) else f"{name} {said(v)}"
+            for name, v in value.items()
+        )
+        return some(each, len(value)) or "none"
     if isinstance(value, InstanceMask):
         return f"instances of {some(value.names, len(value.names)) or 'nothing'}"
     if isinstance(value, Event):
@@ -150,9 +154,18 @@ def said(value: Target) -> str:
     return repr(value)
 
 
-# class name · several of them · number · time to event · where the mask lies, or the mask · boxes · instances · numbers
+# class name · several · number · time to event · where the mask lies, or the mask · boxes · instances · numbers, events
 Target = (
-    str | tuple[str, ...] | float | Event | Ref | Image | tuple[Box, ...] | InstanceMask | Mapping[str, float]
+    str
+    | tuple[str, ...]
+    | float
+    | Event
+    | Ref
+    | Image
+    | tuple[Box, ...]
+    | InstanceMask
+    | Mapping[str, float]
+    | Mapping[str, Event]
 )
 
 

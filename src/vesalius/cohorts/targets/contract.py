@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, cast
 
@@ -24,11 +24,15 @@ Thing = tuple[
 
 @dataclass(frozen=True)
 class Columns:
-    """A table as a kind of target sees it: cells by column, columns by role, and why each has its role."""
+    """A table as a kind of target sees it: cells by column, columns by role, and why each has its role.
+
+    `told` is what a person said of roles, and of how things are written, by `--column`.
+    """
 
     table: Mapping[str, Cells]
     roles: Mapping[str, Sequence[str]]
     reasons: Mapping[str, str]
+    told: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, role: str) -> Sequence[str]:
         """Return the columns that have a role."""
@@ -118,6 +122,17 @@ class TargetKind:
     def holds(self, role: str, cells: Cells) -> bool:
         """Return whether a column whose name fits may have this role, by its cells; for kinds with several columns."""
         return True
+
+    def choose(self, fitting: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+        """Return which of the columns that fit each role have it, by role; by default the first of each."""
+        return {role: list(columns[:1]) for role, columns in fitting.items()}
+
+    def keeps(self, role: str, word: str, others: Cells) -> bool:
+        """Return whether a word that elsewhere means an empty cell says something in a column of this role.
+
+        `others` are the column's other cells.
+        """
+        return False
 
     def why(self, role: str, found: Mapping[str, str]) -> str:
         """Return why a column of `found`, by role, has this role, where a kind lies in several columns."""
@@ -342,6 +357,17 @@ def in_order() -> TargetKind:
     return next(kind for kind in every if kind.named and kind.ordered and not kind.several)
 
 
+def in_any_role() -> dict[str, TargetKind]:
+    """Return the kinds that lie in several columns by each of their roles."""
+    files = {stem: registry.literals(ROOM, stem) for stem in registry.stems(ROOM)}
+    return {
+        role: of(stem)
+        for stem, text in files.items()
+        if isinstance(text.get("CALLED"), dict)
+        for role in text["ROLES"]
+    }
+
+
 def named_roles() -> set[str]:
     """Return the roles of columns whose cells are names of labels, as their kinds say."""
     files = {stem: registry.literals(ROOM, stem).get("ROLES", ())[:1] for stem in registry.stems(ROOM)}
@@ -349,9 +375,12 @@ def named_roles() -> set[str]:
 
 
 def in_several_columns() -> dict[TargetKind, tuple[str, ...]]:
-    """Return the kinds that lie in several columns whose names they know, each with the roles of these."""
+    """Return the kinds that lie in several columns whose names they know, each with the roles of these.
+
+    A role that `CALLED` does not know may be without a column.
+    """
     files = {stem: registry.literals(ROOM, stem) for stem in registry.stems(ROOM)}
-    known = {stem: text["ROLES"] for stem, text in files.items() if isinstance(text.get("CALLED"), dict)}
+    known = {stem: text["CALLED"] for stem, text in files.items() if isinstance(text.get("CALLED"), dict)}
     return {of(stem): tuple(roles) for stem, roles in known.items()}
 
 

@@ -38,7 +38,11 @@ class Measures(TargetKind):
     def strata(self, values: Mapping[str, Target]) -> dict[str, str]:
         """Return in which fifth of all cases each one's first number lies; '' where that is not known."""
         first = next((name for v in values.values() if isinstance(v, Mapping) for name in v), "")
-        held = {case: v[first] for case, v in values.items() if isinstance(v, Mapping) and first in v}
+        held = {
+            case: float(number)
+            for case, v in values.items()
+            if isinstance(v, Mapping) and isinstance(number := v.get(first), int | float)
+        }
         return dict.fromkeys(values, "") | by_fifth(held)
 
 

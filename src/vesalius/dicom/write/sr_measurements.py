@@ -6,7 +6,7 @@ evaluation with its probability, and with the ends of its range where one is pro
 segments that the same mask has as a SEG, where that was written. A box that is called is a closed polyline on each
 plane that it reaches, its probability, and its longest side in the plane as (81827009, SCT, "Diameter") where a
 pixel's size at the patient is known; other candidates are not written. A number of things is (410681005, SCT, "Count
-of entities") of its label. A survival curve is its median, and its value after 1, 2, 3 and 5 years and at its end.
+of entities") of its label. A survival curve is told in `sr_curve.py`.
 """
 
 from __future__ import annotations
@@ -42,8 +42,7 @@ _VOLUME = Code("118565006", "SCT", "Volume")
 _AREA = Code("42798000", "SCT", "Area")
 _DIAMETER = Code("81827009", "SCT", "Diameter")
 _COUNT = Code("410681005", "SCT", "Count of entities")
-_PRESENT, _ABSENT = Code("52101004", "SCT", "Present"), Code("272519000", "SCT", "Absent")
-_YEARS = (1, 2, 3, 5)
+PRESENT, ABSENT = Code("52101004", "SCT", "Present"), Code("272519000", "SCT", "Absent")
 _DECISION = Code("DECISION", terms.PRIVATE, "Decision at the operating point")
 
 
@@ -89,7 +88,9 @@ def _add(
     elif isinstance(answer, Instances):
         found.groups += _instances(found, answer, study, source, lead)
     elif isinstance(answer, Curve):
-        found.groups += _curve(answer, study, lead)
+        from vesalius.dicom.write.sr_curve import curve_groups
+
+        found.groups += curve_groups(answer, study, lead)
     elif isinstance(answer, Boxes):
         found.groups += _boxes(answer, study, source, lead)
     for name, part in answer.parts.items():
@@ -138,7 +139,7 @@ def _scores(answer: Scores, study: studies.ResultStudy, lead: str) -> list[Any]:
         else:
             decided = label.name == best
         said = (
-            [] if decided is None else [sr.QualitativeEvaluation(_DECISION, _PRESENT if decided else _ABSENT)]
+            [] if decided is None else [sr.QualitativeEvaluation(_DECISION, PRESENT if decided else ABSENT)]
         )
         made.append(
             sr.MeasurementsAndQualitativeEvaluations(
@@ -214,38 +215,6 @@ def _bounds(answer: Value, name: str) -> list[Any]:
         for side, bound in named
         if bound is not None
     ]
-
-
-def _curve(answer: Curve, study: studies.ResultStudy, lead: str) -> list[Any]:
-    """Return a group for each arm. A curve holds between its times what it had at the last of them."""
-    times = answer.times_days
-    if not len(times):
-        raise OutputError("a survival curve without times")
-    made: list[Any] = []
-    for arm, survival in answer.survival.items():
-        name = f"{lead}survival" if arm == "all" else f"{lead}survival, {arm}"
-        days = {f"{n} years" if n > 1 else "1 year": n * 365.25 for n in _YEARS if n * 365.25 < times[-1]}
-        days |= {f"{times[-1]:g} days": float(times[-1])}
-        measured = [
-            measurement(
-                Code(*terms.private(f"survival after {when}")),
-                float(survival[times <= day][-1]),
-                unit_of(None),
-            )
-            for when, day in days.items()
-            if (times <= day).any()
-        ]
-        below = times[survival <= 0.5]
-        if len(below):
-            measured.insert(
-                0, measurement(Code(*terms.private("median survival")), float(below[0]), unit_of("days"))
-            )
-        made.append(
-            sr.MeasurementsAndQualitativeEvaluations(
-                **begun_with(name, None, study), measurements=measured, source_images=source_images(study)
-            )
-        )
-    return made
 
 
 def _instances(

@@ -21,7 +21,7 @@ class Design:
     """How a cohort was treated and followed.
 
     `assignment` of the treatment is randomised, or confounded by stated chances. `arms` are 2 (control, treated) or 3
-    (control, chemo, surgery). `heterogeneity` of what a treatment does: `planted`, `strong` (twice as much), `none`
+    (control, chemo, surgery). `heterogeneity` of what a treatment does: `planted`, `strong` (1.5 times as much), `none`
     (the same hazard ratio for everybody) or `no-effect` (no treatment changes anything). `events`: `death` alone, with
     `progression` beside it, of one of two `causes`, or `all` of this. `entry` is `none`, or `late` for half.
     """

@@ -5,7 +5,7 @@ e is Weibull with the same k and λ, (k / λ) · (t / λ)^(k − 1) · exp(η_e 
 proportional as well and all curves are closed forms.
 
     effect      of chemo as θ of `treated`; of surgery −0.45 + 0.30 · decade + 0.40 · (stage − 1)
-      strong    the same with every coefficient but the constant doubled
+      strong    the same with every coefficient but the constant times 1.5
       none      treated and chemo −0.30, surgery −0.50, whoever the patient
       no-effect 0
     given       randomised: all arms alike; confounded: chemo and surgery have the odds exp(g) against control, with g
@@ -40,7 +40,7 @@ class Further:
         default_factory=lambda: {"constant": -0.45, "age_decade": 0.30, "stage_minus_1": 0.40}
     )
     alike: Weights = field(default_factory=lambda: {"treated": -0.30, "chemo": -0.30, "surgery": -0.50})
-    strong: float = 2.0
+    strong: float = 1.5
     surgery_propensity: Weights = field(
         default_factory=lambda: {"constant": -0.2, "stage_minus_1": -0.5, "age_decade": -0.5}
     )
