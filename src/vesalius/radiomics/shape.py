@@ -1,0 +1,89 @@
+"""Shape in three dimensions: size, surface and axes of a mask (IBSI 3.1; PyRadiomics' `shape`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from vesalius.core.image import Array
+from vesalius.radiomics.region import Region
+from vesalius.radiomics.settings import Settings
+
+NAMES = (
+    "Elongation", "Flatness", "LeastAxisLength", "MajorAxisLength", "Maximum2DDiameterColumn", "Maximum2DDiameterRow",
+    "Maximum2DDiameterSlice", "Maximum3DDiameter", "MeshVolume", "MinorAxisLength", "Sphericity", "SurfaceArea",
+    "SurfaceVolumeRatio", "VoxelVolume",
+)  # fmt: skip
+PLANES = {"Maximum2DDiameterSlice": 0, "Maximum2DDiameterColumn": 1, "Maximum2DDiameterRow": 2}  # the axis that is fixed
+
+
+def shape(region: Region, settings: Settings) -> dict[str, float]:
+    """Return the features of a mask's shape by name, in mm, mm² and mm³ (or in voxels, where no spacing is known).
+
+    Surface, volume and diameters are those of the mesh that marching cubes lay about the voxels at one half; the axes
+    are those of the ellipsoid whose voxels would spread as widely.
+    """
+    points, faces = mesh(region.body, region.spacing)
+    corners = points[faces]
+    volume = abs(float(np.einsum("ij,ij->", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])))) / 6
+    sides = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    area = float(np.linalg.norm(sides, axis=1).sum()) / 2
+    least, minor, major = spreads(region.body, region.spacing)
+    return {
+        "Elongation": float(np.sqrt(minor / major)) if major > 0 else float("nan"),
+        "Flatness": float(np.sqrt(least / major)) if major > 0 else float("nan"),
+        "LeastAxisLength": 4 * float(np.sqrt(least)),
+        "MajorAxisLength": 4 * float(np.sqrt(major)),
+        **{name: _widest_within(points, axis) for name, axis in PLANES.items()},
+        "Maximum3DDiameter": diameter(points),
+        "MeshVolume": volume,
+        "MinorAxisLength": 4 * float(np.sqrt(minor)),
+        "Sphericity": (36 * np.pi * volume**2) ** (1 / 3) / area,
+        "SurfaceArea": area,
+        "SurfaceVolumeRatio": area / volume,
+        "VoxelVolume": float(region.body.sum() * np.prod(region.spacing)),
+    }
+
+
+def mesh(body: Array, spacing: Array) -> tuple[Array, Array]:
+    """Return the vertices `(V, 3)` as `(z, y, x)` times the spacing, and the faces `(F, 3)`, about a mask's voxels."""
+    from skimage.measure import marching_cubes
+
+    points, faces, _, _ = marching_cubes(np.pad(body, 1).astype(np.float32), 0.5, method="lorensen")
+    return np.asarray(points, np.float64) * spacing, faces
+
+
+def spreads(body: Array, spacing: Array) -> Array:
+    """Return the variances of the voxels' centres along their principal axes, the least first, `(3,)` or `(2,)`."""
+    centres = np.argwhere(body) * spacing
+    found: Array = np.linalg.eigvalsh(np.atleast_2d(np.cov(centres.T, bias=True)))
+    return np.clip(found, 0, None)
+
+
+def diameter(points: Array) -> float:
+    """Return the greatest distance between two of some points `(N, D)`, which lie on their convex hull."""
+    from scipy.spatial import ConvexHull, QhullError
+    from scipy.spatial.distance import pdist
+
+    if len(points) < 2:
+        return 0.0
+    try:
+        outer = points[ConvexHull(points).vertices]
+    except QhullError:  # on a line, or in a plane
+        outer = points
+    return float(pdist(outer).max())
+
+
+def _widest_within(points: Array, axis: int) -> float:
+    """Return the greatest diameter of a mesh's vertices in any one plane across an axis, at the middle of voxels."""
+    return max((diameter(plane) for plane in _planes(points, axis)), default=0.0)
+
+
+def _planes(points: Array, axis: int) -> Iterator[Array]:
+    """Yield the vertices `(N, 2)` of each plane across an axis."""
+    rest = [k for k in range(3) if k != axis]
+    key, place = np.unique(points[:, axis], return_inverse=True)
+    order = np.argsort(place.ravel(), kind="stable")
+    for part in np.split(order, np.cumsum(np.bincount(place.ravel(), minlength=len(key)))[:-1]):
+        yield points[part][:, rest]
