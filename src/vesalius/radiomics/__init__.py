@@ -1,4 +1,4 @@
-"""Radiomics: what a lesion is like in numbers of its shape, its intensities and its texture, after the IBSI's definitions."""
+"""Radiomics: what a lesion is like in numbers of its shape, intensities and texture, as the IBSI defines them."""
 
 from vesalius.radiomics.measure import FAMILIES, measured, names_of
 from vesalius.radiomics.settings import Settings

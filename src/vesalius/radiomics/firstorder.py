@@ -17,8 +17,8 @@ NAMES = (
 def firstorder(region: Region, settings: Settings) -> dict[str, float]:
     """Return the first-order features of a region by name.
 
-    Kurtosis is that of the definition, 3 for a normal distribution (the IBSI takes 3 away). Entropy (bits) and uniformity
-    are of the grey levels. TotalEnergy is Energy times a voxel's volume, in mm³.
+    Kurtosis is that of the definition, 3 for a normal distribution (the IBSI takes 3 away). Entropy (bits) and
+    uniformity are of the grey levels. TotalEnergy is Energy times a voxel's volume, in mm³.
     """
     x = region.intensities
     tenth, quarter, median, three, ninth = np.percentile(x, (10, 25, 50, 75, 90))

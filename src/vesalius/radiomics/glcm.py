@@ -39,7 +39,7 @@ def matrices(levels: Array, settings: Settings) -> list[Array]:
 
 
 def glcm(region: Region, settings: Settings) -> dict[str, float]:
-    """Return the features of the co-occurrence matrix by name, each the mean over directions; NaN where no two touch."""
+    """Return the features of the co-occurrence matrix by name, the mean over directions; NaN where no two touch."""
     present = np.unique(region.levels[region.inside]).astype(np.float64)
     each = [_features(one / one.sum(), present, region.highest) for one in matrices(region.levels, settings)]
     if not each:

@@ -41,7 +41,7 @@ def matrix(levels: Array, settings: Settings) -> Sizes:
     if settings.flat:  # a slice's levels are none of the next one's, so that no zone reaches across
         slices = np.arange(len(levels), dtype=np.int64)[:, None, None] * (int(levels.max()) + 1)
         apart = np.where(levels > 0, levels + slices, 0)
-    zones = label(apart, connectivity=3, background=0)
+    zones = label(apart, connectivity=3, background=0)  # type: ignore[no-untyped-call]
     size = np.bincount(zones.ravel())[1:]
     level = np.zeros(len(size) + 1, np.int64)
     level[zones.ravel()] = levels.ravel()

@@ -26,7 +26,7 @@ FAMILIES: Mapping[str, tuple[Measure, Sequence[str]]] = {
 
 
 def families_of(settings: Settings, *, flat: bool) -> tuple[str, ...]:
-    """Return the families to measure, by default all; of the two of shape that which suits pictures (`flat`) or volumes.
+    """Return the families to measure, by default all; of shape that which suits pictures (`flat`) or volumes.
 
     Raises UnknownName.
     """

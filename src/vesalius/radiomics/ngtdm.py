@@ -1,4 +1,4 @@
-"""NGTDM: how far a voxel's grey level is from the mean of its neighbours' (IBSI 3.10; PyRadiomics' `ngtdm`; Amadasun 1989)."""
+"""NGTDM: how far a voxel is from the mean of its neighbours (IBSI 3.10; PyRadiomics' `ngtdm`; Amadasun 1989)."""
 
 from __future__ import annotations
 
@@ -51,5 +51,7 @@ def ngtdm(region: Region, settings: Settings) -> dict[str, float]:
         "Coarseness": 1 / coarse if coarse > 0 else COARSEST,
         "Complexity": float(np.sum(away * both / (p[:, None] + p[None, :]))) / total,
         "Contrast": spread / (len(level) * (len(level) - 1)) * float(sums.sum()) / total if several else 0.0,
-        "Strength": float(np.sum((p[:, None] + p[None, :]) * away**2)) / float(sums.sum()) if sums.sum() > 0 else 0.0,
+        "Strength": float(np.sum((p[:, None] + p[None, :]) * away**2)) / float(sums.sum())
+        if sums.sum() > 0
+        else 0.0,
     }

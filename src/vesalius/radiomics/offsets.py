@@ -23,7 +23,7 @@ def offsets(shape: tuple[int, ...], *, distances: Sequence[int] = (1,), flat: bo
         if offset <= (0, 0, 0) or max(map(abs, offset)) not in distances or (flat and offset[0]):
             continue
         if all(abs(o) < n for o, n in zip(offset, shape, strict=True)):
-            found.append(offset)
+            found.append((offset[0], offset[1], offset[2]))
     return found
 
 

@@ -47,7 +47,9 @@ def region(values: Array, mask: Array, spacing: Array, settings: Settings) -> Re
     Raises DataError where nothing is in the mask, an intensity in it is not a number, or it has too many grey levels.
     """
     if values.shape != mask.shape:
-        raise DataError("a mask must lie on the image's grid", found=f"shapes {mask.shape} and {values.shape}")
+        raise DataError(
+            "a mask must lie on the image's grid", found=f"shapes {mask.shape} and {values.shape}"
+        )
     if not mask.any():
         raise DataError("the mask is empty")
     if settings.normalise:

@@ -1,4 +1,4 @@
-"""Image and mask brought to another spacing about the mask: cubic B-splines for the one, the nearest voxel for the other."""
+"""Image and mask brought to another spacing: by cubic B-splines, and by the nearest voxel."""
 
 from __future__ import annotations
 

@@ -1,13 +1,21 @@
-"""Settings: everything that changes a radiomics feature's value, in one frozen record that is written beside the features."""
+"""Settings: all that changes the value of a radiomics feature, in one record that is written beside the features."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal
 
-from vesalius.core.errors import PlanError
+from pydantic import TypeAdapter, ValidationError
 
-MAX_LEVELS = 1024  # grey levels that a texture matrix may have: more are a bin width that does not suit the image
+from vesalius.core.errors import PlanError, UnknownName
+from vesalius.core.fields import said
+
+_LISTS = ("families", "spacing_mm", "range", "distances")
+MAX_LEVELS = (
+    1024  # grey levels that a texture matrix may have: more are a bin width that does not suit the image
+)
 
 
 @dataclass(frozen=True)
@@ -53,10 +61,18 @@ class Settings:
                 self.bin_count is not None and not 1 <= self.bin_count <= MAX_LEVELS,
                 f"from 1 to {MAX_LEVELS}",
             ),
-            ("spacing_mm", self.spacing_mm is not None and not _spacing(self.spacing_mm), "three numbers, none below 0"),
+            (
+                "spacing_mm",
+                self.spacing_mm is not None and not _spacing(self.spacing_mm),
+                "three numbers, none below 0",
+            ),
             ("normalise_scale", not self.normalise_scale > 0, "above 0"),
             ("outliers", self.outliers is not None and not self.outliers > 0, "above 0"),
-            ("range", self.range is not None and not self.range[0] < self.range[1], "two numbers, the lower one first"),
+            (
+                "range",
+                self.range is not None and not self.range[0] < self.range[1],
+                "two numbers, the lower one first",
+            ),
             ("range_of", self.range_of not in ("intensity", "sigma"), "intensity or sigma"),
             ("distances", not self.distances or min(self.distances) < 1, "whole numbers from 1"),
             ("dependence", self.dependence < 0, "0 or more"),
@@ -68,3 +84,34 @@ class Settings:
 
 def _spacing(values: tuple[float, ...]) -> bool:
     return len(values) == 3 and min(values) >= 0 and max(values) > 0
+
+
+def settings_of(given: Mapping[str, Any]) -> Settings:
+    """Return the usual settings with those that are `given`, by name; values may be text as typed on a command line.
+
+    A list is typed as `1,1,3` or `[1,1,3]`. Raises UnknownName, and PlanError for a value that a setting does not take.
+    """
+    known = [field.name for field in fields(Settings)]
+    for name in given:
+        if name not in known:
+            raise UnknownName("setting of radiomics", name, known)
+    values = {n: _parsed(v, several=n in _LISTS) if isinstance(v, str) else v for n, v in given.items()}
+    try:
+        return TypeAdapter(Settings).validate_python(values)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        what, found, hint = said(fault)
+        raise PlanError(f"{fault['loc'][0]}{what}", found=found, hint=hint) from error
+
+
+def _parsed(text: str, *, several: bool) -> Any:
+    """Return what a text as typed stands for: JSON where it is such, else a list of what commas part, else the text."""
+    try:
+        found = json.loads(text)
+        return [found] if several and not isinstance(found, list | None) else found
+    except ValueError:
+        return (
+            [_parsed(part.strip(), several=False) for part in text.split(",") if part.strip()]
+            if several
+            else text
+        )

@@ -15,7 +15,11 @@ NAMES = (
     "Maximum2DDiameterSlice", "Maximum3DDiameter", "MeshVolume", "MinorAxisLength", "Sphericity", "SurfaceArea",
     "SurfaceVolumeRatio", "VoxelVolume",
 )  # fmt: skip
-PLANES = {"Maximum2DDiameterSlice": 0, "Maximum2DDiameterColumn": 1, "Maximum2DDiameterRow": 2}  # the axis that is fixed
+PLANES = {
+    "Maximum2DDiameterSlice": 0,
+    "Maximum2DDiameterColumn": 1,
+    "Maximum2DDiameterRow": 2,
+}  # the axis that is fixed
 
 
 def shape(region: Region, settings: Settings) -> dict[str, float]:
@@ -47,10 +51,15 @@ def shape(region: Region, settings: Settings) -> dict[str, float]:
 
 
 def mesh(body: Array, spacing: Array) -> tuple[Array, Array]:
-    """Return the vertices `(V, 3)` as `(z, y, x)` times the spacing, and the faces `(F, 3)`, about a mask's voxels."""
+    """Return the vertices `(V, 3)` as `(z, y, x)` times the spacing, and the faces `(F, 3)`, about a mask's voxels.
+
+    The mesh is closed. It is laid about what is outside, so that voxels that touch by an edge are joined, as they are
+    wherever else neighbours count.
+    """
     from skimage.measure import marching_cubes
 
-    points, faces, _, _ = marching_cubes(np.pad(body, 1).astype(np.float32), 0.5, method="lorensen")
+    outside = np.float32(1) - np.pad(body, 1).astype(np.float32)
+    points, faces, _, _ = marching_cubes(outside, 0.5, method="lorensen")  # type: ignore[no-untyped-call]
     return np.asarray(points, np.float64) * spacing, faces
 
 

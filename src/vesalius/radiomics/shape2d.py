@@ -43,7 +43,7 @@ def shape2d(region: Region, settings: Settings) -> dict[str, float]:
 def outline(body: Array, spacing: Array) -> tuple[float, float]:
     """Return the length and the area of the polygon about the pixels of a mask `(Y, X)`, by the kinds of its corners.
 
-    Where two pixels touch by a corner alone, they are apart.
+    Where two pixels touch by a corner alone, they are joined.
     """
     padded = np.pad(body, 1).astype(np.int8)
     a, b, c, d = padded[:-1, :-1], padded[:-1, 1:], padded[1:, :-1], padded[1:, 1:]
@@ -56,13 +56,13 @@ def outline(body: Array, spacing: Array) -> tuple[float, float]:
     single, triple, double = (int(np.sum(k)) for k in (many == 1, many == 3, across))
     length = (single + triple + 2 * double) * slanted + float(level.sum() * x + upright.sum() * y)
     halves = int(level.sum() + upright.sum())
-    cells = single / 8 + 7 * triple / 8 + double / 4 + halves / 2 + int(np.sum(many == 4))
+    cells = single / 8 + 7 * triple / 8 + 3 * double / 4 + halves / 2 + int(np.sum(many == 4))
     return length, cells * float(x * y)
 
 
 def _vertices(body: Array) -> Array:
     """Return the middles of the edges between a pixel inside and one outside, `(N, 2)` as `(y, x)`."""
     padded = np.pad(body, 1)
-    down = np.argwhere(padded[:-1] != padded[1:]) + (0.5, 0.0)
-    right = np.argwhere(padded[:, :-1] != padded[:, 1:]) + (0.0, 0.5)
+    down = np.argwhere(padded[:-1] != padded[1:]) + np.array((0.5, 0.0))
+    right = np.argwhere(padded[:, :-1] != padded[:, 1:]) + np.array((0.0, 0.5))
     return np.concatenate([down, right])
