@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from vesalius.core.errors import DataError
+from vesalius.core.feature_table import MEASURED
 from vesalius.core.image import Array, Image
 from vesalius.core.words import counted
 from vesalius.prepare.case import frame
@@ -17,7 +18,6 @@ from vesalius.radiomics.region import Region, region
 from vesalius.radiomics.settings import Settings
 
 PIXELS = "pixels"  # what lengths are in where a picture has no spacing
-TOLD = ("label", "lengths", "intensities", "spacing_x", "spacing_y", "spacing_z", "voxels", "grey_levels")
 
 
 @dataclass(frozen=True)
@@ -101,4 +101,4 @@ def _told(about: Region, label: str, unit: str, intensities: str | None) -> dict
         int(about.body.sum()),
         len(np.unique(about.levels[about.inside])),
     )
-    return dict(zip(TOLD, told, strict=True))
+    return dict(zip(MEASURED, told, strict=True))

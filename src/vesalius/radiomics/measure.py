@@ -63,8 +63,9 @@ def measured(
 
 def measured_of(about: Region, settings: Settings, families: Sequence[str]) -> dict[str, float]:
     """Return the features of a region by name, of these families."""
-    return {
-        f"original_{family}_{name}": value
-        for family in families
-        for name, value in FAMILIES[family][0](about, settings).items()
-    }
+    found: dict[str, float] = {}
+    for family in families:
+        measure, names = FAMILIES[family]
+        values = measure(about, settings)
+        found |= {f"original_{family}_{name}": values[name] for name in names}
+    return found

@@ -67,7 +67,7 @@ def region(values: Array, mask: Array, spacing: Array, settings: Settings) -> Re
     inside, part = inside[cut], np.where(inside[cut], values[cut], 0).astype(np.float64)
     bad = int(np.count_nonzero(~np.isfinite(part)))
     if bad:
-        raise DataError(f"{counted(bad, 'voxel')} of the mask NaN or infinite")
+        raise DataError(f"{counted(bad, 'voxel')} of the mask {'is' if bad == 1 else 'are'} NaN or infinite")
     levels = np.zeros(part.shape, np.int32)
     levels[inside] = grey_levels(part[inside], settings)
     return Region(body, inside, part, levels, spacing)

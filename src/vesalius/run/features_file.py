@@ -9,11 +9,10 @@ from typing import Any
 
 from vesalius.core.disk import output_errors, write_text, write_with
 from vesalius.core.errors import OutputError
+from vesalius.core.feature_table import CASE, TEXTS, record_of
 from vesalius.run.ledger import Ledger
 
 SUFFIXES = (".parquet", ".csv")
-CASE = "case"
-TEXTS = (CASE, "label", "lengths", "intensities", "learned", "split")
 
 
 class FeaturesFile:
@@ -30,7 +29,7 @@ class FeaturesFile:
                 found=out.name,
                 hint=f"-o {out.stem or 'features'}.parquet, or .csv",
             )
-        self.out, self.about = out, out.with_suffix(".json")
+        self.out, self.about = out, record_of(out)
         self.mark = out.with_name(f"{out.name}.unfinished.json")
         self.rows = Ledger(out.with_name(f"{out.name}.csv"))
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from vesalius.core.cohort import Cohort, SetAside
 from vesalius.core.errors import DataError
+from vesalius.core.feature_table import BESIDE, CASE
 from vesalius.core.version import VERSION
 from vesalius.core.words import counted, listed
-from vesalius.radiomics.case import PIXELS, TOLD
+from vesalius.radiomics.case import PIXELS
 from vesalius.run.features_past import Learned
 
-BESIDE = ("case", "learned", "split", *TOLD)
 UNEVEN = 1.5  # of voxel sizes, one to the other, from where on neighbours in voxels mean other lengths
 FORMAT = 1
 TEXTURES = ("original_gl", "original_ngtdm")  # how the names of features begin that are of texture
@@ -54,7 +54,7 @@ def about_of(
         **about,
         "version": VERSION,
         "data_hash": cohort.hash,
-        "cases": table["case"].n_unique(),
+        "cases": table[CASE].n_unique(),
         "rows": table.height,
         "features": list(names),
         **learned,
@@ -68,7 +68,7 @@ def _one_unit(table: Any, aside: list[SetAside]) -> Any:
     inside = table["lengths"] == PIXELS
     if inside.all() or not inside.any():
         return table
-    for case in table.filter(inside)["case"].unique(maintain_order=True):
+    for case in table.filter(inside)[CASE].unique(maintain_order=True):
         aside.append(SetAside(case, "its picture has no spacing, and others are measured in mm"))
     return table.filter(~inside)
 

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 from vesalius.core.bundle import Bundle
 from vesalius.core.cohort import Cohort
+from vesalius.core.feature_table import LEARNED, NO, SPLIT, UNKNOWN, YES
 from vesalius.reliability.marks import Marks
 from vesalius.run.past import past_of_bundle
 from vesalius.tasks import contract as tasks
-
-YES, NO, UNKNOWN = "yes", "no", "unknown"
 
 
 @dataclass(frozen=True)
@@ -37,11 +36,11 @@ class Learned:
         if not self.bundled:
             return {}
         if self.cases is None:
-            return {"learned": UNKNOWN}
+            return {LEARNED: UNKNOWN}
         if not self.cases:
-            return {"learned": NO}
+            return {LEARNED: NO}
         seen = case in self.cases
-        return {"learned": YES if seen else NO, "split": "train" if seen else "test"}
+        return {LEARNED: YES if seen else NO, SPLIT: "train" if seen else "test"}
 
 
 def learned_of(bundle: Bundle | None, cohort: Cohort, marks: Marks) -> Learned:

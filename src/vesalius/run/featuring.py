@@ -93,7 +93,7 @@ class Deep(Maker):
         return lambda: Rows((row,))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Lesions(Maker):
     """Radiomics of a mask: of a target of the cohort, or of what a bundle answers."""
 
@@ -141,7 +141,16 @@ class Lesions(Maker):
             "only": list(only),
         }
         predictor = bundle and Predictor(bundle, device=device, accept_mismatch=accept_mismatch)
-        return cls(settings, about, target, (), tuple(only), image, predictor or None, bundle)
+        return cls(
+            settings=settings,
+            about=about,
+            target=target,
+            labels=(),
+            only=tuple(only),
+            image=image,
+            predictor=predictor or None,
+            bundle=bundle,
+        )
 
     def ready(self, cohort: Cohort) -> Lesions:
         """Return the same with the labels that the target's masks hold. Raises UnknownName for another."""

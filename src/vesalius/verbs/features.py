@@ -14,6 +14,7 @@ from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, SetAside
 from vesalius.core.disk import held
 from vesalius.core.errors import DataError, Interrupted, VesaliusError
+from vesalius.core.feature_table import CASE
 from vesalius.core.progress import Progress, watched
 from vesalius.core.words import counted
 from vesalius.plan import machine as machines
@@ -214,7 +215,7 @@ def _closed(
         made=str(maker.about["made"]),
         names=names,
         rows=table.height,
-        cases=table["case"].n_unique(),
+        cases=table[CASE].n_unique(),
         set_aside=tuple(aside),
         notes=notes,
         data_hash=cohort.hash,
