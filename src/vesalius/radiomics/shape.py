@@ -85,14 +85,23 @@ def diameter(points: Array) -> float:
 
 
 def _widest_within(points: Array, axis: int) -> float:
-    """Return the greatest diameter of a mesh's vertices in any one plane across an axis, at the middle of voxels."""
-    return max((diameter(plane) for plane in _planes(points, axis)), default=0.0)
+    """Return the greatest diameter of a mesh's vertices in any one plane across an axis.
+
+    Planes are looked at from that with the widest box on, until no box is wider than what was found.
+    """
+    planes = list(_planes(points, axis))
+    bounds = np.array([np.linalg.norm(np.ptp(plane, axis=0)) for plane in planes])
+    best = 0.0
+    for k in np.argsort(-bounds):
+        if bounds[k] <= best:
+            break
+        best = max(best, diameter(planes[k]))
+    return best
 
 
 def _planes(points: Array, axis: int) -> Iterator[Array]:
     """Yield the vertices `(N, 2)` of each plane across an axis."""
     rest = [k for k in range(3) if k != axis]
-    key, place = np.unique(points[:, axis], return_inverse=True)
-    order = np.argsort(place.ravel(), kind="stable")
-    for part in np.split(order, np.cumsum(np.bincount(place.ravel(), minlength=len(key)))[:-1]):
-        yield points[part][:, rest]
+    order = np.argsort(points[:, axis], kind="stable")
+    key = points[order, axis]
+    yield from np.split(points[np.ix_(order, rest)], np.flatnonzero(np.diff(key)) + 1)
