@@ -42,6 +42,8 @@ _HOME = {
     "selftest": "verbs.selftest",
     "SelfTest": "infer.selftest.checking",
     "Explanations": "verbs.explain",
+    "features": "verbs.features",
+    "Features": "verbs.features",
     "write": "verbs.write",
     "fetch": "verbs.fetch",
     "Fetched": "verbs.fetch",
@@ -90,6 +92,7 @@ __all__ = [
     "DataError",
     "Deidentified",
     "Explanations",
+    "Features",
     "Fetched",
     "FewShot",
     "FormatError",
@@ -126,6 +129,7 @@ __all__ = [
     "demo",
     "evaluate",
     "explain",
+    "features",
     "fetch",
     "few_shot",
     "find_lr",
@@ -187,6 +191,8 @@ if TYPE_CHECKING:
     from vesalius.verbs.evaluate import evaluate as evaluate
     from vesalius.verbs.explain import Explanations as Explanations
     from vesalius.verbs.explain import explain as explain
+    from vesalius.verbs.features import Features as Features
+    from vesalius.verbs.features import features as features
     from vesalius.verbs.fetch import Fetched as Fetched
     from vesalius.verbs.fetch import fetch as fetch
     from vesalius.verbs.few_shot import FewShot as FewShot

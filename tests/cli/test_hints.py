@@ -25,6 +25,7 @@ ROOMS = {
     "infer/opinions": ("predict",),
     "reliability": ("inspect",),
     "deidentify": ("deidentify",),
+    "radiomics": ("features",),
     "plan": ("fit",),
     "learn": ("fit",),
     "tasks": ("fit",),
@@ -57,6 +58,9 @@ FILES = {
     "run/ledger.py": ("predict",),
     "run/filling.py": ("predict",),
     "run/arms.py": ("transfer",),
+    "run/featuring.py": ("features",),
+    "run/features_file.py": ("features",),
+    "run/features_notes.py": ("features",),
 }
 FOREIGN = {"--psm", "--no-deps"}  # tesseract's, pip's
 

@@ -85,6 +85,7 @@ COMMANDS = (
         "transfer",
         "find-lr",
         "few-shot",
+        "features",
         "weights",
         "calibrate",
         "card",

@@ -343,6 +343,14 @@ def test_few_shot(pictures: Any, ask: Ask) -> None:
     assert len(found["figures"]) == 6 and found["episodes"] == 2 and found["page"] is None
 
 
+def test_features(pictures: Any, volumes: Any, tmp_path: Path, ask: Ask) -> None:
+    found = ask("features", pictures.path, pictures.data, "-o", tmp_path / "f.parquet")["result"]
+    assert found["made"] == "deep" and found["cases"] == found["rows"] == 12 and len(found["bundle"]) == 64
+    shape = ("--set", "families=shape", "--only", "liver")
+    own = ask("features", "radiomics", volumes.data, "-o", tmp_path / "r.csv", *shape)["result"]
+    assert own["made"] == "radiomics" and own["bundle"] is None and len(own["features"]) == 14
+
+
 def test_weights(pictures: Any, tmp_path: Path, ask: Ask) -> None:
     listed = ask("weights")["result"]
     by_name = {one["name"]: one for one in listed["registered"]}

@@ -10,6 +10,7 @@ import numpy as np
 
 from vesalius.cohorts._build import SPLIT_NOTE, some
 from vesalius.cohorts._dealing import Unit, connected, deal, draw_test, fold_count, size, units_of
+from vesalius.cohorts._layout import FEATURES
 from vesalius.cohorts._overlap import TEST, Overlap
 from vesalius.cohorts._splits import apply_split_file, leaking_patients
 from vesalius.cohorts.targets import contract as kinds
@@ -49,6 +50,7 @@ def assign(
     """
     if split is not None:
         cohort = apply_split_file(cohort, split)
+    overlap = _with_learned(overlap, cohort)
     cases, info = _learnable(cohort, target)
     rng = np.random.default_rng(seed)
     groups = groups or {}
@@ -71,6 +73,19 @@ def assign(
         by=by + why,
         seed=seed,
     )
+
+
+def _with_learned(overlap: Overlap | None, cohort: Cohort) -> Overlap | None:
+    """Return the overlap together with the cases whose features are of a bundle that learned from them."""
+    if not cohort.learned:
+        return overlap
+    seen: dict[str, int | None] = dict.fromkeys(sorted(cohort.learned))
+    if overlap is None:
+        return Overlap("the bundle of these features", seen, named=f"--column {FEATURES}")
+    both = f"{overlap.of} and the bundle of these features"
+    tested = overlap.tested - cohort.learned
+    named = f"{overlap.named} or --column {FEATURES}"
+    return replace(overlap, of=both, trained={**seen, **overlap.trained}, tested=tested, named=named)
 
 
 def _learnable(cohort: Cohort, target: TargetInfo | str | None) -> tuple[list[Case], TargetInfo | None]:
@@ -189,9 +204,9 @@ def _inherited(
         seen = [c for u in units if u not in new for c in u.cases]
         many = f"{len(seen)} of {counted(size(units), 'case')} that it was trained on{overlap.alone(seen)}"
         raise LeakError(
-            f"{overlap.of}, which --init names, was trained on these data, and leaves nothing to test on",
+            f"{overlap.of}, which {overlap.named} names, was trained on these data, and leaves nothing to test on",
             found=f"{many}, none of which it was tested on",
-            hint=f"more cases that it was not trained on, or no --init{overlap.others(seen)}",
+            hint=f"more cases that it was not trained on, or no {overlap.named}{overlap.others(seen)}",
         )
     share, fresh = fraction, set[Unit]()
     if new:

@@ -14,6 +14,7 @@ ROLES = (  # of no target
 SPARE = "set aside: "  # how a note begins that names a file of which no image is made, and why
 LEFT = (SPARE, "not images: ")
 AXES = "course_axes"  # a role that says how arrays of time courses stand, `TF` or `FT`, and names no column
+FEATURES = "features"  # a role that names tables of features, and no column (see `_features.py`)
 UNORDERED = "none"  # said of views: the images of a case have no order, and nothing tells them apart
 UNUSED = "not used: "  # how a note begins that says why a table in the folder was not
 
@@ -69,7 +70,7 @@ def hows() -> tuple[str, ...]:
     found = (
         registry.literals("cohorts.targets", stem).get("HOW") for stem in registry.stems("cohorts.targets")
     )
-    return (*(str(role) for role in found if role), AXES)
+    return (*(str(role) for role in found if role), AXES, FEATURES)
 
 
 def known_roles() -> tuple[str, ...]:

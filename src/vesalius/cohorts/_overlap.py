@@ -17,6 +17,7 @@ class Overlap:
 
     `of` names the weights ("bundle 0123…"). `trained` gives the fold where the weights' own run knows it, else None.
     `by_patient` are those of `trained` that only their patient's id gives away. `folds` is how many folds that run had.
+    `named` is the option that names the weights.
     """
 
     of: str = ""
@@ -24,6 +25,7 @@ class Overlap:
     tested: frozenset[str] = frozenset()
     by_patient: frozenset[str] = frozenset()
     folds: int = 0
+    named: str = "--init"
 
     def fold(self, cases: Sequence[str]) -> int | None:
         """Return the fold that these cases, which may not be parted, had; None where they were in none or it is not
@@ -56,10 +58,10 @@ class Overlap:
         leaking = [c for c in test if c in self.trained]
         if leaking:
             raise LeakError(
-                f"{len(leaking)} of the {len(test)} test cases were trained on by {self.of}, which --init names",
+                f"{len(leaking)} of the {len(test)} test cases were trained on by {self.of}, which {self.named} names",
                 found=f"{by}{self.alone(leaking)}",
-                hint="a split whose test cases it was not trained on, such as that of its own run, or another --init"
-                + self.others(leaking),
+                hint="a split whose test cases it was not trained on, such as that of its own run, or another "
+                f"{self.named}{self.others(leaking)}",
             )
         turned = len(self.tested.intersection(pool))
         added = f", and what it was tested on is trained on here: {counted(turned, 'case')}" if turned else ""

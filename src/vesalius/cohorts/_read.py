@@ -9,11 +9,12 @@ from pathlib import Path
 from vesalius.cohorts import _files
 from vesalius.cohorts._build import matched
 from vesalius.cohorts._courses import assert_axes
+from vesalius.cohorts._features import with_features
 from vesalius.cohorts._grading import graded, orders_of
 from vesalius.cohorts._headers import screen
 from vesalius.cohorts._instances import with_instances
 from vesalius.cohorts._joined import with_joined
-from vesalius.cohorts._layout import LEFT, UNUSED, Detection, Options, hows, known_roles
+from vesalius.cohorts._layout import FEATURES, LEFT, UNUSED, Detection, Options, hows, known_roles
 from vesalius.cohorts._limits import enforce_limit
 from vesalius.cohorts._spelling import one_spelling
 from vesalius.cohorts._splits import apply_split_file
@@ -93,6 +94,8 @@ def read(
     if split is not None:
         cohort = apply_split_file(cohort, Path(split))
     cohort = settled_visits(screen(cohort))
+    if FEATURES in options.columns:
+        cohort = with_features(cohort, options.columns[FEATURES])
     if len(said) < len(options.columns):
         for role, kind in kinds.hows().items():
             cohort = kind.made(cohort, options.columns[role]) if role in options.columns else cohort

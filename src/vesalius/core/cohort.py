@@ -123,7 +123,8 @@ class Cohort(Shown):
     tells them from columns that are only there. `digests` is the SHA-256 of each case by its id, where they were
     decoded; `aside_before` is how many of `set_aside` were so before these cases were chosen from a larger cohort.
     `expected` are the images that each case should have, where the data say so and some cases lack one: tasks that
-    cannot do without set these aside.
+    cannot do without set these aside. `learned` are cases of which covariates were made by a bundle that learned from
+    them: they look better than those of others, so that none of them is drawn to be tested on.
 
     A cohort is a sequence of its cases: `len(cohort)`, `for case in cohort`, `cohort[0]`, `cohort["case-0001"]`. A part
     of it is a cohort again: `cohort[:10]`, `cohort[["case-0001", "case-0004"]]`, `cohort.where(split="train")`.
@@ -146,6 +147,7 @@ class Cohort(Shown):
     digests: Mapping[str, str] = field(default_factory=dict)
     aside_before: int = 0
     expected: tuple[str, ...] = ()
+    learned: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
         return len(self.cases)

@@ -81,7 +81,7 @@ def write(space: Workspace, bundle: Bundle, vectors: Mapping[str, Array], path: 
     index = Index(
         bundle.hash,
         bundle.data_hash,
-        _words(bundle),
+        made_of(bundle),
         every,
         entries,
         in_common(every, cases, unseen, space.target),
@@ -201,7 +201,8 @@ def _means(rows: metrics.Rows, index: Array) -> dict[str, float]:
     return {"nearest": near, "any": every, "difference": every - near}
 
 
-def _words(bundle: Bundle) -> str:
+def made_of(bundle: Bundle) -> str:
+    """Return in words what the features of a bundle are."""
     stage = bundle.stages[-1]
     first = (
         "the model" if len(stage.members) == 1 else f"the first of {counted(len(stage.members), 'member')}"
