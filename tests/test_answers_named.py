@@ -6,8 +6,8 @@ import ast
 from collections.abc import Iterator
 
 import pytest
-from _source import quoted, texts, walk
 
+from _source import quoted, texts, walk
 from vesalius.core.answers import kinds
 
 NAMES = {kind.__name__ for kind in kinds()}

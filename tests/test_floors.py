@@ -12,8 +12,8 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from _source import SOURCE, texts, walk
 
+from _source import SOURCE, texts, walk
 from vesalius.core.registry import KINDS, exists, plural
 
 REPO = Path(__file__).resolve().parent.parent

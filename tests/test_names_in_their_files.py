@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from _source import SOURCE, quoted, texts, walk
 
+from _source import SOURCE, quoted, texts, walk
 from vesalius.core import registry
 
 TASKS = frozenset(registry.names("tasks"))

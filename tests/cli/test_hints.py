@@ -8,8 +8,8 @@ from functools import cache
 from typing import Any
 
 import typer
-from _source import texts, walk
 
+from _source import texts, walk
 from vesalius.cli import app
 
 READERS = ("inspect", "fit", "predict", "evaluate")  # of a cohort
