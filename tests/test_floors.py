@@ -7,15 +7,16 @@ import json
 import runpy
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
 
+from _source import SOURCE, texts, walk
 from vesalius.core.registry import KINDS, exists, plural
 
 REPO = Path(__file__).resolve().parent.parent
-SOURCE = REPO / "src" / "vesalius"
 FLOORS: dict[str, int] = runpy.run_path(str(REPO / "tools" / "map.py"))["FLOORS"]
 TOP = 15  # vesalius/__init__.py and __main__.py, above every room
 HEAVY = ("torch", "monai", "scipy", "polars", "matplotlib", "skimage", "lightning_fabric", "numpy.testing")
@@ -23,7 +24,7 @@ HEAVY = ("torch", "monai", "scipy", "polars", "matplotlib", "skimage", "lightnin
 
 def imported(tree: ast.AST, package: tuple[str, ...]) -> Iterator[tuple[int, str]]:
     """(line, absolute dotted name) of every import in a file, wherever it stands, TYPE_CHECKING included."""
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield node.lineno, alias.name
@@ -38,10 +39,19 @@ def imported(tree: ast.AST, package: tuple[str, ...]) -> Iterator[tuple[int, str
                 yield node.lineno, node.args[0].value
 
 
-def violations(source: str, room: str, package: tuple[str, ...]) -> list[str]:
-    """Every import in `source` that does not go down from `room`."""
+@cache
+def imports() -> dict[str, tuple[tuple[int, str], ...]]:
+    """What each file imports, as `imported` says it."""
+    return {
+        path: tuple(imported(ast.parse(source), ("vesalius", *path.split("/")[:-1])))
+        for path, source in texts().items()
+    }
+
+
+def violations(names: Iterable[tuple[int, str]], room: str) -> list[str]:
+    """Every import that does not go down from `room`."""
     floor, wrong = FLOORS.get(room, TOP), []
-    for line, name in imported(ast.parse(source), package):
+    for line, name in names:
         parts = name.split(".")
         if parts[0] != "vesalius":
             continue
@@ -55,18 +65,15 @@ def violations(source: str, room: str, package: tuple[str, ...]) -> list[str]:
     return wrong
 
 
-def python_files() -> list[Path]:
-    return sorted(SOURCE.rglob("*.py"))
-
-
-@pytest.mark.parametrize("path", python_files(), ids=lambda p: p.relative_to(SOURCE).as_posix())
-def test_imports_go_down(path: Path) -> None:
-    inside = path.relative_to(SOURCE).parts
-    if len(inside) == 1:
-        pytest.skip("above every room") if inside[0] not in ("__init__.py", "__main__.py") else None
-        return
-    package = ("vesalius", *inside[:-1])
-    assert violations(path.read_text(encoding="utf-8"), inside[0], package) == []
+def test_imports_go_down() -> None:
+    """`__init__.py` and `__main__.py` of the package are above every room; no other file lies beside them."""
+    above = {path for path in imports() if "/" not in path}
+    wrong = {
+        path: found
+        for path, names in imports().items()
+        if path not in above and (found := violations(names, path.split("/")[0]))
+    }
+    assert above == {"__init__.py", "__main__.py"} and len(imports()) > 500 and wrong == {}
 
 
 @pytest.mark.parametrize(
@@ -84,7 +91,7 @@ def test_imports_go_down(path: Path) -> None:
     ],
 )
 def test_an_import_that_goes_up_or_sideways_is_found(room: str, source: str) -> None:
-    assert len(violations(source, room, ("vesalius", room))) == 1
+    assert len(violations(imported(ast.parse(source), ("vesalius", room)), room)) == 1
 
 
 @pytest.mark.parametrize(
@@ -97,29 +104,29 @@ def test_an_import_that_goes_up_or_sideways_is_found(room: str, source: str) -> 
     ],
 )
 def test_an_import_that_goes_down_is_not(room: str, source: str) -> None:
-    assert violations(source, room, ("vesalius", room)) == []
+    assert violations(imported(ast.parse(source), ("vesalius", room)), room) == []
 
 
-def private(source: str, room: str, package: tuple[str, ...]) -> list[str]:
+def private(names: Iterable[tuple[int, str]], room: str) -> list[str]:
     """Every import of a file that another room keeps to itself (its name begins with an underscore)."""
     return [
         f"line {line}: {room} imports {name}"
-        for line, name in imported(ast.parse(source), package)
+        for line, name in names
         if name.startswith("vesalius.") and (parts := name.split(".")[1:])[0] != room and room in FLOORS
         if any(part.startswith("_") and part != "__version__" for part in parts)
     ]
 
 
-@pytest.mark.parametrize("path", python_files(), ids=lambda p: p.relative_to(SOURCE).as_posix())
-def test_no_room_reaches_into_another_ones_private_files(path: Path) -> None:
-    inside = path.relative_to(SOURCE).parts
-    assert private(path.read_text(encoding="utf-8"), inside[0], ("vesalius", *inside[:-1])) == []
+def test_no_room_reaches_into_another_ones_private_files() -> None:
+    looked = imports().items()
+    wrong = {path: found for path, names in looked if (found := private(names, path.split("/")[0]))}
+    assert wrong == {}
 
 
 def test_a_private_import_of_another_room_is_found() -> None:
     for source in ("from vesalius.nets import _blocks", "from vesalius.nets._blocks import conv"):
-        assert len(private(source, "tasks", ("vesalius", "tasks"))) == 1
-        assert private(source, "nets", ("vesalius", "nets")) == []
+        assert len(private(imported(ast.parse(source), ("vesalius", "tasks")), "tasks")) == 1
+        assert private(imported(ast.parse(source), ("vesalius", "nets")), "nets") == []
 
 
 def circles(graph: Mapping[str, set[str]]) -> list[list[str]]:
@@ -151,14 +158,13 @@ def circles(graph: Mapping[str, set[str]]) -> list[list[str]]:
 
 
 def test_no_file_imports_one_that_imports_it() -> None:
-    files = {}
-    for path in python_files():
-        inside = path.relative_to(SOURCE).with_suffix("").parts
-        files[".".join(("vesalius", *inside)).removesuffix(".__init__")] = path
+    files = {
+        ".".join(("vesalius", *path.removesuffix(".py").split("/"))).removesuffix(".__init__"): path
+        for path in imports()
+    }
     graph = {}
     for module, path in files.items():
-        package = tuple(module.split(".")) if path.stem == "__init__" else tuple(module.split(".")[:-1])
-        names = {name for _, name in imported(ast.parse(path.read_text(encoding="utf-8")), package)}
+        names = {name for _, name in imports()[path]}
         meant = {name if name in files else name.rpartition(".")[0] for name in names}
         graph[module] = (meant & set(files)) - {module}
     assert circles(graph) == []
@@ -172,9 +178,10 @@ def test_every_room_has_a_floor() -> None:
 
 def test_core_names_no_heavy_library() -> None:
     found = [
-        f"{path.name}:{line} {name}"
-        for path in (SOURCE / "core").glob("*.py")
-        for line, name in imported(ast.parse(path.read_text(encoding="utf-8")), ("vesalius", "core"))
+        f"{path}:{line} {name}"
+        for path, names in imports().items()
+        if path.startswith("core/") and path.count("/") == 1
+        for line, name in names
         if name.split(".")[0] in ("torch", "monai", "lightning_fabric", "skimage", "matplotlib", "polars")
     ]
     assert found == []
@@ -209,18 +216,10 @@ except SystemExit as end:
 """
 
 
-@pytest.mark.parametrize(
-    "argv",
-    [
-        ["vesalius", "--help"],
-        ["vesalius", "fit", "--help"],
-        ["vesalius", "predict", "--help"],
-        ["vesalius", "serve", "--help"],
-    ],
-    ids=" ".join,
-)
-def test_help_loads_nothing_heavy(argv: list[str]) -> None:
-    assert loaded_by(HELP.format(argv=argv)) == set()
+def test_help_loads_nothing_heavy() -> None:
+    """One help after another in one process."""
+    asked = [["vesalius", *words, "--help"] for words in ((), ("fit",), ("predict",), ("serve",))]
+    assert loaded_by("".join(HELP.format(argv=argv) for argv in asked)) == set()
 
 
 def test_listing_loads_nothing_heavy() -> None:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
-from pathlib import Path
+from functools import cache
 from typing import Any
 
-import pytest
 import typer
 
-import vesalius
+from _source import texts, walk
 from vesalius.cli import app
 
-SOURCE = Path(vesalius.__file__).parent
 READERS = ("inspect", "fit", "predict", "evaluate")  # of a cohort
 ROOMS = {
     "cohorts": READERS,
@@ -65,6 +63,7 @@ FILES = {
 FOREIGN = {"--psm", "--no-deps"}  # tesseract's, pip's
 
 
+@cache
 def options() -> dict[str, set[str]]:
     """The options of each command."""
     group: Any = typer.main.get_command(app)
@@ -72,26 +71,25 @@ def options() -> dict[str, set[str]]:
     return {name: {o for p in c.params for o in (*p.opts, "--help")} for name, c in every.items()}
 
 
-def commands_of(path: Path) -> tuple[str, ...]:
+def commands_of(name: str) -> tuple[str, ...]:
     """The commands on which the words of a file can be read; empty where nothing is known."""
-    name = path.relative_to(SOURCE).as_posix()
     if name in FILES:
         return FILES[name]
-    if path.parent.name in ("verbs", "cli") and path.stem in options():
-        return (path.stem,)
+    *folders, file = name.removesuffix(".py").split("/")
+    if folders and folders[-1] in ("verbs", "cli") and file in options():
+        return (file,)
     rooms = [r for r in ROOMS if name.startswith(f"{r}/")]
     return ROOMS[max(rooms, key=len)] if rooms else ()
 
 
 def test_a_command_that_is_named_exists() -> None:
     known = set(options())
-    for path in sorted(SOURCE.rglob("*.py")):
-        for name in re.findall(
-            r"`vesalius ([a-z-]+)|\"vesalius ([a-z-]+) ", path.read_text(encoding="utf-8")
-        ):
-            assert "".join(name) in known, f"{path.name} names `vesalius {''.join(name)}`"
+    for path, source in texts().items():
+        for name in re.findall(r"`vesalius ([a-z-]+)|\"vesalius ([a-z-]+) ", source):
+            assert "".join(name) in known, f"{path} names `vesalius {''.join(name)}`"
 
 
+@cache
 def named() -> list[tuple[str, str, str]]:
     """`(file, option, command)` for each option that a string of the source names, where it is no docstring.
 
@@ -99,19 +97,20 @@ def named() -> list[tuple[str, str, str]]:
     """
     found: set[tuple[str, str, str]] = set()
     before = rf"(?:\b({'|'.join(c for c in options() if c)}) )?(?<![\w-])(--[a-z][a-z-]*[a-z])"
-    for path in sorted(SOURCE.rglob("*.py")):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+    for path, source in texts().items():
+        if not re.search("--[a-z]", source):
+            continue
+        nodes = walk(ast.parse(source))
         docs = {
             id(n.body[0].value)
-            for n in ast.walk(tree)
+            for n in nodes
             if isinstance(n, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
             and n.body
             and isinstance(n.body[0], ast.Expr)
         }
-        for node in ast.walk(tree):
+        for node in nodes:
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs:
-                for command, option in re.findall(before, node.value):
-                    found.add((path.relative_to(SOURCE).as_posix(), option, command))
+                found |= {(path, option, command) for command, option in re.findall(before, node.value)}
     return sorted(one for one in found if one[1] not in FOREIGN)
 
 
@@ -119,13 +118,15 @@ def test_there_are_hints_to_look_at() -> None:
     assert {("cohorts/_read.py", "--layout", ""), ("learn/loop.py", "--set", "")} <= set(named())
 
 
-@pytest.mark.parametrize(("file", "option", "command"), named())
-def test_an_option_that_is_named_exists_on_the_command_that_names_it(
-    file: str, option: str, command: str
-) -> None:
-    known = options()
-    commands = (command,) if command else commands_of(SOURCE / file)
-    if not commands:
-        assert any(option in has for has in known.values()), f"{file} names {option}, which no command has"
-    for one in commands:
-        assert option in known[one], f"{file} names {option}, which `vesalius {one}` lacks"
+def test_an_option_that_is_named_exists_on_the_command_that_names_it() -> None:
+    known, wrong = options(), []
+    for file, option, command in named():
+        commands = (command,) if command else commands_of(file)
+        if not commands and not any(option in has for has in known.values()):
+            wrong.append(f"{file} names {option}, which no command has")
+        wrong += [
+            f"{file} names {option}, which `vesalius {one}` lacks"
+            for one in commands
+            if option not in known[one]
+        ]
+    assert wrong == []
