@@ -128,7 +128,7 @@ def test_a_task_that_claims_nothing_changes_nothing(install: Callable[[str, str]
     )
     assert contract.default_for("mask").name == "segment"
     with pytest.raises(DataError, match="--task NAME"):
-        contract.default_for("event")
+        contract.default_for("text")
 
 
 def test_a_task_without_choices_gets_sensible_ones() -> None:
