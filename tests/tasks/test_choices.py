@@ -107,6 +107,8 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
         ("ordinal", "grade"),
         ("mask", "segment"),
         ("number", "regress"),
+        ("event", "prognose"),
+        ("events", "prognose"),
     ],
 )
 def test_a_kind_of_target_has_its_task(kind: str, name: str) -> None:
