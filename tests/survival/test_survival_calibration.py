@@ -99,6 +99,8 @@ def test_the_error_is_the_mean_gap_of_the_groups() -> None:
             gaps = [(abs(g.predicted - g.seen), g.patients) for g in groups if g.seen is not None]
             error = calibration_error(chance, what, 60.0, 4)
             assert error == pytest.approx(sum(a * n for a, n in gaps) / sum(n for _, n in gaps))
-    assert (
-        np.isnan(calibration_error(np.full(150, 0.5), seen, 1e6, 1)) or seen.happened[seen.time_days.argmax()]
+    half, days = np.full(2, 0.5), np.array([1.0, 2.0])
+    assert np.isnan(calibration_error(half, observed(days, np.array([1, 0])), 5.0, 1)), (
+        "follow-up ends before"
     )
+    assert calibration_error(half, observed(days, np.array([1, 1])), 5.0, 1) == 0.5, "nobody is left"
