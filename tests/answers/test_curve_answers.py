@@ -142,6 +142,17 @@ def test_without_a_rank_groups_are_cut_here_and_a_short_curve_is_said() -> None:
     assert "logrank" not in alone.curves["events"][""]
 
 
+def test_a_case_is_rated_by_what_is_known_of_it() -> None:
+    none = np.array([0.9, 0.6, 0.4])
+    score, said = HANDLING.rate(CURVE, Event(400.0, True), None)
+    assert score == pytest.approx(-np.mean((none - [1, 0, 0]) ** 2))
+    assert said == "event day 400, median 800"
+    score, said = HANDLING.rate(CURVE, Event(500.0, False), None)
+    assert score == pytest.approx(-np.mean((none[:2] - 1) ** 2)), "after a censoring nothing is known"
+    assert said == "free of it until day 500, median 800"
+    assert np.isnan(HANDLING.rate(CURVE, Event(50.0, False), None)[0])
+
+
 def test_a_scorecard_gives_its_rows_back(tmp_path: Path) -> None:
     save_scorecard(CARD, tmp_path / "card.json")
     rows = HANDLING.again(load_scorecard(tmp_path / "card.json"))

@@ -160,11 +160,10 @@ class CurveHandling(Handling[Curve]):
         event = bound.event_of(answer, truth)
         if event is None or not len(answer.times_days):
             return NOT_RATED
-        rows = judge.rows([replace(answer, parts={})], [event])
         how = "event" if event.happened else "free of it until"
         told = answer.median_days()
         said = "median not reached" if told is None else f"median {told:g}"
-        return float(judge.each(rows)[0]), f"{how} day {event.time_days:g}, {said}"
+        return -judge.wrong_by(answer, event), f"{how} day {event.time_days:g}, {said}"
 
     def each(self, rows: Rows) -> Array:
         """Return the negative mean squared error of each curve while it is known what is true."""
