@@ -7,7 +7,7 @@ import pytest
 
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array
-from vesalius.survival.calibration import calibration_at, d_calibration
+from vesalius.survival.calibration import calibration_at, calibration_error, calibration_groups, d_calibration
 from vesalius.survival.curves import kaplan_meier
 from vesalius.survival.observed import Observed, observed
 
@@ -85,3 +85,22 @@ def test_what_is_no_chance_is_refused() -> None:
     late = observed(np.array([3.0, 4.0]), np.array([1, 1]), entry_days=np.array([1.0, 0.0]))
     with pytest.raises(DataError, match="entered late"):
         d_calibration(np.full(2, 0.5), late)
+
+
+def test_the_error_is_the_mean_gap_of_the_groups() -> None:
+    hazard, seen = known(150, 5)
+    seen = observed(seen.time_days, seen.cause * (np.arange(150) % 3 > 0))
+    late = observed(
+        seen.time_days, seen.cause, entry_days=np.where(np.arange(150) % 4, 0, seen.time_days / 2)
+    )
+    for what in (seen, late):
+        for chance in (np.exp(-hazard * 60), np.full(150, 0.5), np.round(np.exp(-hazard * 60), 1)):
+            groups = calibration_groups(chance, what, 60.0, 4)
+            gaps = [(abs(g.predicted - g.seen), g.patients) for g in groups if g.seen is not None]
+            error = calibration_error(chance, what, 60.0, 4)
+            assert error == pytest.approx(sum(a * n for a, n in gaps) / sum(n for _, n in gaps))
+    half, days = np.full(2, 0.5), np.array([1.0, 2.0])
+    assert np.isnan(calibration_error(half, observed(days, np.array([1, 0])), 5.0, 1)), (
+        "follow-up ends before"
+    )
+    assert calibration_error(half, observed(days, np.array([1, 1])), 5.0, 1) == 0.5, "nobody is left"

@@ -11,7 +11,7 @@ import numpy as np
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array
 from vesalius.survival import scores
-from vesalius.survival.calibration import DCalibration, calibration_groups, d_calibration
+from vesalius.survival.calibration import DCalibration, calibration_error, calibration_groups, d_calibration
 from vesalius.survival.observed import Observed
 from vesalius.survival.step import Step
 
@@ -62,16 +62,8 @@ def group_count(patients: int) -> int:
 
 
 def calibration(survival: Array, observed: Observed, days: float) -> float:
-    """Return the mean gap between predicted and observed survival at a day over groups of patients by prediction.
-
-    Groups are weighed by their patients; one whose follow-up ends before tells nothing.
-    """
-    try:
-        found = calibration_groups(survival, observed, days, group_count(len(survival)))
-    except DataError:
-        return math.nan
-    gaps = [(g.patients, abs(g.predicted - g.seen)) for g in found if g.seen is not None]
-    return sum(n * gap for n, gap in gaps) / sum(n for n, _ in gaps) if gaps else math.nan
+    """Return the mean gap between predicted and observed survival at a day over groups of patients by prediction."""
+    return finite(calibration_error, survival, observed, days, group_count(len(survival)))
 
 
 def reaches(step: Step, days: float) -> bool:

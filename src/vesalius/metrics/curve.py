@@ -37,7 +37,7 @@ from vesalius.survival.step import Step
 __all__ = [
     "UNKNOWN", "Judged", "all_told", "asked_of", "baseline", "column", "counts", "d_calibrated", "each", "events",
     "excluded", "groups_at", "joined", "judged", "named_column", "observed_of", "occurrences", "rows", "summary",
-    "told_causes",
+    "told_causes", "wrong_by",
 ]  # fmt: skip
 
 ANSWER = "Curve"
@@ -155,6 +155,16 @@ def each(rows: Rows) -> Array:
         made[k, at] = np.where(count > 0, -error / np.maximum(count, 1), np.nan)
     count = np.isfinite(made).sum(axis=0)
     return np.asarray(np.where(count > 0, np.nansum(made, axis=0) / np.maximum(count, 1), np.nan))
+
+
+def wrong_by(answer: Curve, event: Event) -> float:
+    """Return the mean squared error of a curve over its own times at which it is known what is true, as `each`.
+
+    NaN where nothing is known, as of a case that was censored before the curve's first time.
+    """
+    times, line = np.asarray(answer.times_days), np.asarray(answer.survival[answer.arm], np.float64)
+    known = (times < event.time_days) | event.happened
+    return float(((line - (times < event.time_days)) ** 2)[known].mean()) if known.any() else float("nan")
 
 
 def occurrences(rows: Rows) -> dict[str, tuple[int, int, int]]:

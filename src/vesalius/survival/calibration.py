@@ -12,7 +12,7 @@ from vesalius.survival.chances import chances
 from vesalius.survival.cox import fit_cox
 from vesalius.survival.curves import kaplan_meier
 from vesalius.survival.observed import Observed
-from vesalius.survival.risksets import no_late_entry
+from vesalius.survival.risksets import no_late_entry, sums_at_risk
 
 _NEVER = 1e-6  # a chance nearer to 0 or 1 is taken to be this far from it
 
@@ -112,9 +112,55 @@ def calibration_groups(
         raise DataError(
             "need as many patients as groups", found=f"{len(chance)} patients and {groups} groups"
         )
-    edges = np.unique(np.quantile(chance, np.arange(1, groups) / groups))
-    place = np.searchsorted(edges, chance, side="left")
+    place = _places(chance, groups)
     return tuple(_group(chance[place == k], observed.where(place == k), days) for k in np.unique(place))
+
+
+def calibration_error(survival: Array, observed: Observed, days: float, groups: int = 10) -> float:
+    """Return the mean gap between chances `(N,)` at a day and what was seen, over groups weighed by their patients.
+
+    Groups are those of `calibration_groups`; one whose follow-up ends before the day does not count, and NaN is where
+    none does. Bands are not asked for, so that it is fast enough for resamples. Raises DataError as that does.
+    """
+    chance = chances(survival, observed)
+    if not 0 < groups <= len(chance):
+        raise DataError(
+            "need as many patients as groups", found=f"{len(chance)} patients and {groups} groups"
+        )
+    place = _places(chance, groups)
+    size = np.bincount(place).astype(np.float64)
+    predicted = np.bincount(place, weights=chance) / np.maximum(size, 1)
+    seen = _seen(place, len(size), observed, days)
+    known = np.isfinite(seen) & (size > 0)
+    return (
+        float(np.average(np.abs(predicted - seen)[known], weights=size[known]))
+        if known.any()
+        else float("nan")
+    )
+
+
+def _places(chance: Array, groups: int) -> Array:
+    """Return the group of each patient, `(N,)`; those of one chance are in one group."""
+    edges = np.unique(np.quantile(chance, np.arange(1, groups) / groups))
+    return np.asarray(np.searchsorted(edges, chance, side="left"))
+
+
+def _seen(place: Array, groups: int, observed: Observed, days: float) -> Array:
+    """Return Kaplan-Meier's survival of each group at a day, `(G,)`; NaN where its follow-up ends before.
+
+    So it is where late entry leaves nobody at risk.
+    """
+    belongs = place[:, None] == np.arange(groups)
+    dead = np.flatnonzero(observed.happened & (observed.time_days <= days))
+    times, at = np.unique(observed.time_days[dead], return_inverse=True)
+    events = np.zeros((len(times), groups))
+    np.add.at(events, (at, place[dead]), 1.0)
+    risk = sums_at_risk(observed, times, belongs.astype(np.float64))
+    left = 1 - np.divide(events, risk, out=np.zeros_like(risk), where=risk > 0)
+    seen = np.prod(left, axis=0)
+    ends = np.where(belongs, observed.time_days[:, None], -1.0).max(axis=0, initial=-1.0)
+    emptied = bool((observed.entry_days > 0).any()) & (seen <= 0)
+    return np.where(((ends >= days) | (seen <= 0)) & ~emptied, seen, np.nan)
 
 
 def smooth_at(survival: Array, observed: Observed, days: float) -> Array | None:
