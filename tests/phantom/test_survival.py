@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from vesalius.phantom.abdomen.design import Design
 from vesalius.phantom.abdomen.lesions import Lesion
 from vesalius.phantom.abdomen.person import Person, draw_person
 from vesalius.phantom.abdomen.survival import Formulas, draw_outcome, stage_of
@@ -20,7 +21,7 @@ def cohort(assignment, n=4000):
     drawn = []
     for _ in range(n):
         person, lesions = draw_person(rng), choices[int(rng.integers(len(choices)))]
-        drawn.append((person, draw_outcome(rng, person, lesions=lesions, assignment=assignment)))
+        drawn.append((person, draw_outcome(rng, person, lesions=lesions, design=Design(assignment))))
     return drawn
 
 
@@ -38,7 +39,7 @@ def test_one_patient_by_hand():
     """Man of 70, one malignant lesion of radius 30 mm: 113.097 ml, ln(114.097) = 4.737053, stage 2."""
     person = Person(70.0, "M", 25.0, 1.0)
     outcome = draw_outcome(
-        np.random.default_rng(0), person, lesions=(lesion("malignant", 30.0),), assignment="confounded"
+        np.random.default_rng(0), person, lesions=(lesion("malignant", 30.0),), design=Design("confounded")
     )
     assert outcome.stage == 2
     assert outcome.burden == pytest.approx(4.737053, abs=1e-5)

@@ -1,21 +1,32 @@
-"""Abdominal CT with organs, liver lesions, reports, readers' drawings and survival under two treatments."""
+"""Abdominal CT with organs, liver lesions, reports, readers' drawings and survival under two or three treatments."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, cast
 
 from vesalius.core.image import Triple
-from vesalius.phantom.abdomen.draw import SIZES, Lesions, Shape, draw_patient
+from vesalius.phantom.abdomen.design import Assignment, Design, Entry, Events, Heterogeneity
+from vesalius.phantom.abdomen.draw import SIZES, Lesions, Shape, Wanted, draw_patient
 from vesalius.phantom.abdomen.files import write
+from vesalius.phantom.abdomen.known import Clinic, KnownPatient
 from vesalius.phantom.abdomen.later import Later
 from vesalius.phantom.abdomen.patient import LABELS, AbdomenPatient
-from vesalius.phantom.abdomen.survival import Assignment
 from vesalius.phantom.abdomen.texts import cohort_truth, texts
 
 __all__ = ["LABELS", "SIZES", "AbdomenPatient", "cohort_truth", "later", "patient", "texts", "twin", "write"]
 
 FORMATS = ("nifti", "png", "dicom")
-OPTIONS = {"size": "small", "assignment": "randomised", "lesions": "few"}
+OPTIONS = {
+    "size": "small",
+    "assignment": "randomised",
+    "lesions": "few",
+    "arms": 2,
+    "heterogeneity": "planted",
+    "events": "death",
+    "entry": "none",
+    "clinic": "full",
+    "tables": False,
+}
 FINDINGS = ("lesion", "cyst", "malignant")
 
 Size = Literal["small", "medium", "full"] | Shape
@@ -28,17 +39,26 @@ def patient(
     size: Size = "small",
     assignment: Assignment = "randomised",
     lesions: Lesions = "few",
-) -> AbdomenPatient:
+    arms: int = 2,
+    heterogeneity: Heterogeneity = "planted",
+    events: Events = "death",
+    entry: Entry = "none",
+    clinic: Clinic = "full",
+    tables: bool = False,
+) -> KnownPatient:
     """Return synthetic patient number `index`, the same for the same seed and options.
 
     `size` is small, medium (64 × 128 × 128 voxels of about 3 × 3 × 4 mm), full, or a grid `(Z, Y, X)`; `assignment`
     says how treatment was given: randomised, or confounded by a stated propensity. `lesions` are few and large, or many
-    of 5 to 40 mm among vessels that look like them; a cohort with many has a table of their boxes.
+    of 5 to 40 mm among vessels that look like them; a cohort with many has a table of their boxes. `arms`,
+    `heterogeneity`, `events` and `entry` are those of `Design`. A `bare` clinic is age, sex and arm. With `tables`
+    there is no scan, and the rest is as with one; otherwise the patient is an `AbdomenPatient`.
 
-    Raises UnknownName or GeometryError for a size, an assignment or a sort of lesions that does not exist, DataError
-    for a negative index or seed.
+    Raises UnknownName, GeometryError or DataError for an option that does not exist, DataError for a negative index or
+    seed.
     """
-    return draw_patient(index, seed, size=size, assignment=assignment, lesions=lesions)
+    wanted = Wanted(Design(assignment, arms, heterogeneity, events, entry), lesions, clinic)
+    return draw_patient(index, seed, wanted, size=size, tables=tables)
 
 
 def twin(
@@ -49,7 +69,13 @@ def twin(
     size: Size = "small",
     assignment: Assignment = "randomised",
     lesions: Lesions = "few",
-) -> AbdomenPatient:
+    arms: int = 2,
+    heterogeneity: Heterogeneity = "planted",
+    events: Events = "death",
+    entry: Entry = "none",
+    clinic: Clinic = "full",
+    tables: bool = False,
+) -> KnownPatient:
     """Return patient number `index` as they would be without a finding.
 
     `without` is lesion (all of them), cyst or malignant. Anatomy, densities, grid and noise are the patient's own, so
@@ -58,7 +84,8 @@ def twin(
 
     Raises UnknownName for another finding, and what `patient` raises.
     """
-    return draw_patient(index, seed, size=size, assignment=assignment, lesions=lesions, without=without)
+    wanted = Wanted(Design(assignment, arms, heterogeneity, events, entry), lesions, clinic, without)
+    return draw_patient(index, seed, wanted, size=size, tables=tables)
 
 
 def later(
@@ -82,4 +109,5 @@ def later(
     Raises DataError for a growth or a number of days that cannot be, and what `patient` raises.
     """
     visit = Later(growth, days, shift_mm, turned_deg)
-    return draw_patient(index, seed, size=size, assignment=assignment, lesions=lesions, later=visit)
+    wanted = Wanted(Design(assignment), lesions, later=visit)
+    return cast("AbdomenPatient", draw_patient(index, seed, wanted, size=size))

@@ -96,7 +96,8 @@ def _with(cohort: Cohort, target: TargetInfo | None) -> Cohort:
 
 def _in_memory(cohort: Cohort) -> Cohort:
     """Return the cohort with targets that stand in no table: boxes of lesions, the tumour's stage, parts of organs."""
-    made = [patient(k, SEED, size=GRID) for k in range(len(cohort.cases))]
+    people = (patient(k, SEED, size=GRID) for k in range(len(cohort.cases)))
+    made = [one for one in people if isinstance(one, AbdomenPatient)]
     known = {one.id: one for one in made}
     boxes = {c.id: _boxes(known[c.id], c) for c in cohort.cases}
     stages = {c.id: ("early", "late")[known[c.id].outcome.stage > 1] for c in cohort.cases}

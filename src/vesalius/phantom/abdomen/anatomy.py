@@ -111,7 +111,7 @@ def draw_anatomy(rng: np.random.Generator, person: Person) -> Anatomy:
     """Return a patient's anatomy; fat follows the BMI, the aorta's width and the spine's density follow age."""
 
     def near(value: float, sd: float) -> float:
-        return float(value + sd * np.clip(rng.normal(), -2, 2))
+        return float(value + sd * min(max(rng.normal(), -2.0), 2.0))
 
     def blob(
         centre: Triple, radii: Triple, exponent: float = 2.0, tilt: tuple[float, float] = (0, 0)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from vesalius.core.errors import DataError
 from vesalius.phantom.abdomen.dicom import dicom_files
+from vesalius.phantom.abdomen.known import KnownPatient
 from vesalius.phantom.abdomen.patient import AbdomenPatient
 from vesalius.phantom.abdomen.window import windowed
 from vesalius.phantom.common.nifti import nifti_gz
@@ -13,30 +15,22 @@ from vesalius.phantom.common.picture import png
 from vesalius.phantom.contract import Row
 
 
-def write(root: Path, study: AbdomenPatient, format: str) -> Row:
-    """Write one patient's files below `root` and return the row of cohort.csv.
+def write(root: Path, study: KnownPatient, format: str) -> Row:
+    """Write one patient's files below `root` and return the row of cohort.csv; none of one without pixels.
 
     `nifti`  volumes: `imagesTr/` and `labelsTr/` as in the Medical Segmentation Decathlon
     `png`    the key axial slice: `classes/<class>/` and `pairs/images/`, `pairs/masks/`
     `dicom`  one CT series a patient under `dicom/`, masks as NIfTI in `masks/`
+
+    Raises DataError for a format of a patient without pixels.
     """
-    files = WRITERS[format](root, study)
-    person, outcome = study.person, study.outcome
-    return {
-        "case": study.id,
-        "patient": study.patient,
-        **files,
-        "class": study.diagnosis,
-        "age": person.age_years,
-        "sex": person.sex,
-        "bmi": person.bmi,
-        "tumour_stage": outcome.stage,
-        "marker": outcome.marker,
-        "treatment": int(outcome.treated),
-        "time_days": outcome.time_days,
-        "event": int(outcome.event),
-        "report": study.report_text,
-    }
+    if not isinstance(study, AbdomenPatient):
+        if format != "nifti":
+            raise DataError(
+                "a table without pixels has no files in any format", found=format, hint="leave the format out"
+            )
+        return study.row({})
+    return study.row(WRITERS[format](root, study))
 
 
 def _write_nifti(root: Path, study: AbdomenPatient) -> Row:

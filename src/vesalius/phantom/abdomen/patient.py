@@ -9,66 +9,38 @@ from typing import Any
 
 import numpy as np
 
-from vesalius.core.case import Box, Case, Event
+from vesalius.core.case import Box, Case
 from vesalius.core.image import Array, Image
 from vesalius.phantom.abdomen.acquisition import Acquisition
 from vesalius.phantom.abdomen.experts import Drawing, draw_masks
-from vesalius.phantom.abdomen.lesions import Lesion
-from vesalius.phantom.abdomen.person import Diagnosis, Person
-from vesalius.phantom.abdomen.report import Finding
+from vesalius.phantom.abdomen.known import KnownPatient, outcome_truth
 from vesalius.phantom.abdomen.streams import stream
-from vesalius.phantom.abdomen.survival import Outcome
 from vesalius.phantom.abdomen.tissue import LESION, ORGANS, Densities
 
 LABELS: Mapping[str, int] = {**ORGANS, "lesion": LESION}
 
 
-@dataclass(frozen=True, eq=False)
-class AbdomenPatient:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class AbdomenPatient(KnownPatient):
     """An abdominal CT whose truth is known.
 
     `image` (Z, Y, X) int16 in HU; `affine` maps the index (x, y, z) to LPS mm; `organs` (Z, Y, X) uint8 by
     ORGANS, where the liver includes its lesions; `lesions` (Z, Y, X) uint8, k + 1 where `lesion_facts[k]` is;
-    `boxes[k]` encloses it. `without` names the finding that a twin was made without, `days` are
-    those since the first visit.
+    `boxes[k]` encloses it.
     """
 
-    id: str
-    patient: str
-    seed: int
-    index: int
     image: Array
     affine: Array
     organs: Array
     lesions: Array
     boxes: tuple[Box, ...]
-    diagnosis: Diagnosis
-    person: Person
-    lesion_facts: tuple[Lesion, ...]
     densities: Densities
     acquisition: Acquisition
-    outcome: Outcome
-    findings: tuple[Finding, ...]
-    report: Mapping[str, str]
-    without: str | None = None
-    days: int = 0
 
     @property
     def labels(self) -> Array:
         """Return the label map that is written: organs, with every lesion's voxels as LABELS['lesion']."""
         return np.where(self.lesions > 0, np.uint8(LESION), self.organs)
-
-    @property
-    def covariates(self) -> dict[str, float | str | None]:
-        """Return what is known before the treatment's effect: age, sex, BMI, stage, marker, treatment."""
-        return {
-            "age": self.person.age_years,
-            "sex": self.person.sex,
-            "bmi": self.person.bmi,
-            "tumour_stage": float(self.outcome.stage),
-            "marker": self.outcome.marker,
-            "treatment": float(self.outcome.treated),
-        }
 
     @cached_property
     def experts(self) -> tuple[Drawing, ...]:
@@ -80,11 +52,6 @@ class AbdomenPatient:
             spacing_mm=self.acquisition.spacing_mm,
             diagnosis=self.diagnosis,
         )
-
-    @property
-    def report_text(self) -> str:
-        """Return the report as one string in which each section begins with its name."""
-        return " ".join(f"{name.upper()}: {text}" for name, text in self.report.items())
 
     def as_image(self) -> Image:
         """Return the CT as an Image in HU."""
@@ -104,10 +71,10 @@ class AbdomenPatient:
                 "class": self.diagnosis,
                 "mask": self.as_mask(),
                 "boxes": self.boxes,
-                "survival": Event(self.outcome.time_days, self.outcome.event),
+                **self.events,
             },
             covariates=self.covariates,
-            report=self.report_text,
+            report=None if self.clinic == "bare" else self.report_text,
         )
 
     @property
@@ -138,7 +105,7 @@ class AbdomenPatient:
             "lesions": [self._lesion_truth(k) for k in range(len(self.lesion_facts))],
             "report": dict(self.report),
             "experts": [_reader_truth(drawing) for drawing in self.experts],
-            "outcome": _outcome_truth(self.outcome),
+            "outcome": outcome_truth(self.outcome, self.design),
         }
 
     def _ml(self, mask: Array) -> float:
@@ -146,19 +113,9 @@ class AbdomenPatient:
         voxel_ml = float(abs(np.linalg.det(self.affine[:3, :3]))) / 1000
         return round(float(mask.sum()) * voxel_ml, 3)
 
-    def _lesion_truth(self, k: int) -> dict[str, Any]:
-        lesion, box = self.lesion_facts[k], self.boxes[k]
-        return {
-            "kind": lesion.kind,
-            "centre_mm_lps": list(lesion.centre_mm),
-            "diameter_mm": round(2 * lesion.radius_mm, 3),
-            "nominal_ml": round(lesion.nominal_ml, 3),
-            "voxel_ml": self._ml(self.lesions == k + 1),
-            "core_hu": lesion.core_hu,
-            "rim_hu": lesion.rim_hu,
-            "segment": self.findings[k].segment,
-            "box_zyx": [list(box.low), list(box.high)],
-        }
+    def _lesion_truth(self, k: int, more: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        box, drawn = self.boxes[k], {"voxel_ml": self._ml(self.lesions == k + 1), **(more or {})}
+        return super()._lesion_truth(k, drawn) | {"box_zyx": [list(box.low), list(box.high)]}
 
 
 def _reader_truth(drawing: Drawing) -> dict[str, Any]:
@@ -168,20 +125,4 @@ def _reader_truth(drawing: Drawing) -> dict[str, Any]:
         "detected": list(drawing.detected),
         "expected_liver_sensitivity": round(drawing.sensitivity, 9),
         "expected_liver_specificity": round(drawing.specificity, 9),
-    }
-
-
-def _outcome_truth(outcome: Outcome) -> dict[str, Any]:
-    return {
-        "stage": outcome.stage,
-        "burden": round(outcome.burden, 9),
-        "eta": round(outcome.eta, 9),
-        "theta": round(outcome.theta, 9),
-        "propensity": round(outcome.propensity, 9),
-        "treated": outcome.treated,
-        "potential_days": {arm: round(t, 3) for arm, t in outcome.potential_days.items()},
-        "censoring_days": round(outcome.censoring_days, 3),
-        "time_days": outcome.time_days,
-        "event": outcome.event,
-        "survival": {arm: [round(float(s), 9) for s in curve] for arm, curve in outcome.curves.items()},
     }

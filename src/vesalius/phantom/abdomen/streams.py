@@ -9,7 +9,16 @@ import numpy as np
 from vesalius.phantom.common import streams
 
 Purpose = Literal[
-    "person", "anatomy", "lesions", "acquisition", "outcome", "report", "experts", "look-alikes", "later"
+    "person",
+    "anatomy",
+    "lesions",
+    "acquisition",
+    "outcome",
+    "report",
+    "experts",
+    "look-alikes",
+    "later",
+    "fates",
 ]
 PURPOSES: tuple[Purpose, ...] = (
     "person",
@@ -21,6 +30,7 @@ PURPOSES: tuple[Purpose, ...] = (
     "experts",
     "look-alikes",
     "later",
+    "fates",
 )
 
 

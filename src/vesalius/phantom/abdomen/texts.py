@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
+from vesalius.phantom.abdomen.design import Design
+from vesalius.phantom.abdomen.effects import described, effects
 from vesalius.phantom.abdomen.experts import EXPERT_LABELS, GRAIN_MM, SKILLS
+from vesalius.phantom.abdomen.further import Further
 from vesalius.phantom.abdomen.patient import LABELS
 from vesalius.phantom.abdomen.readme import readme
 from vesalius.phantom.abdomen.survival import Formulas
@@ -17,20 +20,36 @@ from vesalius.phantom.contract import Recipe, Row
 
 def texts(recipe: Recipe, rows: Sequence[Row], truths: Sequence[Row]) -> dict[str, str]:
     """Return the text files of a cohort by their path."""
-    boxes = _boxes(recipe, truths)
+    design, tables = _design(recipe), bool(recipe.options["tables"])
+    boxes = {} if tables else _boxes(recipe, truths)
+    told = readme(
+        "table" if tables else recipe.format,
+        cases=recipe.cases,
+        seed=recipe.seed,
+        assignment=design.assignment,
+        boxes=bool(boxes),
+        columns=None if _of_before(recipe) else described(rows[0], design),
+        effects="" if _of_before(recipe) else effects(truths, design),
+    )
+    if tables:
+        return {"README.md": told}
     listed = recipe.format == "nifti" and not boxes  # a layout that is listed there has no place for boxes
     return {
         "dataset.json": as_json(_decathlon(rows) if listed else _named()),
         **boxes,
         "experts/experts.csv": as_csv(_expert_rows(truths, recipe.format)),
-        "README.md": readme(
-            recipe.format,
-            cases=recipe.cases,
-            seed=recipe.seed,
-            assignment=recipe.options["assignment"],
-            boxes=bool(boxes),
-        ),
+        "README.md": told,
     }
+
+
+def _design(recipe: Recipe) -> Design:
+    """Return how the patients of a cohort were treated and followed."""
+    return Design(**{one.name: recipe.options[one.name] for one in fields(Design)})
+
+
+def _of_before(recipe: Recipe) -> bool:
+    """Whether it is a cohort as it was before there were other designs, whose texts stay to the byte."""
+    return _design(recipe).usual and recipe.options["clinic"] == "full" and not recipe.options["tables"]
 
 
 def _boxes(recipe: Recipe, truths: Sequence[Row]) -> dict[str, str]:
@@ -60,11 +79,27 @@ def cohort_truth(recipe: Recipe) -> dict[str, Any]:
         "assignment": recipe.options["assignment"],
         **({"lesions": "many"} if recipe.options["lesions"] == "many" else {}),
         "survival": Formulas().stated(),
-        "experts": {
-            "labels": dict(EXPERT_LABELS),
-            "grain_mm": GRAIN_MM,
-            "skills": [asdict(skill) for skill in SKILLS],
-        },
+        **({} if _of_before(recipe) else _further(recipe)),
+        **({} if recipe.options["tables"] else {"experts": _experts()}),
+    }
+
+
+def _further(recipe: Recipe) -> dict[str, Any]:
+    """Return the design, what the table holds, and the further formulas."""
+    options = recipe.options
+    return {
+        "design": _design(recipe).stated(),
+        "clinic": options["clinic"],
+        "tables": options["tables"],
+        "further": Further().stated(),
+    }
+
+
+def _experts() -> dict[str, Any]:
+    return {
+        "labels": dict(EXPERT_LABELS),
+        "grain_mm": GRAIN_MM,
+        "skills": [asdict(skill) for skill in SKILLS],
     }
 
 
