@@ -31,6 +31,7 @@ from vesalius.survival.signature import RISK, Known, Signature, signature, table
 
 THRESHOLDS = tuple(round(0.05 * k, 2) for k in range(1, 20))
 SHOWN = {RISK: "risk, a standard deviation more"}
+RULER = {RISK: "risk (SD)"}
 RATIOS_SAY = (
     "Cox models of these very cases, with 95 % intervals. A small p on the right: a ratio changes over time."
 )
@@ -169,7 +170,7 @@ def panels(card: Scorecard) -> list[Panel]:
             made.append(Table(f"{lead}What the risk adds to the factors", ("not measured",), rows))
             continue
         made += [_added(lead, told, card), _table(lead, told)]
-        axes = [dict(one, name=SHOWN.get(one["name"], one["name"])) for one in told["nomogram"]["axes"]]
+        axes = [dict(one, name=RULER.get(one["name"], one["name"])) for one in told["nomogram"]["axes"]]
         svg = rulers(axes, told["nomogram"]["totals"], told["nomogram"]["free"])
         made.append(Figure(f"{lead}Nomogram", svg, NOMOGRAM_SAYS, wide=True))
         made.append(_decision(lead, told))
