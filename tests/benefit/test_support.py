@@ -48,6 +48,20 @@ def test_a_hole_that_a_trend_cannot_show_is_found() -> None:
     assert support.reasons(np.array([1.2, 0.0])) == {}
 
 
+def test_reasons_and_bits_agree_and_what_is_not_known_is_refused() -> None:
+    made = draw(400, 9, confounded=True)
+    support = fit_support(made)
+    rows = np.random.default_rng(1).normal(size=(200, 2)) * 1.8
+    bits = support.supported(rows)
+    assert 0 < (~bits).sum() < bits.size
+    for row, own in zip(rows, bits, strict=True):
+        assert {a for a, so in zip(ARMS, own, strict=True) if not so} == support.reasons(row).keys()
+    with pytest.raises(DataError, match="'size' is not known"):
+        support.assert_supported(np.array([0.0, np.nan]))
+    with pytest.raises(DataError, match="need the columns age, size"):
+        support.supported(np.zeros((3, 1)))
+
+
 def test_a_trend_is_found_where_no_group_is_empty() -> None:
     rng = np.random.default_rng(1)
     x = rng.uniform(-3, 3, size=(600, 2))

@@ -58,8 +58,8 @@ class Support:
     trim: float
 
     def supported(self, x: Array) -> Array:
-        """Return which arms were given to patients like these, `(N, A)` of bits, of `x` `(N, F)`."""
-        rows = np.atleast_2d(np.asarray(x, np.float64))
+        """Return which arms were given to patients like these, `(N, A)` of bits, of `x` `(N, F)`. Raises DataError."""
+        rows = _finite(np.atleast_2d(np.asarray(x, np.float64)), self.names)
         likely = self.propensity.of(rows) >= self.trim
         within = ((rows[:, None] >= self.low) & (rows[:, None] <= self.high)).all(axis=2)
         found = likely & within
@@ -68,8 +68,11 @@ class Support:
         return np.asarray(found)
 
     def reasons(self, x: Array) -> dict[str, str]:
-        """Return why arms were not given to patients like this one, arm by arm; `x` `(F,)`. Empty where all were."""
-        row = np.asarray(x, np.float64)[None]
+        """Return why arms were not given to patients like this one, arm by arm; `x` `(F,)`. Empty where all were.
+
+        Raises DataError where a value is not known.
+        """
+        row = _finite(np.asarray(x, np.float64)[None], self.names)
         chance = self.propensity.of(row)[0]
         group = next(g for g in self.groups if g.holds(row)[0])
         found = {}
@@ -99,6 +102,16 @@ class Support:
             found="; ".join(f"{arm}: {text}" for arm, text in why.items()),
             hint="a cohort in which patients like this one were given either",
         )
+
+
+def _finite(rows: Array, names: tuple[str, ...]) -> Array:
+    """Return rows of x as they are. Raises DataError where a column is missing, or a value of one."""
+    if rows.ndim != 2 or rows.shape[1] != len(names):
+        raise DataError(f"need the columns {listed(names)}", found=f"shape {rows.shape}")
+    unknown = np.flatnonzero(~np.isfinite(rows).all(axis=0))
+    if len(unknown):
+        raise DataError(f"'{names[unknown[0]]}' is not known, so that nothing tells who is like this patient")
+    return rows
 
 
 def fit_support(trial: Trial, *, trim: float = TRIM) -> Support:

@@ -26,8 +26,7 @@ def love(balance: Balance, way: Way = "overlap") -> str:
         axes.axvline(LARGE, ls="--", color=SOFT, lw=1)
         places = np.arange(len(order))
         axes.hlines(places, before[order], after[order], color=SOFT, lw=1, alpha=0.5)
-        for key, size in (("none", before), (way, after)):
-            mark, colour, label = MARKS[key]
+        for size, (mark, colour, label) in ((before, MARKS["none"]), (after, MARKS[way])):
             axes.scatter(size[order], places, marker=mark, s=28, color=colour, lw=0, label=label, zorder=3)
         axes.set_yticks(places, [_short(balance.names[k]) for k in order])
         axes.set_ylim(len(order) - 0.5, -0.5)
