@@ -53,6 +53,13 @@ def test_a_picture_without_spacing_is_measured_in_pixels_and_a_volume_is_refused
         rows_of(picture, [], settings=Settings(spacing_mm=(1, 1, 1)))
 
 
+def test_a_picture_stays_one_slice_when_it_is_resampled(rng: np.random.Generator) -> None:
+    picture = volume(rng, (1, 1, 12, 12), spacing_mm=(0.5, 0.5, 4.0))
+    (row,) = rows_of(picture, [("spot", middle(picture))], settings=Settings(spacing_mm=(1, 1, 1))).rows
+    assert (row["spacing_x"], row["spacing_z"], row["voxels"]) == (1, None, 9)
+    assert row["original_shape2D_PixelSurface"] == 9
+
+
 def test_lengths_at_the_detector_are_called_so(rng: np.random.Generator) -> None:
     picture = volume(rng, (1, 1, 9, 9), spacing_at="detector")
     assert (

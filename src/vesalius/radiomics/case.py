@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,13 +33,14 @@ def rows_of(image: Image, regions: Iterable[tuple[str, Array]], *, settings: Set
 
     Voxels are bits `(Z, Y, X)` on the image's grid. Each row says, beside the features, its `label`, the unit of
     `lengths` (`mm`, `mm at the detector` or `pixels`) and of `intensities`, the `spacing_x`, `spacing_y` and
-    `spacing_z` that was measured on, `voxels` and `grey_levels`, the number of different ones. A label without a voxel
-    is set aside, not zero.
+    `spacing_z` that was measured on (that of a picture is None), `voxels` and `grey_levels`, the number of different
+    ones. A label without a voxel is set aside, not zero.
 
     Raises DataError where the image cannot be measured at all: it has several channels of which none is chosen, or is
     a volume of unknown spacing.
     """
     values, (spacing, unit) = channel(image, settings), spacing_of(image, settings)
+    settings = replace(settings, flat=settings.flat or image.is_2d)  # a picture is never resampled to slices
     families = families_of(settings, flat=image.is_2d)
     rows, aside = [], []
     for name, bits in regions:
@@ -49,7 +50,8 @@ def rows_of(image: Image, regions: Iterable[tuple[str, Array]], *, settings: Set
         except DataError as error:
             aside.append(f"{name}: {error}")
             continue
-        rows.append({**_told(about, name, unit, image.unit), **features})
+        told = _told(about, name, unit, image.unit)
+        rows.append({**told, **({"spacing_z": None} if image.is_2d else {}), **features})
     return Rows(tuple(rows), tuple(aside))
 
 

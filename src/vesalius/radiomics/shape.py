@@ -104,4 +104,4 @@ def _planes(points: Array, axis: int) -> Iterator[Array]:
     rest = [k for k in range(3) if k != axis]
     order = np.argsort(points[:, axis], kind="stable")
     key = points[order, axis]
-    yield from np.split(points[np.ix_(order, rest)], np.flatnonzero(np.diff(key)) + 1)
+    yield from np.split(points[order][:, rest], np.flatnonzero(np.diff(key)) + 1)

@@ -93,8 +93,8 @@ def _levels(table: Any) -> list[str]:
 def _grids(table: Any) -> list[str]:
     """Return notes on voxels of uneven sides, and on sizes that differ from case to case."""
     textured = any(n.startswith(TEXTURES) for n in table.columns)
-    sizes = table.select("spacing_x", "spacing_y", "spacing_z")
-    if not textured:
+    sizes = table.select("spacing_x", "spacing_y", "spacing_z").drop_nulls()
+    if not textured or not sizes.height:
         return []
     notes = []
     ratio = (sizes.max_horizontal() / sizes.min_horizontal()).max()

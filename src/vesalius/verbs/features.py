@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,22 +144,22 @@ def features(
         target=maker.target,
         progress=shown,
         max_set_aside=1.0,
+        workers=cores,
         observe=marks if maker.bundle is not None else None,
         strict=maker.target is not None,
     )
     past = learned_of(maker.bundle, cohort, marks)
     maker = maker.ready(cohort)
     told = {**maker.told, "data_hash": cohort.hash}
-    done = file.begin(told, resume=resume)
+    done = set(file.begin(told, resume=resume))
     aside = [*cohort.set_aside]
     try:
         with held(file.mark):
-            _fill(file, maker, [c for c in cohort.cases if c.id not in set(done)], past, cores, shown, aside)
+            _fill(file, maker, [c for c in cohort.cases if c.id not in done], past, cores, shown, aside)
             return _closed(file, maker, cohort, past, aside, shown)
     except KeyboardInterrupt as error:
-        words = ["vesalius", "features", str(what), str(data), "-o", str(out), "--resume"]
-        many = counted(len(file.rows.cases()), "row")
-        raise Interrupted(f"interrupted; {many} kept", hint=shlex.join(words)) from error
+        many = counted(len(file.rows.cases()), "row is", "rows are")
+        raise Interrupted(f"interrupted; {many} kept", hint="the same again with --resume") from error
 
 
 def _named(mask: Run | Bundle | Path | str | None) -> str | None:
