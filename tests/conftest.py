@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +16,8 @@ from vesalius.core import registry
 # `make test` runs a worker a core, and each computes with one thread; pytest alone may take two. Waiting threads sleep.
 os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Processes that tests start need not compile the package anew, each for itself.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 REPO = Path(__file__).resolve().parent.parent
 SHARED = REPO.parent / "shared" / "data"
@@ -24,6 +29,33 @@ def shared_data() -> Path:
     if not SHARED.is_dir():
         pytest.skip("the real data (../shared/data) is not beside the project")
     return SHARED
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_fits() -> Iterator[None]:
+    """Fits time one step, resample their cases fifty times, and lay their drawings out without measuring labels.
+
+    So it is seen that there are intervals and drawings; what these show is asked where they are made (`evaluate`,
+    `metrics`, `answers`). Where no test needs torch, there are no fits, and it is not imported for them.
+    """
+    if "torch" not in sys.modules:
+        yield
+        return
+    from vesalius.answers.drawing import figures
+    from vesalius.evaluate import scoring
+    from vesalius.run import budgeting, out_of_fold
+
+    with pytest.MonkeyPatch.context() as patch:
+        once = budgeting.time_step
+
+        def timed(*args: Any, **options: Any) -> float:
+            return once(*args, **{**options, "steps": 1, "seconds": min(0.3, options["seconds"])})
+
+        patch.setattr(budgeting, "time_step", timed)
+        for scores in (scoring, out_of_fold):
+            patch.setattr(scores, "scorecard", functools.partial(scores.scorecard, resamples=50))
+        patch.setattr(figures, "LAYOUT", None)
+        yield
 
 
 @pytest.fixture(autouse=True)

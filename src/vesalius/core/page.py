@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import datetime
 import hashlib
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from vesalius.core.called import called_by
 from vesalius.core.version import VERSION
 
 if TYPE_CHECKING:
+    from jinja2 import Environment
     from markupsafe import Markup
 
 _HERE = Path(__file__).parent / "templates"
@@ -44,18 +46,24 @@ def _script() -> str:
     return (_HERE / "page.js.txt").read_text(encoding="utf-8")
 
 
-def render(template: Path, **shown: Any) -> str:
-    """Return a page made from a template file of one's own room; of what is `shown`, nothing is read as markup."""
+@cache
+def _shelf(folder: Path) -> Environment:
+    """Return what reads a folder's templates; it keeps them compiled, until their files change."""
     from jinja2 import ChoiceLoader, Environment, FileSystemLoader
 
     shelf = Environment(
-        loader=ChoiceLoader([FileSystemLoader(template.parent), FileSystemLoader(_HERE)]),
+        loader=ChoiceLoader([FileSystemLoader(folder), FileSystemLoader(_HERE)]),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     shelf.filters["code"] = code
     shelf.filters["called"] = called_by
+    return shelf
+
+
+def render(template: Path, **shown: Any) -> str:
+    """Return a page made from a template file of one's own room; of what is `shown`, nothing is read as markup."""
     about = {
         "page_style": (_HERE / "page.css").read_text(encoding="utf-8"),
         "page_script": _script(),
@@ -63,4 +71,4 @@ def render(template: Path, **shown: Any) -> str:
         "version": VERSION,
         "today": datetime.date.today().isoformat(),
     }
-    return shelf.get_template(template.name).render({**about, **shown})
+    return _shelf(template.parent).get_template(template.name).render({**about, **shown})

@@ -153,6 +153,8 @@ def provenance(kind: str, name: str) -> dict[str, str] | None:
     stem = stem_of(kind, name)
     if (entry := _joined.get((kind, stem))) is not None:
         return {"from": REGISTERED, "digest": entry.digest}
+    if stems(kind)[stem] == f"vesalius.{kind}.{stem}":
+        return None
     for point in metadata.entry_points(group=f"vesalius.{kind}"):
         if point.name == stem and stems(kind)[stem] == point.value:
             package = getattr(point, "dist", None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -165,12 +166,22 @@ def summary(rows: Rows, index: Array) -> dict[str, float]:
     n = weight @ rows.prepared["known"]
     total = weight @ rows.prepared["values"]
     means = np.divide(total, n, out=np.full_like(total, np.nan), where=n > 0)
-    each = {str(name): float(v) for name, v in zip(rows.prepared["names"], means, strict=True)}
+    names = tuple(rows.prepared["names"].tolist())
     found: dict[str, float] = {}
-    for metric in dict.fromkeys(name.partition("/")[0] for name in each):
-        values = [v for name, v in each.items() if name.partition("/")[0] == metric and np.isfinite(v)]
-        found[metric] = float(np.mean(values)) if values else float("nan")
-    return found | each
+    for metric, columns in _by_metric(names):
+        values = means[columns]
+        known = values[np.isfinite(values)]
+        found[metric] = float(np.mean(known)) if len(known) else float("nan")
+    return found | dict(zip(names, means.tolist(), strict=True))
+
+
+@lru_cache(maxsize=16)
+def _by_metric(names: tuple[str, ...]) -> tuple[tuple[str, list[int]], ...]:
+    """Return each metric of names such as `dice/liver`, with the places of its labels."""
+    found: dict[str, list[int]] = {}
+    for k, name in enumerate(names):
+        found.setdefault(name.partition("/")[0], []).append(k)
+    return tuple(found.items())
 
 
 def counts(rows: Rows) -> dict[str, int]:

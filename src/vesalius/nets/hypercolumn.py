@@ -23,8 +23,8 @@ SOURCE = (
     "Rabinovich, Berg: ParseNet, 2015, arXiv:1506.04579"
 )
 SMALLEST = 0.0625
-TINY = {"encoder": "resnet-10"}
-TINY_SIZE = {3: (32, 32, 32)}
+TINY = {"encoder": "cnn", "encoder_scale": 2.0}
+TINY_SIZE = {2: (28, 32), 3: (12, 16, 16)}
 OPTIONS = {"encoder": "resnet-18", "encoder_scale": 1.0, "encoder_options": "{}", "maps": 4}
 
 

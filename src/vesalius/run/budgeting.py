@@ -81,7 +81,10 @@ class _Bench:
     def step_s(self, candidate: Plan, watch_s: float) -> float:
         """Return the least that was measured: what others do on the machine for a moment must not halve a training."""
         job = self.ready
-        took = time_step(job.task, candidate, job.state, self.examples, seconds=watch_s, device=self.device)
+        steps = 3 if watch_s else 2  # the first of them counts for nothing
+        took = time_step(
+            job.task, candidate, job.state, self.examples, seconds=watch_s, steps=steps, device=self.device
+        )
         key = (torch_threads.in_use(), candidate.net.model_dump_json())
         self.known[key] = min(took, self.known.get(key, took))
         return self.known[key]

@@ -24,6 +24,7 @@ STYLE: Any = {
     "legend.frameon": False, "legend.fontsize": 9, "text.parse_math": False,
     "svg.hashsalt": "vesalius", "svg.fonttype": "none", "figure.dpi": 100,
 }  # fmt: skip
+LAYOUT: Any = "constrained"  # which measures every label, so that none is cut off
 PANELS = 12  # of small drawings side by side, a label each
 LINES = 10  # of curves in one drawing that a legend names
 
@@ -267,7 +268,7 @@ class _axes:
 
         self.context = rc_context(STYLE)
         self.context.__enter__()
-        figure = Figure(figsize=self.size, layout="constrained")
+        figure = Figure(figsize=self.size, layout=LAYOUT)
         several = self.rows * self.columns > 1
         axes = figure.subplots(self.rows, self.columns) if several else figure.add_subplot()
 
