@@ -11,12 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import vesalius
+from _source import texts, walk
 from vesalius.cli._inspection import counts, some
 from vesalius.core.errors import DataError, UnknownName
 from vesalius.core.words import counted, listed, quoted
-
-SOURCE = Path(vesalius.__file__).parent
 
 
 def test_a_number_agrees_with_its_noun() -> None:
@@ -53,9 +51,8 @@ def strings() -> tuple[tuple[str, int, str], ...]:
 
 
 def _strings() -> Iterator[tuple[str, int, str]]:
-    for path in sorted(SOURCE.rglob("*.py")):
-        name = path.relative_to(SOURCE).as_posix()
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for name, source in texts().items():
+        for node in walk(ast.parse(source)):
             if isinstance(node, ast.JoinedStr):
                 parts = [str(x.value) if isinstance(x, ast.Constant) else "{}" for x in node.values]
                 yield name, node.lineno, "".join(parts)

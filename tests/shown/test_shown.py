@@ -14,6 +14,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from _patience import patience
 from vesalius.core import registry
 from vesalius.core.answers import Answer, kinds
 from vesalius.core.answers.boxes import Boxes
@@ -150,9 +151,10 @@ def test_texts_of_ten_thousand_cases_are_short_and_quick() -> None:
         asked=tuple(c.id for c in many),
         answers={c.id: Answer() for c in many},
     )
+    limit = patience(0.05)  # 10 ms, with room
     for thing in (many, card(10_000), answers):
         best = min(_seconds(thing) for _ in range(5))
-        assert best < 0.1 and len(repr(thing)) < 400, type(thing)  # 10 ms on a machine that is not busy
+        assert best < limit and len(repr(thing)) < 400, type(thing)
 
 
 def _seconds(thing: object) -> float:

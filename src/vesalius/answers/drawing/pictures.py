@@ -40,13 +40,18 @@ def picture(shown: Slice, values: Mapping[str, int], colours: Mapping[str, str])
 
 def address(picture: Pil.Image) -> str:
     """Return a picture as a data address: PNG where that is small, else WebP, which hardly differs to the eye."""
+    plain = _saved(picture, format="PNG", compress_level=1)
+    if len(plain) <= 4 * PLAIN:  # what is larger does not become small
+        plain = _saved(picture, format="PNG", optimize=True)
+    small = len(plain) <= PLAIN
+    data = plain if small else _saved(picture, format="WEBP", quality=88, method=2)
+    return f"data:image/{'png' if small else 'webp'};base64,{base64.b64encode(data).decode()}"
+
+
+def _saved(picture: Pil.Image, **how: Any) -> bytes:
     buffer = io.BytesIO()
-    picture.save(buffer, format="PNG", optimize=True)
-    kind = "png"
-    if buffer.tell() > PLAIN:
-        buffer, kind = io.BytesIO(), "webp"
-        picture.save(buffer, format="WEBP", quality=88, method=2)
-    return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    picture.save(buffer, **how)
+    return buffer.getvalue()
 
 
 def _grey(shown: Slice) -> Array:
