@@ -67,6 +67,7 @@ KINDS = {
     "formats": "Formats",
     "phantom": "Phantoms",
     "explain/methods": "Explainers",
+    "radiomics/families": "Families of radiomics",
     "evaluate/checklists": "Checklists of a report",
     "compress": "Compressors",
 }

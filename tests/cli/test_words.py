@@ -92,6 +92,7 @@ COMMANDS = (
         "selftest",
         "opinions",
         "registrations",
+        "families",
         "refits",
         "checklists",
     ),

@@ -51,6 +51,7 @@ KINDS = (
     "explain.methods",
     "evaluate.calibrations",
     "evaluate.checklists",
+    "radiomics.families",
     "compress",
     "shown",
 )
@@ -65,6 +66,7 @@ _PLURAL = {
     "infer.novelty": "detectors",
     "infer.handover": "handovers",
     "prepare.aligning": "registrations",
+    "radiomics.families": "families",
 }
 _SINGULAR = {"cohorts": "layout", "metrics": "answer kind", "losses": "loss", "explain.methods": "explainer"}
 _SINGULAR |= {
@@ -76,6 +78,7 @@ _SINGULAR |= {
     "infer.handover": "handover",
     "prepare.transforms": "transform",
     "prepare.aligning": "registration",
+    "radiomics.families": "family of radiomics",
     "learn.recipes": "recipe",
     "plan.presets": "preset",
     "evaluate.checklists": "checklist",
