@@ -68,6 +68,7 @@ KINDS = {
     "formats": "Formats",
     "phantom": "Phantoms",
     "explain/methods": "Explainers",
+    "radiomics/families": "Families of radiomics",
     "evaluate/checklists": "Checklists of a report",
     "compress": "Compressors",
 }

@@ -93,6 +93,7 @@ COMMANDS = (
         "opinions",
         "registrations",
         "learners",
+        "families",
         "refits",
         "checklists",
     ),

@@ -7,7 +7,7 @@ import pytest
 from skimage.feature import graycomatrix
 
 from vesalius.core.image import Array
-from vesalius.radiomics import glcm, gldm, glrlm, glszm, ngtdm
+from vesalius.radiomics.families import glcm, gldm, glrlm, glszm, ngtdm
 from vesalius.radiomics.offsets import lines, offsets
 from vesalius.radiomics.region import Region
 from vesalius.radiomics.settings import Settings

@@ -9,8 +9,8 @@ from scipy.spatial.distance import pdist
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array
 from vesalius.radiomics import Settings, measured
-from vesalius.radiomics.shape import diameter, mesh
-from vesalius.radiomics.shape2d import outline
+from vesalius.radiomics.families.shape import diameter, mesh
+from vesalius.radiomics.families.shape2d import outline
 
 SHAPE = Settings(families=("shape",))
 
@@ -93,7 +93,7 @@ def test_outlines_worked_by_hand() -> None:
 def test_a_flat_shape_of_a_volume_is_refused() -> None:
     with pytest.raises(DataError, match="one slice"):
         measured(
-            np.zeros((2, 2, 2)), np.ones((2, 2, 2), bool), (1, 1, 1), settings=Settings(families=("shape2D",))
+            np.zeros((2, 2, 2)), np.ones((2, 2, 2), bool), (1, 1, 1), settings=Settings(families=("shape2d",))
         )
 
 

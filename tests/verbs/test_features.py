@@ -133,6 +133,11 @@ def test_what_cannot_be_measured_is_refused_and_leaves_nothing(
     for error, words, told in (
         (DataError, "are of a mask, and the cohort has none", {"what": "radiomics", "data": pictures.data}),
         (UnknownName, "target that is drawn", {"what": "radiomics", "data": volumes.data, "mask": "masks"}),
+        (
+            UnknownName,
+            "closest: gldm, glcm",
+            {"what": "radiomics", "data": volumes.data, "settings": {"families": "glmc"}},
+        ),
         (UnknownName, "label", {"what": "radiomics", "data": volumes.data, "only": ["livre"]}),
         (
             DataError,

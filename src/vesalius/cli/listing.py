@@ -31,6 +31,7 @@ HELP = {
     "infer.novelty": "What can tell images apart that are unlike those of training.",
     "infer.handover": "The ways in which a stage is given what an earlier one says.",
     "learn.recipes": "The ways of training.",
+    "radiomics.families": "The families of radiomics features, for `features radiomics --set families=…`.",
     "evaluate.checklists": "The checklists of reporting that a model's card fills in.",
 }
 ABOUT = (

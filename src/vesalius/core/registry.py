@@ -52,6 +52,7 @@ KINDS = (
     "explain.methods",
     "evaluate.calibrations",
     "evaluate.checklists",
+    "radiomics.families",
     "compress",
     "shown",
 )
@@ -67,6 +68,7 @@ _PLURAL = {
     "infer.handover": "handovers",
     "prepare.aligning": "registrations",
     "benefit.learners": "learners",
+    "radiomics.families": "families",
 }
 _SINGULAR = {"cohorts": "layout", "metrics": "answer kind", "losses": "loss", "explain.methods": "explainer"}
 _SINGULAR |= {
@@ -79,6 +81,7 @@ _SINGULAR |= {
     "prepare.transforms": "transform",
     "prepare.aligning": "registration",
     "benefit.learners": "learner of benefit",
+    "radiomics.families": "family of radiomics",
     "learn.recipes": "recipe",
     "plan.presets": "preset",
     "evaluate.checklists": "checklist",

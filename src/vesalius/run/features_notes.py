@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from vesalius.core import registry
 from vesalius.core.cohort import Cohort, SetAside
 from vesalius.core.errors import DataError
 from vesalius.core.feature_table import BESIDE, CASE
 from vesalius.core.version import VERSION
 from vesalius.core.words import counted, listed
+from vesalius.radiomics import families
 from vesalius.radiomics.case import PIXELS
 from vesalius.run.features_past import Learned
 
 UNEVEN = 1.5  # of voxel sizes, one to the other, from where on neighbours in voxels mean other lengths
 FORMAT = 1
-TEXTURES = ("original_gl", "original_ngtdm")  # how the names of features begin that are of texture
 
 
 def finished(
@@ -75,7 +76,7 @@ def _one_unit(table: Any, aside: list[SetAside]) -> Any:
 
 def _levels(table: Any) -> list[str]:
     """Return a note on rows of one grey level. Raises DataError where that is all of them."""
-    textured = [n for n in table.columns if n.startswith(TEXTURES)]
+    textured = _textured(table)
     flat = int((table["grey_levels"] == 1).sum())
     if not textured or not flat:
         return []
@@ -90,9 +91,16 @@ def _levels(table: Any) -> list[str]:
     ]
 
 
+def _textured(table: Any) -> bool:
+    """Return whether any feature looks at where grey levels lie."""
+    every = map(families.get, registry.names(families.KIND))
+    prefixes = tuple(family.prefix for family in every if family.textured)
+    return any(n.startswith(prefixes) for n in table.columns)
+
+
 def _grids(table: Any) -> list[str]:
     """Return notes on voxels of uneven sides, and on sizes that differ from case to case."""
-    textured = any(n.startswith(TEXTURES) for n in table.columns)
+    textured = _textured(table)
     sizes = table.select("spacing_x", "spacing_y", "spacing_z").drop_nulls()
     if not textured or not sizes.height:
         return []

@@ -23,6 +23,7 @@ from vesalius.infer.features import features as features_of
 from vesalius.infer.predictor import Predictor
 from vesalius.prepare.case import load, load_mask, load_reference, with_reference
 from vesalius.radiomics.case import Rows, rows_of
+from vesalius.radiomics.measure import names_of
 from vesalius.radiomics.settings import Settings
 from vesalius.run.finished import Run, bundle_of
 from vesalius.run.neighbours import made_of
@@ -119,6 +120,7 @@ class Lesions(Maker):
         accept_mismatch: bool,
     ) -> Lesions:
         """Return what measures a mask of this cohort. Raises DataError where there is none, or several; UnknownName."""
+        names_of(settings, flat=False)  # what is not there is said before anything is decoded
         drawn = _drawn(cohort)
         target, bundle = None, None
         if mask is None and len(drawn) != 1:

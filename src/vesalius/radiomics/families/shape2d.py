@@ -6,11 +6,12 @@ import numpy as np
 
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array
+from vesalius.radiomics.families.contract import Family
+from vesalius.radiomics.families.shape import diameter, spreads
 from vesalius.radiomics.region import Region
 from vesalius.radiomics.settings import Settings
-from vesalius.radiomics.shape import diameter, spreads
 
-NAMES = (
+FEATURES = (
     "Elongation", "MajorAxisLength", "MaximumDiameter", "MeshSurface", "MinorAxisLength", "Perimeter",
     "PerimeterSurfaceRatio", "PixelSurface", "Sphericity",
 )  # fmt: skip
@@ -66,3 +67,6 @@ def _vertices(body: Array) -> Array:
     down = np.argwhere(padded[:-1] != padded[1:]) + np.array((0.5, 0.0))
     right = np.argwhere(padded[:, :-1] != padded[:, 1:]) + np.array((0.0, 0.5))
     return np.concatenate([down, right])
+
+
+FAMILY = Family("shape2D", FEATURES, shape2d, of="pictures", textured=False)

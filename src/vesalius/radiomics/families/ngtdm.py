@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from vesalius.core.image import Array
+from vesalius.radiomics.families.contract import Family
 from vesalius.radiomics.offsets import offsets, pairs
 from vesalius.radiomics.region import Region
 from vesalius.radiomics.settings import Settings
 
-NAMES = ("Busyness", "Coarseness", "Complexity", "Contrast", "Strength")
+FEATURES = ("Busyness", "Coarseness", "Complexity", "Contrast", "Strength")
 COARSEST = 1e6  # the coarseness of a region without any difference
 
 
@@ -37,7 +38,7 @@ def ngtdm(region: Region, settings: Settings) -> dict[str, float]:
     """Return the features of the neighbouring grey tone differences by name; NaN where no two voxels touch."""
     level, count, sums = matrix(region.levels, settings)
     if not len(level):
-        return dict.fromkeys(NAMES, float("nan"))
+        return dict.fromkeys(FEATURES, float("nan"))
     total = float(count.sum())
     p = count / total
     away = np.abs(level[:, None] - level[None, :])
@@ -55,3 +56,6 @@ def ngtdm(region: Region, settings: Settings) -> dict[str, float]:
         if sums.sum() > 0
         else 0.0,
     }
+
+
+FAMILY = Family("ngtdm", FEATURES, ngtdm)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from vesalius.core.image import Array
+from vesalius.radiomics.families.contract import Family
 from vesalius.radiomics.offsets import offsets, pairs
 from vesalius.radiomics.region import Region
 from vesalius.radiomics.settings import Settings
 
-NAMES = (
+FEATURES = (
     "Autocorrelation", "JointAverage", "ClusterProminence", "ClusterShade", "ClusterTendency", "Contrast",
     "Correlation", "DifferenceAverage", "DifferenceEntropy", "DifferenceVariance", "JointEnergy", "JointEntropy",
     "Imc1", "Imc2", "Idm", "MCC", "Idmn", "Id", "Idn", "InverseVariance", "MaximumProbability", "SumAverage",
@@ -43,8 +44,8 @@ def glcm(region: Region, settings: Settings) -> dict[str, float]:
     present = np.unique(region.levels[region.inside]).astype(np.float64)
     each = [_features(one / one.sum(), present, region.highest) for one in matrices(region.levels, settings)]
     if not each:
-        return dict.fromkeys(NAMES, float("nan"))
-    return {name: float(np.mean([one[name] for one in each])) for name in NAMES}
+        return dict.fromkeys(FEATURES, float("nan"))
+    return {name: float(np.mean([one[name] for one in each])) for name in FEATURES}
 
 
 def _features(p: Array, level: Array, highest: int) -> dict[str, float]:
@@ -116,3 +117,6 @@ def _correlation(p: Array, side: Array) -> float:
     root = np.sqrt(np.where(side > 0, side, 1.0))
     values = np.sort(np.abs(np.linalg.eigvalsh(p / np.outer(root, root))))
     return float(values[-2])
+
+
+FAMILY = Family("glcm", FEATURES, glcm)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from vesalius.core.image import Array
+from vesalius.radiomics.families.contract import Family
 from vesalius.radiomics.region import Region
 from vesalius.radiomics.settings import Settings
 from vesalius.radiomics.sizes import Sizes, figures, sizes
@@ -27,7 +28,7 @@ CALLED = {
     "ZonePercentage": "share",
     "ZoneVariance": "size_variance",
 }
-NAMES = tuple(CALLED)
+FEATURES = tuple(CALLED)
 
 
 def matrix(levels: Array, settings: Settings) -> Sizes:
@@ -52,3 +53,6 @@ def glszm(region: Region, settings: Settings) -> dict[str, float]:
     """Return the features of the size-zone matrix by name."""
     found = figures(matrix(region.levels, settings))
     return {name: getattr(found, own) for name, own in CALLED.items()}
+
+
+FAMILY = Family("glszm", FEATURES, glszm)

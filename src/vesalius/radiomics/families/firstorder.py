@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from vesalius.radiomics.families.contract import Family
 from vesalius.radiomics.region import Region
 from vesalius.radiomics.settings import Settings
 
-NAMES = (
+FEATURES = (
     "10Percentile", "90Percentile", "Energy", "Entropy", "InterquartileRange", "Kurtosis", "Maximum",
     "Mean", "MeanAbsoluteDeviation", "Median", "Minimum", "Range", "RobustMeanAbsoluteDeviation",
     "RootMeanSquared", "Skewness", "TotalEnergy", "Uniformity", "Variance",
@@ -49,3 +50,6 @@ def firstorder(region: Region, settings: Settings) -> dict[str, float]:
         "Uniformity": float(np.sum(p**2)),
         "Variance": variance,
     }
+
+
+FAMILY = Family("firstorder", FEATURES, firstorder, textured=False)

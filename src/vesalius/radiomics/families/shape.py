@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from vesalius.core.image import Array
+from vesalius.radiomics.families.contract import Family
 from vesalius.radiomics.region import Region
 from vesalius.radiomics.settings import Settings
 
-NAMES = (
+FEATURES = (
     "Elongation", "Flatness", "LeastAxisLength", "MajorAxisLength", "Maximum2DDiameterColumn", "Maximum2DDiameterRow",
     "Maximum2DDiameterSlice", "Maximum3DDiameter", "MeshVolume", "MinorAxisLength", "Sphericity", "SurfaceArea",
     "SurfaceVolumeRatio", "VoxelVolume",
@@ -105,3 +106,6 @@ def _planes(points: Array, axis: int) -> Iterator[Array]:
     order = np.argsort(points[:, axis], kind="stable")
     key = points[order, axis]
     yield from np.split(points[order][:, rest], np.flatnonzero(np.diff(key)) + 1)
+
+
+FAMILY = Family("shape", FEATURES, shape, of="volumes", textured=False)

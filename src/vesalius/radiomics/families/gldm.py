@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from vesalius.core.image import Array
+from vesalius.radiomics.families.contract import Family
 from vesalius.radiomics.offsets import offsets, pairs
 from vesalius.radiomics.region import Region
 from vesalius.radiomics.settings import Settings
@@ -26,7 +27,7 @@ CALLED = {
     "SmallDependenceHighGrayLevelEmphasis": "small_high",
     "SmallDependenceLowGrayLevelEmphasis": "small_low",
 }
-NAMES = tuple(CALLED)
+FEATURES = tuple(CALLED)
 
 
 def matrix(levels: Array, settings: Settings) -> Sizes:
@@ -46,3 +47,6 @@ def gldm(region: Region, settings: Settings) -> dict[str, float]:
     """Return the features of the dependence matrix by name."""
     found = figures(matrix(region.levels, settings))
     return {name: getattr(found, own) for name, own in CALLED.items()}
+
+
+FAMILY = Family("gldm", FEATURES, gldm)

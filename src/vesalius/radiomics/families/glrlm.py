@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from vesalius.core.image import Array
+from vesalius.radiomics.families.contract import Family
 from vesalius.radiomics.offsets import lines, offsets
 from vesalius.radiomics.region import Region
 from vesalius.radiomics.settings import Settings
@@ -28,7 +29,7 @@ CALLED = {
     "ShortRunHighGrayLevelEmphasis": "small_high",
     "ShortRunLowGrayLevelEmphasis": "small_low",
 }
-NAMES = tuple(CALLED)
+FEATURES = tuple(CALLED)
 
 
 def matrices(levels: Array, settings: Settings) -> list[Sizes]:
@@ -47,3 +48,6 @@ def glrlm(region: Region, settings: Settings) -> dict[str, float]:
     """Return the features of the run-length matrix by name, each the mean over directions."""
     each = [figures(one) for one in matrices(region.levels, settings)]
     return {name: float(np.mean([getattr(one, own) for one in each])) for name, own in CALLED.items()}
+
+
+FAMILY = Family("glrlm", FEATURES, glrlm)
