@@ -46,7 +46,7 @@ def plan(draft: Draft, prints: Fingerprint, target: TargetInfo | None, *, name: 
     )
     draft.set(f"task.options.{ARM}", arm, why)
     draft.set("task.options.horizon", 0.0, "the risk is that of the time in which three of four events fall")
-    plan_covariates(draft, prints)
+    plan_covariates(draft, prints, apart=(arm,) if arm else ())
     _without_outcomes(draft, prints, arm)
     _batches(draft, prints)
     if not prints.imageless:
