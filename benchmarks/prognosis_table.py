@@ -11,31 +11,29 @@ import numpy as np
 from benchmarks import _fits, _lung_table, _quick
 from benchmarks._figures import Figure, at_most
 from benchmarks._lung_table import CLINIC, STAGE, VOLUME, Table
+from benchmarks._signatures import dealt, filled, ridge, signature
 from vesalius.core.image import Array
 from vesalius.metrics import bounds, resample
-from vesalius.survival.added import change, likelihood_ratio, reclassification
+from vesalius.survival.added import likelihood_ratio, reclassification
 from vesalius.survival.calibration import calibration_at, d_calibration
 from vesalius.survival.cox import Cox, fit_cox
 from vesalius.survival.curves import kaplan_meier
+from vesalius.survival.logrank import logrank
 from vesalius.survival.observed import Observed
-from vesalius.survival.partial import partial_likelihood
 from vesalius.survival.scores import auc_at, harrell_c, integrated_brier, uno_c
 
 SECTION = "Prognosis and benefit"
 SOAK = False
 SEEDS = (0,)
-DRAWS, FOLDS, INNER = 1000, 5, 4
+DRAWS, FOLDS = 1000, 5
 YEARS = (365.0, 730.0)
 GRID = np.arange(30.0, 1096.0, 35.5)  # of the integrated Brier score, to three years
-COMPONENTS, PENALTIES = (
-    (1, 2, 4, 8, 16),
-    (0.01, 0.1, 1.0),
-)  # of radiomics, chosen by inner folds; or none of it
 SAME = 1e-4  # how near lifelines has to be
+Score = Callable[[Observed, Array], float]  # of what was seen of patients, and of their places
 
 
 def run(folder: Path, *, seeds: Sequence[int], quick: bool = False) -> list[Figure]:
-    """Five folds of patients a seed, pooled out of fold. Quick: a made-up table without radiomics, 20 draws."""
+    """Five folds of patients a seed, scored out of fold. Quick: a made-up table without radiomics, 20 draws."""
     path = _lung_table.made_up(folder) if quick else _fits.shared("nsclc_radiomics") / "clinical.csv"
     table = _lung_table.clinical(path)
     rows = _like_lifelines(table)
@@ -57,7 +55,7 @@ class Said:
 
 
 def _of_clinic(table: Table, seed: int, *, draws: int) -> list[Figure]:
-    folds = _dealt(len(table.ids), FOLDS, seed)
+    folds = dealt(len(table.ids), FOLDS, seed)
     stage = [CLINIC.index(n) for n in STAGE]
     said = {
         "Cox of the clinic": _out_of_fold(
@@ -67,43 +65,58 @@ def _of_clinic(table: Table, seed: int, *, draws: int) -> list[Figure]:
         "Kaplan-Meier": _out_of_fold(table, folds, None, stage),
     }
     drawn = resample(table.ids, np.random.default_rng(seed), draws)
-    rows = []
+    test = logrank(table.seen, table.clinic[:, stage] @ [1, 2, 3])
+    note = "all patients: whether stage can tell anything here"
+    rows = [Figure("stages by the log-rank test, p", f"{test.p:.3f}", seed=str(seed), note=note)]
     for name, one in said.items():
-        rows += _scored(name, one, table.seen, drawn, seed, ranks=name != "Kaplan-Meier")
+        rows += _scored(name, one, table.seen, folds, drawn, seed)
     best = said["Cox of the clinic"]
     for rival in ("Cox of stage alone", "Kaplan-Meier"):
         other = said[rival]
         if rival != "Kaplan-Meier":
-            gain = change(other.risk, best.risk, table.seen, draws=drawn)
+            gain = _paired(_more(best.risk, other.risk, folds), table.seen, drawn)
             rows.append(_shown(f"the clinic less {rival}: C", *gain, len(table.ids), seed))
         lost = _paired(_brier_less(best.curve, other.curve), table.seen, drawn)
         rows.append(_shown(f"the clinic less {rival}: integrated Brier", *lost, len(table.ids), seed))
     return rows
 
 
-def _brier_less(first: Array, second: Array) -> Callable[[Observed, Array], float]:
+def _within(score: Callable[[Array, Observed], float], risk: Array, folds: Array) -> Score:
+    """Return a score as the mean over folds: risks of different fits are not held against each other."""
+
+    def scored(seen: Observed, index: Array) -> float:
+        parts = [np.flatnonzero(folds[index] == k) for k in range(FOLDS)]
+        values = [score(risk[index[p]], seen.where(p)) for p in parts]
+        return float(np.average(values, weights=[len(p) for p in parts]))
+
+    return scored
+
+
+def _more(first: Array, second: Array, folds: Array) -> Score:
+    one, other = _within(harrell_c, first, folds), _within(harrell_c, second, folds)
+    return lambda seen, index: one(seen, index) - other(seen, index)
+
+
+def _brier_less(first: Array, second: Array) -> Score:
     def differ(seen: Observed, index: Array) -> float:
         return integrated_brier(first[index], seen, GRID) - integrated_brier(second[index], seen, GRID)
 
     return differ
 
 
-def _c_of(risk: Array) -> Callable[[Observed, Array], float]:
-    return lambda seen, index: harrell_c(risk[index], seen)
-
-
 def _scored(
-    name: str, said: Said, seen: Observed, drawn: Sequence[Array], seed: int, *, ranks: bool
+    name: str, said: Said, seen: Observed, folds: Array, drawn: Sequence[Array], seed: int
 ) -> list[Figure]:
-    scores: dict[str, Callable[[Observed, Array], float]] = {
+    ranks = bool(np.ptp(said.risk) > 0)
+    scores: dict[str, Score] = {
         "integrated Brier to 3 years": lambda s, i: integrated_brier(said.curve[i], s, GRID)
     }
     if ranks:
         scores = {
-            "Harrell's C": lambda s, i: harrell_c(said.risk[i], s),
-            "Uno's C, to 3 years": lambda s, i: uno_c(said.risk[i], s, until=float(GRID[-1])),
-            "AUC at 1 year": lambda s, i: float(auc_at(said.risk[i], s, YEARS[0])),
-            "AUC at 2 years": lambda s, i: float(auc_at(said.risk[i], s, YEARS[1])),
+            "Harrell's C": _within(harrell_c, said.risk, folds),
+            "Uno's C, to 3 years": _within(lambda r, s: uno_c(r, s, until=float(GRID[-1])), said.risk, folds),
+            "AUC at 1 year": _within(lambda r, s: float(auc_at(r, s, YEARS[0])), said.risk, folds),
+            "AUC at 2 years": _within(lambda r, s: float(auc_at(r, s, YEARS[1])), said.risk, folds),
         } | scores
     rows = [
         _shown(f"{name}: {what}", *_paired(f, seen, drawn), len(seen), seed) for what, f in scores.items()
@@ -122,100 +135,64 @@ def _of_radiomics(table: Table, path: Path, seed: int) -> list[Figure]:
     some = table.of(np.array([i for i, p in enumerate(table.ids) if p in features]))
     radiomics = np.array([features[p] for p in some.ids])
     volume = np.log(radiomics[:, [names.index(VOLUME)]])
-    folds = _dealt(len(some.ids), FOLDS, seed)
-    clinic, signature, both, alone = (np.zeros(len(some.ids)) for _ in range(4))
+    folds = dealt(len(some.ids), FOLDS, seed)
+    clinic, told, both, alone = (np.zeros(len(some.ids)) for _ in range(4))
     chosen = []
     chances = np.zeros((2, len(some.ids)))
     for held in range(FOLDS):
         train, test = np.flatnonzero(folds != held), np.flatnonzero(folds == held)
         seen = some.seen.where(train)
-        x, y = _filled(some.clinic[train], some.clinic[test])
-        inner, marks, many = _signature(radiomics[train], radiomics[test], seen, seed)
+        x, y = filled(some.clinic[train], some.clinic[test])
+        inner, marks, many = signature(radiomics[train], radiomics[test], seen, seed)
         chosen.append(str(many))
-        first = fit_cox(
-            x, seen, names=CLINIC, penalty=0.01
-        )  # few patients: some histologies have no more than five
-        second = fit_cox(
-            np.column_stack([x, inner]), seen, names=(*CLINIC, "signature"), penalty=0.01
-        ) if np.ptp(inner) > 0 else first  # fmt: skip
-        z = np.column_stack([y, marks]) if second is not first else y
-        clinic[test], both[test], signature[test] = first.log_hazard(y), second.log_hazard(z), marks
-        two = np.array([YEARS[1]])
-        chances[0, test], chances[1, test] = first.survival(y, two)[:, 0], second.survival(z, two)[:, 0]
+        first = last = ridge(x, seen, CLINIC, seed)
+        z, two = y, np.array([YEARS[1]])
+        if np.ptp(inner) > 0:
+            z = np.column_stack([y, marks])
+            last = ridge(np.column_stack([x, inner]), seen, (*CLINIC, "signature"), seed)
+        clinic[test], both[test], told[test] = first.log_hazard(y), last.log_hazard(z), marks
+        chances[0, test], chances[1, test] = first.survival(y, two)[:, 0], last.survival(z, two)[:, 0]
         alone[test] = fit_cox(volume[train], seen, names=("volume",)).log_hazard(volume[test])
     drawn = resample(some.ids, np.random.default_rng(seed), DRAWS)
     n, rows = len(some.ids), []
     risks = {
         "the clinic": clinic,
-        "radiomics": signature,
+        "radiomics": told,
         "the tumour's volume": alone,
         "clinic and radiomics": both,
     }
     for name, risk in risks.items():
-        figure = _paired(_c_of(risk), some.seen, drawn)
+        figure = _paired(_within(harrell_c, risk, folds), some.seen, drawn)
         rows.append(_shown(f"{n} patients with radiomics, {name}: Harrell's C", *figure, n, seed))
     words = ", ".join(chosen)
     rows.append(Figure("components of radiomics that inner folds chose, by fold", words, seed=str(seed)))
-    added = change(clinic, both, some.seen, draws=drawn)
+    added = _paired(_more(both, clinic, folds), some.seen, drawn)
     rows.append(_shown("radiomics added to the clinic: C", *added, n, seed))
     net = _paired(
         lambda s, i: reclassification(chances[0, i], chances[1, i], s, YEARS[1]).total, some.seen, drawn
     )
     rows.append(_shown("radiomics added to the clinic: net reclassification at 2 years", *net, n, seed))
-    rows.append(_ratio(some, signature, seed))
+    rows.append(_ratio(some, told, seed))
     return rows
 
 
-def _ratio(some: Table, signature: Array, seed: int) -> Figure:
+def _ratio(some: Table, told: Array, seed: int) -> Figure:
     """Return the likelihood ratio of the signature, said of each patient out of fold, over the clinic's risk."""
-    x, _ = _filled(some.clinic, some.clinic)
-    if not np.ptp(signature) > 0:
+    x, _ = filled(some.clinic, some.clinic)
+    if not np.ptp(told) > 0:
         return Figure(
             "radiomics added to the clinic: likelihood ratio", "no signature was chosen", seed=str(seed)
         )
     small = fit_cox(x, some.seen, names=CLINIC)
-    large = fit_cox(np.column_stack([x, signature]), some.seen, names=(*CLINIC, "signature"))
+    large = fit_cox(np.column_stack([x, told]), some.seen, names=(*CLINIC, "signature"))
     found = likelihood_ratio(small, large)
     ratio = large.hazard_ratios()[-1]
     note = (
         f"hazard ratio {ratio.ratio:.2f} [{ratio.low:.2f}, {ratio.high:.2f}] for one unit of its log hazard"
     )
-    words = f"{found.chi2:.2f} on {found.df}, p {found.p:.3f}"
+    p = "p < 0.001" if found.p < 0.001 else f"p {found.p:.3f}"
+    words = f"{found.chi2:.2f} on {found.df}, {p}"
     return Figure("radiomics added to the clinic: likelihood ratio", words, seed=str(seed), note=note)
-
-
-def _signature(train: Array, test: Array, seen: Observed, seed: int) -> tuple[Array, Array, int]:
-    """Return a signature's log hazard of training patients out of inner folds, of others, and its components' number.
-
-    Components and penalty are those of the largest held-out partial likelihood of inner folds; none, where none helps.
-    """
-    folds = _dealt(len(train), INNER, seed + 1)
-    best, kept, width = _held_out(np.zeros(len(train)), folds, seen), np.zeros(len(train)), (0, 0.0)
-    for many in COMPONENTS:
-        for penalty in PENALTIES:
-            inner = np.zeros(len(train))
-            for held in range(INNER):
-                own, other = folds != held, folds == held
-                inner[other] = _components(train[own], train[other], seen.where(own), many, penalty)
-            value = _held_out(inner, folds, seen)
-            if value > best:
-                best, kept, width = value, inner, (many, penalty)
-    if not width[0]:
-        return kept, np.zeros(len(test)), 0
-    return kept, _components(train, test, seen, *width), width[0]
-
-
-def _components(train: Array, test: Array, seen: Observed, many: int, penalty: float) -> Array:
-    """Return the log hazards by a Cox ridge of the first principal components of standardised features."""
-    centre, spread = train.mean(0), train.std(0)
-    own, other = ((np.clip((v - centre) / np.where(spread > 0, spread, 1), -3, 3)) for v in (train, test))
-    axes = np.linalg.svd(own - own.mean(0), full_matrices=False)[2][:many].T
-    cox = fit_cox(own @ axes, seen, names=[f"c{k}" for k in range(many)], penalty=penalty)
-    return cox.log_hazard(other @ axes)
-
-
-def _held_out(risk: Array, folds: Array, seen: Observed) -> float:
-    return sum(partial_likelihood(risk[folds == k], seen.where(folds == k)) for k in range(INNER))
 
 
 def _out_of_fold(
@@ -225,7 +202,7 @@ def _out_of_fold(
     risk, curve, years, own = np.zeros(n), np.zeros((n, len(GRID))), np.zeros((n, len(YEARS))), np.zeros(n)
     for held in range(FOLDS):
         train, test = np.flatnonzero(folds != held), np.flatnonzero(folds == held)
-        x, y = (v[:, columns] for v in _filled(table.clinic[train], table.clinic[test]))
+        x, y = (v[:, columns] for v in filled(table.clinic[train], table.clinic[test]))
         times = table.seen.time_days[test]
         if fit is None:
             step = kaplan_meier(table.seen.where(train))
@@ -239,19 +216,7 @@ def _out_of_fold(
     return Said(risk, curve, years, own)
 
 
-def _filled(train: Array, test: Array) -> tuple[Array, Array]:
-    """Fill what is unknown with the training patients' median."""
-    middle = np.nanmedian(train, axis=0)
-    return np.where(np.isnan(train), middle, train), np.where(np.isnan(test), middle, test)
-
-
-def _dealt(n: int, folds: int, seed: int) -> Array:
-    return np.random.default_rng(seed).permutation(n) % folds
-
-
-def _paired(
-    score: Callable[[Observed, Array], float], seen: Observed, drawn: Sequence[Array]
-) -> tuple[float, Array]:
+def _paired(score: Score, seen: Observed, drawn: Sequence[Array]) -> tuple[float, Array]:
     whole = np.arange(len(seen))
     return score(seen, whole), np.array([score(seen.where(d), d) for d in drawn])
 
@@ -267,7 +232,7 @@ def _like_lifelines(table: Table) -> list[Figure]:
     import lifelines
     import pandas
 
-    x, _ = _filled(table.clinic, table.clinic)
+    x, _ = filled(table.clinic, table.clinic)
     strata = np.argmax(np.column_stack([np.full(len(x), 0.5), x[:, -4:]]), axis=1)  # of histology
     rows = []
     for called, wide, groups in (("ties", len(CLINIC), None), ("ties and strata", len(CLINIC) - 4, strata)):
