@@ -156,6 +156,7 @@ def _table(title: str, groups: list[Mapping[str, Any]]) -> Table:
         heads,
         rows,
         "Observed by Kaplan–Meier, 95 % interval below, and the mean of what was predicted.",
+        wide=True,
     )
 
 

@@ -52,12 +52,14 @@ DESCRIPTIONS = {
             "low": 0.0, "high": 1.0, "unit": ""},
     "brier": {"text": "Brier score: squared error of the survival at a horizon", "better": "lower", "low": 0.0,
               "high": 1.0, "unit": ""},
-    "calibration": {"text": "calibration error: gap between predicted and observed survival at a horizon, over groups "
-                            "of patients by their prediction", "better": "lower", "low": 0.0, "high": 1.0, "unit": ""},
+    "calibration": {"text": "calibration error: root mean squared gap between predicted and observed survival at a "
+                            "horizon over groups by prediction, less what chance makes of it", "better": "lower",
+                    "low": 0.0, "high": 1.0, "unit": ""},
     "bias": {"text": "mean predicted survival at a horizon, minus the observed", "better": "zero", "low": -1.0,
              "high": 1.0, "unit": ""},
-    "d_calibration": {"text": "D-calibration: share of patients that would have to lie in another tenth of their "
-                              "predicted survival", "better": "lower", "low": 0.0, "high": 1.0, "unit": ""},
+    "d_calibration": {"text": "D-calibration: how far tenths of the survival predicted for the patients' own times are "
+                              "from holding a tenth of them each, in tenths, less what chance makes of it",
+                      "better": "lower", "low": 0.0, "high": 3.0, "unit": ""},
 }  # fmt: skip
 Truth = Event | Mapping[str, Event | None]
 
