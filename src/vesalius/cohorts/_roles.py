@@ -26,6 +26,7 @@ _NAMES: dict[str, str] = {  # of what is no target
     "id": r"(case|study|exam|accession|record)([ _.-]?(instance)?[ _.-]?(id|uid|name|nr|no|number|key))?|id",
     "report": r".*(report|impression|narrative).*",
 }
+ARM = "arm"  # the role of a column of treatments
 LABEL = "label"  # the role that kinds of named targets share
 _MASK_NAME = re.compile(r"mask|seg|contour|annot|ground|truth|label|roi|lesion", re.I)
 _LISTS = re.compile(r"[|;]")
@@ -406,7 +407,11 @@ def is_categorical(cells: list[str | None]) -> bool:
 
 
 def _rest(table: Table, roles: Roles) -> None:
-    if roles.all("covariate"):
+    told = bool(roles.all("covariate"))
+    for column in roles.all(ARM):  # a treatment is a covariate of the cases, too
+        if column not in roles.all("covariate"):
+            roles.columns.setdefault("covariate", []).append(column)
+    if told:
         return
     for column, cells in table.items():
         if roles.free(column) and (is_number(cells) or is_categorical(cells)):

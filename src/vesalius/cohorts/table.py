@@ -16,7 +16,7 @@ from vesalius.cohorts._follow import followed, visit_days
 from vesalius.cohorts._index import Index
 from vesalius.cohorts._layout import UNUSED, Detection, Options, target_roles
 from vesalius.cohorts._prompts import parsed
-from vesalius.cohorts._roles import TOLD, Roles, called_like_files, distinct, infer, is_number
+from vesalius.cohorts._roles import ARM, TOLD, Roles, called_like_files, distinct, infer, is_number
 from vesalius.cohorts._rows import of_images, rows_of_cases, slots
 from vesalius.cohorts._several import together
 from vesalius.cohorts._sure import doubts
@@ -152,7 +152,9 @@ def read(root: Path, *, options: Options) -> Cohort:
         modalities=channels,
         questions=questions,
         label_notes=tuple(label_notes),
-        covariates=tuple(c for c in roles.all("covariate") if roles.reasons[c].endswith(TOLD)),
+        covariates=tuple(
+            c for c in roles.all("covariate") if roles.reasons[c].endswith(TOLD) and c not in roles.all(ARM)
+        ),
         expected=named.expected,
     )
     cohort = with_courses_read(cohort, options)

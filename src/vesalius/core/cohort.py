@@ -40,6 +40,7 @@ class TargetInfo:
     `ignore` are a mask's values that mark voxels of which nobody knows what they are. `beside` are further targets that
     a task learns together with this one, by which the folds are spread. `unit` is that of a number, where the data say
     it; None where they do not. `parts` are the targets of the cohort that this one is made of, where it is several.
+    `arm` is the column, a covariate of the cases, that says which treatment each was given, where a person named it.
     """
 
     name: str
@@ -50,6 +51,7 @@ class TargetInfo:
     beside: tuple[TargetInfo, ...] = ()
     unit: str | None = None
     parts: tuple[TargetInfo, ...] = ()
+    arm: str | None = field(default=None, metadata={"stored": "where given"})
 
     @property
     def full_name(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from vesalius.core.bundle import State
@@ -59,6 +60,15 @@ def planned(plan: Plan) -> tuple[tuple[str, ...], tuple[str, ...]]:
 def _listed(text: Any) -> tuple[str, ...]:
     """Return the names in an option, parted by commas."""
     return tuple(dict.fromkeys(n for part in str(text or "").split(",") if (n := part.strip())))
+
+
+def nothing_to_see(cases: Sequence[Case]) -> tuple[str, ...]:
+    """Return what is missing where some cases have no image and no time course, or none has these or covariates."""
+    bare = [c.id for c in cases if not c.images and not c.courses]
+    if bare and (len(bare) < len(cases) or not any(c.covariates for c in cases)):
+        also = "" if len(bare) < len(cases) else ", or columns to learn from where there are none"
+        return (f"an image for each case{also} ({listed(bare, 3)})",)
+    return ()
 
 
 def plan_covariates(draft: Draft, prints: Fingerprint) -> None:

@@ -32,7 +32,7 @@ from vesalius.prepare.case import BLANK, Prepared
 from vesalius.prepare.geometry import Undo
 from vesalius.prepare.opinion import Opinion
 from vesalius.tasks import _numbers, _plain, _sources, _spread
-from vesalius.tasks._beside import learned, plan_covariates, planned
+from vesalius.tasks._beside import learned, nothing_to_see, plan_covariates, planned
 from vesalius.tasks._copies import copied
 from vesalius.tasks._numbers import SEVERAL, abouts
 from vesalius.tasks._sources import BARE, Sources, check_sources, input_of, net_of, seen
@@ -100,7 +100,7 @@ class Regress(Sources):
             return ("a number for at least two cases",)
         return (
             _unlike_numbers(cases, target)
-            or _nothing_to_see(cases)
+            or nothing_to_see(cases)
             or _nothing_to_learn(cases, target)
             or copied(cohort, cases, target)
         )
@@ -311,15 +311,6 @@ def _unlike_numbers(cases: Sequence[Case], target: TargetInfo) -> tuple[str, ...
             case, value = next(iter(wrong.items()))
             odd = f"{counted(len(wrong), 'case')}, such as {case}: {value}"
             return (f"a finite number in '{info.name}' ({odd})",)
-    return ()
-
-
-def _nothing_to_see(cases: Sequence[Case]) -> tuple[str, ...]:
-    """Return what is missing where some cases have no image and no time course, or none has these or covariates."""
-    bare = [c.id for c in cases if not c.images and not c.courses]
-    if bare and (len(bare) < len(cases) or not any(c.covariates for c in cases)):
-        also = "" if len(bare) < len(cases) else ", or columns to learn from where there are none"
-        return (f"an image for each case{also} ({listed(bare, 3)})",)
     return ()
 
 

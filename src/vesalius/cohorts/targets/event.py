@@ -18,7 +18,7 @@ from vesalius.core.errors import DataError
 from vesalius.core.image import Image
 from vesalius.core.words import listed
 
-ROLES = ("time", "event", "entry")
+ROLES = ("time", "event", "entry", "arm")
 ORDER = 40
 CALLED = {
     "time": r"(?!.*(entry|enrol|enter|inclu|truncat)).*"
@@ -88,7 +88,11 @@ class TimeToEvent(TargetKind):
             *(Label(STILL, w) for w in code.still),
             *(Label(k, w) for k, w in enumerate(code.causes, 1)),
         )
-        return TargetInfo(_name(column, columns.of("time")), self.name, labels, ", ".join(said), unit=unit)
+        arms = list(columns.of("arm"))
+        if len(arms) > 1:
+            raise DataError("need one column of treatments", found=listed(arms, 6), hint="--column arm=NAME")
+        name, arm = _name(column, columns.of("time")), arms[0] if arms else None
+        return TargetInfo(name, self.name, labels, ", ".join(said), unit=unit, arm=arm)
 
     def value(self, info: TargetInfo, row: Row) -> Event | None:
         """Return time and event; None where either is not known. Raises DataError for what cannot be."""
@@ -170,7 +174,7 @@ class TimeToEvent(TargetKind):
 
 def _beside(time: str, columns: Columns) -> tuple[str, str | None]:
     """Return the column of events, and that of entries or None, of a column of times. Raises DataError."""
-    times, events, entries = (list(columns.of(role)) for role in ROLES)
+    times, events, entries = (list(columns.of(role)) for role in ROLES[:3])
     if not events or len(events) != len(times):
         raise DataError(
             f"need one column of events for each of times, got {len(events)} for {len(times)}",
@@ -186,7 +190,7 @@ def _beside(time: str, columns: Columns) -> tuple[str, str | None]:
 
 def _columns_of(info: TargetInfo, row: Row) -> tuple[str, str, str | None]:
     """Return the columns of time, event and entry that a target is read from."""
-    times, events, entries = (list(row.columns(role)) for role in ROLES)
+    times, events, entries = (list(row.columns(role)) for role in ROLES[:3])
     place = next(k for k, one in enumerate(times) if _name(one, times) == info.name)
     return times[place], events[place], (entries[place if len(entries) > 1 else 0] if entries else None)
 

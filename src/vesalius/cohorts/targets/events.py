@@ -25,7 +25,8 @@ class Events(TargetKind):
     def describe_joined(self, parts: Sequence[TargetInfo]) -> TargetInfo:
         """Return the target that these make together; the first spreads the folds and picks the checkpoint."""
         name = ",".join(part.name for part in parts)
-        return TargetInfo(name, self.name, reason="several events at once, as named", parts=tuple(parts))
+        why = "several events at once, as named"
+        return TargetInfo(name, self.name, reason=why, parts=tuple(parts), arm=parts[0].arm)
 
     def joined(self, values: Mapping[str, Target]) -> dict[str, Event] | None:
         """Return the events of a case by their targets' names; None where it has none of them."""
