@@ -44,6 +44,9 @@ def plan(draft: Draft, prints: Fingerprint, target: TargetInfo | None, *, name: 
         else "no column of treatments was named (--column arm=NAME)"
     )
     draft.set(f"task.options.{ARM}", arm, why)
+    if arm:
+        why = "nobody said how arms were assigned; randomised, observed: --set task.options.assignment="
+        draft.set("task.options.assignment", "unknown", why)
     draft.set("task.options.horizon", 0.0, "the risk is that of the whole follow-up")
     plan_covariates(draft, prints)
     _without_outcomes(draft, prints, arm)
