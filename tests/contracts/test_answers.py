@@ -19,7 +19,7 @@ from vesalius.core.answers.mask import Mask
 from vesalius.core.answers.scores import Scores
 from vesalius.core.answers.text import Text
 from vesalius.core.answers.value import Value
-from vesalius.core.case import Box, Case, Event
+from vesalius.core.case import Box, Case
 from vesalius.core.errors import DataError, UnknownName
 from vesalius.core.image import Image
 from vesalius.evaluate.scoring import card_of, tally_for
@@ -75,10 +75,10 @@ def test_boxes_are_rated_by_those_found() -> None:
 
 
 def test_a_kind_without_metrics_gets_a_card_that_says_so() -> None:
-    tally = tally_for("Curve")
-    tally.add(Case("a", {"image": IMAGE}), EXAMPLES["curve"], Event(9.0, True), None, IMAGE)
+    tally = tally_for("Ranking")
+    tally.add(Case("a", {"image": IMAGE}), EXAMPLES["ranking"], ("b",), None, IMAGE)
     card = card_of(
-        tally, "Curve", split="test", data_hash="", patients_known=False, bundle="", target="where"
+        tally, "Ranking", split="test", data_hash="", patients_known=False, bundle="", target="where"
     )
     assert card.metrics == {} and card.n_cases == 1
     assert [b.kind for b in card.banners] == ["not measured"]
@@ -98,8 +98,8 @@ def test_another_kind_of_answer_than_was_asked_is_refused() -> None:
 def test_predictions_of_a_target_that_no_kind_reads_are_refused() -> None:
     assert {contract.for_target(t).kind for t in ("class", "ordinal", "multilabel")} == {Scores}
     assert (contract.for_target("mask").kind, contract.for_target("number").kind) == (Mask, Value)
-    with pytest.raises(DataError, match="target of kind 'event' cannot be read"):
-        contract.for_target("event")
+    with pytest.raises(DataError, match="target of kind 'text' cannot be read"):
+        contract.for_target("text")
 
 
 def test_an_unknown_kind_names_the_known() -> None:

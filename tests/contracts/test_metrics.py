@@ -11,10 +11,11 @@ from vesalius import metrics
 from vesalius.core import registry
 from vesalius.core.answers import kinds
 from vesalius.core.answers.boxes import Boxes, counts_of
+from vesalius.core.answers.curve import Curve
 from vesalius.core.answers.instances import Instances
 from vesalius.core.answers.mask import Mask
 from vesalius.core.answers.numbers import Numbers
-from vesalius.core.case import Box, Instance
+from vesalius.core.case import Box, Event, Instance
 from vesalius.core.cohort import Label
 from vesalius.core.errors import UnknownName
 from vesalius.core.image import Image
@@ -55,6 +56,13 @@ def example(module):
         return module.rows(answers, [Things(m[0], {1: "x", 2: "x"}) for m in ids])
     if module.ANSWER == "Boxes":
         return boxes(module, rng)
+    if module.ANSWER == "Curve":
+        times = np.arange(1.0, 13.0) * 100
+        lines = [np.exp(-times / 600 * np.exp(risk)) for risk in rng.normal(size=8)]
+        answers = [
+            Curve(times_days=times, survival={"all": line}, case_id=str(k)) for k, line in enumerate(lines)
+        ]
+        return module.rows(answers, [Event(float(t), True) for t in rng.uniform(100, 1000, 8)])
     pytest.skip(f"no example rows for {module.ANSWER}")
 
 

@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
+import numpy as np
+
+from vesalius.answers import _curve_shown as shown
 from vesalius.answers import _curve_words as words
 from vesalius.answers._asking import days_at
-from vesalius.answers.contract import Handling
+from vesalius.answers._curve_cases import again, case_of
+from vesalius.answers._curve_kept import kept
+from vesalius.answers.contract import NOT_RATED, ForeignAnswers, Handling, Panel
+from vesalius.answers.drawing.figures import Figure
 from vesalius.answers.drawing.lines import Line
+from vesalius.answers.drawing.panels import Table
+from vesalius.answers.foreign.curves import curve_of
+from vesalius.answers.foreign.tables import row_answers
 from vesalius.core.answers.curve import Curve
 from vesalius.core.ask import Ask
+from vesalius.core.case import Case
+from vesalius.core.cohort import TargetInfo
 from vesalius.core.errors import DataError, UnknownName
 from vesalius.core.horizons import named
+from vesalius.core.image import Array
 from vesalius.core.marks import Mark, fields_of
+from vesalius.core.scorecard import Scorecard
+from vesalius.metrics import Rows
+from vesalius.metrics import curve as judge
 
+TARGETS = ("event",)
 HORIZON, RISK, ARM = "horizon", "risk", "arm"
 
 
@@ -24,6 +41,25 @@ class CurveHandling(Handling[Curve]):
 
     kind = Curve
     objects = (".sr.dcm",)
+    headlines = ("c_index", "uno_c", "auc", "ibs", "calibration", "d_calibration")
+    metric_names: ClassVar[Mapping[str, str]] = {
+        "c_index": "C (Harrell)",
+        "uno_c": "C (Uno)",
+        "auc": "AUC over time",
+        "ibs": "integrated Brier",
+        "brier": "Brier",
+        "calibration": "calibration error",
+        "bias": "predicted minus observed",
+        "d_calibration": "D-calibration",
+    }
+    one_sided = ("calibration", "bias", "d_calibration")  # one curve for all can be right on average
+    left_out: ClassVar[Mapping[str, str]] = {
+        "unknown": "not known what happened",
+        "arm": "not known which arm they had, so held against the first arm's curve",
+    }
+    baseline = "Kaplan–Meier of the training cases"
+    compared = ("c_index", "ibs")
+    error = "mean squared error of the survival while it is known"
     asks = (HORIZON, RISK, ARM)
 
     # --- what is written of it and shown
@@ -97,6 +133,64 @@ class CurveHandling(Handling[Curve]):
             )
         under = f" under {arm}" if len(arms) > 1 else ""
         return Ask(of, place=arms.index(arm), at=days, words=f"survival at {named(days)}{under}")
+
+    # --- an answer against the truth
+
+    def rate(self, answer: Curve, truth: Any, measured: Any) -> tuple[float, str]:
+        """Return the negative mean squared error of the survival while it is known, and what happened, in words."""
+        event = truth.get(answer.event) if isinstance(truth, Mapping) else truth
+        if event is None or not len(answer.times_days):
+            return NOT_RATED
+        rows = judge.rows([replace(answer, parts={})], [event])
+        how = "event" if event.happened else "free of it until"
+        told = answer.median_days()
+        said = "median not reached" if told is None else f"median {told:g}"
+        return float(judge.each(rows)[0]), f"{how} day {event.time_days:g}, {said}"
+
+    def each(self, rows: Rows) -> Array:
+        """Return the negative mean squared error of each curve while it is known what is true."""
+        return judge.each(rows)
+
+    def strata(self, rows: Rows) -> Array:
+        """Return whether the event happened, of the first event."""
+        place = 1  # of `y`: time, cause, entry
+        return np.asarray(rows["y"][:, place] > 0)
+
+    def again(self, card: Scorecard) -> Rows | None:
+        """Return the rows that a scorecard was computed from."""
+        return again(card)
+
+    def case(self, rows: Rows, index: int) -> dict[str, Any]:
+        """Return what happened to a case, its risk, and its survival by day, of each event."""
+        return case_of(rows, index)
+
+    # --- scorecard and report
+
+    def curves(self, rows: Rows) -> dict[str, Any]:
+        """Return groups by risk, predicted and observed survival, calibration, and the AUC over time."""
+        return kept(rows)
+
+    def facts(self, card: Scorecard) -> list[tuple[str, str]]:
+        """Return at which times curves are judged, and what else figures rest on."""
+        return shown.facts(card)
+
+    def figures(self, card: Scorecard) -> list[Figure]:
+        """Return predicted against observed survival, calibration, the AUC over time and D-calibration."""
+        return shown.figures(card)
+
+    def clinic(self, card: Scorecard) -> list[Panel]:
+        """Return Kaplan-Meier's curves by risk with numbers at risk, and what each group came to."""
+        return [*shown.panels(card)]
+
+    def case_table(self, card: Scorecard) -> Table | None:
+        """Return all cases of a single event with what happened to them, the highest risk first."""
+        return shown.case_table(card)
+
+    def foreign(
+        self, path: Path, cases: Sequence[Case], target: TargetInfo, *, positive: str | None = None
+    ) -> ForeignAnswers:
+        """Return the risks, or the survival at several times, in a table. Raises DataError where it has neither."""
+        return row_answers(path, cases, curve_of)
 
 
 def _arm_and_time(which: str | None, answer: Curve) -> tuple[str, str | None]:

@@ -88,8 +88,24 @@ def d_calibration(survival_at_time: Array, observed: Observed, *, bins: int = 10
 def calibration_at(survival: Array, observed: Observed, days: float, groups: int = 10) -> Calibration:
     """Return how chances `(N,)` to be without the event at a day agree with what was seen.
 
-    Patients are cut into `groups` of equal size by their chance; those of one chance stay together. Raises DataError
-    for chances beyond 0 and 1, or fewer patients than groups.
+    Groups are those of `calibration_groups`. Raises DataError as that does.
+    """
+    chance = chances(survival, observed)
+    made = calibration_groups(chance, observed, days, groups)
+    smooth = smooth_at(chance, observed, days)
+    if smooth is None:
+        return Calibration(days, made, None, None, None)
+    away = np.abs(smooth - chance)
+    return Calibration(days, made, float(away.mean()), float(np.median(away)), float(np.quantile(away, 0.9)))
+
+
+def calibration_groups(
+    survival: Array, observed: Observed, days: float, groups: int = 10
+) -> tuple[CalibrationGroup, ...]:
+    """Return groups of patients by their chance `(N,)` to be without the event at a day, the lowest first.
+
+    They are of equal size, but those of one chance stay together. Raises DataError for chances beyond 0 and 1, or fewer
+    patients than groups.
     """
     chance = chances(survival, observed)
     if not 0 < groups <= len(chance):
@@ -98,12 +114,7 @@ def calibration_at(survival: Array, observed: Observed, days: float, groups: int
         )
     edges = np.unique(np.quantile(chance, np.arange(1, groups) / groups))
     place = np.searchsorted(edges, chance, side="left")
-    made = tuple(_group(chance[place == k], observed.where(place == k), days) for k in np.unique(place))
-    smooth = smooth_at(chance, observed, days)
-    if smooth is None:
-        return Calibration(days, made, None, None, None)
-    away = np.abs(smooth - chance)
-    return Calibration(days, made, float(away.mean()), float(np.median(away)), float(np.quantile(away, 0.9)))
+    return tuple(_group(chance[place == k], observed.where(place == k), days) for k in np.unique(place))
 
 
 def smooth_at(survival: Array, observed: Observed, days: float) -> Array | None:

@@ -88,7 +88,7 @@ def aalen_johansen(observed: Observed, cause: str, *, level: float = 0.95) -> St
     risk = np.maximum(found.at_risk, 1.0)
     incidence = np.cumsum(before * own / risk)
     variance = _incidence_variance(found, own, before, incidence)
-    low, high = _log_log(incidence, variance / np.maximum(incidence, 1e-300) ** 2, level)
+    low, high = _log_log(incidence, variance / np.maximum(incidence, 1e-150) ** 2, level)
     return Step(found.times_days, incidence, 0.0, low, high)
 
 

@@ -50,6 +50,13 @@ class Curve(Answer):
         """Return the arm by which the answer is held against what happened: the one given, or else the first."""
         return self.given if self.given is not None else next(iter(self.survival))
 
+    @property
+    def called(self) -> str:
+        """Return what the curve is the chance of: `survival`, `overall survival`, `survival free of relapse`."""
+        if self.event is None or "survival" in self.event.casefold():
+            return self.event or "survival"
+        return f"survival free of {self.event}"
+
     def at(self, days: float, arm: str | None = None) -> float:
         """Return the chance to be free of the event after so many days. Raises DataError beyond the curve's end."""
         if not len(self.times_days) or days > self.times_days[-1]:

@@ -15,7 +15,7 @@ from vesalius.core.image import Image
 from vesalius.dicom.values import terms
 from vesalius.dicom.write import study as studies
 from vesalius.dicom.write.seg import code, complete, geometry, schemes
-from vesalius.dicom.write.sr_measurements import unit_of
+from vesalius.dicom.write.sr_parts import unit_of
 
 KIND, NUMBER = "PM", 4
 

@@ -22,7 +22,7 @@ from vesalius.core.growth import Growth
 from vesalius.dicom.values import terms
 from vesalius.dicom.write import study as studies
 from vesalius.dicom.write.sr import IMAGING, REPORTED, identity, observer
-from vesalius.dicom.write.sr_measurements import begun_with, measurement, source_images, unit_of
+from vesalius.dicom.write.sr_parts import begun_with, measurement, source_images, unit_of
 
 _QUANTITIES = {
     "volume": Code("118565006", "SCT", "Volume"),

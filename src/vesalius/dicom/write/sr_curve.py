@@ -20,7 +20,7 @@ from vesalius.core.horizons import named, years_until
 from vesalius.core.image import Array
 from vesalius.dicom.values import terms
 from vesalius.dicom.write import study as studies
-from vesalius.dicom.write.sr_measurements import (
+from vesalius.dicom.write.sr_parts import (
     ABSENT,
     PRESENT,
     begun_with,
@@ -37,10 +37,9 @@ def curve_groups(answer: Curve, study: studies.ResultStudy, lead: str) -> list[A
     """
     if not len(answer.times_days):
         raise OutputError("a survival curve without times")
-    what = "survival" if answer.event is None else f"survival free of {answer.event}"
     made = _risk(answer, study, lead)
     for arm in answer.survival:
-        name = f"{lead}{what}" if arm == "all" else f"{lead}{what}, {arm}"
+        name = f"{lead}{answer.called}" if arm == "all" else f"{lead}{answer.called}, {arm}"
         said = None
         if answer.given is not None and len(answer.survival) > 1:
             had = PRESENT if arm == answer.given else ABSENT

@@ -32,17 +32,18 @@ from vesalius.core.answers.scores import Scores
 from vesalius.core.answers.value import Value
 from vesalius.core.case import Box, Ref
 from vesalius.core.cohort import Label
-from vesalius.core.errors import GeometryError, OutputError
+from vesalius.core.errors import GeometryError
 from vesalius.core.image import Image
-from vesalius.dicom.values import terms, ucum
+from vesalius.dicom.values import terms
 from vesalius.dicom.write import study as studies
+from vesalius.dicom.write.sr_curve import curve_groups
+from vesalius.dicom.write.sr_parts import ABSENT, PRESENT, begun_with, measurement, source_images, unit_of
 
 _PROBABILITY = Code("122157", "DCM", "Probability")
 _VOLUME = Code("118565006", "SCT", "Volume")
 _AREA = Code("42798000", "SCT", "Area")
 _DIAMETER = Code("81827009", "SCT", "Diameter")
 _COUNT = Code("410681005", "SCT", "Count of entities")
-PRESENT, ABSENT = Code("52101004", "SCT", "Present"), Code("272519000", "SCT", "Absent")
 _DECISION = Code("DECISION", terms.PRIVATE, "Decision at the operating point")
 
 
@@ -65,11 +66,6 @@ def groups(answer: Answer, study: studies.ResultStudy, source: Image | None, *, 
     return found
 
 
-def unit_of(unit: str | None) -> Code:
-    """Return a unit of measure in UCUM; of the private scheme where it is not known."""
-    return Code(*ucum.term_of(unit))
-
-
 def _add(
     found: Found,
     answer: Answer,
@@ -88,44 +84,11 @@ def _add(
     elif isinstance(answer, Instances):
         found.groups += _instances(found, answer, study, source, lead)
     elif isinstance(answer, Curve):
-        from vesalius.dicom.write.sr_curve import curve_groups
-
         found.groups += curve_groups(answer, study, lead)
     elif isinstance(answer, Boxes):
         found.groups += _boxes(answer, study, source, lead)
     for name, part in answer.parts.items():
         _add(found, part, study, source, f"{lead}{name}: ", by_quantity=isinstance(answer, Numbers))
-
-
-def begun_with(name: str, label: Label | None, study: studies.ResultStudy) -> dict[str, Any]:
-    """Return what every group begins with: its tracking identifier, the algorithm, and what was found and where."""
-    from vesalius.dicom.write.seg import code
-
-    begun: dict[str, Any] = {
-        "tracking_identifier": sr.TrackingIdentifier(study.uid("track", name), name[:64] or "result"),
-        "algorithm_id": sr.AlgorithmIdentification(name=studies.MAKER, version=study.version),
-    }
-    if label is not None:
-        said = terms.terms_of(label)
-        begun["finding_type"], begun["finding_category"] = code(said.type), code(said.category)
-        site = said.organ or (said.type if said.side else None)
-        if site:
-            side = code(said.side) if said.side else None
-            begun["finding_sites"] = [sr.FindingSite(code(site), laterality=side)]
-    return begun
-
-
-def source_images(study: studies.ResultStudy) -> list[Any]:
-    """Return the source's objects: all of them, for all were looked at."""
-    frames = None if study.frame is None else [study.frame]
-    return [sr.SourceImageForMeasurementGroup(h.SOPClassUID, h.SOPInstanceUID, frames) for h in study.heads]
-
-
-def measurement(name: Code, value: float, unit: Code) -> Any:
-    """Return one number as a report holds it. Raises OutputError for one that is not finite."""
-    if not math.isfinite(value):
-        raise OutputError("a number that a report cannot hold", found=f"{name.meaning} {value}")
-    return sr.Measurement(name=name, value=float(f"{value:.9g}"), unit=unit)
 
 
 def _scores(answer: Scores, study: studies.ResultStudy, lead: str) -> list[Any]:

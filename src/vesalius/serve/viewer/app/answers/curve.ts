@@ -1,5 +1,5 @@
 // Curve: survival over time as steps with its band, one line for each arm, and causes in dashes; a slider reads it at any time.
-import { calledBy } from "../called.ts";
+import { calledBy, written } from "../called.ts";
 import { colourOf } from "../colours.ts";
 import { digits, h, svg } from "../dom.ts";
 import type { Held } from "../types.ts";
@@ -39,7 +39,7 @@ export function panel(answer: Held): HTMLElement {
   const days = curve.times_days ?? [];
   const arms = Object.keys(curve.survival ?? {});
   const names = calledBy(arms.map((name) => ({ name })));
-  const title = curve.event ? `Survival free of ${curve.event}` : "Survival";
+  const title = titleOf(curve.event ?? "survival");
   if (!days.length) return h("div", {}, h("h2", {}, title), h("p", {}, "The model tells of no time."));
   const end = Math.max(...days);
   const unit = unitOf(end);
@@ -135,6 +135,7 @@ function row(name: string, colour: string, hollow: boolean, value: string, band:
   return h("tr", {}, h("th", { scope: "row" }, swatch, " ", name), h("td", { class: "number" }, value), h("td", {}, band));
 }
 
+const titleOf = (event: string): string => written(event.toLowerCase().includes("survival") ? event : `survival free of ${event}`);
 const held = (curve: Curve, arms: string[]): string => curve.given ?? arms[0] ?? "";
 const colour = (place: number): string => colourOf({ name: "" }, place);
 const percent = (p: number): string => `${(100 * p).toFixed(0)} %`;

@@ -1,0 +1,183 @@
+"""Metrics of Curve: whether the risk ranks patients, and whether the chances are right, where some times are censored.
+
+Every figure is on the patients of a resample alone: the censoring, too, is estimated from them. A resample in which
+fewer than five different patients had the event says nothing of how sure a figure is, and counts as undefined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from vesalius.core.answers.curve import Curve
+from vesalius.core.case import Event
+from vesalius.core.errors import DataError
+from vesalius.core.horizons import named
+from vesalius.core.image import Array
+from vesalius.metrics._curve_figures import figures
+from vesalius.metrics._curve_rows import UNKNOWN, Judged, events_of, told
+from vesalius.metrics._curve_scores import d_calibrated, groups_at, mean
+from vesalius.metrics._curve_table import (
+    all_told,
+    asked_of,
+    column,
+    events,
+    judged,
+    named_column,
+    observed_of,
+    told_causes,
+)  # fmt: skip
+from vesalius.metrics._rows import Rows
+from vesalius.survival.curves import kaplan_meier
+from vesalius.survival.observed import from_events
+from vesalius.survival.step import Step
+
+__all__ = [
+    "UNKNOWN", "Judged", "all_told", "asked_of", "baseline", "column", "counts", "d_calibrated", "each", "events",
+    "excluded", "groups_at", "joined", "judged", "named_column", "observed_of", "occurrences", "rows", "summary",
+    "told_causes",
+]  # fmt: skip
+
+ANSWER = "Curve"
+DESCRIPTIONS = {
+    "c_index": {"text": "Harrell's C: how often, of two patients, the one with the higher risk has the event first",
+                "better": "higher", "low": 0.0, "high": 1.0, "unit": ""},
+    "uno_c": {"text": "Uno's C: the same, weighted so that it does not depend on the censoring",
+              "better": "higher", "low": 0.0, "high": 1.0, "unit": ""},
+    "auc": {"text": "time-dependent AUC: telling those with the event by a horizon from those free of it then",
+            "better": "higher", "low": 0.0, "high": 1.0, "unit": ""},
+    "ibs": {"text": "integrated Brier score: mean squared error of the survival over time", "better": "lower",
+            "low": 0.0, "high": 1.0, "unit": ""},
+    "brier": {"text": "Brier score: squared error of the survival at a horizon", "better": "lower", "low": 0.0,
+              "high": 1.0, "unit": ""},
+    "calibration": {"text": "calibration error: gap between predicted and observed survival at a horizon, over groups "
+                            "of patients by their prediction", "better": "lower", "low": 0.0, "high": 1.0, "unit": ""},
+    "bias": {"text": "mean predicted survival at a horizon, minus the observed", "better": "zero", "low": -1.0,
+             "high": 1.0, "unit": ""},
+    "d_calibration": {"text": "D-calibration: share of patients that would have to lie in another tenth of their "
+                              "predicted survival", "better": "lower", "low": 0.0, "high": 1.0, "unit": ""},
+}  # fmt: skip
+Truth = Event | Mapping[str, Event | None]
+
+
+def rows(answers: Sequence[Curve], truths: Sequence[Truth]) -> Rows:
+    """Return a row a case: what happened, and of each event the risk and the survival on a grid of times.
+
+    Truths are events, or events by name where the answers tell of several; one that is missing counts for nothing. The
+    curve is that of the arm given. Raises DataError for curves that are none, or where no time is known.
+    """
+    if not answers:
+        raise DataError("no answers to judge")
+    columns: dict[str, Array] = {}
+    info: dict[str, Judged] = {}
+    real = []
+    for event in events_of(answers, truths):
+        found = told(answers, truths, event)
+        info[event] = found.judged
+        real.append(found.columns["y"])
+        columns |= {named_column(name, event): c for name, c in found.columns.items() if name != "y"}
+    columns["y"] = np.concatenate(real, axis=1)  # (N, 3 · events): time, cause, entry
+    return Rows(tuple(a.case_id for a in answers), columns, {"events": info, "labels": _labels(info)})
+
+
+def joined(first: Rows, second: Rows) -> Rows:
+    """Return the rows of two tables about the same events, judged as far as the curves of both tell.
+
+    Raises DataError where they are not judged at the same times.
+    """
+    one, other = first.info["events"], second.info["events"]
+    alike = one.keys() == other.keys() and all(one[e].times == other[e].times for e in one)
+    if not alike or first.columns.keys() != second.columns.keys():
+        raise DataError("two tables of curves that are not judged at the same times, or of other causes")
+    info = {
+        e: replace(
+            j, told=min(j.told, other[e].told), by=j.by if j.by == other[e].by else f"{j.by}, {other[e].by}"
+        )
+        for e, j in one.items()
+    }
+    columns = {name: np.concatenate([c, second[name]]) for name, c in first.columns.items()}
+    return Rows((*first.case_ids, *second.case_ids), columns, {**first.info, "events": info})
+
+
+def summary(rows: Rows, index: Array) -> dict[str, float]:
+    """Return every metric of a resample, by horizon (`auc/1 year`), by cause (`c_index/relapse`) or by event.
+
+    Without a name it is the mean over the names that have one; the integrated score and D-calibration have none. What
+    needs weights by the censoring curve is absent where patients entered late, for whom no such weights are known.
+    """
+    names = events(rows)
+    if len(names) == 1:
+        return figures(rows, names[0], index)
+    each = {event: figures(rows, event, index) for event in names}
+    metrics = dict.fromkeys(name for found in each.values() for name in found if "/" not in name)
+    means = {m: mean([found[m] for found in each.values() if m in found]) for m in metrics}
+    return means | {f"{m}/{event}": found[m] for m in metrics for event, found in each.items() if m in found}
+
+
+def counts(rows: Rows) -> dict[str, int]:
+    """Return of how many cases each metric speaks, where what happened to some is not known."""
+    names = events(rows)
+    known = {event: len(observed_of(rows, event)[1]) for event in names}
+    if len(names) == 1:
+        n = known[names[0]]
+        return {} if n == len(rows) else dict.fromkeys(summary(rows, np.arange(len(rows))), n)
+    return {f"{metric}/{event}": n for metric in DESCRIPTIONS for event, n in known.items()}
+
+
+def excluded(rows: Rows) -> dict[str, int]:
+    """Return of how many cases it is not known what happened, or which arm they had."""
+    found = {}
+    for event in events(rows):
+        end = f"/{event}" if event else ""
+        found[f"unknown{end}"] = len(rows) - len(observed_of(rows, event)[1])
+        found[f"arm{end}"] = judged(rows, event).stand_in
+    return {reason: n for reason, n in found.items() if n}
+
+
+def each(rows: Rows) -> Array:
+    """Return the negative mean squared error of each case's curve over the times at which it is known what is true.
+
+    `(N,)`, the higher the better. A case that is free of the event at a time should have a survival of 1 there, one
+    that had it of 0; after a censoring nothing is known. Of several events it is the mean; NaN where nothing is known.
+    """
+    made = np.full((len(events(rows)), len(rows)), np.nan)
+    for k, event in enumerate(events(rows)):
+        about = judged(rows, event)
+        seen, at = observed_of(rows, event)
+        days = np.array(about.times)
+        survival = column(rows, "survival", event)[at]
+        time, happened = seen.time_days[:, None], asked_of(seen, about).happened[:, None]
+        known = ((days < time) | happened) & np.isfinite(survival)
+        error = np.where(known, (survival - (days < time)) ** 2, 0.0).sum(axis=1)
+        count = known.sum(axis=1)
+        made[k, at] = np.where(count > 0, -error / np.maximum(count, 1), np.nan)
+    count = np.isfinite(made).sum(axis=0)
+    return np.asarray(np.where(count > 0, np.nansum(made, axis=0) / np.maximum(count, 1), np.nan))
+
+
+def occurrences(rows: Rows) -> dict[str, tuple[int, int, int]]:
+    """Return of each event, or of each of its causes, how many cases had it; each of them is foretold by a risk."""
+    found = {}
+    for event in events(rows):
+        seen, at = observed_of(rows, event)
+        about = judged(rows, event)
+        for cause in (about.of,) if about.of else about.causes:
+            name = event if len(about.causes) == 1 and event else f"{event}: {cause}" if event else cause
+            found[name] = (int(seen.of(cause).sum()), len(at), len(at))
+    return found
+
+
+def baseline(truths: Sequence[Event]) -> Step:
+    """Return the trivial answer: Kaplan-Meier's curve of the training cases, whatever the image shows."""
+    return kaplan_meier(from_events(truths))
+
+
+def _labels(info: Mapping[str, Judged]) -> tuple[str, ...]:
+    """Return what figures have names of: the horizons of a single event and its causes, else the events."""
+    if len(info) > 1:
+        return tuple(info)
+    (about,) = info.values()
+    causes = about.causes if len(about.causes) > 1 else ()
+    return (*(named(h) for h in about.horizons), *causes)
