@@ -26,6 +26,7 @@ from vesalius.tasks._sources import COVARIATES
 ARM = "arm"  # the option that names the column of treatments
 TABLE_BATCH, VOLUME_BATCH, LARGE_BATCH = 128, 16, 8
 LARGE = 80**3  # voxels of a case, of which fewer are learned from at once
+MOST_EVENTS = 0.75  # of events: after them few are still at risk, and tell little of the others
 FEWEST = 10  # cases of a kind, of fewer nothing is called a copy of the target
 SAME = 0.995  # share of pairs of cases that a column orders as the target does
 
@@ -47,7 +48,7 @@ def plan(draft: Draft, prints: Fingerprint, target: TargetInfo | None, *, name: 
     if arm:
         why = "nobody said how arms were assigned; randomised, observed: --set task.options.assignment="
         draft.set("task.options.assignment", "unknown", why)
-    draft.set("task.options.horizon", 0.0, "the risk is that of the whole follow-up")
+    draft.set("task.options.horizon", 0.0, "the risk is that of the time in which three of four events fall")
     plan_covariates(draft, prints)
     _without_outcomes(draft, prints, arm)
     _batches(draft, prints)
@@ -128,9 +129,11 @@ def unarmed(state: State) -> State:
 
 
 def upto(state: State, place: int) -> int:
-    """Return the interval by whose end an event's risk is taken: that of the horizon, or the last."""
+    """Return the interval by whose end an event's risk is taken: that of the horizon, or the end of most events."""
     ends, horizon = state.arrays[f"ends-{place}"], state.values["horizon"]
-    return len(ends) - 1 if not horizon else int(min(np.searchsorted(ends, horizon), len(ends) - 1))
+    if not horizon:
+        return round(MOST_EVENTS * (len(ends) - 1))
+    return int(min(np.searchsorted(ends, horizon), len(ends) - 1))
 
 
 def check(plan: Plan) -> None:

@@ -117,7 +117,7 @@ def deephit(logits: Tensor, events: Tensor, ends: Tensor, causes: int) -> Tensor
     _, inside = intervals(seen, ends)
     cause = seen[:, 1].long()
     came = inside.any(dim=1)
-    place = torch.bucketize(seen[:, 0], ends).clamp_max(len(ends) - 1)
+    place = torch.bucketize(seen[:, 0].contiguous(), ends).clamp_max(len(ends) - 1)
     rows = torch.arange(len(said), device=said.device)
     event = mass[rows, place, (cause - 1).clamp_min(0)]
     begins = torch.cat([ends.new_zeros(1), ends[:-1]])

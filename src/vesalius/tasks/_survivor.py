@@ -17,6 +17,8 @@ from vesalius.prepare.batch import Batch
 from vesalius.tasks import _hazards
 from vesalius.tasks._regressor import Regressor, TableRegressor
 
+STEEP = 20.0  # what a straight line is multiplied by, so that rates which suit nets reach its end, too
+
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
@@ -131,10 +133,12 @@ class LineSurvivor(Waits, nn.Module):
         nn.Module.__init__(self)
         self.outputs, self.arms, self.arm_columns = tuple(outputs), arms, arm_columns
         self.head = nn.Linear(covariates, arms * sum(one.width for one in outputs))
+        nn.init.normal_(self.head.weight, std=1e-3)
+        nn.init.zeros_(self.head.bias)
 
     def forward(self, x: Any, covariates: Tensor | None) -> Tensor:
         """Return the outputs `(B, A·W)`."""
-        flat: Tensor = self.head(covariates)
+        flat: Tensor = STEEP * self.head(covariates)
         return flat
 
 

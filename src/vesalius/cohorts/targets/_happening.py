@@ -55,9 +55,7 @@ def says_none(cells: Sequence[str]) -> bool:
     It does among words of which no other says so; among numbers it is how programs write an empty cell.
     """
     words = {word_of(cell) for cell in cells}
-    return (
-        bool(words) and not words & (_NO | _YES) and not any(re.fullmatch(r"[\d.]+", word) for word in words)
-    )
+    return bool(words) and not words & _NO and not any(re.fullmatch(r"[\d.]+", word) for word in words)
 
 
 def coding(column: str, cells: Sequence[str], *, told: Sequence[str] = ()) -> Coding:

@@ -84,6 +84,8 @@ class TimeToEvent(TargetKind):
                 f"'{event}': {causes} are taken as causes that exclude one another; --column {HOW}={code.causes[0]} "
                 "takes all others as not happened"
             )
+        if "none" in code.still:
+            notes.append(f"'none' in '{event}' is taken as not happened, and an empty cell as not known")
         labels = (
             *(Label(STILL, w) for w in code.still),
             *(Label(k, w) for k, w in enumerate(code.causes, 1)),
@@ -130,9 +132,8 @@ class TimeToEvent(TargetKind):
         held = distinct(columns.table[event])
         if code.doubt is not None:
             words = listed([f"'{word}'" for word in held], 6)
-            return Question(
-                target, code.doubt, words, f"--column {HOW}={word_of(held[-1])} if that says that it happened"
-            )
+            hint = f"--column {HOW}={word_of(held[-1])} if that says that it happened (several words: A,B)"
+            return Question(target, code.doubt, words, hint)
         units = units_in(column)
         if len(units) > 1 and not _told_unit(columns):
             hint = f"--column {HOW}={code.causes[0] if code.causes else '1'},{units[0]}"
