@@ -31,7 +31,7 @@ def test_both_are_what_they_are_defined_as(levels: int) -> None:
 
 
 def test_by_hand_and_turned_around() -> None:
-    """The best ten of twenty gain 1: TOC is ½ up to the tenth, then 10 / k − ½; turned around, −½ and (k − 10) / k − ½."""
+    """The best ten of twenty gain 1: TOC is ½ up to the tenth, then 10 / k − ½; turned around −½, then ½ − 10 / k."""
     score = np.r_[np.ones(10), np.zeros(10)]
     found = rank_weighted(-np.arange(20.0), score, rng=np.random.default_rng(0), draws=20)
     gains = [0.5] * 10 + [10 / k - 0.5 for k in range(11, 21)]

@@ -84,7 +84,7 @@ def test_scores_are_those_of_a_double_loop(measure: Measure) -> None:
 
 
 def test_the_left_limit_of_the_censoring_curve_counts() -> None:
-    """Of four patients one dies on day 2, one is censored then, one dies on day 3, one lives: alive on day 3 are 3/4 · 1/2."""
+    """Of four one dies on day 2, one is censored then, one dies on day 3, one lives: alive on day 3 are 3/4 · 1/2."""
     seen = observed(np.array([2.0, 2.0, 3.0, 9.0]), np.array([1, 0, 1, 0]))
     made = Trial(np.zeros((4, 2)), ("a", "b"), np.zeros(4, int), ("one",), seen, True)
     event, away = fit_hazards(made.x, seen), fit_censoring(made.x, seen)
@@ -117,7 +117,7 @@ def test_confounding_biases_the_naive_difference_and_not_the_scores(measure: Mea
 
 
 def test_one_wrong_half_is_forgiven_and_two_are_not() -> None:
-    """Scores of 2,500 patients with a blind outcome model or a blind propensity hold the truth; with both they do not."""
+    """With a blind outcome model or a blind propensity 2,500 patients hold the truth; with both they do not."""
     made = draw(2500, 12, effect=0.0, confounded=True)
     right = 1 / (1 + np.exp(-1.2 * made.x[:, 0]))
     away = [fit_censoring(made.where(made.arm == a).x, made.where(made.arm == a).observed) for a in (0, 1)]

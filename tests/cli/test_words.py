@@ -91,6 +91,7 @@ COMMANDS = (
         "selftest",
         "opinions",
         "registrations",
+        "learners",
         "refits",
         "checklists",
     ),

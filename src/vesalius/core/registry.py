@@ -42,6 +42,7 @@ KINDS = (
     "phantom",
     "prepare.transforms",
     "prepare.aligning",
+    "benefit.learners",
     "infer.runs",
     "infer.opinions",
     "infer.novelty",
@@ -65,6 +66,7 @@ _PLURAL = {
     "infer.novelty": "detectors",
     "infer.handover": "handovers",
     "prepare.aligning": "registrations",
+    "benefit.learners": "learners",
 }
 _SINGULAR = {"cohorts": "layout", "metrics": "answer kind", "losses": "loss", "explain.methods": "explainer"}
 _SINGULAR |= {
@@ -76,6 +78,7 @@ _SINGULAR |= {
     "infer.handover": "handover",
     "prepare.transforms": "transform",
     "prepare.aligning": "registration",
+    "benefit.learners": "learner of benefit",
     "learn.recipes": "recipe",
     "plan.presets": "preset",
     "evaluate.checklists": "checklist",
