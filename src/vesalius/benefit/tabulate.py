@@ -15,7 +15,9 @@ Known = Mapping[str, float | str | None]
 About = Mapping[str, Mapping[str, Any]]
 
 
-def learn(rows: Sequence[Known], names: Sequence[str], categories: Collection[str]) -> dict[str, dict[str, Any]]:
+def learn(
+    rows: Sequence[Known], names: Sequence[str], categories: Collection[str]
+) -> dict[str, dict[str, Any]]:
     """Return of each name what `encode` needs, as JSON takes it: the mean of numbers, the values of words.
 
     A name is taken as words where it is a category, or where any value is no number. One that nobody has is left out.
