@@ -12,6 +12,7 @@ import pytest
 from vesalius.answers import _benefit, _benefit_shown
 from vesalius.answers.curve import HANDLING
 from vesalius.answers.drawing.panels import Table
+from vesalius.benefit.words import verdict_of
 from vesalius.core.answers.curve import Curve
 from vesalius.core.case import Case, Event
 from vesalius.core.scorecard import Scorecard, as_json, load_scorecard
@@ -79,14 +80,14 @@ def test_true_predictions_are_shown_to_tell_who_gains(card: Scorecard) -> None:
     assert one["calibration"]["slope"]["low"] < 1 < one["calibration"]["slope"]["high"]
     for arm in ("none", "chemo"):
         assert one["policy"]["gain"][arm]["low"] > 0
-    assert "gain more" in _benefit_shown.verdict(one)
+    assert "gain more" in verdict_of(one)
 
 
 def test_predictions_that_are_the_wrong_way_round_are_shown_to_harm() -> None:
     (one,) = _benefit.kept(rows_of(cohort(RANDOMISED, reverse=True)))["benefit"]["against"]
     assert one["ranked"]["autoc"]["high"] < 0 and not one["tells"]
     assert one["policy"]["gain"]["none"]["high"] < 0
-    assert "gain less" in _benefit_shown.verdict(one)
+    assert "gain less" in verdict_of(one)
 
 
 def test_the_naive_difference_stands_beside_and_is_wrong_where_age_decided() -> None:

@@ -15,33 +15,10 @@ from vesalius.benefit.estimate import Estimate
 from vesalius.benefit.quintiles import BenefitCalibration
 from vesalius.benefit.ranked import Ranked
 from vesalius.benefit.weighting import WAYS
+from vesalius.benefit.words import ASSIGNED, NO_REASON, POINTS, benefit_of, signed, verdict_of
 from vesalius.core.horizons import named
 from vesalius.core.scorecard import Scorecard
-from vesalius.core.treatment import OBSERVED, RANDOMISED, UNKNOWN
 from vesalius.core.words import counted, listed
-
-WORDS = {
-    RANDOMISED: "Chance decided on the arms, as was told.",
-    OBSERVED: (
-        "Chance did not decide on the arms. Figures are doubly robust, with a propensity from what the model sees of "
-        "each patient and what it foretells; what decided on the treatment beside that is not heeded."
-    ),
-    UNKNOWN: (
-        "Nobody said whether chance decided on the arms (`task.options.assignment`), so they are taken as observed: "
-        "what decided on the treatment and is not known here is not heeded."
-    ),
-}
-NO_REASON = (
-    "Who is at risk is another question than who gains: a C-index says nothing about whom to treat, and none stands "
-    "here."
-)
-POINTS = "percentage points"
-
-
-def benefit_of(card: Scorecard) -> Mapping[str, Any]:
-    """Return what a scorecard keeps of benefit; empty where it has none."""
-    found: Mapping[str, Any] = card.clinical.get("benefit") or {}
-    return found
 
 
 def panels(card: Scorecard) -> list[Figure | Table]:
@@ -51,28 +28,13 @@ def panels(card: Scorecard) -> list[Figure | Table]:
         return []
     if "refused" in found:
         row = (Cell("not told"), Cell(str(found["refused"])))
-        return [Table("What a treatment changes", ("", "why"), [row], WORDS[found["assignment"]], wide=True)]
+        return [
+            Table("What a treatment changes", ("", "why"), [row], ASSIGNED[found["assignment"]], wide=True)
+        ]
     made: list[Figure | Table] = []
     for one in found["against"]:
         made += [_effects(found, one), *_ranked(found, one), *_balance(one)]
     return made
-
-
-def verdict(one: Mapping[str, Any]) -> str:
-    """Return in a sentence whether these patients show that the model tells who gains from an arm."""
-    if "ranked" not in one:
-        return f"Nothing was shown of whom to give {one['treated']}: {one['unranked']}."
-    low, high = (100 * one["ranked"]["autoc"][end] for end in ("low", "high"))
-    bounds = f"{_signed(low)} to {_signed(high)} {POINTS}"
-    if low > 0:
-        return (
-            f"Those whom the model puts first gain more from {one['treated']} than all do (AUTOC {bounds})."
-        )
-    if high < 0:
-        return (
-            f"Those whom the model puts first gain less from {one['treated']} than all do (AUTOC {bounds})."
-        )
-    return f"Nothing was shown of whom to give {one['treated']}: AUTOC lies between {bounds}, which holds 0."
 
 
 def _effects(found: Mapping[str, Any], one: Mapping[str, Any]) -> Table:
@@ -100,7 +62,7 @@ def _effects(found: Mapping[str, Any], one: Mapping[str, Any]) -> Table:
         )
     given = "; ".join(f"{arm}: {g['events']} of {g['n']} with the event" for arm, g in found["given"].items())
     out = "" if not one["left_out"] else f" Left out, as an arm was too unlikely: {one['left_out']}."
-    text = f"{WORDS[found['assignment']]} {given}.{out}"
+    text = f"{ASSIGNED[found['assignment']]} {given}.{out}"
     title = f"What {treated} changes beside {control}, on average"
     return Table(title, ("figure", f"{treated} less {control}", "95 %"), rows, text, wide=True)
 
@@ -109,7 +71,7 @@ def _ranked(found: Mapping[str, Any], one: Mapping[str, Any]) -> list[Figure | T
     when, control, treated = named(float(found["judged_days"])), one["control"], one["treated"]
     if "ranked" not in one:
         row = (Cell("not told"), Cell(str(one["unranked"])))
-        return [Table(f"Whom {treated} helps", ("", "why"), [row], verdict(one))]
+        return [Table(f"Whom {treated} helps", ("", "why"), [row], verdict_of(one))]
     policy, ranked, fifths = one["policy"], one["ranked"], one["calibration"]
     rows = [(Cell(f"all are given {arm}"), *_share(policy["all_given"][arm])) for arm in (control, treated)]
     rows.append((Cell("given where the model foretells a gain"), *_share(policy["value"])))
@@ -123,7 +85,7 @@ def _ranked(found: Mapping[str, Any], one: Mapping[str, Any]) -> list[Figure | T
         rows.append((Cell("slope of found on foretold: 1 is right"), *_plain(fifths["slope"])))
     if one["pairs"] is not None:
         rows.append((Cell("C-for-benefit: the order of matched pairs"), *_plain(one["pairs"])))
-    said = f"{verdict(one)} From patients who took no part in training. {NO_REASON}"
+    said = f"{verdict_of(one)} From patients who took no part in training. {NO_REASON}"
     heads = ("figure", f"survival at {when}", "95 %")
     treats = policy["share"][treated]
     bars = [(f"all {arm}", *_ends(policy["all_given"][arm])) for arm in (control, treated)]
@@ -203,23 +165,17 @@ def _fifths_of(told: Mapping[str, Any]) -> BenefitCalibration:
 
 
 def _point(value: float) -> str:
-    return f"{_signed(100 * value)} {POINTS}"
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.1f}".replace("-", "−")
+    return f"{signed(100 * value)} {POINTS}"
 
 
 def _points(e: Mapping[str, float]) -> tuple[Cell, Cell]:
     return Cell(_point(e["value"]), e["value"]), Cell(
-        f"{_signed(100 * e['low'])} to {_signed(100 * e['high'])}"
+        f"{signed(100 * e['low'])} to {signed(100 * e['high'])}"
     )
 
 
 def _days(e: Mapping[str, float]) -> tuple[Cell, Cell]:
-    return Cell(f"{_signed(e['value'])} days", e["value"]), Cell(
-        f"{_signed(e['low'])} to {_signed(e['high'])}"
-    )
+    return Cell(f"{signed(e['value'])} days", e["value"]), Cell(f"{signed(e['low'])} to {signed(e['high'])}")
 
 
 def _share(e: Mapping[str, float]) -> tuple[Cell, Cell]:

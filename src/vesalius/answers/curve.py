@@ -15,6 +15,7 @@ from vesalius.answers import _curve_words as words
 from vesalius.answers._asking import days_at
 from vesalius.answers._curve_cases import again, case_of
 from vesalius.answers._curve_kept import kept
+from vesalius.answers._under_arms import under_arms
 from vesalius.answers.contract import NOT_RATED, ForeignAnswers, Handling, Judged, Panel
 from vesalius.answers.drawing.figures import Figure
 from vesalius.answers.drawing.lines import Line
@@ -22,6 +23,7 @@ from vesalius.answers.drawing.panels import Table
 from vesalius.answers.foreign.curves import curve_of
 from vesalius.answers.foreign.tables import row_answers
 from vesalius.core.answers.curve import Curve
+from vesalius.core.arms import UnderArms
 from vesalius.core.ask import Ask
 from vesalius.core.case import Case
 from vesalius.core.cohort import TargetInfo
@@ -136,6 +138,10 @@ class CurveHandling(Handling[Curve]):
         return Ask(of, place=arms.index(arm), at=days, words=f"survival at {named(days)}{under}")
 
     # --- an answer against the truth
+
+    def under_arms(self, answer: Curve) -> UnderArms | None:
+        """Return what is expected under each arm, and what each changes; None where the curve tells of no benefit."""
+        return under_arms(answer)
 
     def measure(self, answer: Curve, truth: Any, case: Case) -> Any:
         """Return answer and truth, and where there are arms what is known of the case's treatment."""

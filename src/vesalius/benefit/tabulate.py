@@ -18,7 +18,7 @@ About = Mapping[str, Mapping[str, Any]]
 def learn(
     rows: Sequence[Known], names: Sequence[str], categories: Collection[str]
 ) -> dict[str, dict[str, Any]]:
-    """Return of each name what `encode` needs, as JSON takes it: the mean of numbers, the values of words.
+    """Return of each name what `encode` needs, as JSON takes it: the mean of numbers, of words all and the usual one.
 
     A name is taken as words where it is a category, or where any value is no number. One that nobody has is left out.
     """
@@ -30,9 +30,14 @@ def learn(
             continue
         lacking = len(there) < len(held)
         if name in categories or any(isinstance(v, str) for v in there):
-            found[name] = {"values": sorted({word(v) for v in there}), "missing": lacking}
+            words = [word(v) for v in there]
+            values = sorted(set(words))
+            found[name] = {"values": values, "usual": max(values, key=words.count), "missing": lacking}
         else:
-            found[name] = {"mean": float(np.mean([float(v) for v in there])), "missing": lacking}
+            found[name] = {
+                "mean": float(np.mean([float(v) for v in there if v is not None])),
+                "missing": lacking,
+            }
     return found
 
 

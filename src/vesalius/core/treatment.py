@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from vesalius.core.horizons import named
+
 RANDOMISED, OBSERVED, UNKNOWN = "randomised", "observed", "unknown"
 ASSIGNMENTS = (RANDOMISED, OBSERVED, UNKNOWN)
 BENEFIT = "benefit"  # the part of a curve that says what another arm would change
@@ -40,6 +42,16 @@ class Treatment:
             "categories": list(self.categories),
             "assignment": self.assignment,
         }
+
+
+def gain_name(kind: str, horizon_days: float, control: str, arm: str) -> str:
+    """Return what a benefit is called: `survival_3_years_chemo_less_control`, `mean_days_until_1096_…`.
+
+    `kind` is `survival` or `restricted_mean`.
+    """
+    when = named(horizon_days).replace(" ", "_")
+    what = f"survival_{when}" if kind == "survival" else f"mean_days_until_{horizon_days:g}"
+    return f"{what}_{arm}_less_{control}"
 
 
 def treatment_of(found: Mapping[str, Any]) -> Treatment:

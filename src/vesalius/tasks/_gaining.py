@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from vesalius.benefit import given
 from vesalius.benefit.measure import Kind, Measure
 from vesalius.core.answers import Answer
 from vesalius.core.answers.curve import Curve
@@ -21,10 +22,9 @@ from vesalius.core.answers.numbers import Numbers
 from vesalius.core.answers.value import Value
 from vesalius.core.bounds import Bounds
 from vesalius.core.bundle import State
-from vesalius.core.horizons import named
 from vesalius.core.image import Array
-from vesalius.core.treatment import BENEFIT
-from vesalius.tasks import _prognosis, _treated
+from vesalius.core.treatment import BENEFIT, gain_name
+from vesalius.tasks import _prognosis
 
 KINDS: tuple[Kind, ...] = ("survival", "restricted_mean")
 
@@ -34,12 +34,12 @@ def gained(curve: Curve, raw: Any, state: State, calibration: Mapping[str, Any])
 
     As it is, too, where nothing is said of a benefit, or the curve ends before the horizon.
     """
-    treatment = _treated.treatment(state)
+    treatment = given.treatment(state)
     if treatment is None:
         return curve
     curve = replace(curve, treatment=treatment)
     end = float(curve.times_days[-1]) if len(curve.times_days) else 0.0
-    if _treated.UNSUPPORTED in state.values or not 0 < treatment.horizon_days <= end:
+    if given.UNSUPPORTED in state.values or not 0 < treatment.horizon_days <= end:
         return curve
     said = np.asarray(raw, np.float64)
     members = [_prognosis.curve(said[m : m + 1], state, calibration) for m in range(len(said))]
@@ -48,15 +48,10 @@ def gained(curve: Curve, raw: Any, state: State, calibration: Mapping[str, Any])
     for arm in others:
         for kind in KINDS:
             measure = Measure(treatment.horizon_days, kind)
-            parts[name_of(measure, control, arm)] = _value(measure, curve, members, control, arm)
+            parts[gain_name(kind, treatment.horizon_days, control, arm)] = _value(
+                measure, curve, members, control, arm
+            )
     return replace(curve, parts={**curve.parts, BENEFIT: Numbers(parts=parts)})
-
-
-def name_of(measure: Measure, control: str, arm: str) -> str:
-    """Return what a benefit is called: `survival_3_years_chemo_less_control`, `mean_days_until_1096_…`."""
-    when = named(measure.horizon_days).replace(" ", "_")
-    what = f"survival_{when}" if measure.kind == "survival" else f"mean_days_until_{measure.horizon_days:g}"
-    return f"{what}_{arm}_less_{control}"
 
 
 def _value(measure: Measure, curve: Curve, members: list[Curve], control: str, arm: str) -> Value:

@@ -1,9 +1,4 @@
-"""What a state holds of treatments: which arms were given to whom among training cases, and what is compared when.
-
-A state holds under `treatment` what `core.treatment.Treatment` is made of, and beside it, under `supported`, the
-propensity, the groups and the ranges of `benefit.support.Support`, or under `unsupported` in words why nothing is said
-of a benefit. It holds counts, bounds and chances, and no patient.
-"""
+"""What is learned of treatments: which arms were given to whom among training cases, and what is compared when."""
 
 from __future__ import annotations
 
@@ -14,22 +9,20 @@ from typing import Any
 import numpy as np
 
 from vesalius.benefit import tabulate
+from vesalius.benefit.given import ASSIGNMENT, SUPPORTED, TREATMENT, UNSUPPORTED
 from vesalius.benefit.measure import AT_RISK
-from vesalius.benefit.propensity import Propensity
-from vesalius.benefit.support import Group, Support, fit_support
+from vesalius.benefit.support import Group, fit_support
 from vesalius.benefit.trial import Trial, trial
 from vesalius.core.bundle import State
 from vesalius.core.case import Case
 from vesalius.core.errors import DataError
 from vesalius.core.horizons import years_until
-from vesalius.core.image import Array
-from vesalius.core.treatment import ASSIGNMENTS, Treatment, treatment_of
+from vesalius.core.treatment import ASSIGNMENTS, treatment_of
 from vesalius.survival.curves import kaplan_meier
 from vesalius.survival.observed import from_events
 from vesalius.tasks._awaited import arms_of, awaited, held
 
-TREATMENT, SUPPORTED, UNSUPPORTED = "treatment", "supported", "unsupported"  # in a state
-COVARIATES, ASSIGNMENT = "covariates", "assignment"
+COVARIATES = "covariates"  # in a state
 FOLLOWED, SHARE = 10, 0.2  # patients of each arm who are still followed at the horizon
 
 
@@ -114,60 +107,6 @@ def _counted(group: Group, made: Trial, horizon: float) -> dict[str, Any]:
         survival = float(kaplan_meier(own).at(np.array([horizon]))[0]) if followed >= AT_RISK else None
         arms.append({"n": len(own), "events": int(own.happened.sum()), "survival": survival})
     return {"conditions": [[c, below, bound] for c, below, bound in group.conditions], "arms": arms}
-
-
-def treatment(state: State) -> Treatment | None:
-    """Return how arms came about; None where there is one arm, or nothing was remembered."""
-    return treatment_of(state.values[TREATMENT]) if TREATMENT in state.values else None
-
-
-def support(state: State) -> tuple[Support, Mapping[str, Any]] | None:
-    """Return which arms were given to whom, and what `tabulate.encode` needs; None where nothing is known of it."""
-    found = state.values.get(SUPPORTED)
-    if not isinstance(found, Mapping):
-        return None
-    wide = len(found["centre"])
-
-    def table(name: str, rows: int) -> Array:
-        return np.array(found[name], np.float64).reshape(rows, -1 if wide or name == "coefficients" else 0)
-
-    arms = arms_of(state)
-    propensity = Propensity(
-        np.array(found["centre"], np.float64),
-        np.array(found["scale"], np.float64),
-        table("coefficients", wide + 1),
-    )
-    groups = tuple(
-        Group(
-            tuple((int(c), bool(below), float(bound)) for c, below, bound in g["conditions"]),
-            tuple(int(a["n"]) for a in g["arms"]),
-        )
-        for g in found["groups"]
-    )
-    made = Support(
-        tabulate.columns(found["about"]),
-        arms,
-        propensity,
-        groups,
-        table("low", len(arms)),
-        table("high", len(arms)),
-        float(found["trim"]),
-    )
-    return made, found["about"]
-
-
-def outside(case: Case, state: State) -> tuple[str, ...]:
-    """Return which arms were not given to patients like a case, a sentence each, or why nobody can say."""
-    if TREATMENT not in state.values:
-        return ()
-    if UNSUPPORTED in state.values:
-        return (f"nothing is said of what a treatment changes: {state.values[UNSUPPORTED]}",)
-    known = support(state)
-    if known is None:
-        return ()
-    made, about = known
-    why = made.reasons(tabulate.encode(case.covariates, about))
-    return tuple(f"patients like this one did not have '{arm}': {text}" for arm, text in why.items())
 
 
 def _word(case: Case, column: str) -> str | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from vesalius import losses
+from vesalius.benefit import given
 from vesalius.core.answers import Answer
 from vesalius.core.answers.curve import Curve
 from vesalius.core.ask import Ask
@@ -118,7 +119,7 @@ class Prognose(Sources):
         beside = _sources.may_lack(beside, plan)
         if arm := _awaiting.arm_of(plan):
             values["arms"], beside[arm] = _awaiting.arms(beside[arm], arm)
-            values[_treated.ASSIGNMENT] = str(plan.task.options.get(_treated.ASSIGNMENT) or "")
+            values[given.ASSIGNMENT] = str(plan.task.options.get(given.ASSIGNMENT) or "")
         values[COVARIATES] = beside
         if tables.is_table(plan.net.name):
             values[BARE] = True
@@ -213,7 +214,7 @@ class Prognose(Sources):
 
     def outside(self, case: Case, state: State) -> tuple[str, ...]:
         """Return in what a case lies outside of what was learned from, and which arms nobody like it was given."""
-        return (*super().outside(case, state), *_treated.outside(case, state))
+        return (*super().outside(case, state), *given.outside(case, state))
 
     def truth(self, case: Case, state: State) -> Event | None:
         """Return what happened to a case; of several events the first."""

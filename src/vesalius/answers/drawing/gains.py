@@ -9,6 +9,7 @@ from vesalius.benefit.balance import LARGE, Balance
 from vesalius.benefit.quintiles import BenefitCalibration
 from vesalius.benefit.ranked import Ranked
 from vesalius.benefit.weighting import Way
+from vesalius.core.image import Array
 
 ROWS = 40  # names that are drawn, those that differ most
 MARKS: dict[Way, tuple[str, str, str]] = {
@@ -26,7 +27,8 @@ def love(balance: Balance, way: Way = "overlap") -> str:
         axes.axvline(LARGE, ls="--", color=SOFT, lw=1)
         places = np.arange(len(order))
         axes.hlines(places, before[order], after[order], color=SOFT, lw=1, alpha=0.5)
-        for key, size in (("none", before), (way, after)):
+        both: tuple[tuple[Way, Array], ...] = (("none", before), (way, after))
+        for key, size in both:
             mark, colour, label = MARKS[key]
             axes.scatter(size[order], places, marker=mark, s=28, color=colour, lw=0, label=label, zorder=3)
         axes.set_yticks(places, [_short(balance.names[k]) for k in order])
