@@ -21,6 +21,7 @@ from vesalius.answers.drawing.panels import Cell, Odds, Table, decimals_of, figu
 from vesalius.answers.drawing.slices import Slice
 from vesalius.core import registry
 from vesalius.core.answers import Answer, ImageAnswer
+from vesalius.core.arms import UnderArms
 from vesalius.core.ask import Ask
 from vesalius.core.calling import calling
 from vesalius.core.case import Case
@@ -296,6 +297,12 @@ class Handling(ABC, Generic[A]):
     def carried(self, answer: A, between: Between) -> A:
         """Return the earlier visit's answer as it lies on the later one's image; by default as it is."""
         return answer
+
+    # --- an answer that says what is expected under several treatments
+
+    def under_arms(self, answer: A) -> UnderArms | None:
+        """Return what is expected under each arm, and what each changes; None of an answer that does not say."""
+        return None
 
     # --- an answer against the truth
 

@@ -9,20 +9,22 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from vesalius.answers import _benefit, _benefit_shown, _signature
 from vesalius.answers import _curve_bound as bound
 from vesalius.answers import _curve_shown as shown
 from vesalius.answers import _curve_words as words
-from vesalius.answers import _signature
 from vesalius.answers._asking import days_at
 from vesalius.answers._curve_cases import again, case_of
 from vesalius.answers._curve_kept import kept
-from vesalius.answers.contract import NOT_RATED, ForeignAnswers, Handling, Kept, Panel
+from vesalius.answers._under_arms import under_arms
+from vesalius.answers.contract import NOT_RATED, ForeignAnswers, Handling, Judged, Kept, Panel
 from vesalius.answers.drawing.figures import Figure
 from vesalius.answers.drawing.lines import Line
 from vesalius.answers.drawing.panels import Table
 from vesalius.answers.foreign.curves import curve_of
 from vesalius.answers.foreign.tables import row_answers
 from vesalius.core.answers.curve import Curve
+from vesalius.core.arms import UnderArms
 from vesalius.core.ask import Ask
 from vesalius.core.case import Case
 from vesalius.core.cohort import TargetInfo
@@ -157,6 +159,19 @@ class CurveHandling(Handling[Curve]):
 
     # --- an answer against the truth
 
+    def under_arms(self, answer: Curve) -> UnderArms | None:
+        """Return what is expected under each arm, and what each changes; None where the curve tells of no benefit."""
+        return under_arms(answer)
+
+    def measure(self, answer: Curve, truth: Any, case: Case) -> Any:
+        """Return answer and truth, and where there are arms what is known of the case's treatment."""
+        return answer, truth, _benefit.known_of(answer, case)
+
+    def rows(self, measured: Sequence[Any], case_ids: Sequence[str]) -> Rows:
+        """Return the rows of the metrics, with what is known of each case's treatment where there are arms."""
+        rows = super().rows([one[:2] for one in measured], case_ids)
+        return _benefit.with_treated(rows, [one[0] for one in measured], [one[2] for one in measured])
+
     def rate(self, answer: Curve, truth: Any, measured: Any) -> tuple[float, str]:
         """Return the negative mean squared error of the survival while it is known, and what happened, in words."""
         event = bound.event_of(answer, truth)
@@ -178,17 +193,22 @@ class CurveHandling(Handling[Curve]):
 
     def again(self, card: Scorecard) -> Rows | None:
         """Return the rows that a scorecard was computed from."""
-        return again(card)
+        rows = again(card)
+        return None if rows is None else _benefit.again(card, rows)
 
     def case(self, rows: Rows, index: int) -> dict[str, Any]:
         """Return what happened to a case, its risk, and its survival by day, of each event."""
-        return case_of(rows, index)
+        return case_of(rows, index) | _benefit.case_of(rows, index)
 
     # --- scorecard and report
 
     def curves(self, rows: Rows) -> dict[str, Any]:
         """Return groups by risk, predicted and observed survival, calibration, and the AUC over time."""
-        return kept(rows)
+        return kept(rows) | _benefit.about_of(rows)
+
+    def clinical(self, rows: Rows, judged: Judged, fixed: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what arms change, and whether the model tells who gains; nothing where there is one arm."""
+        return _benefit.kept(rows)
 
     def adds(
         self, rows: Rows, known: Known, people: Sequence[str], *, resamples: int, seed: int
@@ -206,7 +226,7 @@ class CurveHandling(Handling[Curve]):
 
     def clinic(self, card: Scorecard) -> list[Panel]:
         """Return Kaplan-Meier's curves by risk with numbers at risk, and what each group came to."""
-        return [*shown.panels(card), *_signature.panels(card)]
+        return [*shown.panels(card), *_signature.panels(card), *_benefit_shown.panels(card)]
 
     def case_table(self, card: Scorecard) -> Table | None:
         """Return all cases of a single event with what happened to them, the highest risk first."""

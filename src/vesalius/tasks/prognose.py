@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from vesalius import losses
+from vesalius.benefit import given
 from vesalius.core.answers import Answer
 from vesalius.core.answers.curve import Curve
 from vesalius.core.ask import Ask
@@ -27,7 +28,7 @@ from vesalius.prepare import covariates
 from vesalius.prepare.batch import Batch, Example
 from vesalius.prepare.case import Prepared
 from vesalius.prepare.geometry import Undo
-from vesalius.tasks import _awaited, _awaiting, _clinic, _prognosis, _sources
+from vesalius.tasks import _awaited, _awaiting, _clinic, _gaining, _prognosis, _sources, _treated
 from vesalius.tasks._awaited import EVENTS, arms_of, awaited
 from vesalius.tasks._sources import BARE, COVARIATES, Sources, check_sources, input_of, net_of, seen
 from vesalius.tasks.contract import Nets, planned_net
@@ -40,8 +41,19 @@ NAMES = {
     "prognose": "How long until an event: survival over time, under each treatment where there are several"
 }
 DEFAULT_FOR = ("event", "events")
-OPTIONS = {"model": "cox", "arm": "", "covariates": "", "categories": "", "horizon": 0.0}
-LIMITS = {"model": {"in": ["cox", "linear", "hazard", "deephit"]}, "horizon": {"ge": 0.0}}
+OPTIONS = {
+    "model": "cox",
+    "arm": "",
+    "assignment": "unknown",
+    "covariates": "",
+    "categories": "",
+    "horizon": 0.0,
+}
+LIMITS = {
+    "model": {"in": ["cox", "linear", "hazard", "deephit"]},
+    "assignment": {"in": ["randomised", "observed", "unknown"]},
+    "horizon": {"ge": 0.0},
+}
 
 EVENT = _clinic.EVENT  # among the targets of an example
 LINEAR = "linear"  # the model without a net
@@ -107,6 +119,7 @@ class Prognose(Sources):
         beside = _sources.may_lack(beside, plan)
         if arm := _awaiting.arm_of(plan):
             values["arms"], beside[arm] = _awaiting.arms(beside[arm], arm)
+            values[given.ASSIGNMENT] = str(plan.task.options.get(given.ASSIGNMENT) or "")
         values[COVARIATES] = beside
         if tables.is_table(plan.net.name):
             values[BARE] = True
@@ -197,7 +210,11 @@ class Prognose(Sources):
         undo: Undo | None = None,
     ) -> Curve:
         """Return a curve for each arm, with bands, causes, risk and rank; those of further events are its parts."""
-        return _prognosis.curve(raw, state, calibration)
+        return _gaining.gained(_prognosis.curve(raw, state, calibration), raw, state, calibration)
+
+    def outside(self, case: Case, state: State) -> tuple[str, ...]:
+        """Return in what a case lies outside of what was learned from, and which arms nobody like it was given."""
+        return (*super().outside(case, state), *given.outside(case, state))
 
     def truth(self, case: Case, state: State) -> Event | None:
         """Return what happened to a case; of several events the first."""
@@ -222,7 +239,7 @@ class Prognose(Sources):
                 batch = self.collate(examples[k : k + AT_ONCE]).to(device)
                 raws.append(self.infer(model, batch, torch.Generator().manual_seed(0)).float().cpu().numpy())
         found = _prognosis.remembered(np.concatenate(raws), [e.targets.get(EVENT) for e in examples], state)
-        return _clinic.remembered(examples, found)
+        return _treated.remembered(cases, _clinic.remembered(examples, found))
 
     def plain(self, example: Example, state: State) -> Answer | None:
         """Return the curve of a Cox model of the covariates alone."""

@@ -11,6 +11,7 @@ from vesalius.core.answers import Answer
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array
 from vesalius.core.shown import some
+from vesalius.core.treatment import Treatment
 
 GIVEN = {"stored": "where given"}
 
@@ -25,7 +26,7 @@ class Curve(Answer):
     cumulative incidences of an arm and its survival add up to one. `risk` is the log of the case's hazard over that of
     the average training case, under the arm `given`, and `rank` the share of training cases whose risk is lower.
     `given` is the arm that the case had, by which the answer is held against what happened. `event` is what the curve
-    waits for. All of them are None where nobody says.
+    waits for, and `treatment` is how arms came about. All of them are None where nobody says.
 
     Further events of the same case, such as progression beside death, are `parts` by their names.
     """
@@ -42,6 +43,7 @@ class Curve(Answer):
     rank: float | None = field(default=None, metadata=GIVEN)
     given: str | None = field(default=None, metadata=GIVEN)
     event: str | None = field(default=None, metadata=GIVEN)
+    treatment: Treatment | None = field(default=None, metadata=GIVEN)
 
     @property
     def arm(self) -> str:
