@@ -71,7 +71,7 @@ def test_times_are_said_and_read_in_words() -> None:
 
 def test_columns_say_risk_median_mean_and_chances_of_each_arm() -> None:
     found = HANDLING.columns(CURVE)
-    assert (found["risk"], found["rank"]) == (0.7, 0.8)
+    assert (found["risk"], found["rank"], found["arm_given"]) == (0.7, 0.8, "none")
     assert (found["median_days_none"], found["median_days_chemo"]) == (800.0, "")
     assert found["mean_days_until_800_none"] == pytest.approx(100 + 0.9 * 300 + 0.6 * 400)
     assert (found["survival_1_year_none"], found["survival_2_years_chemo"]) == (0.9, 0.8)
