@@ -121,7 +121,7 @@ def test_the_curve_of_the_arm_given_is_judged_and_an_unknown_arm_is_said() -> No
     rows = curve.rows(answers, few(*[(50.0 + 50 * k, k % 2 == 0) for k in range(6)]))
     place = curve.judged(rows, "").times.index(150.0)
     assert curve.column(rows, "survival", "")[:, place].tolist() == [0.5, 0.9, 0.9, 0.5, 0.9, 0.5]
-    assert curve.excluded(rows) == {"arm": 1}
+    assert curve.excluded(rows) == {"arm/cases": 1}
     assert curve.judged(rows, "").by == "curve"
     risk = curve.column(rows, "risk", "")
     assert risk[0] > risk[1] == risk[2], "the area above the curve of the arm given"

@@ -132,9 +132,9 @@ def excluded(rows: Rows) -> dict[str, int]:
     """Return of how many cases it is not known what happened, or which arm they had."""
     found = {}
     for event in events(rows):
-        end = f"/{event}" if event else ""
-        found[f"unknown{end}"] = len(rows) - len(observed_of(rows, event)[1])
-        found[f"arm{end}"] = judged(rows, event).stand_in
+        end = event or "cases"
+        found[f"unknown/{end}"] = len(rows) - len(observed_of(rows, event)[1])
+        found[f"arm/{end}"] = judged(rows, event).stand_in
     return {reason: n for reason, n in found.items() if n}
 
 
