@@ -10,6 +10,7 @@ import pytest
 from _curves import by_risk, drawn, said
 
 from vesalius import metrics
+from vesalius.answers import contract
 from vesalius.core.answers.curve import Curve
 from vesalius.core.case import Event
 from vesalius.core.errors import DataError
@@ -187,6 +188,23 @@ def test_two_models_are_compared_as_far_as_both_curves_tell() -> None:
     later = [Event(e.time_days + 1, e.happened) for e in EVENTS]
     with pytest.raises(DataError, match="different truths|not judged at the same times"):
         together("Curve", ROWS, curve.rows(by_risk(RISK), later))
+
+
+def test_who_tells_of_causes_and_who_does_not_are_compared_by_any_cause() -> None:
+    events = [replace(e, cause="xy"[k % 2] if e.happened else None) for k, e in enumerate(EVENTS)]
+    plain = curve.rows(by_risk(RISK), events)
+    causes = [
+        replace(a, incidence={"all": dict.fromkeys("xy", (1 - a.survival["all"]) / 2)}) for a in by_risk(RISK)
+    ]
+    told = curve.rows(causes, events)
+    with pytest.raises(DataError, match="the same causes"):
+        curve.joined(plain, told)
+    one, two, note = contract.of("Curve").alike(plain, told)
+    assert "any cause" in note and curve.summary(one, ALL) == curve.summary(two, ALL)
+    assert len(curve.joined(one, two)) == 240
+    asked = curve.rows([replace(a, event="x") for a in by_risk(RISK)], events)
+    with pytest.raises(DataError, match="any cause and x"):
+        curve.joined(plain, asked)
 
 
 def test_each_case_by_hand() -> None:
