@@ -190,6 +190,21 @@ def test_two_models_are_compared_as_far_as_both_curves_tell() -> None:
         together("Curve", ROWS, curve.rows(by_risk(RISK), later))
 
 
+def test_two_models_whose_risks_are_on_other_scales_are_not_told_apart_by_that() -> None:
+    scaled = [replace(a, risk=1000 + 50 * (a.risk or 0.0)) for a in by_risk(RISK)]  # the same order
+    rows = together("Curve", ROWS, curve.rows(scaled, EVENTS))
+    swap = np.where(np.arange(120) % 2, ALL, ALL + 120)
+    assert curve.summary(rows, swap)["c_index"] == curve.summary(ROWS, ALL)["c_index"]
+    found = differences("Curve", rows, patients=ROWS.case_ids, names=("a", "b"), resamples=20)
+    assert (found["c_index"].difference, found["c_index"].p) == (0.0, 1.0)
+    alone = [
+        Curve(case_id=a.case_id, times_days=np.zeros(0), survival={"all": np.zeros(0)}, risk=a.risk)
+        for a in scaled
+    ]
+    rows = together("Curve", ROWS, curve.rows(alone, EVENTS))
+    assert curve.summary(rows, ALL)["auc/1 year"] == curve.summary(rows, ALL + 120)["auc/1 year"]
+
+
 def test_who_tells_of_causes_and_who_does_not_are_compared_by_any_cause() -> None:
     events = [replace(e, cause="xy"[k % 2] if e.happened else None) for k, e in enumerate(EVENTS)]
     plain = curve.rows(by_risk(RISK), events)

@@ -19,7 +19,7 @@ from vesalius.core.image import Array
 from vesalius.core.words import listed
 from vesalius.metrics._curve_figures import figures
 from vesalius.metrics._curve_rows import UNKNOWN, Judged, events_of, told
-from vesalius.metrics._curve_scores import d_calibrated, groups_at, mean
+from vesalius.metrics._curve_scores import d_calibrated, groups_at, mean, mid_ranks
 from vesalius.metrics._curve_table import (
     all_told,
     asked_of,
@@ -88,6 +88,9 @@ def rows(answers: Sequence[Curve], truths: Sequence[Truth]) -> Rows:
 def joined(first: Rows, second: Rows) -> Rows:
     """Return the rows of two tables about the same events, judged as far as the curves of both tell.
 
+    Risks become ranks among the cases of their table: only their order counts, and a test that exchanges the answers of
+    two models needs them on one scale.
+
     Raises DataError where they are not judged at the same times.
     """
     one, other = first.info["events"], second.info["events"]
@@ -109,6 +112,8 @@ def joined(first: Rows, second: Rows) -> Rows:
         for e, j in one.items()
     }
     columns = {name: np.concatenate([c, second[name]]) for name, c in first.columns.items()}
+    for name in (named_column("risk", event) for event in info):
+        columns[name] = np.concatenate([mid_ranks(table[name]) for table in (first, second)])
     return Rows((*first.case_ids, *second.case_ids), columns, {**first.info, "events": info})
 
 
