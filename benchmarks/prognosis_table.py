@@ -82,7 +82,7 @@ def _of_clinic(table: Table, seed: int, *, draws: int) -> list[Figure]:
 
 
 def _within(score: Callable[[Array, Observed], float], risk: Array, folds: Array) -> Score:
-    """Return a score as the mean over folds: risks of fits with baselines of their own are not held against each other."""
+    """Return a score as the mean over folds: risks of different fits are not held against each other."""
 
     def scored(seen: Observed, index: Array) -> float:
         parts = [np.flatnonzero(folds[index] == k) for k in range(FOLDS)]
