@@ -81,7 +81,7 @@ def tabled(known: Known) -> Table:
     columns: dict[str, Array] = {}
     factors = []
     for name, values in fit.items():
-        told = [values[k] for k in rows]
+        told = [values[k] for k in rows.tolist()]
         found, factor = _columns(name, told)
         if not found:
             left_out[name] = "the same in all patients of whom every factor is known"
