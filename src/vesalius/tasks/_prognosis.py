@@ -221,35 +221,40 @@ def rescaled(risk: Array, hazard: Array, happened: Array) -> tuple[float, float,
 
 
 def calibrated(raws: Sequence[Array], truths: Sequence[Any], state: State) -> dict[str, Any]:
-    """Return the calibration of the first event, from raw answers of models that never saw the cases.
+    """Return the calibration of each event, from raw answers of models that never saw the cases.
 
-    Those of several members about a case are taken as their mean.
+    Those of several members about a case are taken as their mean. A truth is an Event, or several by name.
     """
-    about = awaited(state)[0]
-    held = [
-        (np.asarray(raw, np.float64), one)
-        for raw, one in zip(raws, truths, strict=True)
-        if isinstance(one, Event)
-    ]
-    if len(held) < 2:
-        return {}
-    means = [raw.mean(axis=0, keepdims=True) for raw, _ in held]
-    arms = [given_arm(raw) or 0 for raw in means]
-    risks = np.array([parted(raw, state)[0].risk[0, arm] for raw, arm in zip(means, arms, strict=True)])
-    centre = float(risks.mean())
-    found: dict[str, Any] = {"centre": centre, "risks": _quantiles(risks)}
-    seen = events_of([one for _, one in held], about)
-    if seen.happened.sum() >= FEWEST:
-        hazard = np.array(
-            [
-                at_own_days(parted(raw, state)[0], state, seen.where(np.array([k])), arm)
-                for k, (raw, arm) in enumerate(zip(means, arms, strict=True))
-            ]
-        )
-        scale, shift, gain = rescaled(risks - centre, hazard, seen.happened)
-        if gain > WORTH:
-            found |= {"scale": scale, "shift": shift, "gain": gain}
-    return {EVENTS: {about.name: found}}
+    found = {}
+    for place, about in enumerate(awaited(state)):
+        each = [one.get(about.name) if isinstance(one, Mapping) else one for one in truths]
+        held = [
+            (np.asarray(raw, np.float64).mean(axis=0, keepdims=True), event)
+            for raw, event in zip(raws, each, strict=True)
+            if isinstance(event, Event)
+        ]
+        if len(held) > 1:
+            found[about.name] = _calibrated(held, state, place)
+    return {EVENTS: found} if found else {}
+
+
+def _calibrated(held: Sequence[tuple[Array, Event]], state: State, place: int) -> dict[str, Any]:
+    """Return mean and quantiles of the risks of one event, and scale and shift of log hazards where they help."""
+    arms = [given_arm(raw) or 0 for raw, _ in held]
+    said = [parted(raw, state)[place] for raw, _ in held]
+    risks = np.array([one.risk[0, arm] for one, arm in zip(said, arms, strict=True)])
+    found: dict[str, Any] = {"centre": float(risks.mean()), "risks": _quantiles(risks)}
+    seen = events_of([event for _, event in held], said[0].about)
+    if seen.happened.sum() < FEWEST:
+        return found
+    hazard = np.array(
+        [
+            at_own_days(one, state, seen.where(np.array([k])), arm)
+            for k, (one, arm) in enumerate(zip(said, arms, strict=True))
+        ]
+    )
+    scale, shift, gain = rescaled(risks - risks.mean(), hazard, seen.happened)
+    return found | ({"scale": scale, "shift": shift, "gain": gain} if gain > WORTH else {})
 
 
 def _quantiles(risks: Array) -> list[float]:

@@ -199,9 +199,12 @@ class Prognose(Sources):
         """Return a curve for each arm, with bands, causes, risk and rank; those of further events are its parts."""
         return _prognosis.curve(raw, state, calibration)
 
-    def truth(self, case: Case, state: State) -> Event | None:
-        """Return what happened to a case; of several events the first."""
-        return _awaited.held(case, state.values["target"]).get(awaited(state)[0].name)
+    def truth(self, case: Case, state: State) -> Event | Mapping[str, Event] | None:
+        """Return what happened to a case, of several events by name; None where nothing is known."""
+        there = _awaited.held(case, state.values["target"])
+        if len(state.values[EVENTS]) > 1:
+            return dict(there) or None
+        return there.get(awaited(state)[0].name)
 
     def calibrate(
         self, raw: Sequence[Array], truths: Sequence[Any], *, state: State, plan: Plan
