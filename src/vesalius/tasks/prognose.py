@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
 from vesalius import losses
 from vesalius.core.answers import Answer
 from vesalius.core.answers.curve import Curve
@@ -45,7 +43,6 @@ LIMITS = {"model": {"in": ["cox", "linear", "hazard", "deephit"]}, "horizon": {"
 
 EVENT = _clinic.EVENT  # among the targets of an example
 LINEAR = "linear"  # the model without a net
-AT_ONCE = 32  # cases that are asked at once when a baseline is fitted
 
 
 class Prognose(Sources):
@@ -216,15 +213,10 @@ class Prognose(Sources):
         self, model: nn.Module, examples: Sequence[Example], state: State, *, cases: Sequence[Case]
     ) -> State:
         """Return the state with Breslow's baseline over all training cases, their risks, and a model of the clinic."""
-        import torch
+        from vesalius.tasks._survivor import asked_at_once
 
-        device = next(model.parameters()).device
-        raws = []
-        with torch.inference_mode():
-            for k in range(0, len(examples), AT_ONCE):
-                batch = self.collate(examples[k : k + AT_ONCE]).to(device)
-                raws.append(self.infer(model, batch, torch.Generator().manual_seed(0)).float().cpu().numpy())
-        found = _prognosis.remembered(np.concatenate(raws), [e.targets.get(EVENT) for e in examples], state)
+        raws = asked_at_once(self, model, examples)
+        found = _prognosis.remembered(raws, [e.targets.get(EVENT) for e in examples], state)
         return _clinic.remembered(examples, found)
 
     def plain(self, example: Example, state: State) -> Answer | None:
