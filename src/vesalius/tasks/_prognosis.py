@@ -18,6 +18,7 @@ from vesalius.core.case import Event
 from vesalius.core.image import Array
 from vesalius.survival.observed import Observed
 from vesalius.tasks._awaited import EVENTS, Awaited, arms_of, awaited, baseline, events_of, observed_of
+from vesalius.tasks._rescaling import rescaled
 
 SHARE = 0.95  # of a band
 WIDE = 1.959964  # standard errors on either side of it
@@ -25,7 +26,6 @@ BETWEEN = 4  # points of a curve in each interval of discrete times
 MOST = 50.0  # of a cumulative hazard: survival is nought beyond it
 QUANTILES = 101  # of the risks of training cases
 FEWEST = 10  # events, of fewer no hazard is scaled
-LEAST = 0.05  # of a scale
 WORTH = 2.0  # by how much the log likelihood must rise for two numbers more (Akaike 1974)
 
 
@@ -189,35 +189,6 @@ def at_own_days(said: Said, state: State, observed: Observed, arm: int) -> Array
     total = np.concatenate([[0.0], each.mean(axis=0)[arm].sum(axis=0)])
     edges = np.searchsorted(days, [observed.entry_days[0], observed.time_days[0]], side="right")
     return np.asarray(total[edges[1]] - total[edges[0]])
-
-
-def rescaled(risk: Array, hazard: Array, happened: Array) -> tuple[float, float, float]:
-    """Return scale and shift of log hazards, and by how much they raise the log likelihood.
-
-    `risk` `(N,)` are log hazards about 0, `hazard` `(N,)` the cumulative ones at each case's end. With
-    `hazard · exp(shift + (scale - 1) · risk)` events are as a Poisson process would have them (van Houwelingen 2000).
-    """
-    beta = np.zeros(2)
-    x = np.stack([np.ones(len(risk)), risk], axis=1)
-    d = happened.astype(np.float64)
-
-    def gain(b: Array) -> float:
-        return float((d * (x @ b) - hazard * np.expm1(np.clip(x @ b, -MOST, MOST))).sum())
-
-    for _ in range(50):
-        expected = hazard * np.exp(np.clip(x @ beta, -MOST, MOST))
-        score = x.T @ (d - expected)
-        curvature = (x * expected[:, None]).T @ x + 1e-9 * np.eye(2)
-        step = np.linalg.solve(curvature, score)
-        while gain(beta + step) < gain(beta) - 1e-12 and np.abs(step).max() > 1e-10:
-            step = step / 2
-        beta = beta + step
-        if np.abs(step).max() < 1e-9:
-            break
-    if 1 + beta[1] < LEAST:  # what points the wrong way on new cases is shrunk, and never turned round
-        shrunk = float((hazard * np.exp(np.clip((LEAST - 1) * risk, -MOST, MOST))).sum())
-        beta = np.array([np.log(max(float(d.sum()), 1e-9) / shrunk), LEAST - 1])
-    return float(1 + beta[1]), float(beta[0]), gain(beta)
 
 
 def calibrated(raws: Sequence[Array], truths: Sequence[Any], state: State) -> dict[str, Any]:
