@@ -114,7 +114,8 @@ def _like(advice: Advice) -> Table | None:
         for arm, one in like.arms.items()
     ]
     group = "All training cases" if like.group in ("", "all") else f"Training cases with {like.group}"
-    text = f"{group}: a group by what decided on the arm. They are as they were: nothing was done about why each had what."
+    why = "They are as they were: nothing was done about why each had what."
+    text = f"{group}: a group by what decided on the arm. {why}"
     return Table(
         "Who is like this patient",
         ("arm", "patients", "with the event", f"survival at {advice.when}"),
