@@ -3,7 +3,7 @@
 The true hazard is known, so that the gap between the clinic's C and the truth's is known, too. Each third of the
 patients is tested once, by models of the other two; C is that within a third, the mean over thirds. The image is the
 slice with most of the first lesion, or of the liver where there is none. Two fits a third, of a few minutes each; what
-is finished under `runs/benchmarks` is taken again. Settings were chosen on patients of another seed.
+is finished under `runs/benchmarks` is taken again. Settings are tried on patients of another seed alone.
 """
 
 from __future__ import annotations
