@@ -76,7 +76,7 @@ def _joined(cohort: Cohort, path: Path, patterns: list[str]) -> Cohort:
         f"{FEATURES}: {counted(len(columns), 'covariate')} of {path.name}, of {len(found)} of {len(ids)} cases"
     ]
     if left:
-        notes.append(f"{path.name}: {some(left)} hold no numbers, and are not used")
+        notes.append(f"{path.name}: not used, as they hold no numbers: {some(left)}")
     learned, said = _learned(table, record, ids)
     return replace(
         cohort,
