@@ -7,6 +7,7 @@ import sys
 import typer
 
 from vesalius.cli import (
+    advise,
     calibrate,
     card,
     change,
@@ -47,6 +48,7 @@ for verb in (
     calibrate,
     explain,
     change,
+    advise,
     compare,
     transfer,
     selftest,
