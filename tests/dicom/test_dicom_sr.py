@@ -310,6 +310,7 @@ def test_a_curve_says_its_risk_its_band_its_causes_and_the_arm_that_the_patient_
         rank=0.4,
         given="surgery",
         event="any event",
+        promise=Promise(0.8, "", interval=(100.0, None), unit="days"),
         source=ct.source,
         bundle=BUNDLE,
     )
@@ -340,6 +341,7 @@ def test_a_curve_says_its_risk_its_band_its_causes_and_the_arm_that_the_patient_
         "upper bound of survival after 400 days, 90 %": 0.6,
         "death within 400 days": 0.3,
         "relapse within 400 days": 0.2,
+        "lower bound of the time to the event, 80 %": 100.0,
     }
     assert set(told[2]) == {
         "median survival", "mean survival up to 400 days", "survival after 1 year", "survival after 400 days",

@@ -90,6 +90,16 @@ def test_figures_of_the_true_hazard_beat_those_of_one_curve_for_all() -> None:
     assert curve.summary(curve.rows(wrong, EVENTS), ALL)["d_calibration"] > 0.3
 
 
+def test_the_interval_of_a_small_error_holds_the_error() -> None:
+    risk, events = drawn(80, seed=4)
+    rows = curve.rows(by_risk(risk), events)
+    found = metrics.bootstrap(rows, curve.summary, patients=rows.case_ids, n=60)
+    for name in ("calibration", "calibration/1 year", "d_calibration"):
+        one = found[name]
+        assert one.low is not None and one.high is not None and one.value is not None
+        assert one.low <= one.value < one.high and one.low < 0.05, name
+
+
 def test_few_events_have_no_interval_and_a_patient_drawn_twice_is_no_second_one() -> None:
     events = few(*[(10.0 * k, k in (3, 9, 14)) for k in range(1, 31)])
     rows = curve.rows(by_risk(np.linspace(1, -1, 30)), events)

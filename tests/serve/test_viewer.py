@@ -344,7 +344,14 @@ def every_kind_has_a_panel(page: Page) -> None:
     answers = [
         Value(x=3.25, unit="mm"),
         Text(sections={"Findings": "Nothing else.", "Impression": "<b>Normal</b>"}),
-        Curve(times_days=np.array([0.0, 365.0]), survival={"all": np.array([1.0, 0.5])}),
+        Curve(
+            times_days=np.array([0.0, 365.0]),
+            survival={"all": np.array([1.0, 0.5])},
+            low={"all": np.array([1.0, 0.4])},
+            high={"all": np.array([1.0, 0.6])},
+            risk=0.5,
+            rank=0.9,
+        ),
         Boxes(boxes=(found,), p=np.array([0.75]), labels=(lesion,)),
         Ranking(case_ids=("P7", "P3"), distances=np.array([0.125, 0.5])),
         Surface(vertices_mm=np.zeros((3, 3)), faces=np.array([[0, 1, 2]])),
@@ -361,9 +368,27 @@ def every_kind_has_a_panel(page: Page) -> None:
     page.tab.click("#run")
     page.wait('.answer[data-kind="Surface"]')
     text = page.tab.inner_text("#results")
-    for said in ("3.25 mm", "Nothing else.", "<b>Normal</b>", "Survival", "75.0 %", "P7 (0.125)", "Surface"):
+    for said in (
+        "3.25 mm",
+        "Nothing else.",
+        "<b>Normal</b>",
+        "Survival",
+        "1.65 times",
+        "90 % of the",
+        "After 6 months",
+        "100 to 100 %",
+        "median 12 months",
+        "75.0 %",
+        "P7 (0.125)",
+        "Surface",
+    ):
         assert said in text
-    assert page.tab.locator("#results svg path").count() == 1
+    assert page.tab.locator("#results svg path").count() == 2, "a curve and its band"
+    assert page.tab.locator("#results svg .median").count() == 1
+    page.tab.locator(".curve input").fill("365")
+    assert "40 to 60 %" in page.tab.inner_text(".curve") and "After 12 months" in page.tab.inner_text(
+        ".curve"
+    )
     page.tab.click('.answer[data-kind="Boxes"] button')
     assert page.tab.inner_text("#place").startswith("column 22, row 12")
     page.picture("every-kind")

@@ -7,7 +7,13 @@ import pytest
 
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array
-from vesalius.survival.calibration import calibration_at, d_calibration
+from vesalius.survival.calibration import (
+    calibration_at,
+    calibration_groups,
+    d_calibration,
+    shared_out,
+    squared_gap,
+)
 from vesalius.survival.curves import kaplan_meier
 from vesalius.survival.observed import Observed, observed
 
@@ -85,3 +91,31 @@ def test_what_is_no_chance_is_refused() -> None:
     late = observed(np.array([3.0, 4.0]), np.array([1, 1]), entry_days=np.array([1.0, 0.0]))
     with pytest.raises(DataError, match="entered late"):
         d_calibration(np.full(2, 0.5), late)
+
+
+def test_the_squared_gap_is_that_of_the_groups_and_chance_makes_all_of_it_where_chances_are_right() -> None:
+    hazard, seen = known(150, 5)
+    seen = observed(seen.time_days, seen.cause * (np.arange(150) % 3 > 0))
+    late = observed(
+        seen.time_days, seen.cause, entry_days=np.where(np.arange(150) % 4, 0, seen.time_days / 2)
+    )
+    for what in (seen, late):
+        for chance in (np.exp(-hazard * 60), np.full(150, 0.5), np.round(np.exp(-hazard * 60), 1)):
+            groups = calibration_groups(chance, what, 60.0, 4)
+            gaps = [((g.predicted - g.seen) ** 2, g.patients) for g in groups if g.seen is not None]
+            gap, _ = squared_gap(chance, what, 60.0, 4)
+            assert gap == pytest.approx(sum(a * n for a, n in gaps) / sum(n for _, n in gaps))
+    half, days = np.full(2, 0.5), np.array([1.0, 2.0])
+    assert np.isnan(squared_gap(half, observed(days, np.array([1, 0])), 5.0, 1)).all(), (
+        "follow-up ends before"
+    )
+    assert squared_gap(half, observed(days, np.array([1, 1])), 5.0, 1) == (0.25, 0.0), "nobody is left"
+    draws = [known(100, seed) for seed in range(200)]
+    found = np.array([squared_gap(np.exp(-h * 60), o, 60.0, 4) for h, o in draws]).mean(0)
+    assert found[0] == pytest.approx(found[1], rel=0.15)
+
+
+def test_each_patient_is_shared_out_once() -> None:
+    seen = observed(np.arange(1.0, 5.0), np.array([1, 0, 0, 1]))
+    parts = shared_out(np.array([1.0, 0.5, 0.0, 0.25]), seen, bins=4)
+    assert parts.tolist() == [[0, 0, 0, 1], [0.5, 0.5, 0, 0], [1, 0, 0, 0], [0, 1, 0, 0]]

@@ -93,6 +93,8 @@ def facts(card: Scorecard) -> list[tuple[str, str]]:
             found.append((f"{lead}not drawn", told["undrawn"]))
         if told["by"] == "curve":
             found.append((f"{lead}risk", "the area above each curve, for answers tell of no risk"))
+        if told["by"] == "nothing":
+            found.append((f"{lead}risk", "not known, for answers tell of none, and their curves end at once"))
         if told["causes"]:
             found.append((f"{lead}causes", _causes(told)))
         if told["late"]:
@@ -154,6 +156,7 @@ def _table(title: str, groups: list[Mapping[str, Any]]) -> Table:
         heads,
         rows,
         "Observed by Kaplan–Meier, 95 % interval below, and the mean of what was predicted.",
+        wide=True,
     )
 
 

@@ -10,13 +10,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from vesalius.answers import _benefit, _benefit_shown
+from vesalius.answers import _curve_bound as bound
 from vesalius.answers import _curve_shown as shown
 from vesalius.answers import _curve_words as words
 from vesalius.answers._asking import days_at
 from vesalius.answers._curve_cases import again, case_of
 from vesalius.answers._curve_kept import kept
 from vesalius.answers._under_arms import under_arms
-from vesalius.answers.contract import NOT_RATED, ForeignAnswers, Handling, Judged, Panel
+from vesalius.answers.contract import NOT_RATED, ForeignAnswers, Handling, Judged, Kept, Panel
 from vesalius.answers.drawing.figures import Figure
 from vesalius.answers.drawing.lines import Line
 from vesalius.answers.drawing.panels import Table
@@ -31,6 +32,7 @@ from vesalius.core.errors import DataError, UnknownName
 from vesalius.core.horizons import named
 from vesalius.core.image import Array
 from vesalius.core.marks import Mark, fields_of
+from vesalius.core.promise import Limits
 from vesalius.core.scorecard import Scorecard
 from vesalius.metrics import Rows
 from vesalius.metrics import curve as judge
@@ -64,6 +66,7 @@ class CurveHandling(Handling[Curve]):
     compared = ("c_index", "ibs")
     error = "mean squared error of the survival while it is known"
     asks = (HORIZON, RISK, ARM)
+    ways = (bound.LOWER,)
 
     # --- what is written of it and shown
 
@@ -137,6 +140,22 @@ class CurveHandling(Handling[Curve]):
         under = f" under {arm}" if len(arms) > 1 else ""
         return Ask(of, place=arms.index(arm), at=days, words=f"survival at {named(days)}{under}")
 
+    # --- what is promised of it
+
+    def strangeness(self, answer: Curve, truth: Any, way: str) -> Mapping[str, float | Array]:
+        """Return the survival that was predicted for the day on which the observation ended."""
+        if way not in ("", bound.LOWER):
+            raise UnknownName("way to promise a time", way, self.ways)
+        return {**bound.strangeness(answer, truth)}
+
+    def promised(self, answer: Curve, limits: Limits) -> Curve:
+        """Return the answer with the day before which the event comes in few cases."""
+        return bound.promised(answer, limits)
+
+    def kept(self, answer: Curve, truth: Any) -> Kept | None:
+        """Return whether the event came no sooner than promised; who was censored before counts as if it had."""
+        return bound.kept(answer, truth)
+
     # --- an answer against the truth
 
     def under_arms(self, answer: Curve) -> UnderArms | None:
@@ -154,14 +173,13 @@ class CurveHandling(Handling[Curve]):
 
     def rate(self, answer: Curve, truth: Any, measured: Any) -> tuple[float, str]:
         """Return the negative mean squared error of the survival while it is known, and what happened, in words."""
-        event = truth.get(answer.event) if isinstance(truth, Mapping) else truth
+        event = bound.event_of(answer, truth)
         if event is None or not len(answer.times_days):
             return NOT_RATED
-        rows = judge.rows([replace(answer, parts={})], [event])
         how = "event" if event.happened else "free of it until"
         told = answer.median_days()
         said = "median not reached" if told is None else f"median {told:g}"
-        return float(judge.each(rows)[0]), f"{how} day {event.time_days:g}, {said}"
+        return -judge.wrong_by(answer, event), f"{how} day {event.time_days:g}, {said}"
 
     def each(self, rows: Rows) -> Array:
         """Return the negative mean squared error of each curve while it is known what is true."""

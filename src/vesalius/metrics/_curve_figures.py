@@ -13,7 +13,6 @@ from vesalius.metrics._curve_rows import Judged
 from vesalius.metrics._curve_scores import (
     calibration,
     concordance,
-    d_calibrated,
     finite,
     last,
     reaches,
@@ -84,6 +83,7 @@ def _chances(rows: Rows, event: str, at: Array, asked: Observed, *, says: bool) 
         return {}
     found: dict[str, float] = {}
     inside = times <= about.told
+    drawn = len(np.unique(at)) < len(at)
     if not about.late:
         found["ibs"] = (
             finite(scores.integrated_brier, survival[:, inside], asked, times[inside]) if says else math.nan
@@ -97,11 +97,11 @@ def _chances(rows: Rows, event: str, at: Array, asked: Observed, *, says: bool) 
         if not about.late:
             found[f"brier/{name}"] = briers.get(h, math.nan)
         known = whole is not None and h in told and reaches(whole, h)
-        found[f"calibration/{name}"] = calibration(here, asked, h) if known else math.nan
+        found[f"calibration/{name}"] = calibration(here, asked, h, drawn=drawn) if known else math.nan
         found[f"bias/{name}"] = float(here.mean() - whole.at(h)) if known and whole is not None else math.nan
     own, beyond = column(rows, "own", event)[at], column(rows, "beyond", event)[at] > 0
     tells = says and bool(np.isfinite(own).all())
-    found["d_calibration"] = unevenness(d_calibrated(own, asked, beyond).counts) if tells else math.nan
+    found["d_calibration"] = unevenness(own, asked, beyond, drawn=drawn) if tells else math.nan
     return with_means(found)
 
 

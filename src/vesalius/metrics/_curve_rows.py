@@ -84,7 +84,7 @@ def told(answers: Sequence[Curve], truths: Sequence[Event | Mapping[str, Event |
     times = _spans.grid(counted, end, at)
     columns: dict[str, Array] = {"y": _truths(real, causes)}
     columns["survival"] = np.array([_on(c.times_days, c.survival[c.arm], times) for c in curves])
-    risk, by = _risk(curves, columns["survival"], times)
+    risk, by = _risk(curves, end)
     columns["risk"] = risk
     columns["rank"] = np.array([np.nan if c.rank is None else c.rank for c in curves], np.float64)
     own = [_own(c, e) for c, e in zip(curves, real, strict=True)]
@@ -155,17 +155,17 @@ def _on(times: Array, values: Array, at: Array, *, before: float = 1.0) -> Array
     return np.where(at <= (times[-1] if len(times) else -1.0), found, np.nan)
 
 
-def _risk(curves: Sequence[Curve], survival: Array, times: Array) -> tuple[Array, str]:
-    """Return the risk of each case, and whether it is the answer's own or the area above its curve, in days."""
+def _risk(curves: Sequence[Curve], end: float) -> tuple[Array, str]:
+    """Return the risk of each case, and whether it is the answer's own or the area above its curve, in days.
+
+    The area is that up to the day until which all curves tell, and `end` at most.
+    """
     if all(c.risk is not None for c in curves):
         return np.array([c.risk for c in curves], np.float64), "answer"
-    complete = np.isfinite(survival).all(axis=0)
-    many = int(complete.sum())
-    if not many:
+    until = min([end, *(float(c.times_days[-1]) if len(c.times_days) else 0.0 for c in curves)])
+    if until <= 0:
         return np.full(len(curves), np.nan), "nothing"
-    edges = np.concatenate([[0.0], times[:many]])
-    lost = 1.0 - np.concatenate([np.ones((len(curves), 1)), survival[:, : many - 1]], axis=1)
-    return np.asarray((lost * np.diff(edges)).sum(axis=1)), "curve"
+    return np.array([until - c.restricted_mean_days(until, c.arm) for c in curves]), "curve"
 
 
 def _own(curve: Curve, event: Event | None) -> tuple[float, float]:

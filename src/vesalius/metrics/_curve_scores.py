@@ -11,7 +11,13 @@ import numpy as np
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array
 from vesalius.survival import scores
-from vesalius.survival.calibration import DCalibration, calibration_groups, d_calibration
+from vesalius.survival.calibration import (
+    DCalibration,
+    calibration_groups,
+    d_calibration,
+    shared_out,
+    squared_gap,
+)
 from vesalius.survival.observed import Observed
 from vesalius.survival.step import Step
 
@@ -61,17 +67,25 @@ def group_count(patients: int) -> int:
     return max(1, min(GROUPS, patients // GROUP))
 
 
-def calibration(survival: Array, observed: Observed, days: float) -> float:
-    """Return the mean gap between predicted and observed survival at a day over groups of patients by prediction.
+def calibration(survival: Array, observed: Observed, days: float, *, drawn: bool) -> float:
+    """Return how far predicted survival at a day is from the observed, over groups of patients by their prediction.
 
-    Groups are weighed by their patients; one whose follow-up ends before tells nothing.
+    It is the root of the mean squared gap, less what chance makes of that where all predictions are right: `without`.
     """
     try:
-        found = calibration_groups(survival, observed, days, group_count(len(survival)))
+        gap, chance = squared_gap(survival, observed, days, group_count(len(survival)))
     except DataError:
         return math.nan
-    gaps = [(g.patients, abs(g.predicted - g.seen)) for g in found if g.seen is not None]
-    return sum(n * gap for n, gap in gaps) / sum(n for n, _ in gaps) if gaps else math.nan
+    return without(gap, chance, drawn=drawn)
+
+
+def without(gap: float, chance: float, *, drawn: bool) -> float:
+    """Return the root of a squared gap without what chance makes of it; 0 where it is no larger.
+
+    A resample, which is `drawn` from the patients, holds the chance of these patients and once more that of the
+    drawing. Left in, it would put the whole interval of a small gap above the gap.
+    """
+    return math.sqrt(max(0.0, gap - (2 if drawn else 1) * chance)) if math.isfinite(gap) else math.nan
 
 
 def reaches(step: Step, days: float) -> bool:
@@ -101,13 +115,23 @@ def d_calibrated(own: Array, observed: Observed, beyond: Array) -> DCalibration:
     `own` is the survival given that one entered, so that a late entry needs no more. Who is `beyond` the end of the
     curve lies at or below what it ended with, as one who is censored there.
     """
-    seen = Observed(
-        observed.time_days, np.where(beyond, 0, observed.cause), np.zeros_like(observed.entry_days)
-    )
-    return d_calibration(own, seen)
+    return d_calibration(own, _seen_until(observed, beyond))
 
 
-def unevenness(counts: Array) -> float:
-    """Return the share of patients that would have to lie in another tenth for all tenths to hold as many."""
-    shares = counts / counts.sum()
-    return float(np.abs(shares - 1 / len(shares)).sum() / 2)
+def unevenness(own: Array, observed: Observed, beyond: Array, *, drawn: bool) -> float:
+    """Return how unevenly the tenths of predicted survival are filled, 0 where each holds a tenth of the patients.
+
+    It is the root mean squared distance from a tenth, in tenths, less what chance makes of it: `without`. Arguments are
+    those of `d_calibrated`.
+    """
+    parts = shared_out(own, _seen_until(observed, beyond))
+    many, n = parts.shape[1], len(parts)
+    shares = parts.mean(0)
+    chance = ((parts**2).mean(0) - shares**2).mean() / n
+    return without(float(many**2 * ((shares - 1 / many) ** 2).mean()), float(many**2 * chance), drawn=drawn)
+
+
+def _seen_until(observed: Observed, beyond: Array) -> Observed:
+    """Return what is known up to the end of the curves, counted from the entry."""
+    entry = np.zeros_like(observed.entry_days)
+    return Observed(observed.time_days, np.where(beyond, 0, observed.cause), entry)

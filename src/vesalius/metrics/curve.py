@@ -37,7 +37,7 @@ from vesalius.survival.step import Step
 __all__ = [
     "UNKNOWN", "Judged", "all_told", "asked_of", "baseline", "column", "counts", "d_calibrated", "each", "events",
     "excluded", "groups_at", "joined", "judged", "named_column", "observed_of", "occurrences", "rows", "summary",
-    "told_causes",
+    "told_causes", "wrong_by",
 ]  # fmt: skip
 
 ANSWER = "Curve"
@@ -52,12 +52,14 @@ DESCRIPTIONS = {
             "low": 0.0, "high": 1.0, "unit": ""},
     "brier": {"text": "Brier score: squared error of the survival at a horizon", "better": "lower", "low": 0.0,
               "high": 1.0, "unit": ""},
-    "calibration": {"text": "calibration error: gap between predicted and observed survival at a horizon, over groups "
-                            "of patients by their prediction", "better": "lower", "low": 0.0, "high": 1.0, "unit": ""},
+    "calibration": {"text": "calibration error: root mean squared gap between predicted and observed survival at a "
+                            "horizon over groups by prediction, less what chance makes of it", "better": "lower",
+                    "low": 0.0, "high": 1.0, "unit": ""},
     "bias": {"text": "mean predicted survival at a horizon, minus the observed", "better": "zero", "low": -1.0,
              "high": 1.0, "unit": ""},
-    "d_calibration": {"text": "D-calibration: share of patients that would have to lie in another tenth of their "
-                              "predicted survival", "better": "lower", "low": 0.0, "high": 1.0, "unit": ""},
+    "d_calibration": {"text": "D-calibration: how far tenths of the survival predicted for the patients' own times are "
+                              "from holding a tenth of them each, in tenths, less what chance makes of it",
+                      "better": "lower", "low": 0.0, "high": 3.0, "unit": ""},
 }  # fmt: skip
 Truth = Event | Mapping[str, Event | None]
 
@@ -155,6 +157,16 @@ def each(rows: Rows) -> Array:
         made[k, at] = np.where(count > 0, -error / np.maximum(count, 1), np.nan)
     count = np.isfinite(made).sum(axis=0)
     return np.asarray(np.where(count > 0, np.nansum(made, axis=0) / np.maximum(count, 1), np.nan))
+
+
+def wrong_by(answer: Curve, event: Event) -> float:
+    """Return the mean squared error of a curve over its own times at which it is known what is true, as `each`.
+
+    NaN where nothing is known, as of a case that was censored before the curve's first time.
+    """
+    times, line = np.asarray(answer.times_days), np.asarray(answer.survival[answer.arm], np.float64)
+    known = (times < event.time_days) | event.happened
+    return float(((line - (times < event.time_days)) ** 2)[known].mean()) if known.any() else float("nan")
 
 
 def occurrences(rows: Rows) -> dict[str, tuple[int, int, int]]:

@@ -12,7 +12,7 @@ from vesalius.survival.chances import chances
 from vesalius.survival.cox import fit_cox
 from vesalius.survival.curves import kaplan_meier
 from vesalius.survival.observed import Observed
-from vesalius.survival.risksets import no_late_entry
+from vesalius.survival.risksets import no_late_entry, sums_at_risk
 
 _NEVER = 1e-6  # a chance nearer to 0 or 1 is taken to be this far from it
 
@@ -69,20 +69,28 @@ def d_calibration(survival_at_time: Array, observed: Observed, *, bins: int = 10
     """
     from scipy.special import chdtrc
 
+    counts = shared_out(survival_at_time, observed, bins=bins).sum(0)
+    even = len(observed) / bins
+    chi2 = float(((counts - even) ** 2 / even).sum())
+    return DCalibration(counts, chi2, bins - 1, float(chdtrc(bins - 1, chi2)))
+
+
+def shared_out(survival_at_time: Array, observed: Observed, *, bins: int = 10) -> Array:
+    """Return how much of each patient counts in each bin of D-calibration, `(N, B)`; rows add up to one.
+
+    Raises DataError as `d_calibration` does.
+    """
     no_late_entry(observed, "D-calibration")
     chance = chances(survival_at_time, observed)
     if bins < 2 or not len(chance):
         raise DataError("need two bins and a patient for D-calibration", found=f"{bins} and {len(chance)}")
+    bits, lower = np.arange(bins), np.arange(bins) / bins
     place = np.minimum((chance * bins).astype(np.int64), bins - 1)
-    dead = observed.happened
-    counts = np.bincount(place[dead], minlength=bins).astype(np.float64)
-    stopped = chance[~dead]
-    left, lower = stopped[stopped > 0][:, None], np.arange(bins) / bins
-    counts += (np.clip(left - lower, 0, 1 / bins) / left).sum(0)
-    counts[0] += (stopped == 0).sum()
-    even = len(chance) / bins
-    chi2 = float(((counts - even) ** 2 / even).sum())
-    return DCalibration(counts, chi2, bins - 1, float(chdtrc(bins - 1, chi2)))
+    left = chance[:, None]
+    spread = np.divide(
+        np.clip(left - lower, 0, 1 / bins), left, out=(bits == 0) * np.ones_like(left), where=left > 0
+    )
+    return np.asarray(np.where(observed.happened[:, None], bits == place[:, None], spread), np.float64)
 
 
 def calibration_at(survival: Array, observed: Observed, days: float, groups: int = 10) -> Calibration:
@@ -112,9 +120,57 @@ def calibration_groups(
         raise DataError(
             "need as many patients as groups", found=f"{len(chance)} patients and {groups} groups"
         )
-    edges = np.unique(np.quantile(chance, np.arange(1, groups) / groups))
-    place = np.searchsorted(edges, chance, side="left")
+    place = _places(chance, groups)
     return tuple(_group(chance[place == k], observed.where(place == k), days) for k in np.unique(place))
+
+
+def squared_gap(survival: Array, observed: Observed, days: float, groups: int = 10) -> tuple[float, float]:
+    """Return the mean squared gap between chances `(N,)` at a day and what was seen, and what chance makes of it.
+
+    The mean is over the groups of `calibration_groups`, weighed by their patients; one whose follow-up ends before the
+    day does not count, and both are NaN where none does. What was seen of a group varies by Greenwood's variance, the
+    mean of which is what the squared gap comes to where all chances are right. Bands are not asked for, so that it is
+    fast enough for resamples. Raises DataError as `calibration_groups` does.
+    """
+    chance = chances(survival, observed)
+    if not 0 < groups <= len(chance):
+        raise DataError(
+            "need as many patients as groups", found=f"{len(chance)} patients and {groups} groups"
+        )
+    place = _places(chance, groups)
+    size = np.bincount(place).astype(np.float64)
+    predicted = np.bincount(place, weights=chance) / np.maximum(size, 1)
+    seen, variance = _seen(place, len(size), observed, days)
+    known = np.isfinite(seen) & (size > 0)
+    if not known.any():
+        return float("nan"), float("nan")
+    gap = np.average((predicted - seen)[known] ** 2, weights=size[known])
+    return float(gap), float(np.average(variance[known], weights=size[known]))
+
+
+def _places(chance: Array, groups: int) -> Array:
+    """Return the group of each patient, `(N,)`; those of one chance are in one group."""
+    edges = np.unique(np.quantile(chance, np.arange(1, groups) / groups))
+    return np.asarray(np.searchsorted(edges, chance, side="left"))
+
+
+def _seen(place: Array, groups: int, observed: Observed, days: float) -> tuple[Array, Array]:
+    """Return Kaplan-Meier's survival of each group at a day and its variance, `(G,)`; NaN where follow-up ends before.
+
+    So it is where late entry leaves nobody at risk.
+    """
+    belongs = place[:, None] == np.arange(groups)
+    dead = np.flatnonzero(observed.happened & (observed.time_days <= days))
+    times, at = np.unique(observed.time_days[dead], return_inverse=True)
+    events = np.zeros((len(times), groups))
+    np.add.at(events, (at, place[dead]), 1.0)
+    risk = sums_at_risk(observed, times, belongs.astype(np.float64))
+    left = risk * (risk - events)
+    seen = np.prod(1 - np.divide(events, risk, out=np.zeros_like(risk), where=risk > 0), axis=0)
+    terms = np.divide(events, left, out=np.zeros_like(left), where=left > 0).sum(axis=0)
+    ends = np.where(belongs, observed.time_days[:, None], -1.0).max(axis=0, initial=-1.0)
+    emptied = bool((observed.entry_days > 0).any()) & (seen <= 0)
+    return np.where(((ends >= days) | (seen <= 0)) & ~emptied, seen, np.nan), seen**2 * terms
 
 
 def smooth_at(survival: Array, observed: Observed, days: float) -> Array | None:

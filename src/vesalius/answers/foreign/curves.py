@@ -14,7 +14,7 @@ from vesalius.core.horizons import days_of
 from vesalius.core.image import Array
 
 RISK = ("risk", "log_hazard", "linear_predictor", "risk_score")  # the higher, the sooner
-_SURVIVAL = re.compile(r"(?:survival|surv|s)[ _@(]+(\d+(?:\.\d+)?)[ _]*([a-z]*)\)?")
+_SURVIVAL = re.compile(r"(?:survival|surv)[ _@(]+(\d+(?:\.\d+)?)[ _]*([a-z]*)\)?")
 BETWEEN = 20  # points of the straight line between two times
 SLACK = 1e-6
 

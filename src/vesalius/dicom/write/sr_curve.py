@@ -47,7 +47,7 @@ def curve_groups(answer: Curve, study: studies.ResultStudy, lead: str) -> list[A
         made.append(
             sr.MeasurementsAndQualitativeEvaluations(
                 **begun_with(name, None, study),
-                measurements=[*_measured(answer, arm)],
+                measurements=[*_measured(answer, arm), *(_promised(answer) if arm == answer.arm else ())],
                 qualitative_evaluations=said,
                 source_images=source_images(study),
             )
@@ -99,6 +99,15 @@ def _measured(answer: Curve, arm: str) -> Iterator[Any]:
             chance = _held(answer, {arm: causes[cause]}, arm, day)
             if chance is not None:
                 yield measurement(_private(f"{cause} within {when}"), chance, unit_of(None))
+
+
+def _promised(answer: Curve) -> Iterator[Any]:
+    """Yield the time before which the event comes in few cases, where one is promised."""
+    if answer.promise is not None and answer.promise.interval is not None:
+        least = answer.promise.interval[0]
+        name = f"lower bound of the time to the event, {answer.promise.share}"
+        if least is not None:
+            yield measurement(_private(name), least, unit_of("days"))
 
 
 def _held(answer: Curve, curves: Mapping[str, Array] | None, arm: str, day: float) -> float | None:
