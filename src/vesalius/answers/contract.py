@@ -56,6 +56,7 @@ class Kept:
 
 
 NOT_RATED = (float("nan"), "")
+FACTORS = "factors"  # in `clinical` of a scorecard: what answers add to factors that are known of the cases
 
 
 class ForeignAnswers(Mapping[str, Answer]):
@@ -373,6 +374,22 @@ class Handling(ABC, Generic[A]):
 
         `judged` gives what a summary of rows says of all of them, each figure with its interval. `fixed` is what was
         fitted on validation cases, the calibration of the bundle's last stage; empty of another tool's answers.
+        """
+        return {}
+
+    def adds(
+        self,
+        rows: Rows,
+        known: Mapping[str, Sequence[float | str | None]],
+        people: Sequence[str],
+        *,
+        resamples: int,
+        seed: int,
+    ) -> dict[str, Any]:
+        """Return what answers add to factors that are known of the cases anyway, as JSON takes it; by default nothing.
+
+        `known` has the value of each factor in each row, None where it is not known, and `people` the patient. A card
+        keeps it in `clinical`, under FACTORS, for `clinic`.
         """
         return {}
 

@@ -13,6 +13,7 @@ from vesalius.answers import _benefit, _benefit_shown
 from vesalius.answers import _curve_bound as bound
 from vesalius.answers import _curve_shown as shown
 from vesalius.answers import _curve_words as words
+from vesalius.answers import _signature
 from vesalius.answers._asking import days_at
 from vesalius.answers._curve_cases import again, case_of
 from vesalius.answers._curve_kept import kept
@@ -36,6 +37,7 @@ from vesalius.core.promise import Limits
 from vesalius.core.scorecard import Scorecard
 from vesalius.metrics import Rows
 from vesalius.metrics import curve as judge
+from vesalius.survival.signature import Known
 
 TARGETS = ("event",)
 HORIZON, RISK, ARM = "horizon", "risk", "arm"
@@ -209,6 +211,12 @@ class CurveHandling(Handling[Curve]):
         """Return what arms change, and whether the model tells who gains; nothing where there is one arm."""
         return _benefit.kept(rows)
 
+    def adds(
+        self, rows: Rows, known: Known, people: Sequence[str], *, resamples: int, seed: int
+    ) -> dict[str, Any]:
+        """Return what the risk adds to factors that are known of the cases, event by event, by Cox models of both."""
+        return _signature.kept(rows, known, people, resamples=resamples, seed=seed)
+
     def facts(self, card: Scorecard) -> list[tuple[str, str]]:
         """Return at which times curves are judged, and what else figures rest on."""
         return shown.facts(card)
@@ -219,7 +227,7 @@ class CurveHandling(Handling[Curve]):
 
     def clinic(self, card: Scorecard) -> list[Panel]:
         """Return Kaplan-Meier's curves by risk with numbers at risk, and what each group came to."""
-        return [*shown.panels(card), *_benefit_shown.panels(card)]
+        return [*shown.panels(card), *_benefit_shown.panels(card), *_signature.panels(card)]
 
     def case_table(self, card: Scorecard) -> Table | None:
         """Return all cases of a single event with what happened to them, the highest risk first."""

@@ -13,6 +13,7 @@ from vesalius.core.scorecard import Scorecard, as_json, nameless, save_scorecard
 from vesalius.core.subgroups import SMALLEST
 from vesalius.evaluate.answered import score_cases
 from vesalius.evaluate.banners import FEW_STEPS, of_training
+from vesalius.evaluate.factors import with_factors
 from vesalius.evaluate.fairness import with_subgroups
 from vesalius.infer import asked
 from vesalius.infer.predictor import device_of
@@ -74,6 +75,7 @@ def finish(
         accept_mismatch=True,  # the data's author says that it is one cohort
     )
     card = of_run(card, space.overlap, len(space.leaking))
+    card = with_factors(card, tally, space.cohort.covariates, bundle=bundle)
     card = with_subgroups(card, tally, by, smallest=smallest_group, bands=space.training)
     keep_speed(path, bundle, tally.seconds, device_of(device).type)
     written = write_report(card, path, space=space, bundle=bundle, tally=tally, outcome=outcome)

@@ -5,9 +5,9 @@ A state holds under `events`, in the order of the model's outputs:
     [{"name": "survival", "causes": ["death", "relapse"], "shares": [.7, .3], "n": 90, "happened": 40}]
 
 `causes` are empty where there is only one. Its arrays are, by the event's place, `days-0` `(T,)` and `hazard-0`
-`(C, T)`, the cumulative hazard of each cause of a case whose log hazard is 0, `error-0` `(T,)`, the standard error of
-the logarithm of all causes' hazard, `ends-0` `(K,)`, where intervals end, and `known-days-0` and `known-0`, what is known
-without looking.
+`(C, T)`, the cumulative hazard of each cause of a case whose log hazard is 0; `error-0` `(T,)`, the standard error of
+the logarithm of all causes' hazard; `ends-0` `(K,)`, where intervals end; and `known-days-0` and `known-0`, what is
+known without looking.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ def plan(draft: Draft, prints: Fingerprint, target: TargetInfo | None, *, name: 
         why = "nobody said how arms were assigned; randomised, observed: --set task.options.assignment="
         draft.set("task.options.assignment", "unknown", why)
     draft.set("task.options.horizon", 0.0, "the risk is that of the time in which three of four events fall")
-    plan_covariates(draft, prints)
+    plan_covariates(draft, prints, apart=(arm,) if arm else ())
     _without_outcomes(draft, prints, arm)
     _batches(draft, prints)
     if not prints.imageless:

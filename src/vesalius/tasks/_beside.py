@@ -71,19 +71,22 @@ def nothing_to_see(cases: Sequence[Case]) -> tuple[str, ...]:
     return ()
 
 
-def plan_covariates(draft: Draft, prints: Fingerprint) -> None:
-    """Plan which covariates enter, those that a person named, and which of them are categories."""
-    named = [name for name, about in prints.covariates.items() if about.named]
+def plan_covariates(draft: Draft, prints: Fingerprint, *, apart: Sequence[str] = ()) -> None:
+    """Plan which covariates enter, those that a person named, and which of them are categories.
+
+    Those `apart` enter otherwise.
+    """
+    named = [name for name, about in prints.covariates.items() if about.named and name not in apart]
     why = "as named" if named else "none was named"
     if prints.imageless and not named:
         named, why = tables.columns(prints)
-    others = [name for name in prints.covariates if name not in named]
+    others = [name for name in prints.covariates if name not in named and name not in apart]
     if others:
         why += (
             f"; not used: {listed(others, 8)} (--column covariate=NAME, or --set task.options.covariates=A,B)"
         )
     draft.set("task.options.covariates", ",".join(named), why)
-    sorts = [name for name, about in prints.covariates.items() if about.category]
+    sorts = [name for name, about in prints.covariates.items() if about.category and name not in apart]
     sorts = [name for name in sorts if name in named] if prints.imageless else sorts
     why = "words, or few whole numbers, which may be codes" if sorts else "no covariate is words or codes"
     draft.set("task.options.categories", ",".join(sorts), why)

@@ -25,6 +25,7 @@ BETWEEN = 4  # points of a curve in each interval of discrete times
 MOST = 50.0  # of a cumulative hazard: survival is nought beyond it
 QUANTILES = 101  # of the risks of training cases
 FEWEST = 10  # events, of fewer no hazard is scaled
+LEAST = 0.05  # of a scale
 WORTH = 2.0  # by how much the log likelihood must rise for two numbers more (Akaike 1974)
 
 
@@ -205,14 +206,17 @@ def rescaled(risk: Array, hazard: Array, happened: Array) -> tuple[float, float,
 
     for _ in range(50):
         expected = hazard * np.exp(np.clip(x @ beta, -MOST, MOST))
-        slope = x.T @ (d - expected)
+        score = x.T @ (d - expected)
         curvature = (x * expected[:, None]).T @ x + 1e-9 * np.eye(2)
-        step = np.linalg.solve(curvature, slope)
+        step = np.linalg.solve(curvature, score)
         while gain(beta + step) < gain(beta) - 1e-12 and np.abs(step).max() > 1e-10:
             step = step / 2
         beta = beta + step
         if np.abs(step).max() < 1e-9:
             break
+    if 1 + beta[1] < LEAST:  # what points the wrong way on new cases is shrunk, and never turned round
+        shrunk = float((hazard * np.exp(np.clip((LEAST - 1) * risk, -MOST, MOST))).sum())
+        beta = np.array([np.log(max(float(d.sum()), 1e-9) / shrunk), LEAST - 1])
     return float(1 + beta[1]), float(beta[0]), gain(beta)
 
 
@@ -243,7 +247,7 @@ def calibrated(raws: Sequence[Array], truths: Sequence[Any], state: State) -> di
             ]
         )
         scale, shift, gain = rescaled(risks - centre, hazard, seen.happened)
-        if gain > WORTH and scale > 0:
+        if gain > WORTH:
             found |= {"scale": scale, "shift": shift, "gain": gain}
     return {EVENTS: {about.name: found}}
 

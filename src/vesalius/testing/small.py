@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from vesalius import cohorts
-from vesalius.core.case import Box, Case, InstanceMask, Ref, Visit
+from vesalius.core.case import Box, Case, Event, InstanceMask, Ref, Visit
 from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.core.course import Course
 from vesalius.core.image import Image
@@ -20,6 +20,7 @@ from vesalius.prepare.things import parts
 
 CASES, SEED, GRID = 12, 3, (12, 32, 32)
 READINGS: tuple[dict[str, str], ...] = ({}, {"value": "age"}, {"label": "treatment,event"})  # columns by role
+ENDS = "survival,relapse"  # two times to events of one case
 TOGETHER = "age,bmi"  # targets of which several are one
 
 
@@ -95,15 +96,24 @@ def _with(cohort: Cohort, target: TargetInfo | None) -> Cohort:
 
 
 def _in_memory(cohort: Cohort) -> Cohort:
-    """Return the cohort with targets that stand in no table: boxes of lesions, the tumour's stage, parts of organs."""
+    """Return the cohort with targets that stand in no table: boxes of lesions, stages, parts of organs, two events."""
     people = (patient(k, SEED, size=GRID) for k in range(len(cohort.cases)))
     made = [one for one in people if isinstance(one, AbdomenPatient)]
     known = {one.id: one for one in made}
     boxes = {c.id: _boxes(known[c.id], c) for c in cohort.cases}
     stages = {c.id: ("early", "late")[known[c.id].outcome.stage > 1] for c in cohort.cases}
     drawn = {c.id: _instances(c) for c in cohort.cases}
+    times = {c.id: _times(c) for c in cohort.cases}
     cases = tuple(
-        replace(c, targets={"boxes": boxes[c.id], "stage": stages[c.id], "instances": drawn[c.id]})
+        replace(
+            c,
+            targets={
+                "boxes": boxes[c.id],
+                "stage": stages[c.id],
+                "instances": drawn[c.id],
+                ENDS: times[c.id],
+            },
+        )
         for c in cohort.cases
     )
     names = sorted({b.label for found in boxes.values() for b in found})
@@ -115,7 +125,17 @@ def _in_memory(cohort: Cohort) -> Cohort:
     )
     names = sorted({name for one in drawn.values() for name in one.names})
     infos = (*infos, TargetInfo("instances", "instances", tuple(Label(k, n) for k, n in enumerate(names, 1))))
+    parts = tuple(TargetInfo(name, "event") for name in ENDS.split(","))
+    infos = (*infos, TargetInfo(ENDS, "events", parts=parts))
     return replace(cohort, cases=cases, targets={t.name: t for t in infos})
+
+
+def _times(case: Case) -> dict[str, Event]:
+    """Return a case's time to its event, and one to another that came to two of three before."""
+    event = next(t for t in case.targets.values() if isinstance(t, Event))
+    before = event.time_days * (0.4 + 0.5 * ((event.time_days * 7) % 1))
+    other = Event(before, True) if int(event.time_days) % 3 else Event(event.time_days, event.happened)
+    return dict(zip(ENDS.split(","), (event, other), strict=True))
 
 
 def _instances(case: Case) -> InstanceMask:

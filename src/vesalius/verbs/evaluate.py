@@ -14,6 +14,7 @@ from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.core.disk import new_folder
 from vesalius.core.errors import DataError
+from vesalius.core.image import Image
 from vesalius.core.progress import Progress, watched
 from vesalius.core.scorecard import Scorecard, save_scorecard
 from vesalius.core.sealed import MANIFEST
@@ -21,12 +22,13 @@ from vesalius.core.subgroups import SMALLEST
 from vesalius.core.words import counted
 from vesalius.dicom.values.colours import chosen
 from vesalius.evaluate.answered import score_cases
+from vesalius.evaluate.factors import with_factors
 from vesalius.evaluate.fairness import assert_columns, with_subgroups
 from vesalius.evaluate.foreign import assert_drawn_on, foreign_answers, positive_class
 from vesalius.evaluate.scoring import Tally, card_of, tally_for
 from vesalius.plan import machine as machines
 from vesalius.plan import torch_threads
-from vesalius.prepare.case import load_reference
+from vesalius.prepare.case import BLANK, load_reference
 from vesalius.reliability.marks import Marks
 from vesalius.run.finished import Run, bundle_of
 from vesalius.run.past import past_of_bundle, past_of_predictions
@@ -132,7 +134,8 @@ def evaluate(
             )
         elif info is not None:
             tally, card = score_foreign(Path(str(what)), choice.cases, cohort, info, choice.split, progress)
-        card = with_subgroups(choice.told(card), tally, by, smallest=smallest_group)
+        card = with_factors(choice.told(card), tally, cohort.covariates, bundle=bundle)
+        card = with_subgroups(card, tally, by, smallest=smallest_group)
         if folder is not None:
             _write(card, folder, cohort, bundle, tally)
     return card
@@ -224,6 +227,12 @@ def learned_labels(bundle: Bundle) -> tuple[Label, ...]:
     )
 
 
+def _shown(case: Case, info: TargetInfo) -> Image:
+    """Return a case's image; one of a point for a case of a table without images, whose target is not drawn on any."""
+    bare = not case.images and case.reference is None and not kinds.of(info.kind).drawn
+    return BLANK if bare else load_reference(case)
+
+
 def score_foreign(
     path: Path, cases: Sequence[Case], cohort: Cohort, info: TargetInfo, split: str, progress: Progress
 ) -> tuple[Tally, Scorecard]:
@@ -245,7 +254,7 @@ def score_foreign(
         )
     for case in cases:
         if case.id in found:
-            reference, answer = load_reference(case), found[case.id]
+            reference, answer = _shown(case, info), found[case.id]
             assert_drawn_on(reference, answer, case.id)
             tally.add(case, answer, case.targets[info.name], None, reference)
     found.assert_sound()
