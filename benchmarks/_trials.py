@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,8 +71,12 @@ def people(n: int, seed: int) -> list[Someone]:
     return found
 
 
-def drawn(cohort: Sequence[Someone], design: Design) -> Drawn:
-    """Return what happens to patients under a design; the draws are those of the phantom's tables."""
+def drawn(cohort: Sequence[Someone], design: Design, propensity: Mapping[str, float] | None = None) -> Drawn:
+    """Return what happens to patients under a design; the draws are those of the phantom's tables.
+
+    `propensity` are other coefficients of the chance to be treated, where the design is confounded.
+    """
+    formulas = Formulas() if propensity is None else Formulas(propensity=propensity)
     outcomes = [
         draw_outcome(
             stream(p.seed, p.index, "outcome"),
@@ -80,6 +84,7 @@ def drawn(cohort: Sequence[Someone], design: Design) -> Drawn:
             lesions=p.lesions,
             design=design,
             further=stream(p.seed, p.index, "fates"),
+            formulas=formulas,
         )
         for p in cohort
     ]

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from tests.benefit._made import ARMS, MEAN, SURVIVAL, benefits, draw
 
-from vesalius.benefit.average import effect, naive, outcome
+from vesalius.benefit import evalue
+from vesalius.benefit.average import effect, naive, outcome, risk_ratio
 from vesalius.benefit.hazards import EVENTS, Hazards, fit_censoring, fit_hazards
 from vesalius.benefit.measure import Measure
 from vesalius.benefit.robust import doubly_robust, score
@@ -146,6 +147,22 @@ def test_the_effect_that_was_planted_is_within_the_interval() -> None:
     assert found.holds(float(truth)) and found.left_out == 0
     plain = naive(made, SURVIVAL, control="control", treated="treated")
     assert plain.holds(float(truth)) and found.width < plain.width  # what is known of patients narrows it
+
+
+def test_a_risk_ratio_is_that_of_the_outcomes_and_narrow_where_patients_are_many() -> None:
+    made = draw(400, 15, effect=-0.8)
+    scored = doubly_robust(made, SURVIVAL, rng=np.random.default_rng(0))
+    found = risk_ratio(scored, control="control", treated="treated")
+    first, second = (1 - outcome(scored, a).value for a in ARMS)
+    assert found.value == pytest.approx(second / first) and found.low < found.value < found.high
+    drawn = [scored.where(np.random.default_rng(k).integers(0, 400, 400)) for k in range(200)]
+    logs = [np.log(risk_ratio(s, control="control", treated="treated").value) for s in drawn]
+    assert found.error == pytest.approx(np.std(logs), rel=0.15)
+    assert np.log(found.high / found.value) == pytest.approx(1.96 * found.error, rel=0.01)
+    strength = evalue.of_risk_ratio(found.value, found.low, found.high)
+    assert strength.bound is not None and 1.0 <= strength.bound <= strength.point
+    with pytest.raises(DataError, match="needs survival at the horizon"):
+        risk_ratio(replace(scored, measure=MEAN), control="control", treated="treated")
 
 
 def test_an_arm_that_nobody_like_the_others_had_is_refused() -> None:

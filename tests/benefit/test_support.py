@@ -26,11 +26,11 @@ def given(x: np.ndarray, treated: np.ndarray, *, randomised: bool | None = None)
 def test_where_chance_decided_all_are_supported_within_what_was_seen() -> None:
     made = draw(400, 1)
     support = fit_support(made)
-    middle = np.clip(made.x, *np.quantile(made.x, [0.02, 0.98], axis=0))
-    assert support.supported(middle).all()
+    new = np.random.default_rng(9).normal(size=(1000, 2))
+    assert support.supported(made.x).all() and support.supported(new).mean() > 0.99
     assert sum(sum(g.counts) for g in support.groups) == 400
     support.assert_supported(np.zeros(2))
-    with pytest.raises(DataError, match=r"none of the treatments.*age 9 lies outside of"):
+    with pytest.raises(DataError, match=r"none of the treatments.*age 9 is far from all"):
         support.assert_supported(np.array([9.0, 0.0]))
 
 
@@ -46,6 +46,20 @@ def test_a_hole_that_a_trend_cannot_show_is_found() -> None:
     with pytest.raises(DataError, match=r"had only treated.*control: given to none of \d+ patients with age"):
         support.assert_supported(np.zeros(2))
     assert support.reasons(np.array([1.2, 0.0])) == {}
+
+
+def test_reasons_and_bits_agree_and_what_is_not_known_is_refused() -> None:
+    made = draw(400, 9, confounded=True)
+    support = fit_support(made)
+    rows = np.random.default_rng(1).normal(size=(200, 2)) * 1.8
+    bits = support.supported(rows)
+    assert 0 < (~bits).sum() < bits.size
+    for row, own in zip(rows, bits, strict=True):
+        assert {a for a, so in zip(ARMS, own, strict=True) if not so} == support.reasons(row).keys()
+    with pytest.raises(DataError, match="'size' is not known"):
+        support.assert_supported(np.array([0.0, np.nan]))
+    with pytest.raises(DataError, match="need the columns age, size"):
+        support.supported(np.zeros((3, 1)))
 
 
 def test_a_trend_is_found_where_no_group_is_empty() -> None:

@@ -67,6 +67,19 @@ def test_a_horizon_beyond_the_follow_up_of_an_arm_is_refused() -> None:
         assert_followed(made, Measure(0.0))
 
 
+def test_a_horizon_by_which_nearly_all_are_censored_is_refused() -> None:
+    """Of 100 in each arm 92 are censored on day 50: eight who are left would stand for all of them."""
+    arm = [ARMS[k % 2] for k in range(200)]
+    time = np.r_[np.full(184, 50.0), np.full(16, 400.0)]
+    made = trial(np.zeros((200, 1)), arm, observed(time, np.r_[np.zeros(184), np.ones(16)]), names=["age"])
+    assert furthest_days(made) == 50.0
+    assert_followed(made, Measure(50.0))
+    with pytest.raises(
+        DataError, match=r"followed up to day 51; found 8 of 100; try: a horizon of at most 50"
+    ):
+        assert_followed(made, Measure(51.0))
+
+
 def test_a_measure_is_the_curve_at_the_horizon_or_the_area_up_to_it() -> None:
     days, curves = np.array([1.0, 3.0]), np.array([[0.5, 0.2], [1.0, 0.0]])
     assert Measure(2.0).of_curve(days, curves).tolist() == [0.5, 1.0]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from tests.benefit._made import ARMS, SURVIVAL, draw
 
+import vesalius.benefit
+from vesalius.benefit import pairs as pairs_module
 from vesalius.benefit.measure import Measure
 from vesalius.benefit.pairs import c_for_benefit, known_weights
 from vesalius.benefit.policy import by_benefit, by_outcome, policy_value
@@ -117,3 +121,12 @@ def test_c_for_benefit_finds_who_gains() -> None:
         -made.x[:, 1], made, SURVIVAL, control="control", treated="treated", rng=np.random.default_rng(0)
     )
     assert found.low > 0.5 > turned.high
+
+
+def test_no_figure_of_benefit_is_a_c_index() -> None:
+    """A C-index tells who is at risk, which is no reason to treat: the room computes none."""
+    room = Path(vesalius.benefit.__file__).parent
+    for path in room.rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        assert "survival.scores" not in text and "harrell" not in text and "uno_c" not in text, path.name
+    assert "no reason to treat" in (pairs_module.__doc__ or "")

@@ -13,6 +13,7 @@ from vesalius.benefit.pseudo import pseudo_observations
 from vesalius.benefit.robust import Scored
 from vesalius.benefit.trial import Trial
 from vesalius.benefit.weighting import tilt
+from vesalius.core.errors import DataError
 from vesalius.core.image import Array
 
 Population = Literal["kept", "overlap"]
@@ -48,6 +49,29 @@ def outcome(scored: Scored, arm: str, *, population: Population = "kept", level:
     """Return what the measure would be if all were given this arm. Raises DataError."""
     scored.contrast(arm, arm)
     return _averaged(scored, scored.scores[:, scored.arms.index(arm)], population, level)
+
+
+def risk_ratio(
+    scored: Scored, *, control: str, treated: str, population: Population = "kept", level: float = 0.95
+) -> Estimate:
+    """Return the risk of the event by the horizon under `treated` over that under `control`, for an E-value.
+
+    The interval is that of its logarithm by the delta method; `error` is that of the logarithm, too. Raises DataError
+    for restricted means, and where a risk is not above 0.
+    """
+    if scored.measure.kind != "survival":
+        raise DataError("a ratio of risks needs survival at the horizon", found=scored.measure.kind)
+    first, second = (1 - outcome(scored, a, population=population).value for a in (control, treated))
+    if not (first > 0 and second > 0):
+        raise DataError("a risk ratio needs two risks above 0", found=f"{first:g} and {second:g}")
+    scored.contrast(control, treated)
+    risks = 1 - scored.scores[:, [scored.arms.index(control), scored.arms.index(treated)]]
+    log = risks[:, 1] / second - risks[:, 0] / first  # its mean is 0, its spread that of the logarithm
+    found = _averaged(scored, log, population, level)
+    wide = (found.high - found.low) / 2
+    ratio = second / first
+    ends = (ratio * math.exp(-wide), ratio * math.exp(wide))
+    return Estimate(ratio, found.error, *ends, found.n, found.left_out)
 
 
 def _averaged(scored: Scored, score: Array, population: Population, level: float) -> Estimate:

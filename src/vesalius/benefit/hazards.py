@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vesalius.benefit.propensity import standards
+from vesalius.benefit.propensity import corrected, standards
 from vesalius.core.image import Array
 from vesalius.survival.cox import breslow, fit_cox
 from vesalius.survival.observed import Observed, observed
 from vesalius.survival.step import Step
 
-PENALTY = 1.0  # of standardised columns: half of it times their squared coefficients
+PENALTIES = (1.0, 10.0, 100.0, 1000.0)  # half of one times the squared coefficients of standardised columns
+MANY = 10  # events a column, from which on the least penalty is enough
 EVENTS = 5  # with fewer of them every patient has the same curve
 
 
@@ -45,22 +46,38 @@ class Hazards:
         )
 
 
-def fit_hazards(x: Array, seen: Observed, *, penalty: float = PENALTY) -> Hazards:
-    """Fit the hazards of an event of any cause. Raises DataError where the model has no answer."""
+def fit_hazards(x: Array, seen: Observed) -> Hazards:
+    """Fit the hazards of an event of any cause. Raises DataError where the model has no answer.
+
+    Where columns are many for the events, the ridge is the one of `PENALTIES` with the best corrected Akaike criterion.
+    """
     centre, scale = standards(x)
     beta = np.zeros(x.shape[1])
     varies = x.std(axis=0) > 1e-12
     single = observed(seen.time_days, seen.happened)
     if int(seen.happened.sum()) >= EVENTS and varies.any():
-        z = ((x - centre) / scale)[:, varies]
-        names = [f"x{k}" for k in np.flatnonzero(varies)]
-        beta[varies] = fit_cox(z, single, names=names, penalty=penalty / len(z)).coefficients
+        beta[varies] = _coefficients(((x - centre) / scale)[:, varies], single)
     return Hazards(centre, scale, beta, breslow((x - centre) / scale @ beta, single))
 
 
-def fit_censoring(x: Array, seen: Observed, *, penalty: float = PENALTY) -> Hazards:
+def _coefficients(z: Array, seen: Observed) -> Array:
+    """Return the coefficients `(F,)` of standardised columns.
+
+    The criterion counts as many free parameters as the ridge leaves, F − penalty · tr(covariance) (Verweij and van
+    Houwelingen 1994), and is corrected for few events (Hurvich and Tsai 1989).
+    """
+    names = [f"x{k}" for k in range(z.shape[1])]
+    events = int(seen.happened.sum())
+    few = MANY * z.shape[1] <= events
+    fits = [fit_cox(z, seen, names=names, penalty=p / len(z)) for p in (PENALTIES[:1] if few else PENALTIES)]
+    free = [z.shape[1] - p * float(np.trace(f.covariance)) for p, f in zip(PENALTIES, fits, strict=False)]
+    best = int(np.argmin([corrected(d, events) - f.log_likelihood for d, f in zip(free, fits, strict=True)]))
+    return fits[best].coefficients
+
+
+def fit_censoring(x: Array, seen: Observed) -> Hazards:
     """Fit the hazards of being censored, with the roles exchanged; on one day events come before censoring."""
     order = np.unique(seen.time_days)
     gap = float(np.diff(order).min()) if len(order) > 1 else 1.0
     later = seen.time_days + np.where(seen.happened, 0.0, gap / 2)
-    return fit_hazards(x, observed(later, ~seen.happened), penalty=penalty)
+    return fit_hazards(x, observed(later, ~seen.happened))

@@ -10,9 +10,11 @@ import numpy as np
 from vesalius.benefit.trial import Trial
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array
+from vesalius.survival.curves import censoring
 
 Kind = Literal["survival", "restricted_mean"]
 AT_RISK = 5  # patients of an arm still followed at the horizon: with fewer nothing is said of it
+FOLLOWED = 0.1  # of an arm not yet censored at the horizon: with fewer, each stands for too many others
 
 
 @dataclass(frozen=True)
@@ -51,13 +53,13 @@ class Measure:
 
 
 def assert_followed(trial: Trial, measure: Measure) -> None:
-    """Raise DataError where hardly anybody of an arm was followed up to the horizon."""
+    """Raise DataError where hardly anybody of an arm was followed up to the horizon, or nearly all were censored."""
     if not measure.horizon_days > 0:
         raise DataError("a horizon must be later than day 0", found=f"day {measure.horizon_days:g}")
     for name in trial.arms:
         time = np.sort(trial.observed.time_days[trial.given(name)])
         n = int((time >= measure.horizon_days).sum())
-        if n < AT_RISK:
+        if n < AT_RISK or measure.horizon_days > _followed_days(trial, name):
             raise DataError(
                 f"too few patients of arm '{name}' were followed up to day {measure.horizon_days:g}",
                 found=f"{n} of {len(time)}",
@@ -66,6 +68,16 @@ def assert_followed(trial: Trial, measure: Measure) -> None:
 
 
 def furthest_days(trial: Trial) -> float:
-    """Return the latest horizon that every arm can tell of: until then 5 patients of each were followed."""
+    """Return the latest horizon that every arm can tell of.
+
+    Until then 5 patients of each were followed, and one in ten would have been if nobody had had the event.
+    """
     ends = [np.sort(trial.observed.time_days[trial.given(a)])[-AT_RISK:][0] for a in trial.arms]
-    return float(min(ends))
+    return float(min(*ends, *(_followed_days(trial, a) for a in trial.arms)))
+
+
+def _followed_days(trial: Trial, arm: str) -> float:
+    """Return the last day ahead of which no more than nine in ten of an arm are censored; infinite where none is."""
+    curve = censoring(trial.observed.where(trial.given(arm)))
+    gone = np.flatnonzero(curve.values < FOLLOWED)
+    return float(curve.times_days[gone[0]]) if len(gone) else np.inf

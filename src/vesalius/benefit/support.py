@@ -17,6 +17,7 @@ from vesalius.core.words import listed
 SMALLEST = 20  # patients of a group
 CHANCE = 1e-4  # that a group of so many lacks an arm although it is as likely there as among all
 DEPTH = 4  # conditions of a group
+NEAR = 0.5  # standard deviations beyond all who were given an arm, within which a patient is still like them
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,8 @@ class Group:
 class Support:
     """What is needed to tell which arms were given to patients like one: a propensity, groups, and ranges by arm.
 
-    `low` and `high` `(A, F)`: the least and the greatest of each column among the patients of each arm.
+    `low` and `high` `(A, F)`: between which each column lies for patients like those of each arm: their least and their
+    greatest, and half a standard deviation more.
     """
 
     names: tuple[str, ...]
@@ -58,8 +60,8 @@ class Support:
     trim: float
 
     def supported(self, x: Array) -> Array:
-        """Return which arms were given to patients like these, `(N, A)` of bits, of `x` `(N, F)`."""
-        rows = np.atleast_2d(np.asarray(x, np.float64))
+        """Return which arms were given to patients like these, `(N, A)` of bits, of `x` `(N, F)`. Raises DataError."""
+        rows = _finite(np.atleast_2d(np.asarray(x, np.float64)), self.names)
         likely = self.propensity.of(rows) >= self.trim
         within = ((rows[:, None] >= self.low) & (rows[:, None] <= self.high)).all(axis=2)
         found = likely & within
@@ -68,8 +70,11 @@ class Support:
         return np.asarray(found)
 
     def reasons(self, x: Array) -> dict[str, str]:
-        """Return why arms were not given to patients like this one, arm by arm; `x` `(F,)`. Empty where all were."""
-        row = np.asarray(x, np.float64)[None]
+        """Return why arms were not given to patients like this one, arm by arm; `x` `(F,)`. Empty where all were.
+
+        Raises DataError where a value is not known.
+        """
+        row = _finite(np.asarray(x, np.float64)[None], self.names)
         chance = self.propensity.of(row)[0]
         group = next(g for g in self.groups if g.holds(row)[0])
         found = {}
@@ -78,8 +83,8 @@ class Support:
             if len(out):
                 c = int(out[0])
                 found[arm] = (
-                    f"{self.names[c]} {row[0, c]:.4g} lies outside of {self.low[k, c]:.4g} to {self.high[k, c]:.4g}, "
-                    "where it was given"
+                    f"{self.names[c]} {row[0, c]:.4g} is far from all who were given it "
+                    f"({self.low[k, c]:.4g} to {self.high[k, c]:.4g})"
                 )
             elif not group.counts[k]:
                 found[arm] = f"given to none of {sum(group.counts)} patients with {group.words(self.names)}"
@@ -101,6 +106,16 @@ class Support:
         )
 
 
+def _finite(rows: Array, names: tuple[str, ...]) -> Array:
+    """Return rows of x as they are. Raises DataError where a column is missing, or a value of one."""
+    if rows.ndim != 2 or rows.shape[1] != len(names):
+        raise DataError(f"need the columns {listed(names)}", found=f"shape {rows.shape}")
+    unknown = np.flatnonzero(~np.isfinite(rows).all(axis=0))
+    if len(unknown):
+        raise DataError(f"'{names[unknown[0]]}' is not known, so that nothing tells who is like this patient")
+    return rows
+
+
 def fit_support(trial: Trial, *, trim: float = TRIM) -> Support:
     """Learn which arms were given to whom.
 
@@ -112,6 +127,7 @@ def fit_support(trial: Trial, *, trim: float = TRIM) -> Support:
     count = np.array([len(r) for r in rows])
     if not count.all():
         raise DataError(f"the arm '{trial.arms[int(np.argmin(count))]}' was never given")
+    near = NEAR * trial.x.std(axis=0)
     share = float(count.min()) / len(trial)
     smallest = max(SMALLEST, math.ceil(math.log(CHANCE) / math.log(1 - share)))
     return Support(
@@ -119,8 +135,8 @@ def fit_support(trial: Trial, *, trim: float = TRIM) -> Support:
         trial.arms,
         fit_propensity(trial),
         tuple(_leaves(trial.x, np.eye(len(trial.arms))[trial.arm], (), DEPTH, smallest)),
-        np.stack([r.min(axis=0) for r in rows]),
-        np.stack([r.max(axis=0) for r in rows]),
+        np.stack([r.min(axis=0) for r in rows]) - near,
+        np.stack([r.max(axis=0) for r in rows]) + near,
         trim if trial.randomised is not True else 0.0,
     )
 

@@ -9,6 +9,7 @@ import numpy as np
 from vesalius.benefit.average import effect, naive
 from vesalius.benefit.estimate import Estimate
 from vesalius.benefit.learners.contract import Learned
+from vesalius.benefit.measure import Measure
 from vesalius.benefit.pairs import c_for_benefit
 from vesalius.benefit.policy import Policy, by_benefit, policy_value
 from vesalius.benefit.quintiles import BenefitCalibration, calibration
@@ -16,6 +17,7 @@ from vesalius.benefit.ranked import Ranked, rank_weighted
 from vesalius.benefit.robust import Scored
 from vesalius.benefit.trial import Trial
 from vesalius.core.errors import DataError
+from vesalius.core.image import Array
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,8 @@ class Worth:
 
     `effect` is the doubly robust average effect and `naive` the difference of the arms as they are. `ranked`: whether
     the learner finds those who gain more. `policy`: what treating by it brings. `calibration`: predicted beside found.
-    `concordance`: the C-for-benefit, no reason to treat; None where chance did not decide on the arms.
+    `concordance`: the C-for-benefit, no reason to treat; None where chance did not decide on the arms, or no pairs
+    differ.
     """
 
     control: str
@@ -77,7 +80,24 @@ def worth(
             scored, by_benefit(predicted, control=first, treated=second, margin=margin), level=level
         ),
         calibration(predicted[keep], contrast[keep], left_out=out, level=level),
-        c_for_benefit(predicted, held, scored.measure, control=control, treated=treated, rng=rng, level=level)
-        if held.randomised
-        else None,
+        _concordance(predicted, held, scored.measure, control=control, treated=treated, rng=rng, level=level),
     )
+
+
+def _concordance(
+    predicted: Array,
+    held: Trial,
+    measure: Measure,
+    *,
+    control: str,
+    treated: str,
+    rng: np.random.Generator,
+    level: float,
+) -> Estimate | None:
+    """Return the C-for-benefit; None where it cannot be told, which leaves the other figures as they are."""
+    if not held.randomised:
+        return None
+    try:
+        return c_for_benefit(predicted, held, measure, control=control, treated=treated, rng=rng, level=level)
+    except DataError:
+        return None

@@ -161,10 +161,11 @@ class UnsafeError(VesaliusError):
 
 
 class MissingExtra(VesaliusError):
-    """An optional library is not installed; `extra` is what to install."""
+    """An optional library is not installed; `extra` is what to install, by default the library by itself."""
 
-    def __init__(self, library: str, extra: str) -> None:
-        super().__init__(f"'{library}' is not installed", hint=f"pip install 'vesalius[{extra}]'")
+    def __init__(self, library: str, extra: str | None = None) -> None:
+        what = f"'vesalius[{extra}]'" if extra else library
+        super().__init__(f"'{library}' is not installed", hint=f"pip install {what}")
 
 
 class MissingProgram(VesaliusError):

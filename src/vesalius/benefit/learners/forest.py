@@ -14,7 +14,6 @@ from vesalius.benefit.trial import Trial
 from vesalius.core.errors import MissingExtra
 from vesalius.core.image import Array
 
-EXTRA = "benefit"
 TREES = 500
 
 
@@ -40,7 +39,7 @@ def fit(trial: Trial, measure: Measure, *, rng: np.random.Generator) -> Forest:
     try:
         from econml.dml import CausalForestDML
     except ImportError as error:
-        raise MissingExtra("econml", EXTRA) from error
+        raise MissingExtra("econml") from error
     assert_followed(trial, measure)
     forest = CausalForestDML(
         discrete_treatment=True,
