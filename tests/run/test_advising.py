@@ -4,85 +4,23 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import pytest
-from tests.benefit.test_given_to import cases, person, state
+from tests.benefit._treated import cases, person, state
+from tests.run._advised import DAYS, Bundled, Known, Loaded, Stage, about, predictor
 
 from vesalius.benefit import given
-from vesalius.core.answers import Answer
-from vesalius.core.answers.curve import Curve
 from vesalius.core.bundle import State
-from vesalius.core.case import Case
 from vesalius.core.errors import DataError
 from vesalius.infer.predictor import Predictor
-from vesalius.run.advice.advising import advised
 from vesalius.run.advice.contributions import contributions
 from vesalius.run.advice.page import page
 from vesalius.run.advice.result import RESEARCH
-from vesalius.tasks import _gaining, _treated
-
-DAYS = np.arange(1.0, 2001.0, 5)
-
-
-@dataclass
-class Stage:
-    state: State
-
-
-@dataclass
-class Loaded:
-    stage: Stage
-
-
-@dataclass
-class Bundled:
-    path: Path
-    hash: str = "0123456789abcdef0123"
-
-
-@dataclass
-class Known:
-    """Stands for a predictor: log hazards are .03 a year of age and .4 of men, and the drug takes .02 a year off."""
-
-    stages: list[Loaded]
-    bundle: Bundled
-    members: int = 3
-    asked: list[Case] = field(default_factory=list)
-    withheld: str | None = None
-
-    def __call__(self, case: Case) -> Answer:
-        self.asked.append(case)
-        age, male = float(cast(float, case.covariates["age"])), case.covariates["sex"] == "M"
-        risk = 0.03 * (age - 64.5) + 0.4 * male
-        gone = {"control": risk, "drug": risk - 0.02 * (age - 50)}
-        curves = {arm: np.exp(-DAYS / 1500 * math.exp(r)) for arm, r in gone.items()}
-        answer = Curve(
-            case_id=case.id,
-            times_days=DAYS,
-            survival=curves,
-            low={a: c**1.2 for a, c in curves.items()},
-            high={a: c**0.8 for a, c in curves.items()},
-            share=0.95,
-            risk=risk,
-            rank=0.6,
-            event="survival",
-            treatment=given.treatment(self.stages[0].stage.state),
-            withheld=self.withheld,
-        )
-        return replace(answer, parts={"benefit": _gaining.numbers(answer, [answer] * self.members)})
-
-
-def predictor(tmp_path: Path, assignment: str = "observed", **how: Any) -> Known:
-    learned = _treated.remembered(cases(old_untreated=how.pop("old_untreated", False)), state(assignment))
-    return Known([Loaded(Stage(learned))], Bundled(tmp_path), **how)
-
-
-def about(known: Known, case: Case) -> Any:
-    return advised(cast(Predictor, known), case)
+from vesalius.tasks import _treated
 
 
 def test_what_is_expected_is_the_formula(tmp_path: Path) -> None:

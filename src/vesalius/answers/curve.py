@@ -9,11 +9,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from vesalius.answers import _benefit, _benefit_shown
+from vesalius.answers import _benefit, _benefit_shown, _signature
 from vesalius.answers import _curve_bound as bound
 from vesalius.answers import _curve_shown as shown
 from vesalius.answers import _curve_words as words
-from vesalius.answers import _signature
 from vesalius.answers._asking import days_at
 from vesalius.answers._curve_cases import again, case_of
 from vesalius.answers._curve_kept import kept
