@@ -180,3 +180,12 @@ def test_a_stem_is_what_only_this_column_is_about() -> None:
         ("os_days", "os_event"), ("dfs_days", "dfs_event"),
     ]  # fmt: skip
     assert paired(["os_days", "os_months"], ["os_event"]) == [], "two times of one event are no pair"
+
+
+def test_a_treatment_that_is_named_is_a_covariate_that_enters_as_an_arm_alone(tmp_path: Path) -> None:
+    rows = [[t, k % 2, "AB"[k % 2]] for k, t in enumerate(TIMES)]
+    cohort = table(tmp_path, ["time_days", "event", "drug"], rows, arm="drug")
+    assert cohort.targets["survival"].arm == "drug" and cohort.covariates == ()
+    assert [case.covariates["drug"] for case in cohort.cases] == ["A", "B", "A", "B"]
+    assert set(cohort.cases[0].covariates) == {"drug", "dose"}, "other columns are still covariates"
+    assert table(tmp_path, ["time_days", "event", "drug"], rows).targets["survival"].arm is None

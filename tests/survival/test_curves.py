@@ -130,6 +130,15 @@ def test_incidence_without_rivals_is_one_less_survival_with_its_band() -> None:
     assert width[inside] == pytest.approx((curve.high - curve.low)[inside], rel=0.1)  # type: ignore[operator]
 
 
+def test_the_band_of_an_incidence_that_comes_to_one_stays_as_wide_as_it_was() -> None:
+    incidence = aalen_johansen(observed(np.arange(1.0, 8.0), np.ones(7)), "event")
+    assert incidence.low is not None and incidence.high is not None
+    assert incidence.values[-1] == pytest.approx(1) and 0 < incidence.low[-1] == incidence.low[-2] < 1
+    assert (incidence.low <= incidence.values + 1e-12).all() and (
+        incidence.high >= incidence.values - 1e-12
+    ).all()
+
+
 def test_median_and_restricted_mean() -> None:
     import lifelines
     from lifelines.utils import restricted_mean_survival_time

@@ -17,7 +17,7 @@ from vesalius.prepare.batch import Batch, Example
 from vesalius.survival.cox import fit_cox
 from vesalius.survival.curves import aalen_johansen, kaplan_meier
 from vesalius.survival.observed import observed
-from vesalius.tasks import _awaited, _awaiting, _clinic, _prognosis
+from vesalius.tasks import _awaited, _awaiting, _clinic, _prognosis, _rescaling
 from vesalius.tasks._survivor import LineSurvivor, Outputs
 from vesalius.tasks.prognose import TASK
 
@@ -168,12 +168,12 @@ def test_a_scale_and_a_shift_are_found_where_they_help_and_left_alone_where_not(
     risk = rng.normal(size=4000)
     hazard = rng.uniform(0.2, 1.0, 4000) * np.exp(risk)
     counts = rng.poisson(hazard * np.exp(0.3 - 0.5 * risk))
-    scale, shift, gain = _prognosis.rescaled(risk, hazard, counts)
+    scale, shift, gain = _rescaling.rescaled(risk, hazard, counts)
     assert scale == pytest.approx(0.5, abs=0.05) and shift == pytest.approx(0.3, abs=0.05) and gain > 100
-    right = _prognosis.rescaled(risk, hazard, rng.poisson(hazard))
+    right = _rescaling.rescaled(risk, hazard, rng.poisson(hazard))
     assert right[0] == pytest.approx(1.0, abs=0.06) and right[2] < 6
-    turned = _prognosis.rescaled(risk, hazard, rng.poisson(hazard * np.exp(-1.5 * risk)))
-    assert turned[0] == pytest.approx(_prognosis.LEAST), (
+    turned = _rescaling.rescaled(risk, hazard, rng.poisson(hazard * np.exp(-1.5 * risk)))
+    assert turned[0] == pytest.approx(_rescaling.LEAST), (
         "an order that is wrong on new cases is no reason to turn it round"
     )
 
@@ -187,6 +187,8 @@ def test_calibration_moves_curves_and_ranks_by_answers_of_models_that_had_not_se
     middle = raw([[[0.05 * 29.5]]], risk=0.05 * 29.5)
     answer = _prognosis.curve(middle, state(), {"events": {"survival": found}})
     assert answer.rank == pytest.approx(0.5) and answer.risk == pytest.approx(0.0)
+    named = _prognosis.calibrated(raws, [{"survival": e, "other": e} for e in events], state())
+    assert named == {"events": {"survival": found}}, "an event that the model does not know is passed by"
     few = _prognosis.calibrated(raws[:8], events[:8], state())["events"]["survival"]
     assert "scale" not in few, "four events tell nothing of a scale"
 

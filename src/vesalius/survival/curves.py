@@ -26,6 +26,9 @@ __all__ = [
 ]
 
 
+_ROUNDED = 1e-12  # a sum of shares meets one inexactly
+
+
 @dataclass(frozen=True)
 class RestrictedMean:
     """The mean time without the event up to a day, and the standard error of it, both in days."""
@@ -176,12 +179,16 @@ def _incidence_variance(found: Counts, own: Array, before: Array, incidence: Arr
 
 def _log_log(share: Array, variance: Array, level: float) -> tuple[Array, Array]:
     """Return the band of a share by the variance of its logarithm, on the scale of log(-log)."""
+    share = np.where(share > 1 - _ROUNDED, 1.0, share)
     inside = (share > 0) & (share < 1)
     logs = np.log(np.where(inside, share, 0.5))
-    wide = np.exp(_z(level) * np.sqrt(variance) / -logs)
+    wide = np.exp(_z(level) * np.sqrt(np.where(inside, variance, 0.0)) / -logs)
     low, high = np.where(inside, np.exp(logs * wide), share), np.where(inside, np.exp(logs / wide), share)
-    if (share == 0).any() and share[0] > 0:  # the variance has no value there
+    # the variance has no value where a share has come to its end: the band stays as wide as it was
+    if (share == 0).any() and share[0] > 0:
         high = np.where(share == 0, high[share > 0][-1], high)
+    if (share == 1).any() and share[0] < 1:
+        low = np.where(share == 1, low[share < 1][-1], low)
     return low, high
 
 

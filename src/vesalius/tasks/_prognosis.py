@@ -18,6 +18,7 @@ from vesalius.core.case import Event
 from vesalius.core.image import Array
 from vesalius.survival.observed import Observed
 from vesalius.tasks._awaited import EVENTS, Awaited, arms_of, awaited, baseline, events_of, observed_of
+from vesalius.tasks._rescaling import rescaled
 
 SHARE = 0.95  # of a band
 WIDE = 1.959964  # standard errors on either side of it
@@ -25,7 +26,6 @@ BETWEEN = 4  # points of a curve in each interval of discrete times
 MOST = 50.0  # of a cumulative hazard: survival is nought beyond it
 QUANTILES = 101  # of the risks of training cases
 FEWEST = 10  # events, of fewer no hazard is scaled
-LEAST = 0.05  # of a scale
 WORTH = 2.0  # by how much the log likelihood must rise for two numbers more (Akaike 1974)
 
 
@@ -191,65 +191,41 @@ def at_own_days(said: Said, state: State, observed: Observed, arm: int) -> Array
     return np.asarray(total[edges[1]] - total[edges[0]])
 
 
-def rescaled(risk: Array, hazard: Array, happened: Array) -> tuple[float, float, float]:
-    """Return scale and shift of log hazards, and by how much they raise the log likelihood.
-
-    `risk` `(N,)` are log hazards about 0, `hazard` `(N,)` the cumulative ones at each case's end. With
-    `hazard · exp(shift + (scale - 1) · risk)` events are as a Poisson process would have them (van Houwelingen 2000).
-    """
-    beta = np.zeros(2)
-    x = np.stack([np.ones(len(risk)), risk], axis=1)
-    d = happened.astype(np.float64)
-
-    def gain(b: Array) -> float:
-        return float((d * (x @ b) - hazard * np.expm1(np.clip(x @ b, -MOST, MOST))).sum())
-
-    for _ in range(50):
-        expected = hazard * np.exp(np.clip(x @ beta, -MOST, MOST))
-        score = x.T @ (d - expected)
-        curvature = (x * expected[:, None]).T @ x + 1e-9 * np.eye(2)
-        step = np.linalg.solve(curvature, score)
-        while gain(beta + step) < gain(beta) - 1e-12 and np.abs(step).max() > 1e-10:
-            step = step / 2
-        beta = beta + step
-        if np.abs(step).max() < 1e-9:
-            break
-    if 1 + beta[1] < LEAST:  # what points the wrong way on new cases is shrunk, and never turned round
-        shrunk = float((hazard * np.exp(np.clip((LEAST - 1) * risk, -MOST, MOST))).sum())
-        beta = np.array([np.log(max(float(d.sum()), 1e-9) / shrunk), LEAST - 1])
-    return float(1 + beta[1]), float(beta[0]), gain(beta)
-
-
 def calibrated(raws: Sequence[Array], truths: Sequence[Any], state: State) -> dict[str, Any]:
-    """Return the calibration of the first event, from raw answers of models that never saw the cases.
+    """Return the calibration of each event, from raw answers of models that never saw the cases.
 
-    Those of several members about a case are taken as their mean.
+    Those of several members about a case are taken as their mean. A truth is an Event, or several by name.
     """
-    about = awaited(state)[0]
-    held = [
-        (np.asarray(raw, np.float64), one)
-        for raw, one in zip(raws, truths, strict=True)
-        if isinstance(one, Event)
-    ]
-    if len(held) < 2:
-        return {}
-    means = [raw.mean(axis=0, keepdims=True) for raw, _ in held]
-    arms = [given_arm(raw) or 0 for raw in means]
-    risks = np.array([parted(raw, state)[0].risk[0, arm] for raw, arm in zip(means, arms, strict=True)])
-    centre = float(risks.mean())
-    found: dict[str, Any] = {"centre": centre, "risks": _quantiles(risks)}
-    seen = events_of([one for _, one in held], about)
-    if seen.happened.sum() >= FEWEST:
-        hazard = np.array(
-            [
-                at_own_days(parted(raw, state)[0], state, seen.where(np.array([k])), arm)
-                for k, (raw, arm) in enumerate(zip(means, arms, strict=True))
-            ]
-        )
-        scale, shift, gain = rescaled(risks - centre, hazard, seen.happened)
-        if gain > WORTH:
-            found |= {"scale": scale, "shift": shift, "gain": gain}
-    return {EVENTS: {about.name: found}}
+    found = {}
+    for place, about in enumerate(awaited(state)):
+        each = [one.get(about.name) if isinstance(one, Mapping) else one for one in truths]
+        held = [
+            (np.asarray(raw, np.float64).mean(axis=0, keepdims=True), event)
+            for raw, event in zip(raws, each, strict=True)
+            if isinstance(event, Event)
+        ]
+        if len(held) > 1:
+            found[about.name] = _calibrated(held, state, place)
+    return {EVENTS: found} if found else {}
+
+
+def _calibrated(held: Sequence[tuple[Array, Event]], state: State, place: int) -> dict[str, Any]:
+    """Return mean and quantiles of the risks of one event, and scale and shift of log hazards where they help."""
+    arms = [given_arm(raw) or 0 for raw, _ in held]
+    said = [parted(raw, state)[place] for raw, _ in held]
+    risks = np.array([one.risk[0, arm] for one, arm in zip(said, arms, strict=True)])
+    found: dict[str, Any] = {"centre": float(risks.mean()), "risks": _quantiles(risks)}
+    seen = events_of([event for _, event in held], said[0].about)
+    if seen.happened.sum() < FEWEST:
+        return found
+    hazard = np.array(
+        [
+            at_own_days(one, state, seen.where(np.array([k])), arm)
+            for k, (one, arm) in enumerate(zip(said, arms, strict=True))
+        ]
+    )
+    scale, shift, gain = rescaled(risks - risks.mean(), hazard, seen.happened)
+    return found | ({"scale": scale, "shift": shift, "gain": gain} if gain > WORTH else {})
 
 
 def _quantiles(risks: Array) -> list[float]:

@@ -10,13 +10,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vesalius.prepare.batch import Batch
+from vesalius.core.image import Array
+from vesalius.prepare.batch import Batch, Example
 from vesalius.tasks import _hazards
 from vesalius.tasks._regressor import Regressor, TableRegressor
+from vesalius.tasks.contract import Task
 
+AT_ONCE = 16  # cases that are asked together when a baseline is fitted
 STEEP = 20.0  # what a straight line is multiplied by, so that rates which suit nets reach its end, too
 
 
@@ -150,3 +154,14 @@ def given_logits(raw: Tensor, events: int) -> tuple[Tensor, Tensor]:
     given = raw[..., 0]
     arm = given.argmax(dim=1)
     return logits[torch.arange(len(raw), device=raw.device), arm], given.sum(dim=1) > 0
+
+
+def asked_at_once(task: Task, model: nn.Module, examples: Sequence[Example]) -> Array:
+    """Return the raw answers of a model about examples, `(N, A, 1 + E + W)`; some cases at a time."""
+    device, found = next(model.parameters()).device, []
+    with torch.inference_mode():
+        for k in range(0, len(examples), AT_ONCE):
+            batch = task.collate(examples[k : k + AT_ONCE]).to(device)
+            raw = task.infer(model, batch, torch.Generator().manual_seed(0))
+            found.append(raw.float().cpu().numpy())
+    return np.concatenate(found)

@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
 from vesalius import losses
 from vesalius.benefit import given
 from vesalius.core.answers import Answer
@@ -57,7 +55,6 @@ LIMITS = {
 
 EVENT = _clinic.EVENT  # among the targets of an example
 LINEAR = "linear"  # the model without a net
-AT_ONCE = 32  # cases that are asked at once when a baseline is fitted
 
 
 class Prognose(Sources):
@@ -216,9 +213,12 @@ class Prognose(Sources):
         """Return in what a case lies outside of what was learned from, and which arms nobody like it was given."""
         return (*super().outside(case, state), *given.outside(case, state))
 
-    def truth(self, case: Case, state: State) -> Event | None:
-        """Return what happened to a case; of several events the first."""
-        return _awaited.held(case, state.values["target"]).get(awaited(state)[0].name)
+    def truth(self, case: Case, state: State) -> Event | Mapping[str, Event] | None:
+        """Return what happened to a case, of several events by name; None where nothing is known."""
+        there = _awaited.held(case, state.values["target"])
+        if len(state.values[EVENTS]) > 1:
+            return dict(there) or None
+        return there.get(awaited(state)[0].name)
 
     def calibrate(
         self, raw: Sequence[Array], truths: Sequence[Any], *, state: State, plan: Plan
@@ -230,15 +230,10 @@ class Prognose(Sources):
         self, model: nn.Module, examples: Sequence[Example], state: State, *, cases: Sequence[Case]
     ) -> State:
         """Return the state with Breslow's baseline over all training cases, their risks, and a model of the clinic."""
-        import torch
+        from vesalius.tasks._survivor import asked_at_once
 
-        device = next(model.parameters()).device
-        raws = []
-        with torch.inference_mode():
-            for k in range(0, len(examples), AT_ONCE):
-                batch = self.collate(examples[k : k + AT_ONCE]).to(device)
-                raws.append(self.infer(model, batch, torch.Generator().manual_seed(0)).float().cpu().numpy())
-        found = _prognosis.remembered(np.concatenate(raws), [e.targets.get(EVENT) for e in examples], state)
+        raws = asked_at_once(self, model, examples)
+        found = _prognosis.remembered(raws, [e.targets.get(EVENT) for e in examples], state)
         return _treated.remembered(cases, _clinic.remembered(examples, found))
 
     def plain(self, example: Example, state: State) -> Answer | None:
