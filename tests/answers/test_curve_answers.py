@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from vesalius.evaluate import conformal
 from vesalius.evaluate.report import Report, facts, render
 from vesalius.evaluate.scorecard import scorecard
 from vesalius.metrics import curve as judge
+from vesalius.survival.curves import aalen_johansen
 
 TIMES = np.array([100.0, 400.0, 800.0])
 CURVE = Curve(
@@ -71,7 +73,7 @@ def test_times_are_said_and_read_in_words() -> None:
 
 def test_columns_say_risk_median_mean_and_chances_of_each_arm() -> None:
     found = HANDLING.columns(CURVE)
-    assert (found["risk"], found["rank"]) == (0.7, 0.8)
+    assert (found["risk"], found["rank"], found["arm_given"]) == (0.7, 0.8, "none")
     assert (found["median_days_none"], found["median_days_chemo"]) == (800.0, "")
     assert found["mean_days_until_800_none"] == pytest.approx(100 + 0.9 * 300 + 0.6 * 400)
     assert (found["survival_1_year_none"], found["survival_2_years_chemo"]) == (0.9, 0.8)
@@ -159,6 +161,44 @@ def test_a_scorecard_gives_its_rows_back(tmp_path: Path) -> None:
     assert rows is not None
     found = judge.summary(rows, np.arange(len(rows)))
     assert found == {name: one.value for name, one in CARD.metrics.items()}
+
+
+def test_several_events_and_their_causes_are_kept_and_come_back() -> None:
+    rng = np.random.default_rng(5)
+    times, risk = np.arange(50.0, 1500, 50), rng.normal(size=40)
+
+    def tells(k: int, event: str, risk: float, **more: Any) -> Curve:
+        line = np.exp(-times / 500 * np.exp(risk))
+        shares = (
+            {"all": {"tumour": 0.7 * (1 - line), "other": 0.3 * (1 - line)}} if event == "death" else None
+        )
+        return Curve(case_id=f"c{k}", times_days=times, survival={"all": line}, risk=risk, event=event,
+                     incidence=shares, **more)  # fmt: skip
+
+    answers = [tells(k, "death", r, parts={"relapse": tells(k, "relapse", -r)}) for k, r in enumerate(risk)]
+    days = rng.exponential(500 * np.exp(-risk))
+    causes = np.where(rng.random(40) < 0.6, "tumour", "other")
+    truths = [
+        {"death": Event(float(d), True, str(c)), "relapse": Event(float(d) / 2, k % 3 > 0) if k else None}
+        for k, (d, c) in enumerate(zip(days, causes, strict=True))
+    ]
+    rows = judge.rows(answers, truths)
+    card = scorecard(rows, "Curve", split="test", data_hash="", resamples=2)
+    assert {"c_index", "c_index/death", "c_index/relapse", "ibs/death"} <= set(card.metrics)
+    again = HANDLING.again(card)
+    assert again is not None and judge.summary(again, np.arange(40)) == judge.summary(rows, np.arange(40))
+    death = card.curves["events"]["death"]
+    assert (
+        set(death["incidence"]) == {"tumour", "other"} and not card.curves["events"]["relapse"]["incidence"]
+    )
+    tumour = death["incidence"]["tumour"]
+    step = aalen_johansen(judge.observed_of(rows, "death")[0], "tumour")
+    assert tumour["observed"]["y"][-1] == pytest.approx(float(step.values[-1]))
+    mean = np.mean([a.incidence["all"]["tumour"][times <= tumour["predicted"]["x"][-1]][-1] for a in answers])
+    assert tumour["predicted"]["y"][-1] == pytest.approx(mean)
+    said = dict(facts(card))
+    assert said["Death: causes"].startswith("other, tumour; C is of each cause")
+    assert ("Relapse", "not known what happened: 1 of 40 cases") in facts(card)
 
 
 def foreign(tmp_path: Path, text: str) -> dict[str, Curve]:

@@ -10,6 +10,7 @@ import pytest
 from _curves import by_risk, drawn, said
 
 from vesalius import metrics
+from vesalius.answers import contract
 from vesalius.core.answers.curve import Curve
 from vesalius.core.case import Event
 from vesalius.core.errors import DataError
@@ -121,7 +122,7 @@ def test_the_curve_of_the_arm_given_is_judged_and_an_unknown_arm_is_said() -> No
     rows = curve.rows(answers, few(*[(50.0 + 50 * k, k % 2 == 0) for k in range(6)]))
     place = curve.judged(rows, "").times.index(150.0)
     assert curve.column(rows, "survival", "")[:, place].tolist() == [0.5, 0.9, 0.9, 0.5, 0.9, 0.5]
-    assert curve.excluded(rows) == {"arm": 1}
+    assert curve.excluded(rows) == {"arm/cases": 1}
     assert curve.judged(rows, "").by == "curve"
     risk = curve.column(rows, "risk", "")
     assert risk[0] > risk[1] == risk[2], "the area above the curve of the arm given"
@@ -187,6 +188,38 @@ def test_two_models_are_compared_as_far_as_both_curves_tell() -> None:
     later = [Event(e.time_days + 1, e.happened) for e in EVENTS]
     with pytest.raises(DataError, match="different truths|not judged at the same times"):
         together("Curve", ROWS, curve.rows(by_risk(RISK), later))
+
+
+def test_two_models_whose_risks_are_on_other_scales_are_not_told_apart_by_that() -> None:
+    scaled = [replace(a, risk=1000 + 50 * (a.risk or 0.0)) for a in by_risk(RISK)]  # the same order
+    rows = together("Curve", ROWS, curve.rows(scaled, EVENTS))
+    swap = np.where(np.arange(120) % 2, ALL, ALL + 120)
+    assert curve.summary(rows, swap)["c_index"] == curve.summary(ROWS, ALL)["c_index"]
+    found = differences("Curve", rows, patients=ROWS.case_ids, names=("a", "b"), resamples=20)
+    assert (found["c_index"].difference, found["c_index"].p) == (0.0, 1.0)
+    alone = [
+        Curve(case_id=a.case_id, times_days=np.zeros(0), survival={"all": np.zeros(0)}, risk=a.risk)
+        for a in scaled
+    ]
+    rows = together("Curve", ROWS, curve.rows(alone, EVENTS))
+    assert curve.summary(rows, ALL)["auc/1 year"] == curve.summary(rows, ALL + 120)["auc/1 year"]
+
+
+def test_who_tells_of_causes_and_who_does_not_are_compared_by_any_cause() -> None:
+    events = [replace(e, cause="xy"[k % 2] if e.happened else None) for k, e in enumerate(EVENTS)]
+    plain = curve.rows(by_risk(RISK), events)
+    causes = [
+        replace(a, incidence={"all": dict.fromkeys("xy", (1 - a.survival["all"]) / 2)}) for a in by_risk(RISK)
+    ]
+    told = curve.rows(causes, events)
+    with pytest.raises(DataError, match="the same causes"):
+        curve.joined(plain, told)
+    one, two, note = contract.of("Curve").alike(plain, told)
+    assert "any cause" in note and curve.summary(one, ALL) == curve.summary(two, ALL)
+    assert len(curve.joined(one, two)) == 240
+    asked = curve.rows([replace(a, event="x") for a in by_risk(RISK)], events)
+    with pytest.raises(DataError, match="any cause and x"):
+        curve.joined(plain, asked)
 
 
 def test_each_case_by_hand() -> None:

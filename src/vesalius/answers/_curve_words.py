@@ -11,17 +11,19 @@ from vesalius.core.horizons import named, years_until
 from vesalius.core.palette import of_place
 
 
-def columns(answer: Curve) -> dict[str, float | None]:
+def columns(answer: Curve) -> dict[str, float | str | None]:
     """Return the figures of an answer by their columns, None where the curve does not tell of them.
 
     A column of one of several arms ends in its name. Means are restricted to the end of the curve, which their name
     says.
     """
-    found: dict[str, float | None] = {}
+    found: dict[str, float | str | None] = {}
     if answer.risk is not None:
         found["risk"] = answer.risk
     if answer.rank is not None:
         found["rank"] = answer.rank
+    if len(answer.survival) > 1:
+        found["arm_given"] = answer.given
     if not len(answer.times_days):
         return found
     end = float(answer.times_days[-1])

@@ -191,6 +191,13 @@ class CurveHandling(Handling[Curve]):
         place = 1  # of `y`: time, cause, entry
         return np.asarray(rows["y"][:, place] > 0)
 
+    def alike(self, first: Rows, second: Rows) -> tuple[Rows, Rows, str]:
+        """Return both tables without single causes where one of them tells of none, or of others."""
+        if first.columns.keys() == second.columns.keys():
+            return first, second, ""
+        note = "the two do not tell of the same causes: for both any cause counts as the event"
+        return judge.without_causes(first), judge.without_causes(second), note
+
     def again(self, card: Scorecard) -> Rows | None:
         """Return the rows that a scorecard was computed from."""
         rows = again(card)

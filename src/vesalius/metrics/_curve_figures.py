@@ -70,7 +70,7 @@ def _ranking(
             found["uno_c"] = uno(risk, asked, about.end) if says else math.nan
     for h in about.horizons if weighted else ():
         told_of = column(rows, "survival", event)[at, about.times.index(h)]
-        marker = -told_of if np.isfinite(told_of).all() else column(rows, "risk", event)[at]
+        marker = -told_of if h <= about.told else column(rows, "risk", event)[at]
         found[f"auc/{named(h)}"] = finite(scores.auc_at, marker, asked, h) if says else math.nan
     return with_means(found)
 

@@ -56,6 +56,17 @@ def mean(values: list[float]) -> float:
     return float(np.mean(known)) if known else math.nan
 
 
+def mid_ranks(values: Array) -> Array:
+    """Return the rank of each value `(N,)` as a share of all; equal ones share the mean of theirs.
+
+    Where a value is not known, they stay as they are.
+    """
+    if not np.isfinite(values).all():
+        return values
+    _, place, many = np.unique(values, return_inverse=True, return_counts=True)
+    return np.asarray((np.cumsum(many) - (many - 1) / 2)[place] / max(len(values), 1))
+
+
 def last(curves: Array) -> Array:
     """Return what each curve `(N, T)` comes to at the last time that all tell of; NaN where they share none."""
     complete = np.flatnonzero(np.isfinite(curves).all(axis=0))

@@ -16,9 +16,10 @@ from vesalius.core.case import Event
 from vesalius.core.errors import DataError
 from vesalius.core.horizons import named
 from vesalius.core.image import Array
+from vesalius.core.words import listed
 from vesalius.metrics._curve_figures import figures
 from vesalius.metrics._curve_rows import UNKNOWN, Judged, events_of, told
-from vesalius.metrics._curve_scores import d_calibrated, groups_at, mean
+from vesalius.metrics._curve_scores import d_calibrated, groups_at, mean, mid_ranks
 from vesalius.metrics._curve_table import (
     all_told,
     asked_of,
@@ -37,7 +38,7 @@ from vesalius.survival.step import Step
 __all__ = [
     "UNKNOWN", "Judged", "all_told", "asked_of", "baseline", "column", "counts", "d_calibrated", "each", "events",
     "excluded", "groups_at", "joined", "judged", "named_column", "observed_of", "occurrences", "rows", "summary",
-    "told_causes", "wrong_by",
+    "told_causes", "without_causes", "wrong_by",
 ]  # fmt: skip
 
 ANSWER = "Curve"
@@ -87,12 +88,23 @@ def rows(answers: Sequence[Curve], truths: Sequence[Truth]) -> Rows:
 def joined(first: Rows, second: Rows) -> Rows:
     """Return the rows of two tables about the same events, judged as far as the curves of both tell.
 
+    Risks become ranks among the cases of their table: only their order counts, and a test that exchanges the answers of
+    two models needs them on one scale.
+
     Raises DataError where they are not judged at the same times.
     """
     one, other = first.info["events"], second.info["events"]
-    alike = one.keys() == other.keys() and all(one[e].times == other[e].times for e in one)
-    if not alike or first.columns.keys() != second.columns.keys():
-        raise DataError("two tables of curves that are not judged at the same times, or of other causes")
+    if one.keys() != other.keys():
+        raise DataError(
+            "two tables of curves about other events", found=f"{listed(one)}; and {listed(other)}"
+        )
+    if first.columns.keys() != second.columns.keys() or any(one[e].of != other[e].of for e in one):
+        raise DataError(
+            "two tables of curves that are not about the same causes",
+            found=" and ".join(listed([j.of or "any cause" for j in info.values()]) for info in (one, other)),
+        )
+    if any(one[e].times != other[e].times for e in one):
+        raise DataError("two tables of curves that are not judged at the same times")
     info = {
         e: replace(
             j, told=min(j.told, other[e].told), by=j.by if j.by == other[e].by else f"{j.by}, {other[e].by}"
@@ -100,7 +112,15 @@ def joined(first: Rows, second: Rows) -> Rows:
         for e, j in one.items()
     }
     columns = {name: np.concatenate([c, second[name]]) for name, c in first.columns.items()}
+    for name in (named_column("risk", event) for event in info):
+        columns[name] = np.concatenate([mid_ranks(table[name]) for table in (first, second)])
     return Rows((*first.case_ids, *second.case_ids), columns, {**first.info, "events": info})
+
+
+def without_causes(rows: Rows) -> Rows:
+    """Return the rows without what is told of single causes, so that any of them is the event."""
+    columns = {name: c for name, c in rows.columns.items() if not name.startswith("incidence:")}
+    return replace(rows, columns=columns)
 
 
 def summary(rows: Rows, index: Array) -> dict[str, float]:
@@ -132,9 +152,9 @@ def excluded(rows: Rows) -> dict[str, int]:
     """Return of how many cases it is not known what happened, or which arm they had."""
     found = {}
     for event in events(rows):
-        end = f"/{event}" if event else ""
-        found[f"unknown{end}"] = len(rows) - len(observed_of(rows, event)[1])
-        found[f"arm{end}"] = judged(rows, event).stand_in
+        end = event or "cases"
+        found[f"unknown/{end}"] = len(rows) - len(observed_of(rows, event)[1])
+        found[f"arm/{end}"] = judged(rows, event).stand_in
     return {reason: n for reason, n in found.items() if n}
 
 
