@@ -15,6 +15,8 @@ _HOME = {
     "cohort_from_dataset": "verbs.cohort_from_dataset",
     "card": "verbs.card",
     "Cards": "verbs.card",
+    "advise": "verbs.advise",
+    "Advice": "verbs.advise",
     "change": "verbs.change",
     "Change": "verbs.change",
     "Changes": "verbs.change",
@@ -80,6 +82,7 @@ _HOME = {
 }
 _APART = ("open",)  # `from vesalius import *` must not hide Python's own `open`
 __all__ = [
+    "Advice",
     "BudgetError",
     "BundleError",
     "Cards",
@@ -120,6 +123,7 @@ __all__ = [
     "UsageError",
     "VesaliusError",
     "__version__",
+    "advise",
     "calibrate",
     "card",
     "change",
@@ -176,6 +180,8 @@ if TYPE_CHECKING:
     from vesalius.run.finished import Run as Run
     from vesalius.run.out_of_fold import OutOfFold as OutOfFold
     from vesalius.run.predictions import Predictions as Predictions
+    from vesalius.verbs.advise import Advice as Advice
+    from vesalius.verbs.advise import advise as advise
     from vesalius.verbs.calibrate import calibrate as calibrate
     from vesalius.verbs.card import Cards as Cards
     from vesalius.verbs.card import card as card

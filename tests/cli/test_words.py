@@ -81,6 +81,7 @@ COMMANDS = (
         "views",
         "explainers",
         "change",
+        "advise",
         "compare",
         "transfer",
         "find-lr",

@@ -16,15 +16,18 @@ from vesalius import formats
 from vesalius.core.answers.boxes import Boxes, counts_of
 from vesalius.core.answers.curve import Curve
 from vesalius.core.answers.mask import Mask
+from vesalius.core.answers.numbers import Numbers
 from vesalius.core.answers.ranking import Ranking
 from vesalius.core.answers.scores import Scores
 from vesalius.core.answers.text import Text
 from vesalius.core.answers.value import Value
+from vesalius.core.bounds import Bounds
 from vesalius.core.case import Box
 from vesalius.core.cohort import Label
 from vesalius.core.errors import GeometryError, OutputError
 from vesalius.core.image import Image
 from vesalius.core.promise import Promise
+from vesalius.core.treatment import Treatment
 
 Errors = Callable[[Path], list[str]]
 BUNDLE = "ab" * 32
@@ -293,6 +296,24 @@ def test_a_survival_curve_is_its_median_and_its_years(ct: Image, tmp_path: Path,
         "survival, none: survival after 3 years": (0.3, "1"),
         "survival, none: survival after 1200 days": (0.1, "1"),
     }
+
+
+def test_what_an_arm_changes_stands_in_a_report(ct: Image, tmp_path: Path, dciodvfy: Errors) -> None:
+    arms = {"none": np.array([0.8, 0.3]), "chemo": np.array([0.9, 0.5])}
+    gain = {"survival_400_days_chemo_less_none": Value(x=0.2, unit="share", bounds=Bounds(-0.1, 0.5, 0.95))}
+    curve = Curve(
+        times_days=np.array([100.0, 400.0]),
+        survival=arms,
+        treatment=Treatment(column="arm", horizon_days=400.0),
+        parts={"benefit": Numbers(parts=gain)},
+        source=ct.source,
+        bundle=BUNDLE,
+    )
+    path = formats.write(curve, tmp_path / "b.sr.dcm", source=ct)
+    assert dciodvfy(path) == []
+    parts = formats.read_answer(path).parts
+    (found,) = [v for k, v in parts.items() if "less_none" in k and isinstance(v, Value) and v.x == 0.2]
+    assert found.unit == "SHARE"  # of a scheme of our own: UCUM has no word for it
 
 
 def test_a_curve_says_its_risk_its_band_its_causes_and_the_arm_that_the_patient_had(

@@ -16,6 +16,8 @@ import pytest
 import typer
 from PIL import Image as Picture
 from safetensors.numpy import save_file
+from tests.benefit._treated import person
+from tests.run._advised import about, predictor
 
 import vesalius
 from vesalius import cli
@@ -315,6 +317,14 @@ def test_change(pictures: Any, tmp_path: Path, ask: Ask) -> None:
     (one,) = found["result"]["changes"]
     assert one["days"] == 30 and Path(found["result"]["files"]["html"]).is_file()
     assert any("taken on trust" in w["text"] for w in found["warnings"])
+
+
+def test_advise(tmp_path: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "vesalius.verbs.advise.advise", lambda *_, **__: about(predictor(tmp_path), person(60))
+    )
+    found = ask("advise", tmp_path, tmp_path / "one.csv", "-o", tmp_path / "out")
+    assert found["result"]["advice"]["gains"][0]["arm"] == "drug"
 
 
 def test_compare(pictures: Any, tmp_path: Path, ask: Ask) -> None:

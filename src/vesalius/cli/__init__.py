@@ -7,6 +7,7 @@ import sys
 import typer
 
 from vesalius.cli import (
+    advise,
     calibrate,
     card,
     change,
@@ -49,6 +50,7 @@ for verb in (
     explain,
     features,
     change,
+    advise,
     compare,
     transfer,
     selftest,

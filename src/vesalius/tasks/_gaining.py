@@ -8,7 +8,7 @@ effect of an arm is, and so there are none.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -43,18 +43,22 @@ def gained(curve: Curve, raw: Any, state: State, calibration: Mapping[str, Any])
         return curve
     said = np.asarray(raw, np.float64)
     members = [_prognosis.curve(said[m : m + 1], state, calibration) for m in range(len(said))]
+    return replace(curve, parts={**curve.parts, BENEFIT: numbers(curve, members)})
+
+
+def numbers(curve: Curve, members: Sequence[Curve]) -> Numbers:
+    """Return what each further arm changes beside the first, of a curve that says how arms came about."""
+    horizon = 0.0 if curve.treatment is None else curve.treatment.horizon_days
     control, *others = curve.survival
     parts: dict[str, Answer] = {}
     for arm in others:
         for kind in KINDS:
-            measure = Measure(treatment.horizon_days, kind)
-            parts[gain_name(kind, treatment.horizon_days, control, arm)] = _value(
-                measure, curve, members, control, arm
-            )
-    return replace(curve, parts={**curve.parts, BENEFIT: Numbers(parts=parts)})
+            name = gain_name(kind, horizon, control, arm)
+            parts[name] = _value(Measure(horizon, kind), curve, members, control, arm)
+    return Numbers(parts=parts)
 
 
-def _value(measure: Measure, curve: Curve, members: list[Curve], control: str, arm: str) -> Value:
+def _value(measure: Measure, curve: Curve, members: Sequence[Curve], control: str, arm: str) -> Value:
     gain = difference(measure, curve, control, arm)
     unit = "days" if measure.kind == "restricted_mean" else "share"
     if len(members) < 2:
@@ -76,7 +80,7 @@ def difference(measure: Measure, curve: Curve, control: str, arm: str) -> float:
     return both[0] - both[1]
 
 
-def _of_baseline(measure: Measure, curve: Curve, members: list[Curve], control: str, arm: str) -> float:
+def _of_baseline(measure: Measure, curve: Curve, members: Sequence[Curve], control: str, arm: str) -> float:
     """Return the standard error of a benefit that comes of the baseline, which both arms share.
 
     A member's own band is that of the baseline alone, of the logarithm of a cumulative hazard H: with all of H too high

@@ -21,10 +21,11 @@ from vesalius.core.words import counted, listed
 from vesalius.explain.nearest import Nearest, nearest
 from vesalius.infer.predictor import Predictor
 from vesalius.run.advice.contributions import contributions
-from vesalius.run.advice.result import Advice, Evidence, Like, between
+from vesalius.run.advice.result import Advice, Evidence, Like, points
 from vesalius.run.neighbours import beside
 
 FEW = 10  # events of an arm for each thing that the model knows of a patient
+FEWEST = 20  # patients of a group by whom a like benefit is judged
 HINT = "vesalius fit DATA --column arm=NAME, of a cohort whose patients had either treatment"
 
 
@@ -98,12 +99,13 @@ def _evidence(card: Scorecard, told: UnderArms) -> Iterator[Evidence]:
 
 
 def _fifth(one: Mapping[str, Any], gain: float) -> tuple[int, int, float, Mapping[str, float]] | None:
-    """Return the group to whose mean prediction a benefit is nearest; None where there are no groups."""
+    """Return the group to whose mean prediction a benefit is nearest; None where it is small."""
     groups = one.get("calibration", {}).get("predicted") or []
     if not groups:
         return None
     place = min(range(len(groups)), key=lambda k: abs(groups[k] - gain))
-    return place + 1, len(groups), float(groups[place]), one["calibration"]["found"][place]
+    found = one["calibration"]["found"][place]
+    return None if found["n"] < FEWEST else (place + 1, len(groups), float(groups[place]), found)
 
 
 def _nearest(predictor: Predictor, case: Case) -> str:
@@ -124,7 +126,8 @@ def _against(
 ) -> Iterator[str]:
     """Yield what argues against believing a benefit, a sentence each."""
     about = told.treatment
-    yield ASSIGNED[about.assignment]
+    if about.assignment != RANDOMISED:
+        yield ASSIGNED[about.assignment]
     for text in outside or ():
         yield f"The patient lies outside of what was learned from: {text}."
     lacking = [n for n in about.known if case.covariates.get(n) is None]
@@ -138,7 +141,9 @@ def _against(
         if low is None or high is None:
             yield f"The bundle has one member, so that nothing says how uncertain the effect of {gain.arm} is."
         elif low <= 0 <= high:
-            yield f"What {gain.arm} changes lies{between(gain.survival)}: its bounds hold 0."
+            yield (
+                f"The members do not agree whether {gain.arm} helps: {points(low)} to {points(high)} percentage points."
+            )
     if told.gains and told.gains[0].survival[1] is not None:
         yield "Bounds say how far the bundle's members lie apart; what all of them have wrong is not in them."
     if case.images:

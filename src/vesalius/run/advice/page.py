@@ -46,7 +46,7 @@ def _curves(advice: Advice) -> Figure:
     svg = draw.under_arms(told.expected, told.treatment.horizon_days, f"{told.called}, share")
     band = "" if told.share is None else f" Bands are those of the model, meant for {told.share:.0%}."
     text = f"Foretold for this patient under each arm; the dashed line is {advice.when}.{band}"
-    return Figure("Under each arm", svg, text, wide=True)
+    return Figure("Curves", svg, text)
 
 
 def _expected(advice: Advice) -> Table:
@@ -75,7 +75,7 @@ def _gains(advice: Advice) -> Table:
         for g in advice.told.gains
     ]
     heads = ("", f"{advice.told.called} at {advice.when}", f"time without the event until {advice.when}")
-    text = "Points are percentage points; above 0 the first arm is foretold to bring more. " + NO_REASON
+    text = "Points are percentage points; above 0 the arm named first is foretold to bring more. " + NO_REASON
     return Table("What an arm changes", heads, rows, text)
 
 
@@ -109,13 +109,17 @@ def _like(advice: Advice) -> Table | None:
             Cell(arm),
             Cell(str(one.n), one.n),
             Cell(str(one.events), one.events),
-            Cell("too few followed" if one.survival is None else percent(one.survival), one.survival),
+            Cell(percent(one.survival), one.survival, "too few followed" if one.survival is None else ""),
         )
         for arm, one in like.arms.items()
     ]
     group = "All training cases" if like.group in ("", "all") else f"Training cases with {like.group}"
+<<<<<<< HEAD
     why = "They are as they were: nothing was done about why each had what."
     text = f"{group}: a group by what decided on the arm. {why}"
+=======
+    text = f"{group}: a group by what decided on the arm, as they were, whatever decided on who had what."
+>>>>>>> w-advise
     return Table(
         "Who is like this patient",
         ("arm", "patients", "with the event", f"survival at {advice.when}"),
@@ -150,7 +154,7 @@ def _factors(advice: Advice) -> Table:
 def _factor(one: Contribution, arms: list[str]) -> tuple[Cell, ...]:
     return (
         Cell(one.name),
-        Cell(one.value or "–"),
+        Cell(one.value),
         Cell(_times(one.risk), one.risk),
         *(Cell(points(one.gains[a]), one.gains[a]) for a in arms),
     )
@@ -183,11 +187,19 @@ def _bounds(told: tuple[float, float | None, float | None]) -> str:
 
 
 def _in_points(told: tuple[float, float | None, float | None]) -> str:
-    return "no bounds" if told[1] is None or told[2] is None else f"{points(told[1])} to {points(told[2])}"
+    return (
+        "no bounds"
+        if told[1] is None or told[2] is None
+        else f"members {points(told[1])} to {points(told[2])}"
+    )
 
 
 def _in_days(told: tuple[float, float | None, float | None]) -> str:
-    return "no bounds" if told[1] is None or told[2] is None else f"{_signed(told[1])} to {_signed(told[2])}"
+    return (
+        "no bounds"
+        if told[1] is None or told[2] is None
+        else f"members {_signed(told[1])} to {_signed(told[2])}"
+    )
 
 
 def _signed(days: float) -> str:

@@ -132,19 +132,15 @@ def gain_json(one: Gained) -> dict[str, Any]:
 
 
 def gain_in_words(one: Gained) -> str:
-    """Return what an arm changes: `+8.1 percentage points (−2.0 to +18.2)`."""
-    return f"{points(one.survival[0])} percentage points{between(one.survival)}"
+    """Return what an arm changes: `+8.1 percentage points (members −2.0 to +18.2)`."""
+    _, low, high = one.survival
+    said = "no bounds" if low is None or high is None else f"members {points(low)} to {points(high)}"
+    return f"{points(one.survival[0])} percentage points ({said})"
 
 
 def points(share: float) -> str:
     """Return a difference of shares in percentage points, with its sign."""
     return f"{100 * share:+.1f}".replace("-", "−")
-
-
-def between(told: tuple[float, float | None, float | None]) -> str:
-    """Return bounds of a difference of shares as ` (−2.0 to +18.2)`, or that there are none."""
-    _, low, high = told
-    return " (no bounds)" if low is None or high is None else f" ({points(low)} to {points(high)})"
 
 
 def _bounded(told: tuple[float, float | None, float | None]) -> dict[str, float | None]:

@@ -202,6 +202,7 @@ def ask(asked: schemas.JobRequest, service: Serving, caller: User) -> Any:
         found,
         asked.case,
         explain=explain,
+        advise=_is_advice(asked),
         explainer=asked.explainer,
         ask=asked.ask,
         accept_mismatch=asked.accept_mismatch,
@@ -299,6 +300,15 @@ def _assert_known(fields: Mapping[str, str], known: Sequence[str]) -> None:
     strange = next((name for name in fields if name not in known), None)
     if strange is not None:
         raise Problem(422, f"{strange[:40]}: no such field", hint=f"files, {', '.join(known)}")
+
+
+def _is_advice(asked: schemas.JobRequest) -> bool:
+    """Return whether a job advises about a case. Raises Problem 422 where it does not say about which."""
+    if asked.kind == "advise" and asked.case is None:
+        raise Problem(422, "advice is about one case", hint='"case": …')
+    if asked.kind == "advise" and asked.doubt is not None:
+        raise Problem(422, "advice has no doubt", hint='"kind": "predict"')
+    return asked.kind == "advise"
 
 
 def _earlier_of(asked: schemas.JobRequest, service: Service, caller: Caller) -> EarlierVisit | None:

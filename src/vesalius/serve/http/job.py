@@ -13,7 +13,7 @@ from vesalius.serve.http.schemas import iso
 from vesalius.serve.http.study import StoredCase, UploadedStudy
 from vesalius.serve.http.visits import EarlierVisit
 
-Kind = Literal["predict", "explain", "change"]
+Kind = Literal["predict", "explain", "change", "advise"]
 Doubts = tuple[str, int | None]  # a way of doubting, and how many samples
 ENDED = ("done", "failed", "cancelled")
 

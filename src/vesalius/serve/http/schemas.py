@@ -199,7 +199,8 @@ class JobRequest(BaseModel):
     `images` are the images of one body for a model of several sources, a case of the study by the name that the model
     has for it (`{"ct": …, "xray": …}`); those that are not named are not given. `case` is then the one of them that the
     answer lies on, by default the first.
-    `earlier` is the earlier visit of a job of kind `change`, which is about one case: the later visit.
+    `earlier` is the earlier visit of a job of kind `change`, which is about one case: the later visit. A job of kind
+    `advise` is about one case, too, of a model that knows of several treatments.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -207,7 +208,7 @@ class JobRequest(BaseModel):
     model: str | None = Field(default=None, max_length=64)
     study: str = Field(pattern=ID)
     case: str | None = Field(default=None, pattern=ID)
-    kind: Literal["predict", "explain", "change"] = "predict"
+    kind: Literal["predict", "explain", "change", "advise"] = "predict"
     explainer: str | None = Field(default=None, max_length=64)
     ask: str | None = Field(default=None, max_length=200)
     accept_mismatch: bool = False
@@ -259,7 +260,7 @@ class JobBody(BaseModel):
     job: str
     model: str
     study: str
-    kind: Literal["predict", "explain", "change"]
+    kind: Literal["predict", "explain", "change", "advise"]
     explainer: str | None
     ask: str | None
     earlier: dict[str, str] | None

@@ -17,7 +17,7 @@ from vesalius.core.image import Image
 from vesalius.explain.explanation import Explained, explain
 from vesalius.infer.predictor import Predictor
 from vesalius.prepare.case import load_reference, with_reference
-from vesalius.serve.http import results, visits
+from vesalius.serve.http import advising, results, visits
 from vesalius.serve.http.job import WorkUnit
 from vesalius.serve.http.jobs import Jobs
 from vesalius.serve.http.metrics import Metrics
@@ -115,6 +115,8 @@ class Workers:
     def _alone(self, unit: WorkUnit, case: Case, predictor: Predictor) -> Answer | DataError:
         if unit.job.kind == "explain":
             return self._explained(unit, case, predictor)
+        if unit.job.kind == "advise":
+            return advising.advised(predictor, case, unit.job.folder / unit.case.id)
         if unit.job.earlier is not None:
             folder = unit.job.folder / unit.case.id
             told = partial(self._watch, unit)
@@ -163,13 +165,15 @@ class Workers:
         written = results.files(answer, reference, folder, dicom=case.dicom and measured)
         if (folder / results.PAGE).is_file():
             written[results.PAGE] = folder / results.PAGE
-        written |= visits.written(folder)
+        written |= visits.written(folder) | advising.written(folder)
         change = visits.said(folder)
         row = {
             "case": case.id,
             "kind": type(answer).__name__,
             "answer": results.outline(answer),
-            "summary": results.summary(answer) | ({} if change is None else {"change": change}),
+            "summary": results.summary(answer)
+            | ({} if change is None else {"change": change})
+            | advising.said(folder),
             "outside": None if answer.outside is None else list(answer.outside),
             "notes": list(case.about["notes"]),
             "files": {name: f"/api/jobs/{job.id}/cases/{case.id}/{name}" for name in written},

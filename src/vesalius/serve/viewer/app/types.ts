@@ -219,7 +219,7 @@ export interface Verdict {
 /** An answer as the page keeps it: with the model and the kind of job that gave it. */
 export interface Held extends Answer {
   model: string;
-  by: "predict" | "explain" | "change";
+  by: "predict" | "explain" | "change" | "advise";
   /** Of a comparison: the earlier visit. */
   earlier?: { study: string; case: string } | null;
   /** Of an explanation: its method, what was asked, and why its map is not shown, where it does not hold. */
@@ -237,7 +237,7 @@ export interface Job {
   job: string;
   model: string;
   study: string;
-  kind: "predict" | "explain" | "change";
+  kind: "predict" | "explain" | "change" | "advise";
   earlier?: { study: string; case: string } | null;
   explainer?: string | null;
   ask?: string | null;

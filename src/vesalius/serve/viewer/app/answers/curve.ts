@@ -1,4 +1,5 @@
 // Curve: survival over time as steps with its band, one line for each arm, and causes in dashes; a slider reads it at any time.
+import { adviceOf } from "../advice.ts";
 import { calledBy, written } from "../called.ts";
 import { colourOf } from "../colours.ts";
 import { digits, h, svg } from "../dom.ts";
@@ -17,6 +18,7 @@ interface Curve {
   rank?: number | null;
   given?: string | null;
   event?: string | null;
+  treatment?: { column: string } | null;
 }
 
 interface Unit {
@@ -73,6 +75,7 @@ export function panel(answer: Held): HTMLElement {
     read,
     arms.map((arm) => h("p", { class: "faint" }, medianInWords(curve, days, arm, arms.length > 1 ? `${names.get(arm) ?? arm}: ` : "", unit))),
     band !== null && h("p", { class: "faint" }, band),
+    arms.length > 1 && curve.treatment && answer.by === "predict" ? adviceOf(answer) : null,
   );
 }
 
