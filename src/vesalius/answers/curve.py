@@ -233,11 +233,7 @@ class CurveHandling(Handling[Curve]):
 
     def clinic(self, card: Scorecard) -> list[Panel]:
         """Return Kaplan-Meier's curves by risk with numbers at risk, and what each group came to."""
-<<<<<<< HEAD
-        return [*shown.panels(card), *_signature.panels(card), *_benefit_shown.panels(card)]
-=======
         return [*shown.panels(card), *_benefit_shown.panels(card), *_signature.panels(card)]
->>>>>>> w-advise
 
     def case_table(self, card: Scorecard) -> Table | None:
         """Return all cases of a single event with what happened to them, the highest risk first."""

@@ -114,12 +114,7 @@ def _like(advice: Advice) -> Table | None:
         for arm, one in like.arms.items()
     ]
     group = "All training cases" if like.group in ("", "all") else f"Training cases with {like.group}"
-<<<<<<< HEAD
-    why = "They are as they were: nothing was done about why each had what."
-    text = f"{group}: a group by what decided on the arm. {why}"
-=======
     text = f"{group}: a group by what decided on the arm, as they were, whatever decided on who had what."
->>>>>>> w-advise
     return Table(
         "Who is like this patient",
         ("arm", "patients", "with the event", f"survival at {advice.when}"),
