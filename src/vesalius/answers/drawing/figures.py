@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -68,13 +69,8 @@ def precision_recall(curves: Mapping[str, Any], scored: Mapping[str, Interval]) 
 def calibration(curves: Mapping[str, Any]) -> str:
     """Share that is so against the mean probability, by bin with its 95 % band: a panel for each label."""
     shown = list(curves.items())[:PANELS]
-    columns, rows = _grid(len(shown))
-    size = (4.0, 3.6) if len(shown) < 2 else (2.6 * columns, 2.7 * rows)
-    with _axes(*size, rows=rows, columns=columns) as (panels, finish):
-        places = np.atleast_1d(panels).ravel()
-        for axes in places[len(shown) :]:
-            axes.set_axis_off()
-        for axes, (label, curve) in zip(places, shown, strict=False):
+    with _panels(len(shown), alone=(4.0, 3.6), each=(2.6, 2.7)) as (places, finish):
+        for axes, (label, curve) in zip(places, shown, strict=True):
             bands = np.array([wilson(y, n) for y, n in zip(curve["y"], curve["n"], strict=True)])
             axes.plot([0, 1], [0, 1], "--", color=SOFT, lw=0.8)
             most = max(curve["n"], default=1)
@@ -154,13 +150,9 @@ def strip(card: Scorecard, metric: str, name: str) -> str:
 def scatter(panels: Mapping[str, tuple[Sequence[float], Sequence[float]]], unit: str) -> str:
     """Answers against truths; `panels` holds both by name, each to be drawn by itself."""
     shown = list(panels.items())[:PANELS]
-    columns, rows = _grid(len(shown))
-    size = (4.0, 3.6) if len(shown) < 2 else (2.7 * columns, 2.6 * rows)
-    with _axes(*size, rows=rows, columns=columns) as (found, finish):
-        places = np.atleast_1d(found).ravel()
-        for axes in places[len(shown) :]:
-            axes.set_axis_off()
-        for k, (axes, (name, (answers, truths))) in enumerate(zip(places, shown, strict=False)):
+    columns, _ = _grid(len(shown))
+    with _panels(len(shown), alone=(4.0, 3.6), each=(2.7, 2.6)) as (places, finish):
+        for k, (axes, (name, (answers, truths))) in enumerate(zip(places, shown, strict=True)):
             x, y = np.asarray(answers, dtype=np.float64), np.asarray(truths, dtype=np.float64)
             if len(x):
                 ends = [min(x.min(), y.min()), max(x.max(), y.max())]
@@ -183,13 +175,9 @@ def agreement(
     `panels` holds by name the answers, the truths, and the intervals `bias`, `low` and `high`.
     """
     shown = list(panels.items())[:PANELS]
-    columns, rows = _grid(len(shown))
-    size = (4.6, 3.4) if len(shown) < 2 else (2.7 * columns, 2.5 * rows)
-    with _axes(*size, rows=rows, columns=columns) as (found, finish):
-        places = np.atleast_1d(found).ravel()
-        for axes in places[len(shown) :]:
-            axes.set_axis_off()
-        for k, (axes, (name, (answers, truths, lines))) in enumerate(zip(places, shown, strict=False)):
+    columns, _ = _grid(len(shown))
+    with _panels(len(shown), alone=(4.6, 3.4), each=(2.7, 2.5)) as (places, finish):
+        for k, (axes, (name, (answers, truths, lines))) in enumerate(zip(places, shown, strict=True)):
             a, b = np.asarray(answers, dtype=np.float64), np.asarray(truths, dtype=np.float64)
             axes.scatter((a + b) / 2, a - b, s=15, color=ACCENT, alpha=0.65, lw=0, zorder=3)
             for key, style in (("bias", "-"), ("low", "--"), ("high", "--")):
@@ -301,6 +289,23 @@ def _unit_square(axes: Any, across: str, up: str) -> None:
 def _legend(axes: Any, curves: Mapping[str, Any], where: str) -> None:
     if len(curves) <= LINES:
         axes.legend(loc=where, frameon=True, facecolor=PAPER, edgecolor="none", framealpha=0.85)
+
+
+@contextmanager
+def _panels(
+    many: int, *, alone: tuple[float, float], each: tuple[float, float]
+) -> Iterator[tuple[list[Any], Callable[[], str]]]:
+    """Open a drawing of so many panels in a grid, whose places beyond them stay empty.
+
+    `alone` is the size in inches of a single panel with its margins, `each` that of one of several.
+    """
+    columns, rows = _grid(many)
+    size = alone if many < 2 else (each[0] * columns, each[1] * rows)
+    with _axes(*size, rows=rows, columns=columns) as (found, finish):
+        places = list(np.atleast_1d(found).ravel())
+        for axes in places[many:]:
+            axes.set_axis_off()
+        yield places[:many], finish
 
 
 def _grid(many: int) -> tuple[int, int]:

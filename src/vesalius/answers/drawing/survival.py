@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from vesalius.answers.drawing.figures import ACCENT, INK, PANELS, PAPER, SOFT, _axes, _floats, _grid, _short
+from vesalius.answers.drawing.figures import ACCENT, INK, PANELS, PAPER, SOFT, _axes, _floats, _panels, _short
 from vesalius.core import palette
 from vesalius.core.horizons import YEAR_DAYS
 from vesalius.core.image import Array
@@ -62,10 +62,8 @@ def by_group(groups: Sequence[Mapping[str, Any]], ticks: Sequence[float]) -> str
 def against(panels: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]], up: str) -> str:
     """Return the mean predicted curve, dashed, against the observed one with its band; a panel each."""
     shown = list(panels.items())[:PANELS]
-    columns, rows = _grid(len(shown))
-    size = (4.6, 3.4) if len(shown) < 2 else (3.0 * columns, 2.7 * rows)
-    with _axes(*size, rows=rows, columns=columns) as (found, finish):
-        for axes, (name, (observed, predicted)) in zip(np.atleast_1d(found).ravel(), shown, strict=False):
+    with _panels(len(shown), alone=(4.6, 3.4), each=(3.0, 2.7)) as (places, finish):
+        for axes, (name, (observed, predicted)) in zip(places, shown, strict=True):
             end = max([*observed["x"], *predicted["x"]], default=1.0)
             unit, days, _ = unit_of(end)
             _step(axes, observed, SOFT, days, label="observed")
@@ -82,13 +80,8 @@ def against(panels: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]], u
 def calibration(panels: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
     """Return observed against predicted survival of groups, with the band of each; a panel a horizon."""
     shown = list(panels.items())[:PANELS]
-    columns, rows = _grid(len(shown))
-    size = (4.0, 3.6) if len(shown) < 2 else (2.6 * columns, 2.7 * rows)
-    with _axes(*size, rows=rows, columns=columns) as (found, finish):
-        places = np.atleast_1d(found).ravel()
-        for axes in places[len(shown) :]:
-            axes.set_axis_off()
-        for axes, (name, told) in zip(places, shown, strict=False):
+    with _panels(len(shown), alone=(4.0, 3.6), each=(2.6, 2.7)) as (places, finish):
+        for axes, (name, told) in zip(places, shown, strict=True):
             axes.plot([0, 1], [0, 1], "--", color=SOFT, lw=0.8)
             low, high = (_floats(told[key]) for key in ("low", "high"))
             axes.vlines(told["x"], low, high, color=ACCENT, lw=2.2, alpha=0.35)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -20,18 +20,7 @@ Purpose = Literal[
     "later",
     "fates",
 ]
-PURPOSES: tuple[Purpose, ...] = (
-    "person",
-    "anatomy",
-    "lesions",
-    "acquisition",
-    "outcome",
-    "report",
-    "experts",
-    "look-alikes",
-    "later",
-    "fates",
-)
+PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
 
 
 def stream(seed: int, index: int, purpose: Purpose) -> np.random.Generator:
