@@ -10,6 +10,7 @@ import numpy as np
 
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array
+from vesalius.metrics import _ranks
 from vesalius.survival import scores
 from vesalius.survival.calibration import (
     DCalibration,
@@ -63,8 +64,7 @@ def mid_ranks(values: Array) -> Array:
     """
     if not np.isfinite(values).all():
         return values
-    _, place, many = np.unique(values, return_inverse=True, return_counts=True)
-    return np.asarray((np.cumsum(many) - (many - 1) / 2)[place] / max(len(values), 1))
+    return np.asarray(_ranks.tied(values) / max(len(values), 1))
 
 
 def last(curves: Array) -> Array:

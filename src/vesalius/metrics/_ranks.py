@@ -1,10 +1,16 @@
-"""Areas under curves from an order found once, so that a resample costs no sorting."""
+"""Ranks: those of numbers, and areas under curves from an order found once, so that a resample costs no sorting."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from vesalius.core.image import Array
+
+
+def tied(values: Array) -> Array:
+    """Return the rank of each value `(N,)`, the smallest 1; equal ones share the mean of theirs."""
+    _, place, many = np.unique(values, return_inverse=True, return_counts=True)
+    return np.asarray((np.cumsum(many) - (many - 1) / 2)[place.ravel()])
 
 
 def descending(p: Array) -> tuple[Array, Array]:

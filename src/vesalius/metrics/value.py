@@ -9,6 +9,7 @@ import numpy as np
 from vesalius.core.answers.value import Value
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array
+from vesalius.metrics import _ranks
 from vesalius.metrics._rows import Rows
 
 __all__ = ["baseline", "counts", "excluded", "figures", "from_arrays", "joined", "rows", "summary"]
@@ -78,7 +79,7 @@ def figures(x: Array, y: Array) -> dict[str, float]:
         "rmse": float(np.sqrt((error**2).mean())),
         "r2": 1 - float((error**2).sum()) / spread if spread > 0 else float("nan"),
         "pearson": _correlation(x, y),
-        "spearman": _correlation(_ranks(x), _ranks(y)),
+        "spearman": _correlation(_ranks.tied(x), _ranks.tied(y)),
         "bias": float(error.mean()),
     }
 
@@ -96,12 +97,6 @@ def excluded(rows: Rows) -> dict[str, int]:
 def baseline(truths: Array) -> float:
     """Return the trivial answer: the mean of the training truths, whatever the image shows."""
     return float(np.mean(truths))
-
-
-def _ranks(values: Array) -> Array:
-    _, place, many = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(many)
-    return np.asarray((last - (many - 1) / 2)[place.ravel()])
 
 
 def _correlation(a: Array, b: Array) -> float:
