@@ -69,10 +69,13 @@ def given_arm(raw: Any) -> int | None:
 def curve(raw: Any, state: State, calibration: Mapping[str, Any]) -> Curve:
     """Return the curve of the first event, with those of further events as its parts."""
     arms, given = arms_of(state), given_arm(raw)
-    first, *others = [_curve(one, state, calibration, arms=arms, given=given) for one in parted(raw, state)]
-    if not others:
-        return first
-    return replace(first, parts={str(one.event): one for one in others})
+    return _together([_curve(one, state, calibration, arms=arms, given=given) for one in parted(raw, state)])
+
+
+def _together(curves: Sequence[Curve]) -> Curve:
+    """Return the curve of the first event with those of further ones as its parts, by name."""
+    first, *others = curves
+    return replace(first, parts={str(one.event): one for one in others}) if others else first
 
 
 def _curve(
@@ -132,9 +135,7 @@ def hazards(said: Said, state: State) -> tuple[Array, Array]:
         mass = np.exp(_log_softmax(said.logits))
         each = mass[..., :-1].reshape(*mass.shape[:-1], len(ends), causes)
         left = np.cumsum(mass[..., ::-1], axis=-1)[..., ::-1]  # of this and all later ones
-        still = np.maximum(
-            np.concatenate([left[..., ::causes]], axis=-1), 1e-12
-        )  # before each interval, and after all
+        still = np.maximum(left[..., ::causes], 1e-12)  # before each interval, and after all
         total, shares = np.log(still[..., :-1] / still[..., 1:]), each
     shares = shares / np.maximum(shares.sum(axis=-1, keepdims=True), 1e-300)
     hazard = np.cumsum(np.moveaxis(total[..., None] * shares, -1, -2), axis=-1)  # (M, A, C, K)
@@ -148,10 +149,8 @@ def _log_softmax(x: Array) -> Array:
 
 def _between(ends: Array, hazard: Array) -> tuple[Array, Array]:
     """Return cumulative hazards `(…, K)` at points between their days, too: in an interval a hazard is the same."""
-    edges, before = (
-        np.concatenate([[0.0], ends]),
-        np.concatenate([np.zeros_like(hazard[..., :1]), hazard], -1),
-    )
+    edges = np.concatenate([[0.0], ends])
+    before = np.concatenate([np.zeros_like(hazard[..., :1]), hazard], axis=-1)
     share = np.arange(1, BETWEEN + 1) / BETWEEN
     days = (edges[:-1, None] + np.diff(edges)[:, None] * share).ravel()
     found = before[..., :-1, None] + np.diff(before, axis=-1)[..., None] * share
@@ -263,16 +262,14 @@ def trivial(state: State) -> Curve | None:
     """Return the curve that looks at nothing, under each arm alike, with those of further events as its parts."""
     found = []
     for place, about in enumerate(awaited(state)):
-        days, hazard = (
-            state.arrays[f"known-days-{place}"],
-            state.arrays[f"known-{place}"],
-        )  # survival, and incidences
+        days = state.arrays[f"known-days-{place}"]
+        survival, *incidences = state.arrays[f"known-{place}"]
         arms = arms_of(state)
         found.append(
             Curve(
                 times_days=days,
-                survival=dict.fromkeys(arms, hazard[0]),
-                incidence={arm: dict(zip(about.causes, hazard[1:], strict=True)) for arm in arms}
+                survival=dict.fromkeys(arms, survival),
+                incidence={arm: dict(zip(about.causes, incidences, strict=True)) for arm in arms}
                 if about.causes
                 else None,
                 risk=0.0,
@@ -280,5 +277,4 @@ def trivial(state: State) -> Curve | None:
                 event=about.name,
             )
         )
-    first, *others = found
-    return replace(first, parts={str(one.event): one for one in others}) if others else first
+    return _together(found)
