@@ -56,7 +56,11 @@ PUBLISHED = {
     "cnn": 484_520,
 }
 PUBLISHED_OPTIONS = {"googlenet": {"norm": "none"}}
-UNPUBLISHED = {"resnet-10", "huggingface"}  # the latter has the size of its config
+UNPUBLISHED = {
+    "resnet-10",
+    "huggingface",
+    "snet",
+}  # the second has the size of its config, the last is our reading
 
 # Dense nets without a task's last layer, by the paper's own configuration: (dims, size, in_channels, options,
 # millions of parameters, tolerance in millions).

@@ -23,7 +23,12 @@ ASKS = {"content-type": "application/json"}
         (b'{"study": 7}', 422, "study must be a text", "7"),
         (b'{"study": "a/b"}', 422, "study must be letters, digits, '_' and '-', 64 at most", "'a/b'"),
         (b'{"study": "a", "studdy": 1}', 422, "studdy: no such field", None),
-        (b'{"study": "a", "kind": "guess"}', 422, "kind must be 'predict', 'explain' or 'change'", "'guess'"),
+        (
+            b'{"study": "a", "kind": "guess"}',
+            422,
+            "kind must be 'predict', 'explain', 'change' or 'advise'",
+            "'guess'",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_body_is_said_plainly(

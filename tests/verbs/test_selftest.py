@@ -153,7 +153,9 @@ def test_other_weights_fail_by_their_hash_and_by_their_answers(
 
 
 def _warmer(stage: Stage) -> Stage:
-    heat = stage.calibration["temperature"] * 1.02
+    heat = (
+        stage.calibration["temperature"] * 1.05
+    )  # 2 % move a chance by .0008 on some processors, within the limit
     return replace(stage, calibration={**stage.calibration, "temperature": heat})
 
 

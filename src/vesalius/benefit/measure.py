@@ -70,7 +70,7 @@ def assert_followed(trial: Trial, measure: Measure) -> None:
 def furthest_days(trial: Trial) -> float:
     """Return the latest horizon that every arm can tell of.
 
-    Until then 5 patients of each were followed, and one in ten would have been if nobody had had the event.
+    Until then 5 patients of each were followed, and one in ten would have been if the event had come to nobody.
     """
     ends = [np.sort(trial.observed.time_days[trial.given(a)])[-AT_RISK:][0] for a in trial.arms]
     return float(min(*ends, *(_followed_days(trial, a) for a in trial.arms)))

@@ -74,7 +74,7 @@ def features(
 
     def show() -> None:
         many = f"{counted(len(made.names), 'feature')} of {counted(made.cases, 'case')}"
-        rows = "" if made.rows == made.cases else f", {made.rows} rows"
+        rows = "" if made.rows == made.cases else f", {counted(made.rows, 'row')}"
         typer.echo(
             f"{made.path}: {many}{rows}; how they were made is in {made.path.with_suffix('.json').name}"
         )

@@ -72,9 +72,8 @@ def _joined(cohort: Cohort, path: Path, patterns: list[str]) -> Cohort:
     cases = tuple(
         replace(c, covariates={**c.covariates, **none, **values.get(c.id, {})}) for c in cohort.cases
     )
-    notes = [
-        f"{FEATURES}: {counted(len(columns), 'covariate')} of {path.name}, of {len(found)} of {len(ids)} cases"
-    ]
+    some_of = f"of {len(found)} of {counted(len(ids), 'case')}"
+    notes = [f"{FEATURES}: {counted(len(columns), 'covariate')} of {path.name}, {some_of}"]
     if left:
         notes.append(f"{path.name}: not used, as they hold no numbers: {some(left)}")
     learned, said = _learned(table, record, ids)

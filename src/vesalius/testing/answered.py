@@ -19,6 +19,7 @@ from vesalius.explain.contract import Method
 from vesalius.explain.explanation import Choices, explain
 from vesalius.infer.selftest.checking import selftested
 from vesalius.infer.selftest.recording import shaken
+from vesalius.plan import torch_threads
 from vesalius.serve.http import results
 from vesalius.testing.answer import check_answer
 from vesalius.testing.promise import promised, require
@@ -198,7 +199,8 @@ def is_answered_over_http(trial: TaskTrial) -> None:
     done = served.status == 200 and served.body["status"] == "done"
     require(done, f"{trial}: a case is answered over HTTP, not {served.body.get('error', served.body)}")
     (row,) = served.body["answers"]
-    direct = trial.predictor(served.case)
+    with torch_threads.only(1):  # as it is served
+        direct = trial.predictor(served.case)
     kind = type(direct).__name__
     require(row["kind"] == kind, f"{trial}: the service answers with a {kind}, not a {row['kind']}")
     found = {k: v for k, v in row["answer"].items() if k != "case_id"}

@@ -13,6 +13,7 @@ from vesalius import formats
 from vesalius.core.case import Case, Ref
 from vesalius.core.errors import MissingExtra
 from vesalius.core.image import Image
+from vesalius.plan import torch_threads
 from vesalius.serve.http.api import create_app
 from vesalius.serve.http.catalogue import Catalogue
 from vesalius.serve.http.service import Service
@@ -37,6 +38,8 @@ class Served:
 def serve_one(bundle: Path, case: Case, folder: Path) -> Served:
     """Serve a bundle, upload a case with its covariates in one call, and return what the service said.
 
+    It computes with one thread, as sums over several are rounded otherwise.
+
     The service takes one image a case; of a case with several, or with none, nothing is uploaded. Raises MissingExtra
     without httpx.
     """
@@ -54,7 +57,10 @@ def serve_one(bundle: Path, case: Case, folder: Path) -> Served:
     models = Catalogue([f"{NAME}={bundle}"], ["cpu"])
     service = Service(models, audit=folder / "audit.jsonl", temporary=folder)
     known = {k: v for k, v in case.covariates.items() if v is not None}
-    with TestClient(create_app(service), base_url="http://127.0.0.1") as client:
+    for model in models.by_name.values():
+        for predictor in model.predictors:
+            predictor.threads = None
+    with torch_threads.only(1), TestClient(create_app(service), base_url="http://127.0.0.1") as client:
         (about,) = client.get("/api/models").json()
         paths = uploaded.images["image"].paths if uploaded is not None else ()  # type: ignore[union-attr]
         sent = [("files", (path.name, path.read_bytes())) for path in paths]

@@ -254,7 +254,7 @@ class TaskTrial:
 
     def _loaded(self, path: Path) -> Predictor:
         with promised(f"{self}: its bundle is opened"):
-            return Predictor(open_bundle(path), device="cpu")
+            return Predictor(open_bundle(path), device="cpu", cores=1)
 
     def _fit(self, out: Path | None, *, dry_run: bool = False, progress: Silent | None = None) -> Run:
         return fit(

@@ -16,7 +16,7 @@ from vesalius.core.case import Event, Target
 from vesalius.core.cohort import Label, Question, TargetInfo
 from vesalius.core.errors import DataError
 from vesalius.core.image import Image
-from vesalius.core.words import listed
+from vesalius.core.words import counted, listed
 
 ROLES = ("time", "event", "entry", "arm")
 ORDER = 40
@@ -162,7 +162,7 @@ class TimeToEvent(TargetKind):
         if any(isinstance(v, Event) and v.happened for v in held):
             return None
         return (
-            f"no event in any of {len(held)} cases",
+            f"no event in any of {counted(len(held), 'case')}",
             f"--column {HOW}=WORD with the word that says it happened",
         )
 
