@@ -14,7 +14,7 @@ from vesalius.core.cohort import Cohort
 from vesalius.evaluate.transfer import JSON, Line, Transfer
 
 ARMS = ("nothing", "weights", "self", "both")
-LIMIT, PRETRAIN = "90s", "5m"
+LIMIT, PRETRAIN = "60s", "5m"
 TINY: dict[str, Any] = {  # of a quick try: steps are fixed and few
     "net.name": "cnn",
     "net.scale": 0.125,
