@@ -56,8 +56,9 @@ demo: install  ## the whole of it on a synthetic cohort, ending in a report to o
 	$(BIN)/vesalius demo
 
 # Each worker takes its share in order, then what others have left, so that a folder's fixtures are mostly made once.
-test: install $(LABEL)  ## every test, a worker a core; those that need ../shared/data are skipped without it
-	$(BIN)/python -m pytest --durations=20 -n $(WORKERS) --maxprocesses 4 --dist worksteal
+DEALT := -n $(WORKERS) --maxprocesses 4 --dist worksteal
+test: install $(LABEL)  ## every quick test, a worker a core; those that need ../shared/data are skipped without it
+	$(BIN)/python -m pytest --durations=20 $(DEALT) -m "not programs"
 
 # Libraries that only some need lie in an environment of their own that sees .venv, so that `make test` proves that all
 # else works without them. A line of a .pth file that begins with `import` is run, and reads the .pth files there, too.
@@ -69,8 +70,9 @@ $(EXTRAS)/.installed: pyproject.toml constraints.txt | $(STAMP)
 	@$(QUIETLY) "install what the extra hf wants" $(EXTRAS)/bin/python -m pip install -c constraints.txt -r $(EXTRAS)/wanted.txt
 	@touch $@
 
-test-extras: install $(EXTRAS)/.installed  ## tests of what needs optional libraries (transformers, peft), offline
+test-extras: install $(LABEL) $(EXTRAS)/.installed  ## what needs optional libraries, a browser, an Orthanc or a notebook's kernel
 	$(EXTRAS)/bin/python -m pytest --durations=5 tests_extras
+	$(BIN)/python -m pytest --durations=10 $(DEALT) -m programs tests/serve tests/test_notebooks.py
 
 check: install  ## format, lint, types, floors, map, docs
 	$(BIN)/ruff format --check .

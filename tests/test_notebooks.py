@@ -17,6 +17,7 @@ def ids(path: Path) -> str:
     return path.stem
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize("path", BOOKS, ids=ids)
 def test_a_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nbclient = pytest.importorskip("nbclient", reason="nbclient is not installed: make install")

@@ -28,10 +28,16 @@ AXE = viewer.STATIC.parents[4] / "node_modules" / "axe-core" / "axe.min.js"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = ["--headless=new", "--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 PATIENCE_MS = 120_000  # a busy machine draws slowly without a graphics card
-in_browser = pytest.mark.skipif(
+ABSENT = pytest.mark.skipif(
     CHROMIUM is None or not viewer.built(),
     reason="chromium is not installed" if CHROMIUM is None else "the viewer is not built: make viewer",
 )
+
+
+def in_browser(test: Callable[..., None]) -> Callable[..., None]:
+    """A test that drives Chromium, which `make test-extras` runs; skipped where there is none."""
+    marked: Callable[..., None] = pytest.mark.programs(ABSENT(test))
+    return marked
 
 
 @contextmanager

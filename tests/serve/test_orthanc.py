@@ -16,6 +16,7 @@ from benchmarks import _clinic
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.programs,
     pytest.mark.skipif(_clinic.missing() is not None, reason=f"no clinic here: {_clinic.missing()}"),
 ]
 
