@@ -66,10 +66,11 @@ $(EXTRAS)/.installed: pyproject.toml constraints.txt | $(STAMP)
 	$(BIN)/python -c "import sysconfig; print('import site; site.addsitedir(%r)' % sysconfig.get_paths()['purelib'])" \
 		> $$($(EXTRAS)/bin/python -c "import sysconfig; print(sysconfig.get_paths()['purelib'])")/what-venv-has.pth
 	$(WANTED) hf > $(EXTRAS)/wanted.txt
-	@$(QUIETLY) "install what the extra hf wants" $(EXTRAS)/bin/python -m pip install -c constraints.txt -r $(EXTRAS)/wanted.txt
+	$(WANTED) benefit >> $(EXTRAS)/wanted.txt
+	@$(QUIETLY) "install what the extras hf and benefit want" $(EXTRAS)/bin/python -m pip install -c constraints.txt -r $(EXTRAS)/wanted.txt
 	@touch $@
 
-test-extras: install $(EXTRAS)/.installed  ## tests of what needs optional libraries (transformers, peft), offline
+test-extras: install $(EXTRAS)/.installed  ## tests of what needs optional libraries (transformers, peft, econml), offline
 	$(EXTRAS)/bin/python -m pytest --durations=5 tests_extras
 
 check: install  ## format, lint, types, floors, map, docs
