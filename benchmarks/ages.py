@@ -15,7 +15,7 @@ from vesalius import cohorts
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort
 from vesalius.core.image import Array
-from vesalius.evaluate import conformal
+from vesalius.core.operating import clopper_pearson
 from vesalius.metrics import bounds, resample
 from vesalius.prepare.covariates import number_of
 
@@ -92,7 +92,7 @@ def figures(what: str, fitted: Fitted, peers: Mapping[str, Array], learned: Arra
             Figure(f"{what}: 90 % interval", "nothing was promised", f"{COVERAGE} inside", False, word),
         ]
     hits = round(kept["value"] * kept["n"])
-    low, high = conformal.clopper_pearson(hits, kept["n"])
+    low, high = clopper_pearson(hits, kept["n"])
     size = card.promise["sizes"]["mean"]
     text = f"{kept['value']:.3f} [{low:.3f}, {high:.3f}]"
     wide = "no interval has bounds" if size is None else f"mean width {size:.2f} years"

@@ -11,7 +11,7 @@ from benchmarks import _fits, _quick, _strange
 from benchmarks._figures import Figure, at_most
 from benchmarks._strange import DEFAULT, Watched
 from vesalius.core.image import Array, Image
-from vesalius.evaluate.strange import exact
+from vesalius.core.operating import clopper_pearson
 from vesalius.infer import alarm as alarms
 from vesalius.infer.layers import Features
 from vesalius.verbs.phantom import phantom
@@ -117,7 +117,7 @@ def _choice(
 def _alarms(judge: alarms.Alarm, clean: Array, name: str, seed: str) -> Figure:
     """How many unseen ordinary cases raise the alarm, with the exact interval, beside the promised share."""
     raised, n = int((clean > judge.threshold).sum()), len(clean)
-    low, high = exact(raised, n)
+    low, high = clopper_pearson(raised, n)
     return Figure(
         f"{name}: unseen test cases that raise the alarm, {judge.detector}",
         f"{raised} of {n}: {raised / n:.3f} [{low:.3f}, {high:.3f}]",

@@ -1,4 +1,4 @@
-"""The forest learner by a stand-in of econml's documented interface; econml itself is not among what is tested."""
+"""The forest learner by a stand-in of econml's interface; econml itself is called in tests_extras."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from vesalius.benefit.pseudo import by_arm
 
 
 class StandIn:
-    """A line of each arm, with the signatures that econml 0.16 documents."""
+    """A line of each arm, with the signatures of econml 0.17."""
 
-    def __init__(self, *, discrete_treatment: bool, categories: list[int], n_estimators: int, n_jobs: int,
-                 random_state: int) -> None:  # fmt: skip
+    def __init__(self, *, model_y: Any, model_t: Any, discrete_treatment: bool, categories: list[int],
+                 n_estimators: int, n_jobs: int, random_state: int) -> None:  # fmt: skip
         assert discrete_treatment and n_estimators % 4 == 0, "econml grows forests of four trees"
-        self.categories = categories
+        self.categories, self.knows = categories, type(model_t).__name__
 
     def fit(self, Y: np.ndarray, T: np.ndarray, *, X: np.ndarray) -> StandIn:
         self.seen = Y, T
@@ -39,6 +39,7 @@ def test_it_is_given_pseudo_observations_and_asked_for_differences(monkeypatch: 
     monkeypatch.setitem(sys.modules, "econml.dml", inner)
     made = draw(600, 41, effect=-1.0)
     learned: Any = learn(made, SURVIVAL, name="forest", rng=np.random.default_rng(0))
+    assert learned.forest.knows == "DummyClassifier"  # chance decided: nothing tells of the arm
     assert learned.names == NAMES and learned.forest.categories == [0, 1]
     assert learned.forest.seen[0] == pytest.approx(by_arm(made, SURVIVAL))
     assert (learned.forest.seen[1] == made.arm).all()

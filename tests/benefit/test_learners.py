@@ -143,7 +143,7 @@ def test_ridge_is_the_closed_form_at_one_of_its_penalties() -> None:
 def test_the_forest_names_its_extra(planted: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "econml", None)
     monkeypatch.setitem(sys.modules, "econml.dml", None)
-    with pytest.raises(MissingExtra, match="'econml' is not installed; try: pip install econml"):
+    with pytest.raises(MissingExtra, match=r"is not installed; try: pip install 'vesalius\[benefit\]'$"):
         learn(planted, SURVIVAL, name="forest", rng=np.random.default_rng(0))
     with pytest.raises(UnknownName, match="frest"):
         learn(planted, SURVIVAL, name="frest", rng=np.random.default_rng(0))

@@ -10,6 +10,7 @@ from scipy import stats
 
 from vesalius.answers import _sets as sets
 from vesalius.core.errors import DataError, PlanError
+from vesalius.core.operating import clopper_pearson
 from vesalius.evaluate import conformal
 
 
@@ -87,7 +88,7 @@ def test_a_name_has_its_own_cases_and_what_is_unknown_counts_for_nothing() -> No
 def test_clopper_and_pearson_against_scipy() -> None:
     for hits, n in ((0, 20), (3, 20), (20, 20), (180, 200)):
         exact = stats.binomtest(hits, n).proportion_ci(method="exact")
-        assert conformal.clopper_pearson(hits, n) == pytest.approx((exact.low, exact.high))
+        assert clopper_pearson(hits, n) == pytest.approx((exact.low, exact.high))
 
 
 def test_sets_of_classes_by_hand() -> None:

@@ -145,12 +145,17 @@ def test_an_interval_without_a_width_proves_nothing_of_few_cases():
     rows, base = (scores.from_arrays(p, y, labels=["a", "b"], positive="b", case_ids=list("wxyz"))
                   for p in (np.eye(2)[y], np.full((4, 2), 0.5)))  # fmt: skip
     card = scorecard(rows, "Scores", split="test", data_hash="", baseline=base, resamples=50)
-    assert card.metrics["auc"] == Interval(
-        1.0, 1.0, 1.0, 4, card.metrics["auc"].undefined
-    )  # as it was computed
+    found = card.metrics["auc"]
+    assert (found.value, found.high) == (1.0, 1.0) and found.low == pytest.approx(
+        0.025 ** (1 / 2)
+    )  # of two and two
     page = render(Report(title="x", scorecard=card))
     assert "clearly beaten" not in page.replace("not clearly beaten", "") and "not clearly beaten" in page
-    assert "The interval has no width" in page
+    assert "The interval has no width" not in page and "15.8 %" in page
+    bare = replace(
+        card, metrics={**card.metrics, "auc": Interval(1.0, 1.0, 1.0, 4)}
+    )  # as other tools give it
+    assert "The interval has no width" in render(Report(title="x", scorecard=bare))
     assert "100.0 % – 100.0 %" not in page and "100.0 % to 100.0 %" not in page
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vesalius.evaluate.strange import STRANGE, exact, in_words, of_strange, strange
+from vesalius.core.operating import clopper_pearson
+from vesalius.evaluate.strange import STRANGE, in_words, of_strange, strange
 from vesalius.infer.alarm import Alarm
 
 
@@ -18,10 +19,10 @@ def test_the_interval_is_clopper_and_pearsons() -> None:
     from scipy.stats import binomtest
 
     for k, n in ((0, 100), (3, 125), (125, 125), (7, 20)):
-        low, high = exact(k, n)
+        low, high = clopper_pearson(k, n)
         known = binomtest(k, n).proportion_ci(0.95, "exact")
         assert (low, high) == pytest.approx((known.low, known.high))
-    assert exact(0, 100)[1] == pytest.approx(0.0362, abs=1e-4)
+    assert clopper_pearson(0, 100)[1] == pytest.approx(0.0362, abs=1e-4)
 
 
 def test_it_is_said_and_a_banner_only_where_chance_does_not_explain_it() -> None:

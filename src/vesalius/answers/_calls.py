@@ -16,7 +16,7 @@ from vesalius.core.calibration import KEPT_AT
 from vesalius.core.called import called_by
 from vesalius.core.image import Array
 from vesalius.core.scorecard import Scorecard
-from vesalius.metrics import Interval, Rows
+from vesalius.metrics import Interval
 
 CLINICAL = 20  # labels at most of which a clinician's tables speak
 OTHER = {"sensitivity": "specificity", "specificity": "sensitivity"}
@@ -55,7 +55,7 @@ class Question(NamedTuple):
 
 def kept_of(
     questions: Sequence[Question],
-    judged: Callable[[Callable[[Rows, Array], Mapping[str, float]]], dict[str, Interval]],
+    judged: Callable[..., dict[str, Interval]],
     fixed: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return the rates of each call, the rates where one of them is kept, and the decision curve, by label."""
@@ -65,14 +65,18 @@ def kept_of(
             continue
         having, lacking = int((truth == 1).sum()), int((truth == 0).sum())
         bounded = partial(metrics.bounded_rates, having=having, lacking=lacking)
-        own = bounded(judged(metrics.rates_at(truth, called, 0.5)))
+        stands = metrics.Standing(
+            frozenset(RATES[:2]), {"sensitivity": (truth == 1,), "specificity": (truth == 0,)}
+        )
+        judge = partial(judged, standing=stands)
+        own = bounded(judge(metrics.rates_at(truth, called, 0.5)))
         points, kept = (fixed.get("points") or {}).get(label, {}), []
         for keep, at in product(("specificity", "sensitivity"), KEPT_AT):
             threshold = points.get(keep, {}).get(f"{at:g}")
             rule = metrics.rates_kept(truth, chance, keep=keep, at=at)
             if threshold is not None:
                 rule = metrics.rates_at(truth, chance, threshold)
-            kept.append({"keep": keep, "at": at, "threshold": threshold, **_stored(bounded(judged(rule)))})
+            kept.append({"keep": keep, "at": at, "threshold": threshold, **_stored(bounded(judge(rule)))})
         known = float((truth == 1).sum() / (truth >= 0).sum())
         found["calls"][label] = {"own": _stored(own), "kept": kept, "share": known}
         found["decision"][label] = _decision(judged(metrics.net_benefit(truth, chance, ACT_AT)))

@@ -37,7 +37,9 @@ from vesalius.metrics import Interval, Rows
 from vesalius.prepare.between import Between
 
 Panel = Figure | Table | Odds
-Judged = Callable[[Callable[[Rows, Array], Mapping[str, float]]], dict[str, Interval]]
+Judged = Callable[
+    ..., dict[str, Interval]
+]  # of a `summary` of rows, and of what `metrics.bootstrap` takes beside it
 A = TypeVar("A", bound=Answer)
 
 

@@ -149,7 +149,15 @@ def _compared(kind: str, held: _Held, patients_known: bool) -> dict[str, Any]:
     names = list(dict.fromkeys(names))[:FIGURES]
     judge = metrics.for_answer(kind)
     counts = judge.counts(first)
-    own = metrics.bootstrap(first, judge.summary, patients=who, counts=counts, n=RESAMPLES, seed=0)
+    own = metrics.bootstrap(
+        first,
+        judge.summary,
+        patients=who,
+        counts=counts,
+        standing=metrics.standing(judge, first),
+        n=RESAMPLES,
+        seed=0,
+    )
     return {
         "n": len(ids),
         "patients": len(set(who)),

@@ -19,6 +19,7 @@ from scipy import stats
 
 from vesalius.core.errors import DataError, PlanError
 from vesalius.core.image import Array
+from vesalius.core.operating import clopper_pearson
 from vesalius.core.promise import FEW
 from vesalius.core.words import counted
 
@@ -148,14 +149,6 @@ def share_of(hits: int, n: int, *, level: float = 0.95) -> Share:
         return Share(None, None, None, 0)
     low, high = clopper_pearson(hits, n, level=level)
     return Share(hits / n, low, high, n)
-
-
-def clopper_pearson(hits: int, n: int, *, level: float = 0.95) -> tuple[float, float]:
-    """Return the exact two-sided interval of a share, of `hits` of `n` (Clopper & Pearson 1934)."""
-    tail = (1 - level) / 2
-    low = 0.0 if hits == 0 else float(stats.beta.ppf(tail, hits, n - hits + 1))
-    high = 1.0 if hits == n else float(stats.beta.ppf(1 - tail, hits + 1, n - hits))
-    return low, high
 
 
 def chance_of(hits: int, n: int, *, coverage: float, calibrated: int) -> float:

@@ -207,7 +207,8 @@ def _drawn(
     rows: Rows, answer: str, at: Array, patients: Sequence[str], *, resamples: int, seed: tuple[int, int]
 ) -> _Drawn:
     """Return one group's figures with intervals, and the draws that these come from."""
-    part: Subset = metrics.subset(metrics.for_answer(answer), rows, at)
+    judge = metrics.for_answer(answer)
+    part: Subset = metrics.subset(judge, rows, at)
     who = [patients[k] for k in at]
     point = part.summary(part.rows, np.arange(len(at)))
     alone = len(set(who)) < 2
@@ -220,6 +221,8 @@ def _drawn(
         figures[name] = metrics.bounds(float(value), draws[name], n)
         if alone and math.isfinite(value):
             figures[name] = Interval(float(value), None, None, n, 0, "one patient only: nothing to resample")
+    if not part.by_place:
+        figures = metrics.at_ends(figures, metrics.standing(judge, part.rows), patients=who)
     positives = {label: real for label, (real, _, _) in part.occurrences.items()}
     return _Drawn(at, figures, draws, positives)
 

@@ -55,15 +55,15 @@ def scorecard(
     what = f"the metrics of {answer}"
 
     def bounded(
-        summary: Callable[[Rows, Array], Mapping[str, float]], table: Rows = rows, *, counts: Any = None
+        summary: Callable[[Rows, Array], Mapping[str, float]], table: Rows = rows, **about: Any
     ) -> dict[str, metrics.Interval]:
-        return metrics.bootstrap(table, summary, patients=who, counts=counts, n=resamples, seed=seed)
+        return metrics.bootstrap(table, summary, patients=who, n=resamples, seed=seed, **about)
 
     def judged(table: Rows) -> dict[str, metrics.Interval]:
         with calling(what, module, "counts"):
             counts = module.counts(table)
         with calling(what, module, "summary"):
-            return bounded(module.summary, table, counts=counts)
+            return bounded(module.summary, table, counts=counts, standing=metrics.standing(module, table))
 
     info, found = rows.info, judged(rows)
     made = Scorecard(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from vesalius.core.operating import clopper_pearson
 from vesalius.core.scorecard import Banner
 from vesalius.core.words import counted
 from vesalius.infer.alarm import Alarm, percent
@@ -14,7 +15,7 @@ STRANGE = "unlike the training cases"
 
 def strange(raised: int, cases: int, alarm: Alarm) -> dict[str, Any]:
     """Return what a scorecard says of alarms: how many of how many, the exact 95 % interval, and the promised share."""
-    low, high = exact(raised, cases)
+    low, high = clopper_pearson(raised, cases)
     return {
         "detector": alarm.detector,
         "raised": raised,
@@ -24,16 +25,6 @@ def strange(raised: int, cases: int, alarm: Alarm) -> dict[str, Any]:
         "promised": alarm.rate,
         "held_out": alarm.held_out,
     }
-
-
-def exact(k: int, n: int, *, level: float = 0.95) -> tuple[float, float]:
-    """Return the exact interval of a share of which `k` of `n` were found (Clopper and Pearson 1934)."""
-    from scipy.special import betaincinv
-
-    tail = (1 - level) / 2
-    low = float(betaincinv(k, n - k + 1, tail)) if k > 0 else 0.0
-    high = float(betaincinv(k + 1, n - k, 1 - tail)) if k < n else 1.0
-    return low, high
 
 
 def in_words(found: Mapping[str, Any]) -> str:

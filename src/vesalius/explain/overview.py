@@ -14,6 +14,7 @@ import numpy as np
 
 from vesalius import metrics
 from vesalius.core.image import Array
+from vesalius.core.operating import clopper_pearson
 from vesalius.core.scorecard import Interval
 from vesalius.explain.mean import MeanMap
 
@@ -175,12 +176,12 @@ def _method(rows: Sequence[Row], name: str, patients: Mapping[str, str], mean: M
 def _bounded(share: Interval, patients: int) -> Interval:
     """Return a share with an interval that says how few patients it stands on where all or none have it.
 
-    There the bootstrap has no width; its bounds are joined with Wilson's.
+    There the bootstrap has no width, or there is none.
     """
     if share.value not in (0.0, 1.0):
         return share
-    low, high = metrics.wilson(share.value, patients)
-    return replace(share, low=min(low, share.value), high=max(high, share.value), reason="")
+    low, high = clopper_pearson(round(share.value * patients), patients)
+    return replace(share, low=low, high=high, reason="")
 
 
 def _json(method: Method) -> dict[str, Any]:

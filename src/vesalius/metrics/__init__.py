@@ -13,6 +13,10 @@ answer to beat. A metric of one label is named `dice/liver`; `dice` alone is the
 A file may have `joined(first, second) -> Rows`, the rows of two tables one after the other, whose figures are computed
 as before: by it two models are compared with a test.
 
+A file may have `standing(rows) -> dict[str, tuple[Array, ...]]`: of figures from 0 to 1 that do not stand on all cases,
+which cases each group of them is that the figure could not be told without, `(N,)` of bits. Where all cases are right
+a bootstrap has no width, and the patients of the smallest of these groups give the interval.
+
 One whose answers have labels may have `occurrences(rows) -> dict[str, tuple[int, int, int]]`: for each label how
 many truths have it, how many answers have it, and of how many cases that is known.
 """
@@ -26,13 +30,15 @@ from vesalius.core import registry
 from vesalius.core.errors import UnknownName
 from vesalius.core.scorecard import Interval
 from vesalius.metrics._decisions import agreement, bounded_rates, net_benefit, rates_at, rates_kept, wilson
+from vesalius.metrics._ends import Standing, at_ends, standing, widened
 from vesalius.metrics._intervals import HEEDLESS, bootstrap, bounds, resample
 from vesalius.metrics._rows import Rows
 from vesalius.metrics._subset import Subset, subset
 
 __all__ = [
-    "HEEDLESS", "MUST", "Interval", "Rows", "Subset", "agreement", "bootstrap", "bounded_rates", "bounds", "describe",
-    "for_answer", "judges", "net_benefit", "rates_at", "rates_kept", "resample", "subset", "wilson",
+    "HEEDLESS", "MUST", "Interval", "Rows", "Standing", "Subset", "agreement", "at_ends", "bootstrap", "bounded_rates",
+    "bounds", "describe", "for_answer", "judges", "net_benefit", "rates_at", "rates_kept",
+    "resample", "standing", "subset", "widened", "wilson",
 ]  # fmt: skip
 
 MUST = ("ANSWER", "DESCRIPTIONS", "rows", "summary", "counts", "excluded")

@@ -3,45 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 
-from vesalius.core.errors import DataError
 from vesalius.core.image import Array
 from vesalius.metrics import _ranks
-from vesalius.survival import scores
 from vesalius.survival.calibration import (
     DCalibration,
     calibration_groups,
     d_calibration,
-    shared_out,
-    squared_gap,
 )
 from vesalius.survival.observed import Observed
-from vesalius.survival.step import Step
 
 GROUPS = 5  # of patients by their prediction, at most; each of
 GROUP = 20  # patients at least
-
-
-def finite(score: Callable[..., Any], *arguments: Any, **options: Any) -> float:
-    """Return a score; NaN where it is not defined on these patients."""
-    try:
-        return float(score(*arguments, **options))
-    except DataError:
-        return math.nan
-
-
-def concordance(risk: Array, observed: Observed) -> float:
-    """Return Harrell's C; NaN where a risk is not known, or no pair can be compared."""
-    return finite(scores.harrell_c, risk, observed) if np.isfinite(risk).all() else math.nan
-
-
-def uno(risk: Array, observed: Observed, until: float) -> float:
-    """Return Uno's C up to a day; NaN where a risk is not known, or no pair can be compared."""
-    return finite(scores.uno_c, risk, observed, until=until) if np.isfinite(risk).all() else math.nan
 
 
 def with_means(found: Mapping[str, float]) -> dict[str, float]:
@@ -78,18 +54,6 @@ def group_count(patients: int) -> int:
     return max(1, min(GROUPS, patients // GROUP))
 
 
-def calibration(survival: Array, observed: Observed, days: float, *, drawn: bool) -> float:
-    """Return how far predicted survival at a day is from the observed, over groups of patients by their prediction.
-
-    It is the root of the mean squared gap, less what chance makes of that where all predictions are right: `without`.
-    """
-    try:
-        gap, chance = squared_gap(survival, observed, days, group_count(len(survival)))
-    except DataError:
-        return math.nan
-    return without(gap, chance, drawn=drawn)
-
-
 def without(gap: float, chance: float, *, drawn: bool) -> float:
     """Return the root of a squared gap without what chance makes of it; 0 where it is no larger.
 
@@ -97,11 +61,6 @@ def without(gap: float, chance: float, *, drawn: bool) -> float:
     drawing. Left in, it would put the whole interval of a small gap above the gap.
     """
     return math.sqrt(max(0.0, gap - (2 if drawn else 1) * chance)) if math.isfinite(gap) else math.nan
-
-
-def reaches(step: Step, days: float) -> bool:
-    """Return whether a curve tells of a day: it goes on so far, or has come to 0."""
-    return days <= step.end_days or (len(step.values) > 0 and float(step.values[-1]) <= 0)
 
 
 def groups_at(survival: Array, observed: Observed, days: float) -> dict[str, list[float]]:
@@ -126,23 +85,10 @@ def d_calibrated(own: Array, observed: Observed, beyond: Array) -> DCalibration:
     `own` is the survival given that one entered, so that a late entry needs no more. Who is `beyond` the end of the
     curve lies at or below what it ended with, as one who is censored there.
     """
-    return d_calibration(own, _seen_until(observed, beyond))
+    return d_calibration(own, seen_until(observed, beyond))
 
 
-def unevenness(own: Array, observed: Observed, beyond: Array, *, drawn: bool) -> float:
-    """Return how unevenly the tenths of predicted survival are filled, 0 where each holds a tenth of the patients.
-
-    It is the root mean squared distance from a tenth, in tenths, less what chance makes of it: `without`. Arguments are
-    those of `d_calibrated`.
-    """
-    parts = shared_out(own, _seen_until(observed, beyond))
-    many, n = parts.shape[1], len(parts)
-    shares = parts.mean(0)
-    chance = ((parts**2).mean(0) - shares**2).mean() / n
-    return without(float(many**2 * ((shares - 1 / many) ** 2).mean()), float(many**2 * chance), drawn=drawn)
-
-
-def _seen_until(observed: Observed, beyond: Array) -> Observed:
+def seen_until(observed: Observed, beyond: Array) -> Observed:
     """Return what is known up to the end of the curves, counted from the entry."""
     entry = np.zeros_like(observed.entry_days)
     return Observed(observed.time_days, np.where(beyond, 0, observed.cause), entry)

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from vesalius.core.image import Array
+from vesalius.core.operating import clopper_pearson
 from vesalius.core.scorecard import Interval
 from vesalius.metrics._rows import Rows
 
@@ -41,7 +42,7 @@ def rates_at(y: Array, p: Array, threshold: float) -> Summary:
 def bounded_rates(found: Mapping[str, Interval], *, having: int, lacking: int) -> dict[str, Interval]:
     """Return rates as `rates_at` has them, with bounds that say how few cases they stand on where they are 0 or 1.
 
-    There the bootstrap has no width. `having` and `lacking` are how many cases have it and lack it: their Wilson
+    There the bootstrap has no width. `having` and `lacking` are how many patients have it and lack it: their exact
     bounds are joined with the bootstrap's. Those of `ppv_even` and `npv_even`, which grow with both rates, follow
     from the bounds of these. A rate without bounds stays as it is.
     """
@@ -49,8 +50,9 @@ def bounded_rates(found: Mapping[str, Interval], *, having: int, lacking: int) -
     bounds: dict[str, tuple[float, float]] = {}
     for name, n in (("sensitivity", having), ("specificity", lacking)):
         if (value := found[name].value) is not None:
-            bounds[name] = wilson(value, n)
-            made[name] = _widened(found[name], *bounds[name])
+            low, high = clopper_pearson(round(value * n), n)
+            made[name] = _widened(found[name], low, high)
+            bounds[name] = (made[name].low or 0.0, made[name].high or 1.0) if value in (0, 1) else (low, high)
     if len(bounds) == 2:
         (low, high), (other_low, other_high) = bounds["sensitivity"], bounds["specificity"]
         for name, ends in (

@@ -12,6 +12,7 @@ import numpy as np
 from vesalius.core.errors import CodeError, DataError
 from vesalius.core.image import Array
 from vesalius.core.scorecard import Interval
+from vesalius.metrics._ends import Standing, at_ends
 from vesalius.metrics._rows import Rows
 
 HEEDLESS = "the same on every resample: its `summary` does not heed `index`"
@@ -47,6 +48,7 @@ def bootstrap(
     *,
     patients: Sequence[Hashable],
     counts: Mapping[str, int] | None = None,
+    standing: Standing | None = None,
     n: int = 1000,
     seed: int = 0,
     level: float = 0.95,
@@ -54,10 +56,12 @@ def bootstrap(
     """Return every metric of `summary` with its percentile interval.
 
     `patients` names each row's patient; without ids give each case its own. `counts` is how many cases a
-    metric speaks of where that is not all of them. A metric needs two cases, and a value on at least half of the
-    resamples, to have bounds; and one that a `summary` computes without a look at the rows it is asked about has none,
-    for its bounds would be one number that says how sure nobody is. Raises DataError when there are no rows, not one
-    patient a row, or a metric that is no number.
+    metric speaks of where that is not all of them. By `standing`, a share that is 0 or 1 on every resample has the
+    exact interval of so many patients (Clopper and Pearson 1934), where the bootstrap would have no width.
+
+    A metric needs two cases, and a value on at least half of the resamples, to have bounds; and one that a `summary`
+    computes without a look at the rows it is asked about has none, for its bounds would be one number that says how
+    sure nobody is. Raises DataError when there are no rows, not one patient a row, or a metric that is no number.
     """
     if not len(rows):
         raise DataError("no cases to score")
@@ -78,7 +82,7 @@ def bootstrap(
             continue
         if _heedless(rows, summary, name, float(value)):
             found[name] = replace(found[name], low=None, high=None, reason=HEEDLESS)
-    return found
+    return found if standing is None else at_ends(found, standing, patients=patients, level=level)
 
 
 def bounds(value: float, values: Array, cases: int, *, level: float = 0.95) -> Interval:

@@ -14,7 +14,8 @@ from vesalius.core.image import Array
 class Rows:
     """`columns` by name, each `(N, …)` in the order of `case_ids`; `info` is what holds for all of them.
 
-    `prepared` keeps what is worth computing once for a thousand resamples. Raises DataError when the columns
+    `prepared` keeps what is worth computing once for a thousand resamples, and `memo` what a `summary` finds out by
+    itself on the first one, which no other table inherits. Raises DataError when the columns
     are not of one length.
     """
 
@@ -22,6 +23,7 @@ class Rows:
     columns: Mapping[str, Array]
     info: Mapping[str, Any] = field(default_factory=dict)
     prepared: Mapping[str, Array] = field(default_factory=dict, repr=False)
+    memo: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         for name, column in self.columns.items():

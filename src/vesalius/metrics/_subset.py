@@ -16,12 +16,16 @@ Summary = Callable[[Rows, Array], Mapping[str, float]]
 
 @dataclass(frozen=True, eq=False)
 class Subset:
-    """Rows of some cases. `summary` takes them and the indexes of a resample; `counts` as a metric file has it."""
+    """Rows of some cases. `summary` takes them and the indexes of a resample; `counts` as a metric file has it.
+
+    `by_place` says that the rows hold only where the cases stand in the whole table, which `summary` knows.
+    """
 
     rows: Rows
     summary: Summary
     counts: Mapping[str, int]
     occurrences: Mapping[str, tuple[int, int, int]]
+    by_place: bool = False
 
 
 def subset(judge: ModuleType, rows: Rows, index: Array) -> Subset:
@@ -33,7 +37,7 @@ def subset(judge: ModuleType, rows: Rows, index: Array) -> Subset:
     index = np.asarray(index, dtype=np.int64)
     if rows.prepared and not hasattr(judge, "joined"):
         held = Rows(tuple(rows.case_ids[k] for k in index), {"place": index}, rows.info)
-        return Subset(held, lambda some, at: judge.summary(rows, some["place"][at]), {}, {})
+        return Subset(held, lambda some, at: judge.summary(rows, some["place"][at]), {}, {}, True)
     made = _bare(rows, index)
     if rows.prepared:
         made = judge.joined(_bare(rows, index[:1]), _bare(rows, index[1:]))

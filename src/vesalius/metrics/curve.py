@@ -36,9 +36,29 @@ from vesalius.survival.observed import from_events
 from vesalius.survival.step import Step
 
 __all__ = [
-    "UNKNOWN", "Judged", "all_told", "asked_of", "baseline", "column", "counts", "d_calibrated", "each", "events",
-    "excluded", "groups_at", "joined", "judged", "named_column", "observed_of", "occurrences", "rows", "summary",
-    "told_causes", "without_causes", "wrong_by",
+    "UNKNOWN",
+    "Judged",
+    "all_told",
+    "asked_of",
+    "baseline",
+    "column",
+    "counts",
+    "d_calibrated",
+    "each",
+    "events",
+    "excluded",
+    "groups_at",
+    "joined",
+    "judged",
+    "named_column",
+    "observed_of",
+    "occurrences",
+    "rows",
+    "standing",
+    "summary",
+    "told_causes",
+    "without_causes",
+    "wrong_by",
 ]  # fmt: skip
 
 ANSWER = "Curve"
@@ -146,6 +166,37 @@ def counts(rows: Rows) -> dict[str, int]:
         n = known[names[0]]
         return {} if n == len(rows) else dict.fromkeys(summary(rows, np.arange(len(rows))), n)
     return {f"{metric}/{event}": n for metric in DESCRIPTIONS for event, n in known.items()}
+
+
+def standing(rows: Rows) -> dict[str, tuple[Array, ...]]:
+    """Return which cases each figure stands on: those with the event, and one of two, of whom a pair can be made.
+
+    An AUC at a horizon stands on those with the event by then, and on those who are free of it then.
+    """
+    found: dict[str, tuple[Array, ...]] = {}
+    several = len(events(rows)) > 1
+    for event in events(rows):
+        seen, at = observed_of(rows, event)
+        about = judged(rows, event)
+        place, asked = np.arange(len(at)), asked_of(seen, about)
+        pairs = _bits(rows, at[place % 2 == 0])
+        end = f"/{event}" if several else ""
+        for metric in ("c_index", "uno_c"):
+            found[metric + end] = (_bits(rows, at[asked.happened]), pairs)
+            for cause in () if several else told_causes(rows, event):
+                found[f"{metric}/{cause}"] = (_bits(rows, at[seen.of(cause)]), pairs)
+        for h in about.horizons:
+            early = _bits(rows, at[asked.happened & (seen.time_days <= h)])
+            late = _bits(rows, at[seen.time_days > h])
+            name = f"auc/{event}" if several else f"auc/{named(h)}"
+            found[name] = (*found.get(name, ()), early, late)
+    return found
+
+
+def _bits(rows: Rows, at: Array) -> Array:
+    bits = np.zeros(len(rows), bool)
+    bits[at] = True
+    return bits
 
 
 def excluded(rows: Rows) -> dict[str, int]:

@@ -18,7 +18,7 @@ from vesalius.metrics._rows import Rows
 
 __all__ = [
     "baseline", "calibration_curve", "confusion", "counts", "decide", "excluded", "from_arrays", "joined",
-    "occurrences", "precision_recall", "roc", "rows", "summary",
+    "occurrences", "precision_recall", "roc", "rows", "standing", "summary",
 ]  # fmt: skip
 
 ANSWER = "Scores"
@@ -231,6 +231,43 @@ def occurrences(rows: Rows) -> dict[str, tuple[int, int, int]]:
             for k, name in enumerate(labels)
         }
     return {name: (int((y == k).sum()), int((called == k).sum()), len(rows)) for k, name in enumerate(labels)}
+
+
+def standing(rows: Rows) -> dict[str, tuple[Array, ...]]:
+    """Return which cases each figure stands on: those that have a label, that have it not, and that are called so.
+
+    Macro figures stand on the label with the fewest; a mean recall needs cases of each class that occurs.
+    """
+    y, called, labels = rows["y"], rows["decided"], rows.info["labels"]
+    many = rows.info["kind"] == "multilabel"
+    found: dict[str, tuple[Array, ...]] = {}
+    for k, name in enumerate(labels):
+        has: Array = np.equal(y[:, k], 1) if many else np.equal(y, k)
+        said: Array = np.equal(called[:, k], 1) if many else np.equal(called, k)
+        known: Array = np.greater_equal(y[:, k], 0) if many else np.ones(len(y), bool)
+        lacks, said = known & ~has, known & said
+        some: Array = np.logical_or(has, said)
+        each: dict[str, tuple[Array, ...]] = {
+            "precision": (said,),
+            "recall": (has,),
+            "specificity": (lacks,),
+            "f1": (some,),
+            "auc": (has, lacks),
+            "average_precision": (has, lacks),
+        }
+        each |= {"accuracy": (known,), "balanced_accuracy": (has, lacks)} if many else {}
+        alone = len(labels) == 2 and not many
+        if alone and name == rows.info["positive"]:
+            found |= each
+        elif not alone:
+            found |= {f"{metric}/{name}": groups for metric, groups in each.items()}
+    if not many:
+        found["balanced_accuracy"] = tuple(np.asarray(np.equal(y, k)) for k in np.unique(y))
+        for cut, at in enumerate(labels[1:], 1) if rows.info["kind"] == "ordinal" else ():
+            found[f"cut_auc/{at}"] = (np.asarray(y >= cut), np.asarray(y < cut))
+    else:
+        found["exact_match"] = (np.asarray((y >= 0).all(axis=1)),)
+    return found
 
 
 def baseline(truths: Array, labels: int, *, kind: str = "exclusive") -> Array:
