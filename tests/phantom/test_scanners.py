@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from vesalius.core.errors import DataError
-from vesalius.phantom.scanners import patient
 from vesalius.phantom.heads.head import FLUID, WHITE
 from vesalius.phantom.heads.scanner import SCANNERS
+from vesalius.phantom.scanners import patient
 
 
 def test_one_person_on_four_scanners() -> None:

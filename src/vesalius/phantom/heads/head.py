@@ -1,4 +1,4 @@
-"""A head in T1: scalp, skull, fluid, grey and white matter, ventricles that widen with age, and a bright lesion or none."""
+"""A head in T1: scalp, skull, fluid, grey and white matter, ventricles that widen with age, and a lesion or none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Four scanners of heads: each has a gain, a curve, a contrast, a bias field and a noise of its own, which are stated."""
+"""Four scanners of heads: each has a gain, a curve, a contrast, a bias field and a noise of its own, as stated."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def weakened(scanner: Scanner, strength: float) -> Scanner:
 
 
 def scanned(head: Head, scanner: Scanner, rng: np.random.Generator) -> Array:
-    """Return a head as a scanner stores it, `(Z, Y, X)` int16: blurred by half a voxel, with its field and its noise."""
+    """Return a head as a scanner stores it, `(Z, Y, X)` int16: blurred by half a voxel, with a field and noise."""
     bright = np.array(T1, np.float32)
     bright[GREY] *= scanner.contrast
     bright = bright**scanner.gamma
@@ -73,4 +73,5 @@ def scanned(head: Head, scanner: Scanner, rng: np.random.Generator) -> Array:
     real = image + rng.normal(0, scanner.noise * bright[WHITE], image.shape)
     other = rng.normal(0, scanner.noise * bright[WHITE], image.shape)
     stored = np.hypot(real, other) * scanner.gain  # magnitude images have Rician noise
-    return np.clip(np.rint(stored), 0, np.iinfo(np.int16).max).astype(np.int16)
+    made: Array = np.clip(np.rint(stored), 0, np.iinfo(np.int16).max).astype(np.int16)
+    return made

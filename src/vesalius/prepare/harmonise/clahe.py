@@ -1,4 +1,4 @@
-"""CLAHE: contrast evened out region by region, with a limit on how much noise is raised (Zuiderveld 1994), by scikit-image."""
+"""CLAHE: contrast evened out region by region, within a limit (Zuiderveld 1994), by scikit-image."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ENDS = (0.1, 99.9)  # per cent: single voxels far out do not decide what the oth
 
 
 class Clahe(Method):
-    """Adaptive histogram equalisation of a plane or a volume; it does not keep the order of grey values between places."""
+    """Adaptive histogram equalisation of a plane or a volume; grey values of different places lose their order."""
 
     def apply(self, channel: Array, known: Known) -> Applied:
         """Return grey values from 0 to 1. Raises DataError for an image without contrast."""

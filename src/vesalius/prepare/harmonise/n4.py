@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+from typing import Any
+
 import numpy as np
 
 from vesalius.core.errors import DataError, MissingExtra
@@ -19,14 +22,11 @@ SMALLEST = 6  # voxels a side, below which no field is fitted along that axis
 
 
 class N4(Method):
-    """Divides by a field of B-splines, found on a grid whose longest side has at most `longest` voxels."""
+    """Divides by a field of B-splines, found on a grid whose longest side has about `longest` voxels."""
 
     def apply(self, channel: Array, known: Known) -> Applied:
-        """Return the image without its bias field, at the mean brightness that it had. Raises DataError, MissingExtra."""
-        try:
-            import SimpleITK as sitk
-        except ModuleNotFoundError as error:
-            raise MissingExtra("SimpleITK", EXTRA) from error
+        """Return the image without its bias field, as bright on average. Raises DataError, MissingExtra."""
+        sitk = _library()
         options = {**OPTIONS, **known.options}
         low = min(0.0, float(channel.min()))
         lifted = (channel - low).astype(np.float32)
@@ -55,6 +55,13 @@ class N4(Method):
         low = np.float32(back["low"])
         was: Array = ((channel - low) * back["field"] + low).astype(np.float32)
         return was
+
+
+def _library() -> Any:
+    try:
+        return importlib.import_module("SimpleITK")
+    except ModuleNotFoundError as error:
+        raise MissingExtra("SimpleITK", EXTRA) from error
 
 
 METHOD = N4()
