@@ -40,17 +40,58 @@ class TaskPlan(Section):
 
 
 class Normalisation(Section):
-    """What is done to one channel's intensities: clip to `[low, high]`, subtract `mean`, divide by `sd`.
+    """What is done to one channel's intensities at the end: clip to `[low, high]`, then the method.
 
-    `zscore` measures mean and sd on each image (inside the body where `foreground`), `fixed` takes the
-    planned ones, `unit` maps `[low, high]` to [-1, 1].
+    `method` is a registered name of `prepare/harmonise/` that is not fitted: `zscore` measures mean and sd on each
+    image, `fixed` takes the planned ones, `unit` maps `[low, high]` to [-1, 1].
     """
 
-    method: Literal["zscore", "fixed", "unit"]
+    method: str
     low: float | None = None
     high: float | None = None
     mean: float | None = None
     sd: float | None = None
+
+
+class HarmoniseStep(Section):
+    """One method of `prepare/harmonise/` with its options, and what was learned of it: one record a channel.
+
+    `fitted` is empty where nothing has been learned yet, or where the method learns nothing from other images.
+    """
+
+    method: str
+    options: dict[str, Scalar] = {}
+    fitted: tuple[dict[str, Scalar | list[float]], ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, data: Any) -> Any:
+        """Return a step from its method's name alone."""
+        return {"method": data} if isinstance(data, str) else data
+
+
+class HarmonisePlan(Section):
+    """How images of different scanners are made comparable, before what `data.normalise` says: steps, in their order.
+
+    `by` is the column that says which scanner an image is from. Without steps but with a `threshold`, `methods` (by
+    default all that have a rank) are tried in their order on the training cases until the spread between the scanners
+    does not exceed it, and what held becomes the steps.
+    """
+
+    steps: tuple[HarmoniseStep, ...] = ()
+    by: str | None = None
+    threshold: float | None = Field(None, gt=0)
+    methods: tuple[str, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _steps(cls, data: Any) -> Any:
+        """Return a plan from the name of one method, or a list of them."""
+        return (
+            {"steps": [data] if isinstance(data, str) else data}
+            if isinstance(data, str | list | tuple)
+            else data
+        )
 
 
 class DataPlan(Section):
@@ -59,7 +100,7 @@ class DataPlan(Section):
     `channel_names` says what each channel is (`red`, `green`, `blue`; `FLAIR`, `T1`); it is empty where that is not
     known, as in the plans of earlier versions. `taken` are images that earlier stages make, by the stage's name, with
     what each of their channels is called: the net is given them behind the planned channels, on the same grid and
-    never normalised.
+    never normalised. `harmonise` is what is done to intensities before `normalise`; None for nothing.
     """
 
     dims: Literal[2, 3]
@@ -70,6 +111,7 @@ class DataPlan(Section):
     size: Size
     spacing_mm: Triple | None = None
     normalise: tuple[Normalisation, ...]
+    harmonise: HarmonisePlan | None = None
     canonical: bool = True
     taken: dict[str, tuple[str, ...]] = {}
 

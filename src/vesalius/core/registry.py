@@ -43,6 +43,7 @@ KINDS = (
     "phantom.faults",
     "prepare.transforms",
     "prepare.aligning",
+    "prepare.harmonise",
     "benefit.learners",
     "infer.runs",
     "infer.opinions",
@@ -69,6 +70,7 @@ _PLURAL = {
     "infer.novelty": "detectors",
     "infer.handover": "handovers",
     "prepare.aligning": "registrations",
+    "prepare.harmonise": "harmonisers",
     "benefit.learners": "learners",
     "radiomics.families": "families",
 }
@@ -83,6 +85,7 @@ _SINGULAR |= {
     "phantom.faults": "planted fault",
     "prepare.transforms": "transform",
     "prepare.aligning": "registration",
+    "prepare.harmonise": "harmoniser",
     "benefit.learners": "learner of benefit",
     "radiomics.families": "family of radiomics",
     "learn.recipes": "recipe",

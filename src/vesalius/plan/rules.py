@@ -18,6 +18,7 @@ from vesalius.plan.draft import Draft
 from vesalius.plan.fingerprint import ChannelPrint, Fingerprint
 from vesalius.plan.machine import Machine
 from vesalius.plan.mirroring import why_unmirrored
+from vesalius.prepare import harmonise
 
 NONE = "none"
 ALIKE = 0.5  # of the widest channel's deviation: colours of a photograph have more
@@ -145,6 +146,7 @@ def check(plan: Plan, task: Planned) -> Plan:
             "data.normalise must have one entry a channel",
             found=f"{len(plan.data.normalise)} for {counted(plan.data.channels, 'channel')}",
         )
+    _check_harmonise(plan)
     if plan.data.channel_names and len(plan.data.channel_names) != plan.data.channels:
         raise PlanError(
             "data.channel_names must have one name a channel",
@@ -180,6 +182,14 @@ def _check_novelty(name: str) -> None:
     known = registry.names("infer.novelty")
     if name != NONE and name not in known:
         raise UnknownName("detector", name, [*known, NONE])
+
+
+def _check_harmonise(plan: Plan) -> None:
+    """Raise UnknownName or PlanError for a way of normalising or harmonising that does not exist or fit."""
+    for one in plan.data.normalise:
+        harmonise.check_last(one.method, plan.fingerprint.get("unit"))
+    if plan.data.harmonise is not None:
+        harmonise.check_steps(plan.data.harmonise, unit=plan.fingerprint.get("unit"))
 
 
 def _check_options(plan: Plan) -> None:

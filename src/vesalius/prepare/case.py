@@ -16,7 +16,7 @@ from vesalius.core.image import Array, Image, Source, pixel_fault
 from vesalius.core.modalities import of_word
 from vesalius.core.plan import DataPlan
 from vesalius.core.words import counted
-from vesalius.prepare import geometry, intensity
+from vesalius.prepare import geometry, harmonise, intensity
 
 MAIN = "image"  # the name of the array of all planned images that share the reference's grid
 BLANK = Image(np.zeros((1, 1, 1, 1), dtype=np.uint8))  # where an image is asked for and there is none
@@ -95,7 +95,7 @@ def with_reference(case: Case) -> Case:
 
 
 def prepare(case: Case, plan: DataPlan, *, reference: Image | None = None, takes: Takes = PLAIN) -> Prepared:
-    """Orient, stack, resample, normalise and pad one case as planned.
+    """Orient, stack, resample, harmonise, normalise and pad one case as planned.
 
     `reference` is the case's reference image where it is at hand already (or a crop of it); for a case without images
     it lends its geometry alone. `takes` says what the task takes.
@@ -228,14 +228,35 @@ def _finished(
     array = geometry.resample(geometry.turn(array, undo.order, undo.flips), undo.inner)
     if np.may_share_memory(array, image.array):  # the caller's pixels are not ours to change
         array = array.copy()
+    places = [k * each + c for k in chosen for c in range(each)]
     if array.ndim == 4:
-        array = intensity.normalise(array, how)
+        array = intensity.normalise(_harmonised(array, plan, image, places), how)
     else:  # all frames of a channel as one image, so that what changes in time is not normalised away
         frames, channels, *shape = array.shape
         flat = np.moveaxis(array, 0, 1).reshape(channels, -1, *shape[1:])
+        flat = _harmonised(flat, plan, image, places, frames=frames)
         array = intensity.normalise(flat, how).reshape(channels, frames, *shape)
         array = np.ascontiguousarray(np.moveaxis(array, 1, 0))
     return geometry.pad_to(array, undo, value=0.0)
+
+
+def _harmonised(
+    array: Array, plan: DataPlan, image: Image, places: Sequence[int], *, frames: int = 1
+) -> Array:
+    """Return `(C, frames · Z, Y, X)` after the planned steps that make scanners comparable; `places` number channels.
+
+    Raises PlanError for an image in another unit than a step needs.
+    """
+    if plan.harmonise is None or not plan.harmonise.steps:
+        return array
+    for step in plan.harmonise.steps:
+        harmonise.assert_unit(step.method, image.unit)
+    return np.stack(
+        [
+            harmonise.applied(channel, plan.harmonise.steps, number=k, frames=frames)[0]
+            for channel, k in zip(array, places, strict=True)
+        ]
+    )
 
 
 def stack(

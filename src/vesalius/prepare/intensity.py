@@ -10,6 +10,8 @@ from vesalius.core.channels import are_colours, described, order
 from vesalius.core.errors import MismatchError
 from vesalius.core.image import Array
 from vesalius.core.plan import Normalisation
+from vesalius.prepare import harmonise
+from vesalius.prepare.harmonise.contract import Known
 
 
 def to_channels(
@@ -66,15 +68,12 @@ def normalise(array: Array, plans: Sequence[Normalisation]) -> Array:
         _finite(channel, plan)
         if plan.low is not None or plan.high is not None:
             np.clip(channel, plan.low, plan.high, out=channel)
-        if plan.method == "zscore":
-            mean, sd = float(channel.mean(dtype=np.float64)), float(channel.std(dtype=np.float64))
-        elif plan.method == "fixed":
-            mean, sd = plan.mean or 0.0, plan.sd or 1.0
-        else:
-            low, high = plan.low or 0.0, plan.high if plan.high is not None else 1.0
-            mean, sd = (low + high) / 2, (high - low) / 2
-        channel -= mean
-        channel /= max(sd, 1e-8)
+        numbers = {"low": plan.low, "high": plan.high, "mean": plan.mean, "sd": plan.sd}
+        channel[...] = (
+            harmonise.get(plan.method)
+            .apply(channel, Known(harmonise.options_for(plan.method, {}), numbers))
+            .channel
+        )
     return array
 
 

@@ -37,6 +37,12 @@ def plan_of(name: str, data: DataPlan, sources: SourcesPlan) -> DataPlan:
         "channel_names": names if len(names) == len(places) else (),
         "normalise": tuple(data.normalise[p] for p in places),
     }
+    if data.harmonise is not None:
+        steps = [
+            s.model_copy(update={"fitted": tuple(s.fitted[p] for p in places)}) if s.fitted else s
+            for s in data.harmonise.steps
+        ]
+        changed["harmonise"] = data.harmonise.model_copy(update={"steps": tuple(steps)})
     if name != MAIN:
         size = sources.apart[name]
         changed |= {"size": size, "dims": 2 if size[0] == 1 else 3, "spacing_mm": None, "taken": {}}
