@@ -42,6 +42,7 @@ KINDS = (
     "phantom",
     "prepare.transforms",
     "prepare.aligning",
+    "prepare.degradations",
     "benefit.learners",
     "infer.runs",
     "infer.opinions",
@@ -67,6 +68,7 @@ _PLURAL = {
     "infer.novelty": "detectors",
     "infer.handover": "handovers",
     "prepare.aligning": "registrations",
+    "prepare.degradations": "degradations",
     "benefit.learners": "learners",
     "radiomics.families": "families",
 }
@@ -80,6 +82,7 @@ _SINGULAR |= {
     "infer.handover": "handover",
     "prepare.transforms": "transform",
     "prepare.aligning": "registration",
+    "prepare.degradations": "degradation",
     "benefit.learners": "learner of benefit",
     "radiomics.families": "family of radiomics",
     "learn.recipes": "recipe",
