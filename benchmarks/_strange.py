@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks._shifts import SHIFTS, STRENGTHS, shifted
 from vesalius import cohorts, formats
 from vesalius.core import registry
 from vesalius.core.bundle import open_bundle
@@ -22,8 +21,10 @@ from vesalius.infer.layers import Features
 from vesalius.infer.novelty.vim import energy
 from vesalius.infer.predictor import Predictor
 from vesalius.infer.runs.contract import Members
+from vesalius.prepare import degradations
 from vesalius.prepare.case import load_reference
 
+SHIFTS = {"noise": "noise", "blur": "blur", "contrast": "contrast", "gamma": "gamma", "resolution": "spacing"}
 RESAMPLES = 1000
 DEFAULT = "mahalanobis"
 PROBABILITY = ("max probability", "energy")  # of the first member, for comparison
@@ -126,9 +127,9 @@ def conditions(of: Watched, cases: Sequence[Case]) -> dict[str, list[Features]]:
     """The same cases with something wrong with them, at three strengths, by what it is."""
     images = [load_reference(c) for c in cases]
     return {
-        f"{name} {strength + 1}": of.seen(shifted(i, name, strength, seed=k) for k, i in enumerate(images))
-        for name in SHIFTS
-        for strength in STRENGTHS
+        f"{name} {k}": of.seen(degradations.degraded(i, way, amount, seed=n) for n, i in enumerate(images))
+        for name, way in SHIFTS.items()
+        for k, amount in enumerate(degradations.get(way).amounts, start=1)
     }
 
 

@@ -56,6 +56,7 @@ KINDS = {
     "metrics": "Metrics, by kind of answer",
     "prepare/transforms": "Transforms of training batches",
     "prepare/aligning": "Registrations of two visits",
+    "prepare/degradations": "Degradations of images",
     "benefit/learners": "Learners of benefit",
     "learn/recipes": "Recipes",
     "infer/runs": "Ways of running a case",

@@ -18,6 +18,7 @@ ROOMS = {
     "cohorts/targets": ("fit", "evaluate"),
     "core": READERS,
     "formats": READERS,
+    "prepare/degradations": ("degrade",),
     "prepare": ("fit", "predict", "evaluate"),
     "infer": ("fit", "predict", "evaluate"),
     "infer/opinions": ("predict",),

@@ -93,6 +93,7 @@ COMMANDS = (
         "selftest",
         "opinions",
         "registrations",
+        "degradations",
         "learners",
         "faults",
         "families",

@@ -26,6 +26,7 @@ HELP = {
     "phantom.faults": "The faults that can be planted into a synthetic cohort, for `phantom --faults`.",
     "prepare.transforms": "The changes that training images are put through.",
     "prepare.aligning": "The ways of laying one visit's image over another one, for `change --registration`.",
+    "prepare.degradations": "The ways in which an image gets worse, for `degrade`.",
     "benefit.learners": "The ways of learning who gains from a treatment.",
     "infer.runs": "The ways in which a model is run over a case.",
     "infer.opinions": "The ways of having several opinions about a case, for `predict --doubt`.",

@@ -86,6 +86,8 @@ def predict(
 
     def show() -> None:
         typer.echo(f"{len(done.answered)} answered in {out}")
+        if done.drift is not None and len(done.answered) > 1:
+            typer.echo(done.drift.sentence, err=bool(done.drift.drifted))
         if not done.set_aside:
             return
         lacking = {item.case for item in done.set_aside}  # a case can lack several files, each with a reason
@@ -106,6 +108,7 @@ def predict(
         "out": out,
         "answers": rows(out / "answers.csv"),
         "set_aside": [{"case": item.case, "reason": item.reason} for item in done.set_aside],
+        "drift": None if done.drift is None else done.drift.json(),
     }
     return Outcome(result, show, code=1 if done.set_aside else 0)
 

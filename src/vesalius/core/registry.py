@@ -44,6 +44,7 @@ KINDS = (
     "prepare.transforms",
     "prepare.aligning",
     "prepare.harmonise",
+    "prepare.degradations",
     "benefit.learners",
     "infer.runs",
     "infer.opinions",
@@ -71,6 +72,7 @@ _PLURAL = {
     "infer.handover": "handovers",
     "prepare.aligning": "registrations",
     "prepare.harmonise": "harmonisers",
+    "prepare.degradations": "degradations",
     "benefit.learners": "learners",
     "radiomics.families": "families",
 }
@@ -86,6 +88,7 @@ _SINGULAR |= {
     "prepare.transforms": "transform",
     "prepare.aligning": "registration",
     "prepare.harmonise": "harmoniser",
+    "prepare.degradations": "degradation",
     "benefit.learners": "learner of benefit",
     "radiomics.families": "family of radiomics",
     "learn.recipes": "recipe",

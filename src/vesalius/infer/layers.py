@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -23,12 +23,16 @@ class Features:
     """What the layers of one model show of one case.
 
     `layers` holds by a layer's name the mean over space of each of its `C` channels, then the logarithm of the standard
-    deviation of each, `(2 C,)` float64. `raw` is the model's raw output `(K,)` where that has no place in space, else
-    None.
+    deviation of each, `(2 C,)` float64.
+    `raw` is the model's raw output `(K,)` where that has no place in space, else None; `mean` is its mean over space
+    `(K,)` where it is a field, else None. `grains` says which of the layers are what is seen before the first one
+    (`grain_of`), and how many channels the image has there.
     """
 
     layers: Mapping[str, Array]
     raw: Array | None = None
+    grains: Mapping[str, int] = field(default_factory=dict)
+    mean: Array | None = None
 
 
 @dataclass(eq=False)
@@ -67,6 +71,8 @@ class Watch:
         self.lost = ""  # why the features cannot be told, in words
         self._cases: list[dict[str, Sum]] = []
         self._raw: list[Array | None] = []
+        self._fields: list[Sum] = []  # of each case, its raw outputs where these are fields
+        self._grains: dict[str, int] = {}
 
     @contextmanager
     def over(self, model: nn.Module, rows: int) -> Iterator[None]:
@@ -76,7 +82,9 @@ class Watch:
         def looking(name: str) -> Any:
             def look(module: nn.Module, inputs: Any, output: Any) -> None:
                 if threading.get_ident() == mine:
-                    seen.look(name, [*grain_of(inputs), *maps_of(module, output)])
+                    grain = grain_of(inputs)
+                    self._grains |= {f"{name}.0": int(inputs[0].shape[1])} if grain else {}
+                    seen.look(name, [*grain, *maps_of(module, output)])
 
             return look
 
@@ -89,21 +97,35 @@ class Watch:
         self._keep(seen)
 
     def told(self, raw: Tensor) -> None:
-        """Take in the raw output of the pass that was watched last, where it is a few numbers about each case."""
+        """Take in the raw output of the pass that was watched last: a few numbers about each case, or a field."""
         if self.apart and raw.ndim == 2:
             self._raw += list(raw.detach().float().cpu().numpy().astype(np.float64))
+        elif raw.ndim == 5:  # (B, K, Z, Y, X)
+            self._take_fields(raw.detach().float().flatten(2))
 
     def only(self, first: int) -> None:
         """Forget all cases but the first so many, where further rows were mirror images of these."""
-        del self._cases[first:], self._raw[first:]
+        del self._cases[first:], self._raw[first:], self._fields[first:]
 
     def features(self) -> list[Features]:
         """Return what was seen of each case; of all that passed as of one, unless they are `apart`."""
         raws = self._raw if len(self._raw) == len(self._cases) else [None] * len(self._cases)
+        many = len(self._cases)
+        means = [f.mean for f in self._fields] if len(self._fields) == many else [None] * many
         return [
-            Features({name: found.described() for name, found in sums.items()}, raw)
-            for sums, raw in zip(self._cases, raws, strict=True)
+            Features({name: found.described() for name, found in sums.items()}, raw, self._grains, mean)
+            for sums, raw, mean in zip(self._cases, raws, means, strict=True)
         ]
+
+    def _take_fields(self, flat: Tensor) -> None:
+        """Take in fields `(B, K, V)`, of a case each, or of parts of one case."""
+        means = flat.mean(dim=-1).cpu().numpy().astype(np.float64)
+        sums = [Sum(float(flat.shape[-1]), mean, np.zeros_like(mean)) for mean in means]
+        if self.apart or not self._fields:
+            self._fields += sums if self.apart else sums[:1]
+            sums = [] if self.apart else sums[1:]
+        for one in sums:
+            self._fields[0].add(one)
 
     def _keep(self, seen: _Pass) -> None:
         self.lost = self.lost or seen.lost

@@ -26,6 +26,7 @@ from vesalius.infer.alarm import Alarm, alarm_of, gathered, watched_of
 from vesalius.infer.asked import built, decoded
 from vesalius.infer.cropping import in_memory
 from vesalius.infer.doubting import Doubter, Doubting, Prepared, ways_of
+from vesalius.infer.drift import Drift, drift_of
 from vesalius.infer.features import features as features_of
 from vesalius.infer.guard import require
 from vesalius.infer.handed import given_of, prepared_of
@@ -45,6 +46,7 @@ from vesalius.tasks import contract as tasks
 from vesalius.tasks.contract import Task
 
 Watch = Callable[[float], None]
+Listen = Callable[[str, tuple[int, ...]], None]  # a case's id, and the bin of each feature of `Drift`
 T = TypeVar("T")
 
 
@@ -56,6 +58,7 @@ class Loaded:
     task: Task
     models: tuple[nn.Module, ...]
     alarm: Alarm | None = None
+    drift: Drift | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,6 +127,7 @@ class Predictor:
     accept_mismatch = False
     doubts: tuple[str, int | None] | None = None  # the way of doubting, and how many samples
     levels = False
+    listen: Listen | None = None  # is told where each case lies beside those that were learned from
     refuse_unlike = False
     threads: Threads | None = None  # on a processor alone
 
@@ -339,6 +343,15 @@ class Predictor:
         """Return the ways in which this bundle's answers can be doubted, of `vesalius opinions`."""
         return tuple(ways_of(self._members(self.stages[-1])))
 
+    def listening(self, listen: Listen) -> Predictor:
+        """Return the same models, which tell `listen` of each case where it lies beside those that were learned from.
+
+        That is of a bundle that keeps a reference (`infer/drift.py`); of others `listen` is told nothing.
+        """
+        other = copy.copy(self)
+        other.listen = listen
+        return other
+
     @property
     def refusing(self) -> Predictor:
         """The same models, which refuse cases that raise the alarm."""
@@ -521,6 +534,8 @@ class Predictor:
         """Return what is said of a case that raises the alarm. Raises MismatchError where such cases are refused."""
         if loaded.alarm is None:
             return ()
+        if self.listen is not None and loaded.drift is not None:
+            self.listen(case.id, loaded.drift.bins(loaded.alarm, features))
         return guard.unlike(self.bundle, case.id, loaded.alarm, features, refuse=self.refuse_unlike)
 
     def _answer(
@@ -667,4 +682,5 @@ def _load(bundle: Bundle, stage: Stage, device: torch.device, weights: bool) -> 
                 f"{bundle.path}: weights '{name}' do not fit the plan", found=str(error)[:200]
             ) from error
         models.append(model.to(device).eval())
-    return Loaded(stage, task, tuple(models), alarm_of(stage) if weights else None)
+    alarm = alarm_of(stage) if weights else None
+    return Loaded(stage, task, tuple(models), alarm, None if alarm is None else drift_of(stage))

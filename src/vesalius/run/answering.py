@@ -11,6 +11,7 @@ from vesalius.core.cohort import SetAside
 from vesalius.core.errors import DataError, GeometryError, MismatchError, SourceError, VesaliusError
 from vesalius.core.progress import Progress, Silent
 from vesalius.core.words import counted
+from vesalius.infer.drifting import of_folder, reference_of
 from vesalius.infer.each import answers
 from vesalius.infer.given import Asked
 from vesalius.infer.predictor import Predictor
@@ -37,10 +38,17 @@ def several_answers(predictor: Predictor, wanted: Wanted, progress: Progress) ->
     failed = list(wanted.set_aside)
     errors: list[VesaliusError] = []
     files: dict[str, Ref] = {}
+    bins: dict[str, tuple[int, ...]] = {}
+    predictor = predictor.listening(bins.__setitem__)
 
     def so_far() -> Predictions:
         return Predictions(
-            tuple(found), tuple(failed), asked=tuple(asked), answers=found, by=predictor.bundle
+            tuple(found),
+            tuple(failed),
+            asked=tuple(asked),
+            answers=found,
+            by=predictor.bundle,
+            drift=of_folder(reference_of(predictor.bundle), bins.items()),
         )
 
     try:

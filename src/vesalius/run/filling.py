@@ -19,6 +19,7 @@ from vesalius.infer.given import Asked
 from vesalius.infer.guard import in_words
 from vesalius.infer.predictor import Predictor
 from vesalius.run.answers_folder import case_files, object_suffixes, write_case, write_objects
+from vesalius.run.drift_rows import DriftRows
 from vesalius.run.ledger import Sheet
 from vesalius.run.predict_settings import PredictSettings
 from vesalius.run.predictions import Predictions
@@ -33,21 +34,36 @@ def fill(
     Raises MismatchError where every case is of another kind than the bundle learned from, OutputError where the
     folder holds answers to other cases. A reason that several cases share is said once; `failed.csv` has it for each.
     """
-    filling = _Filling(sheet, wanted, settings, progress)
-    for found in answers(predictor, filling.left, progress=progress):
+    drift = DriftRows(sheet, predictor.bundle)
+    filling = _Filling(sheet, wanted, settings, progress, drift)
+    for found in answers(predictor.listening(drift.hear), filling.left, progress=progress):
         if isinstance(found.answer, VesaliusError):
             filling.refuse(found.case, found.answer)
         else:
             filling.write(found.case, found.answer, found.reference)
     filling.end()
-    return Predictions(tuple(filling.done), tuple(filling.failed), sheet.folder, files=dict(filling.names))
+    return Predictions(
+        tuple(filling.done),
+        tuple(filling.failed),
+        sheet.folder,
+        files=dict(filling.names),
+        drift=drift.report(),
+    )
 
 
 class _Filling:
     """A folder of answers while it is filled: which cases are done, failed or left, and how many were refused."""
 
-    def __init__(self, sheet: Sheet, wanted: Wanted, settings: PredictSettings, progress: Progress) -> None:
+    def __init__(
+        self,
+        sheet: Sheet,
+        wanted: Wanted,
+        settings: PredictSettings,
+        progress: Progress,
+        drift: DriftRows,
+    ) -> None:
         self.sheet, self.wanted, self.settings, self.progress = sheet, wanted, settings, progress
+        self.drift = drift
         self.done = sheet.answers.cases()
         known = wanted.cases if isinstance(wanted.cases, tuple) else ()
         ids = {c.id for c in known}
@@ -98,6 +114,7 @@ class _Filling:
             contents = contract.listed(answer)
             for table, rows in contents.items():
                 self.sheet.enlist(table, [{"case": case.id, **one} for one in rows])
+            self.drift.write(case.id)
             row = {"case": case.id, **contract.columns(answer), "outside": in_words(answer.outside)}
             self.sheet.answers.add(row)
             self.outside += bool(answer.outside)

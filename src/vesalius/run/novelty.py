@@ -13,7 +13,8 @@ from vesalius.core.plan import USER, Plan, override
 from vesalius.core.progress import Progress
 from vesalius.core.seeds import seed_of
 from vesalius.infer import handover
-from vesalius.infer.alarm import RECORD, fitted, gathered
+from vesalius.infer.alarm import RECORD, Alarm, fitted, gathered
+from vesalius.infer.drift import DRIFT, referenced
 from vesalius.infer.layers import Features
 from vesalius.infer.predictor import device_of
 from vesalius.infer.runs.contract import Members
@@ -87,7 +88,7 @@ def _views(plan: Plan) -> int:
 def extras(
     job: Ready, space: Workspace, outcome: Outcome, *, weights: str, progress: Progress, device: str | None
 ) -> Mapping[str, State]:
-    """Return the record of what tells strange cases by the first member that is kept, if it is planned and can be had.
+    """Return what tells strange cases, and a drift of many, by the first member that is kept, if it can be had.
 
     `weights` is the file of that member's weights. What is said where it cannot be had is noted.
     """
@@ -126,7 +127,23 @@ def extras(
             f"{job.name}: {alarm.rate:.1%} of ordinary cases raise the alarm, not {planned.alarm_rate:.1%}: "
             f"{alarm.held_out} held-out cases can promise no less"
         )
-    return {RECORD: alarm.state()}
+    return {RECORD: alarm.state(), **_drift(alarm, *seen, job=job, progress=progress)}
+
+
+def _drift(
+    alarm: Alarm,
+    learned: Sequence[Features],
+    held: Sequence[Features],
+    *,
+    job: Ready,
+    progress: Progress,
+) -> Mapping[str, State]:
+    """Return the reference that a drift is told by; nothing where it cannot be had, which is noted."""
+    try:
+        return {DRIFT: referenced(alarm, learned, held).state()}
+    except DataError as error:
+        progress.note(f"{job.name}: nothing tells a drift of new cases: {error}")
+        return {}
 
 
 def _chosen(job: Ready, ids: Sequence[str], most: int, plan: Plan) -> list[Example]:

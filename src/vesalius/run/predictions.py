@@ -18,6 +18,7 @@ from vesalius.core.file_names import FileNames
 from vesalius.core.frames import as_pandas
 from vesalius.core.shown import Shown, cut
 from vesalius.core.words import counted
+from vesalius.infer.drifting import DriftReport
 from vesalius.infer.guard import in_words
 from vesalius.run.answers_folder import case_files, object_suffixes, write_case, write_objects
 from vesalius.run.ledger import Sheet
@@ -44,7 +45,8 @@ class Predictions(Shown, Sequence[Answer]):
     never get out of step. `case_ids` are those of all, in that order. `answered` are the ids of those that were
     answered, `set_aside` the others with the reason of each, `asked` the ids as they were asked for. `out` is the
     folder that they were written to: the answers are then read from it when they are asked for. `answers` are those in
-    memory, by case id, and `by` the bundle that gave these.
+    memory, by case id, and `by` the bundle that gave these. `drift` says whether the cases together differ from what
+    the bundle learned from.
     """
 
     answered: tuple[str, ...]
@@ -54,6 +56,7 @@ class Predictions(Shown, Sequence[Answer]):
     answers: Mapping[str, Answer] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     by: Bundle | None = None
+    drift: DriftReport | None = None
 
     def __len__(self) -> int:
         return len(self._order)

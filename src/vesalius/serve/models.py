@@ -8,6 +8,7 @@ from pathlib import Path
 
 from vesalius.core.bundle import Bundle, open_bundle
 from vesalius.core.errors import BundleError
+from vesalius.infer.drifting import Drifting
 from vesalius.infer.predictor import Predictor
 from vesalius.infer.selftest.checking import SelfTest, selftested
 from vesalius.plan import machine as machines
@@ -22,13 +23,15 @@ MOST_S = (
 class LoadedModel:
     """One bundle under the name that the server gives it. `predictors` has one predictor per device, in their order.
 
-    `selftest` says how its self-test went, on the device on which most differed.
+    `selftest` says how its self-test went, on the device on which most differed. `drifting` follows the cases that its
+    predictors answer.
     """
 
     name: str
     bundle: Bundle
     predictors: tuple[Predictor, ...]
     selftest: SelfTest
+    drifting: Drifting
 
     @property
     def doubt(self) -> str | None:
@@ -79,7 +82,7 @@ def open_model(
     )
     if not selftest:
         skipped = SelfTest(bundle.name, bundle.hash, "skipped", "it was not asked for")
-        return LoadedModel(name, bundle, predictors, skipped)
+        return _followed(name, bundle, predictors, skipped)
     tests = [selftested(bundle, predictor, most_s=MOST_S) for predictor in predictors]
     for found in tests:
         if found.refused:
@@ -88,7 +91,13 @@ def open_model(
                 found=found.why,
                 hint=f"vesalius selftest {path}; all the same: --without-selftest, of a node selftest: false",
             )
-    return LoadedModel(name, bundle, predictors, max(tests, key=lambda found: found.largest or 0.0))
+    return _followed(name, bundle, predictors, max(tests, key=lambda found: found.largest or 0.0))
+
+
+def _followed(name: str, bundle: Bundle, predictors: Sequence[Predictor], selftest: SelfTest) -> LoadedModel:
+    """Return a model whose drift is followed from now on; made-up inputs of its self-test have no part in it."""
+    drifting = Drifting.of(bundle)
+    return LoadedModel(name, bundle, tuple(p.listening(drifting.add) for p in predictors), selftest, drifting)
 
 
 def open_models(

@@ -41,6 +41,15 @@ class ServedModel(LoadedModel):
         """The names of those explainers whose explanation is a map over the image."""
         return tuple(name for name in self.explainers if isinstance(methods.get(name), Method))
 
+    def body(self) -> dict[str, Any]:
+        """Return what clients are told of this model now, with whether the cases that it answered drift."""
+        drift = self.drifting.report()
+        banners = [
+            *self.about["banners"],
+            *([{"kind": "drift", "text": drift.sentence}] if drift.drifted else []),
+        ]
+        return {**self.about, "banners": banners, "drift": drift.json()}
+
     def card(self) -> str:
         """Return the model's card as one page."""
         return page_of(self.bundle, self.explainers)
@@ -78,7 +87,7 @@ class Catalogue:
             selftest=selftest,
         )
         self.by_name = {
-            name: ServedModel(name, m.bundle, m.predictors, m.selftest, _about(m))
+            name: ServedModel(name, m.bundle, m.predictors, m.selftest, m.drifting, _about(m))
             for name, m in loaded.items()
         }
 

@@ -70,7 +70,7 @@ def metrics(service: Serving, caller: Monitor) -> Response:
 @api.get("/models", response_model=list[schemas.ModelBody], tags=["models"])
 def models(service: Serving, caller: User) -> Any:
     """Return the bundles that this service answers with."""
-    return [dict(m.about) for m in service.models.by_name.values()]
+    return [m.body() for m in service.models.by_name.values()]
 
 
 @api.get(

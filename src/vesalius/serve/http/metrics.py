@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4 as CONTENT_TYPE
+
+from vesalius.infer.drifting import Drifting
 
 __all__ = ["CONTENT_TYPE", "Metrics"]
 
@@ -44,6 +47,36 @@ class Metrics:
             "vesalius_audit_lines", "Lines of the audit log, and the last one's hash", ["hash"], registry=r
         )
 
+        self.drifted = Gauge(
+            "vesalius_drift",
+            "1 where a feature of the cases drifted, else 0",
+            ["model", "feature"],
+            registry=r,
+        )
+        self.evidence = Gauge(
+            "vesalius_drift_evidence", "Largest evidence of a drift so far", ["model", "feature"], registry=r
+        )
+        self.percentile = Gauge(
+            "vesalius_drift_percentile", "Where the last cases lie, 50 without a drift", ["model", "feature"],
+            registry=r,
+        )  # fmt: skip
+        self.drift_known = Gauge(
+            "vesalius_drift_known", "1 where the bundle keeps a reference, else 0", ["model"], registry=r
+        )
+
+    def follow(self, model: str, drifting: Drifting) -> None:
+        """Show of a model whether its cases drift; without a reference only that nothing is known."""
+        self.drift_known.labels(model).set(drifting.reference is not None)
+        names = () if drifting.reference is None else drifting.reference.names
+        for k, name in enumerate(names):
+            where = {
+                self.drifted: lambda k=k: float(drifting.report().features[k].drifted),
+                self.evidence: lambda k=k: drifting.report().features[k].evidence,
+                self.percentile: lambda k=k: _number(drifting.report().features[k].percentile),
+            }
+            for gauge, value in where.items():
+                gauge.labels(model, name).set_function(value)
+
     def watch(self, name: str, text: str, value: Callable[[], float]) -> None:
         """A gauge that is asked for when it is looked at."""
         Gauge(name, text, registry=self.registry).set_function(value)
@@ -51,3 +84,7 @@ class Metrics:
     def text(self) -> bytes:
         """Return what Prometheus reads."""
         return generate_latest(self.registry)
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value

@@ -116,6 +116,32 @@ class SelfTestBody(BaseModel):
     largest: float | None
 
 
+class FollowedBody(BaseModel):
+    """One feature of which a drift is followed: its largest evidence, and where the last cases lie (50: no drift)."""
+
+    name: str
+    drifted: bool
+    evidence: float
+    percentile: float | None
+
+
+class DriftBody(BaseModel):
+    """Whether the cases that a model answered drift from what it learned from, since the service was started.
+
+    `known` is false for a bundle that keeps no reference; `rate` is how often a drift is told where there is none, over
+    all cases that ever come.
+    """
+
+    known: bool
+    drifted: bool
+    sentence: str
+    cases: int
+    untold: int
+    reference: int
+    rate: float
+    features: list[FollowedBody]
+
+
 class ModelBody(BaseModel):
     """A bundle that this service answers with; `baseline_is` says which trivial answer its scorecard compares with.
 
@@ -154,6 +180,7 @@ class ModelBody(BaseModel):
     measured_on: MeasuredBody | None
     banners: list[BannerBody]
     selftest: SelfTestBody
+    drift: DriftBody
     sources: list[str] = Field(default_factory=list)
 
 

@@ -72,6 +72,7 @@ class Service:
         self._sweeper = threading.Thread(target=self._sweep, name="sweeper", daemon=True)
         for model in models.by_name.values():
             self.metrics.models.labels(model.name, model.bundle.hash).set(1)
+            self.metrics.follow(model.name, model.drifting)
         self.metrics.watch("vesalius_studies", "Studies that are kept", lambda: len(self.studies))
         self.metrics.watch("vesalius_stored_bytes", "Bytes of uploads and results", self.studies.stored)
         self.metrics.watch("vesalius_waiting_cases", "Cases in the queue", self.jobs.waiting)

@@ -1,0 +1,50 @@
+"""Where the cases of a folder lie beside those that a bundle learned from: a table, and whether they drift."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from vesalius.core.bundle import Bundle
+from vesalius.infer.drifting import DriftReport, of_folder, reference_of
+from vesalius.infer.evidence import UNKNOWN
+from vesalius.run.ledger import Ledger, Sheet
+
+TABLE = "drift.csv"
+
+
+class DriftRows:
+    """The table `drift.csv` of a predict's folder: at which percentile of the reference each feature of a case lies.
+
+    A bundle without a reference has no such table. What a predict that was interrupted wrote counts, too.
+    """
+
+    def __init__(self, sheet: Sheet, bundle: Bundle) -> None:
+        self._sheet, self._reference = sheet, reference_of(bundle)
+        self._heard: dict[str, tuple[int, ...]] = {}
+
+    def hear(self, case: str, bins: tuple[int, ...]) -> None:
+        """Take in where a case lies, to be written with its answer."""
+        self._heard[case] = bins
+
+    def write(self, case: str) -> None:
+        """Write the row of a case that was heard of, before the row of its answer."""
+        bins = self._heard.pop(case, None)
+        if self._reference is None or bins is None:
+            return
+        cells = {
+            name: "" if b == UNKNOWN else f"{self._reference.percentile(b):.2f}"
+            for name, b in zip(self._reference.names, bins, strict=True)
+        }
+        self._sheet.enlist(TABLE, [{"case": case, **cells}])
+
+    def report(self) -> DriftReport:
+        """Return the drift of all cases whose rows are on disk."""
+        return of_folder(self._reference, self._rows())
+
+    def _rows(self) -> Iterator[tuple[str, tuple[int, ...]]]:
+        if self._reference is None:
+            return
+        middles = [self._reference.percentile(b) for b in range(len(self._reference.gaps))]
+        places = {f"{middle:.2f}": b for b, middle in enumerate(middles)}
+        for row in Ledger(self._sheet.folder / TABLE).rows():
+            yield row["case"], tuple(places.get(row[name], UNKNOWN) for name in self._reference.names)
