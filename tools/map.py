@@ -18,6 +18,7 @@ FLOORS: dict[str, int] = {
     "schedules": 1,
     "nets": 1,
     "benefit": 2,
+    "consensus": 2,
     "metrics": 2,
     "weights": 2,
     "formats": 2,

@@ -7,6 +7,7 @@ from vesalius.cohorts._assignment_io import load_assignment, save_assignment
 from vesalius.cohorts._check import Decoded, check, geometry_fault
 from vesalius.cohorts._complete import brings_sets, usual_reference, with_complete
 from vesalius.cohorts._dealing import connected
+from vesalius.cohorts._experts import Experts, open_experts
 from vesalius.cohorts._files import TABLE_SUFFIXES, require, walk
 from vesalius.cohorts._folds import assign, with_unlabelled
 from vesalius.cohorts._instances import table_of_instances
@@ -30,6 +31,7 @@ __all__ = [
     "UNUSED",
     "Decoded",
     "Detection",
+    "Experts",
     "Options",
     "Overlap",
     "Reading",
@@ -45,6 +47,7 @@ __all__ = [
     "load_assignment",
     "name_of",
     "open_cohort",
+    "open_experts",
     "read",
     "read_cells",
     "recounted",

@@ -9,7 +9,7 @@ from vesalius.core import registry
 
 ROLES = (  # of no target
     "image", "id", "patient", "split", "covariate", "report", "region", "view", "group", "text", "prompts", "course",
-    "visit",
+    "visit", "expert",
 )  # fmt: skip
 SPARE = "set aside: "  # how a note begins that names a file of which no image is made, and why
 LEFT = (SPARE, "not images: ")
@@ -63,6 +63,12 @@ def called() -> dict[str, str]:
         for role, pattern in ({text["ROLES"][0]: said} if isinstance(said, str) else said).items():
             found.setdefault(role, []).append(f"(?:{pattern})")
     return {role: "|".join(patterns) for role, patterns in found.items()}
+
+
+def file_called() -> dict[str, str]:
+    """Return those of the patterns of `called` whose kinds say `FILES = True`: their cells may name files."""
+    files = [registry.literals("cohorts.targets", stem) for stem in registry.stems("cohorts.targets")]
+    return {str(text["ROLES"][0]): str(text["CALLED"]) for text in files if text.get("FILES")}
 
 
 def hows() -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from vesalius.cohorts._build import as_split
 from vesalius.cohorts._courses import names_courses
 from vesalius.cohorts._index import Index
 from vesalius.cohorts._joined import names_in
-from vesalius.cohorts._layout import Options, called, hows, target_roles
+from vesalius.cohorts._layout import Options, called, file_called, hows, target_roles
 from vesalius.cohorts._views import differs, looks_like_views
 from vesalius.cohorts._visits import find_column
 from vesalius.cohorts.targets import contract as kinds
@@ -28,6 +28,8 @@ _NAMES: dict[str, str] = {  # of what is no target
 }
 ARM = "arm"  # the role of a column of treatments
 LABEL = "label"  # the role that kinds of named targets share
+EXPERT = "expert"  # the role of columns in which experts say the same thing, a column an expert
+_OF_EXPERTS = re.compile(r"expert[ _.-]+\S.*|consensus", re.I)
 _MASK_NAME = re.compile(r"mask|seg|contour|annot|ground|truth|label|roi|lesion", re.I)
 _LISTS = re.compile(r"[|;]")
 
@@ -69,7 +71,10 @@ def infer(table: Table, index: Index, options: Options) -> Roles:
         for column in [text] if text in table else [t.strip() for t in text.split(",")]:
             if column not in table:
                 raise UnknownName("column", column, table)
-            roles.give(role, column, TOLD)
+            if role == EXPERT:
+                roles.give(_said_by_expert(column, table, index), column, "told as an expert's")
+            else:
+                roles.give(role, column, TOLD)
     if (
         options.target in table
         and roles.free(options.target)
@@ -81,6 +86,8 @@ def infer(table: Table, index: Index, options: Options) -> Roles:
             roles.give("value", column, f"one of several targets, {TOLD}")
         elif roles.free(column) and not _names_files(column, table, index):
             _give_target(column, table[column], roles)
+    _of_experts(table, index, roles)
+    _soft(table, roles)
     if not options.imageless:
         _files_in(table, index, roles)
     _courses_in(table, index, roles)
@@ -156,6 +163,29 @@ def is_list(cells: list[str | None]) -> bool:
 def parts(cell: str) -> tuple[str, ...]:
     """Return the names in one cell."""
     return tuple(dict.fromkeys(p.strip() for p in _LISTS.split(cell) if p.strip()))
+
+
+def _said_by_expert(column: str, table: Table, index: Index) -> str:
+    """Return the role of an expert's column: its cells name masks, or labels."""
+    return "mask" if _names_files(column, table, index) or called_like_files(table[column]) else LABEL
+
+
+def _of_experts(table: Table, index: Index, roles: Roles) -> None:
+    """Columns called `expert NAME`, and `consensus`: what each expert says, and what all say together."""
+    for column, cells in table.items():
+        if not roles.free(column) or not _OF_EXPERTS.fullmatch(column.strip()):
+            continue
+        role = _said_by_expert(column, table, index)
+        if role != LABEL or (is_categorical(cells) or len(distinct(cells)) == 2):
+            roles.give(role, column, "by its name, what experts say")
+
+
+def _soft(table: Table, roles: Roles) -> None:
+    """Columns whose names a kind of target knows and whose cells may be files, which are no images then."""
+    for role, pattern in file_called().items():
+        for column in table:
+            if roles.free(column) and re.fullmatch(pattern, column.strip().casefold()):
+                roles.give(role, column, "by its name")
 
 
 def _files_in(table: Table, index: Index, roles: Roles) -> None:

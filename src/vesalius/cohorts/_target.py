@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vesalius.cohorts._joined import names_in
 from vesalius.cohorts._layout import UNUSED
+from vesalius.cohorts.targets import contract as kinds
 from vesalius.core.cohort import Cohort, TargetInfo
 from vesalius.core.errors import DataError, UnknownName
 from vesalius.core.words import counted, listed, quoted
@@ -44,6 +45,9 @@ def select_target(cohort: Cohort, name: str | None = None) -> TargetInfo:
             ),
             hint="class folders, masks beside the images, or a table; see `vesalius layouts`",
         )
+    alone = [t for t in cohort.targets.values() if not kinds.of(t.kind).beside]
+    if len(alone) == 1:
+        return alone[0]
     if len(cohort.targets) > 1:
         found = ", ".join(f"{quoted(t.name)} ({t.kind})" for t in cohort.targets.values())
         raise DataError(

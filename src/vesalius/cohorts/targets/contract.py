@@ -96,6 +96,7 @@ class TargetKind:
     patients, so that it is in each of them. `spelled`: a value that is not `named` holds things with labels, as people
     spell and rename them. `asks_anyway`: what `question` asks of a column that nobody named is asked of one that a
     person named, too. `ahead`: a value says what happens after the images were taken, so that nobody knew it then.
+    `beside`: it says more of another target, and is not learned by itself.
     """
 
     name: ClassVar[str]
@@ -107,6 +108,7 @@ class TargetKind:
     spelled: ClassVar[bool] = False
     asks_anyway: ClassVar[bool] = False
     ahead: ClassVar[bool] = False
+    beside: ClassVar[bool] = False
 
     @property
     def nominal(self) -> bool:
