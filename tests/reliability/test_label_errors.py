@@ -12,8 +12,8 @@ from vesalius.core.errors import DataError, UnknownName
 from vesalius.reliability import label_errors
 from vesalius.reliability.label_errors import find, find_several, suspects
 
-# Given labels and probabilities of ten cases. Thresholds: mean p(a) where a is given = (.9 + .8 + .7 + .1 + .6) / 5 = .62;
-# mean p(b) where b is given = (.9 + .8 + .7 + .3 + .05) / 5 = .55.
+# Given labels and probabilities of ten cases. Thresholds: mean p(a) where a is given is (.9 + .8 + .7 + .1 + .6) / 5,
+# that is .62; mean p(b) where b is given is (.9 + .8 + .7 + .3 + .05) / 5, that is .55.
 GIVEN = ["a"] * 5 + ["b"] * 5
 P_A = np.array([0.9, 0.8, 0.7, 0.1, 0.6, 0.1, 0.2, 0.3, 0.7, 0.95])
 P = np.stack([P_A, 1 - P_A], axis=1)
@@ -83,17 +83,16 @@ def _random(seed: int) -> tuple[Any, Any]:
 # cleanlab 2.9: the confident joint, and how many labels each way takes
 RECORDED = {
     1: ([[39, 4, 8], [8, 45, 5], [3, 7, 54]], [34, 35, 33, 27]),
-    2: (
-        [[11, 0, 1, 3, 2], [0, 17, 0, 0, 0], [1, 0, 23, 0, 1], [0, 0, 2, 16, 3], [5, 3, 1, 1, 18]],
-        [23, 23, 20, 18],
-    ),
-    3: (
-        [[14, 0, 2, 0, 0], [0, 12, 0, 2, 0], [0, 1, 10, 2, 0], [0, 0, 0, 9, 0], [1, 0, 1, 0, 8]],
-        [7, 7, 6, 6],
-    ),
+    2: ([[11, 0, 1, 3, 2], [0, 17, 0, 0, 0], [1, 0, 23, 0, 1], [0, 0, 2, 16, 3], [5, 3, 1, 1, 18]], [23, 23, 20, 18]),
+    3: ([[14, 0, 2, 0, 0], [0, 12, 0, 2, 0], [0, 1, 10, 2, 0], [0, 0, 0, 9, 0], [1, 0, 1, 0, 8]], [7, 7, 6, 6]),
     4: ([[57, 3, 6, 4], [5, 54, 7, 4], [3, 1, 61, 6], [7, 4, 2, 61]], [50, 52, 47, 39]),
+}  # fmt: skip
+WAYS = {
+    "noise_rate": "prune_by_noise_rate",
+    "class": "prune_by_class",
+    "both": "both",
+    "confident": "confident_learning",
 }
-WAYS = {"noise_rate": "prune_by_noise_rate", "class": "prune_by_class", "both": "both", "confident": "confident_learning"}  # fmt: skip
 
 
 @pytest.mark.parametrize("seed", RECORDED)

@@ -123,8 +123,7 @@ def suspects(given: Array, p: Array, *, by: str = "noise_rate") -> Array:
             found &= _by_noise_rate(given, p, counts)
         if by in ("class", "both"):
             found &= _by_class(given, p, counts)
-    found &= p.argmax(axis=1) != given
-    return found
+    return np.asarray(found & (p.argmax(axis=1) != given))
 
 
 def find(
