@@ -67,6 +67,7 @@ KINDS = {
     "cohorts/targets": "Kinds of target",
     "formats": "Formats",
     "phantom": "Phantoms",
+    "phantom/faults": "Faults planted into phantoms",
     "explain/methods": "Explainers",
     "radiomics/families": "Families of radiomics",
     "evaluate/checklists": "Checklists of a report",

@@ -94,6 +94,7 @@ COMMANDS = (
         "opinions",
         "registrations",
         "learners",
+        "faults",
         "families",
         "refits",
         "checklists",

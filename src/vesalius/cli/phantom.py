@@ -38,6 +38,11 @@ def phantom(
     without: str | None = typer.Option(
         None, "--without", help="Make the twins of the same patients, without this finding; ct: lesion."
     ),
+    faults: str | None = typer.Option(
+        None,
+        "--faults",
+        help="NAME=SHARE,…: what is planted once the cohort is drawn; see `vesalius faults`.",
+    ),
     settings: list[str] | None = typer.Option(
         None, "--set", help="NAME=VALUE: another option of the kind; can be repeated."
     ),
@@ -55,6 +60,7 @@ def phantom(
         assignment=treatment,
         options=pairs(settings, "--set"),
         without=without,
+        faults=faults,
         progress=talk.progress,
     )
     result = {"out": made, "kind": kind, "cases": cases, "seed": seed}

@@ -56,25 +56,29 @@ def make(
     format: str | None = None,
     options: Mapping[str, Any] | None = None,
     without: str | None = None,
+    faults: Mapping[str, float] | str | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Write a synthetic cohort to the new folder `out` and return it. The same arguments give the same bytes.
 
     `cohort.csv` names every case's files, targets and covariates, `truth.json` holds all that is known, and
     `README.md` says what lies where. `format` is one of the kind's FORMATS, by default the first. `without` makes the
-    twins of the same patients, without that finding.
+    twins of the same patients, without that finding. `faults` are planted once all cases are drawn, each in the share
+    that is given (`{"wrong_labels": 0.2}`, or in words `wrong_labels=0.2`); truth.json says which case got which.
 
-    Raises UnknownName for a kind, a format, an option or a finding that does not exist, OutputError where `out` holds
-    something or cannot be written (what was begun is removed), DataError for no cases.
+    Raises UnknownName for a kind, a format, an option, a finding or a fault that does not exist, OutputError where
+    `out` holds something or cannot be written (what was begun is removed), DataError for no cases, or where a cohort
+    lacks what a fault needs.
     """
     from vesalius.phantom.common.write import write_cohort
+    from vesalius.phantom.faults import asked
 
     formats = registry.literals("phantom", kind)["FORMATS"]
     if format is not None and format not in formats:
         raise UnknownName(f"format of phantom {kind}", format, formats)
     if without is not None:
         _assert_finding(kind, without)
-    recipe = Recipe(kind, cases, seed, format or formats[0], chosen(kind, options), without)
+    recipe = Recipe(kind, cases, seed, format or formats[0], chosen(kind, options), without, asked(faults))
     module: ModuleType = registry.lookup("phantom", kind)
     return write_cohort(Path(out), module, recipe, progress=progress or Silent())
 

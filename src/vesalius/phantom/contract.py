@@ -23,7 +23,7 @@ The same arguments give the same patient to the bit, whatever else was drawn bef
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from vesalius.core.case import Case
@@ -48,7 +48,7 @@ class Recipe:
     """What a cohort is made from: the phantom's name, how many cases, the seed, the format and the options.
 
     `options` holds every option of the phantom, with the defaults of those that were not given. `without` is the
-    finding that every patient is made without, if one is.
+    finding that every patient is made without, if one is. `faults` are the shares of what is planted, by name.
     """
 
     kind: str
@@ -57,3 +57,4 @@ class Recipe:
     format: str
     options: Mapping[str, Any]
     without: str | None = None
+    faults: Mapping[str, float] = field(default_factory=dict)

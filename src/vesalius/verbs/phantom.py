@@ -21,6 +21,7 @@ def phantom(
     assignment: str | None = None,
     options: Mapping[str, Any] | None = None,
     without: str | None = None,
+    faults: Mapping[str, float] | str | None = None,
     progress: Progress | bool | None = None,
 ) -> Path:
     """Write synthetic studies whose truth is known to a new folder; the same arguments give the same bytes.
@@ -36,6 +37,8 @@ def phantom(
             `confounded`.
         options: The kind's own options by name.
         without: A finding to leave out, for the twins of the same patients; `ct` has `lesion`.
+        faults: What is planted into the cohort once it is drawn, and in which share of its cases; names from
+            `vesalius faults`: `{"wrong_labels": 0.2}`. `truth.json` says which case got which.
         progress: A `Progress`; True, False or None: by default a bar shows itself on a terminal and in a
             notebook.
 
@@ -43,7 +46,8 @@ def phantom(
         The folder.
 
     Raises:
-        UnknownName: There is no such kind, format, option or finding.
+        UnknownName: There is no such kind, format, option, finding or fault.
+        DataError: The cohort lacks what a fault needs: classes, masks, a spacing.
         OutputError: `out` is not empty.
     """
     short = {"size": size, "assignment": assignment}
@@ -56,5 +60,6 @@ def phantom(
         format=format,
         options={**(options or {}), **given},
         without=without,
+        faults=faults,
         progress=watched(progress),
     )

@@ -14,6 +14,7 @@ from vesalius.core.progress import Progress
 from vesalius.phantom.common import plain
 from vesalius.phantom.common.output import as_csv, as_json
 from vesalius.phantom.contract import Recipe, Row, SyntheticPatient
+from vesalius.phantom.faults import mended, plant, site_of
 
 Write = Callable[[Path, SyntheticPatient, str], Row | Sequence[Row]]
 Texts = Callable[[Recipe, Sequence[Row], Sequence[Row]], Mapping[str, str]]
@@ -23,7 +24,7 @@ def write_cohort(out: Path, kind: ModuleType, recipe: Recipe, *, progress: Progr
     """Write the cohort that `recipe` describes to the new folder `out` and return it.
 
     A function that the kind does not have is taken from `common/plain.py`. Case i does not depend on the number of
-    cases. truth.json is written last.
+    cases, but for the faults that are planted once all are drawn. truth.json is written last.
 
     Raises OutputError where `out` holds something or cannot be written (what was begun is removed), DataError for
     no cases or a negative seed, and what the kind's `patient` raises.
@@ -53,10 +54,13 @@ def write_cohort(out: Path, kind: ModuleType, recipe: Recipe, *, progress: Progr
             rows += [written] if isinstance(written, dict) else written
             truths.append(one.truth())
             progress.advance("phantom")
-        for name, text in texts(recipe, rows, truths).items():
+        site = site_of(root, first.as_case(), rows, truths)
+        planted = plant(site, recipe.faults, recipe.seed)
+        for name, text in mended(site, planted, texts(recipe, rows, truths)).items():
             write_text(root / name, text)
         write_text(root / "cohort.csv", as_csv(rows))
-        write_text(root / "truth.json", as_json(known(recipe) | left_out | {"cases": truths}))
+        wrong = {"faults": [p.truth() for p in planted]} if recipe.faults else {}
+        write_text(root / "truth.json", as_json(known(recipe) | left_out | wrong | {"cases": truths}))
     except BaseException:  # whatever ends it, nothing half-written is left
         shutil.rmtree(root, ignore_errors=True)
         raise
