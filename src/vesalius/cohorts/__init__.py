@@ -5,6 +5,20 @@ A layout's file has `detect(root) -> Detection | None` and `read(root, *, option
 
 from vesalius.cohorts._assignment_io import load_assignment, save_assignment
 from vesalius.cohorts._check import Decoded, check, geometry_fault
+from vesalius.cohorts._cleaning import (
+    ACTIONS,
+    CHANGES,
+    CLEANED,
+    CLEANED_TABLE,
+    Change,
+    Source,
+    cell_of,
+    load_changes,
+    load_source,
+    save_cleaned,
+    value_of,
+)
+from vesalius.cohorts._cleaning import changed as with_changes
 from vesalius.cohorts._complete import brings_sets, usual_reference, with_complete
 from vesalius.cohorts._dealing import connected
 from vesalius.cohorts._experts import Experts, open_experts
@@ -26,18 +40,25 @@ from vesalius.cohorts._target import select_target
 from vesalius.cohorts._told import assert_untold
 
 __all__ = [
+    "ACTIONS",
+    "CHANGES",
+    "CLEANED",
+    "CLEANED_TABLE",
     "SPARE",
     "TABLE_SUFFIXES",
     "UNUSED",
+    "Change",
     "Decoded",
     "Detection",
     "Experts",
     "Options",
     "Overlap",
     "Reading",
+    "Source",
     "assert_untold",
     "assign",
     "brings_sets",
+    "cell_of",
     "check",
     "connected",
     "detect",
@@ -45,6 +66,8 @@ __all__ = [
     "enforce_limit",
     "geometry_fault",
     "load_assignment",
+    "load_changes",
+    "load_source",
     "name_of",
     "open_cohort",
     "open_experts",
@@ -53,11 +76,14 @@ __all__ = [
     "recounted",
     "require",
     "save_assignment",
+    "save_cleaned",
     "select_target",
     "spool",
     "table_of_instances",
     "usual_reference",
+    "value_of",
     "walk",
+    "with_changes",
     "with_complete",
     "with_declared_test",
     "with_joined",

@@ -1,0 +1,124 @@
+"""Proposals of what was found by looking at the data: what cannot be used, the same twice, what leaks into the test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from vesalius.core.cohort import Cohort
+from vesalius.core.words import counted
+from vesalius.reliability.duplicates import Duplicate
+from vesalius.reliability.inspect import Finding, Inspection
+from vesalius.run.cleaning.proposals import Proposal
+
+OWN = ("set aside", "contradiction", "duplicate", "near duplicate", "leak", "near leak")  # proposed one by one
+MANY = 0.2  # of the cases: a finding about more of them is no fault of single cases
+
+
+def held_out(cohort: Cohort) -> tuple[str, ...]:
+    """Return the cases that the data declare to be tested on: those of test, or of val where there is no test."""
+    declared = {c.split for c in cohort.cases}
+    held = "test" if "test" in declared else "val" if {"train", "val"} <= declared else None
+    return tuple(c.id for c in cohort.cases if held is not None and c.split == held)
+
+
+def proposals_of(inspection: Inspection, cohort: Cohort, held: Iterable[str]) -> tuple[Proposal, ...]:
+    """Return what should be changed by what an inspection found; `cohort` is as it was read, before it was decoded.
+
+    What is certain is accepted: cases that cannot be used, and copies of others. What a person must look at is not.
+    Nothing is proposed for a case that is `held`, to be tested on.
+    """
+    tested = set(held)
+    made = [
+        *_unusable(inspection, cohort),
+        *_leaks(inspection, tested),
+        *_twins(inspection.duplicates, tested),
+        *_findings(inspection.findings, len(cohort.cases)),
+    ]
+    patients = {c.id: c.patient or "" for c in cohort.cases}
+    found: dict[tuple[str, str], Proposal] = {}
+    gone: set[str] = set()
+    for one in made:
+        if one.case in tested or one.case not in patients or one.case in gone:
+            continue
+        if one.accept:
+            gone.add(one.case)
+        found.setdefault((one.case, one.kind), replace(one, patient=patients[one.case]))
+    return tuple(found.values())
+
+
+def untouched(inspection: Inspection, held: Iterable[str]) -> str:
+    """Return in a sentence how many findings are of cases that are tested on, which nothing is done about."""
+    tested = set(held)
+    told = {c for f in inspection.findings if f.severity != "note" for c in f.cases if c in tested}
+    if not told:
+        return ""
+    many = counted(len(told), "case that is tested on is", "cases that are tested on are")
+    return f"{many} named by findings, too; they stay as they are, as a score on a mended test split would be a lie"
+
+
+def _unusable(inspection: Inspection, cohort: Cohort) -> list[Proposal]:
+    there = {c.id for c in cohort.cases}
+    return [
+        Proposal(True, item.case, "cannot be used", "drop", item.reason)
+        for item in inspection.cohort.set_aside
+        if item.case in there
+    ]
+
+
+def _leaks(inspection: Inspection, tested: set[str]) -> list[Proposal]:
+    made = []
+    for leak in inspection.leaks:
+        others = [c for c in leak.cases if c in tested]
+        if not others:
+            continue  # between train and val, which one fold holds together
+        for case in leak.cases:
+            if case in tested:
+                continue
+            what = "the same patient" if leak.kind == "patient" else "the same picture"
+            sure = leak.similarity >= 1
+            near = "" if sure else f" nearly ({leak.similarity:.3f})"
+            reason = f"{what}{near} is tested on, as {others[0]}"
+            made.append(
+                Proposal(sure, case, "leak" if sure else "near leak", "drop", reason, same_as=others[0])
+            )
+    return made
+
+
+def _twins(twins: Sequence[Duplicate], tested: set[str]) -> list[Proposal]:
+    made = []
+    for twin in twins:
+        first, *rest = twin.cases
+        if any(c in tested for c in twin.cases):
+            continue  # a leak, or nothing that may be changed
+        if twin.contradicts:
+            said = "; ".join(f"{name}: {' and '.join(values)}" for name, values in twin.contradicts.items())
+            like = "" if twin.exact else f" nearly ({twin.similarity:.3f})"
+            for case in twin.cases:
+                other = next(c for c in twin.cases if c != case)
+                reason = f"{other} is{like} the same picture under another label ({said}); one of them is wrong"
+                made.append(
+                    Proposal(twin.exact, case, "contradiction", "drop", reason, same_as=other)
+                )
+            continue
+        kind = "duplicate" if twin.exact else "near duplicate"
+        like = "" if twin.exact else f"nearly ({twin.similarity:.3f}) "
+        made += [
+            Proposal(twin.exact, case, kind, "merge", f"{like}the same picture as {first}", same_as=first,
+                     evidence=twin.similarity)
+            for case in rest
+        ]  # fmt: skip
+    return made
+
+
+def _findings(findings: Sequence[Finding], cases: int) -> list[Proposal]:
+    """Return what else was found of single cases; whether it is a fault, a person must say."""
+    made = []
+    for finding in findings:
+        if finding.severity == "note" or finding.kind in OWN or not finding.cases:
+            continue
+        if len(finding.cases) > max(3, MANY * cases):
+            continue
+        text = finding.text + (f" ({finding.hint})" if finding.hint else "")
+        made += [Proposal(False, case, finding.kind, "drop", text, evidence=0.5) for case in finding.cases]
+    return made
