@@ -95,6 +95,7 @@ COMMANDS = (
         "registrations",
         "learners",
         "faults",
+        "looks",
         "families",
         "refits",
         "checklists",
