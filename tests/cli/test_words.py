@@ -96,6 +96,7 @@ COMMANDS = (
         "degradations",
         "learners",
         "faults",
+        "looks",
         "families",
         "refits",
         "checklists",
