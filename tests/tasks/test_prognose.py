@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from vesalius.core.bundle import State
 from vesalius.core.case import Case, Event
 from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.core.errors import DataError
+from vesalius.core.tally import Tally
 from vesalius.prepare.batch import Batch, Example
 from vesalius.survival.cox import fit_cox
 from vesalius.survival.curves import aalen_johansen, kaplan_meier
@@ -274,6 +276,26 @@ def test_events_that_nobody_had_are_missing_in_words() -> None:
     assert _awaiting.missing(none, info) == ("'survival' in at least two cases (it happened in 1 of 2)",)
     assert "a time to an event" in _awaiting.missing(none, None)[0]
     with pytest.raises(DataError, match="same treatment in 'arm'"):
-        _awaiting.arms({"values": ["a"], "missing": 0}, "arm")
+        _awaiting.arms({"values": ["a"], "missing": 0}, "arm", Tally.of(["a"] * 20))
     with pytest.raises(DataError, match="case c: the cause 'flu' of 'survival' was not learned"):
         _awaited.number_of(Event(3.0, True, "flu"), _awaited.awaited(state(causes=("a", "b")))[0], "c")
+
+
+def test_an_arm_of_few_cases_is_refused_before_anything_is_learned() -> None:
+    about = {"values": ["chemo", "none"], "missing": 0}
+    with pytest.raises(DataError, match=r"too few training cases of an arm in 'arm'.*given 'chemo' to 9"):
+        _awaiting.arms(about, "arm", Tally.of(["none"] * 30 + ["chemo"] * 9))
+    assert _awaiting.arms(about, "arm", Tally.of(["none"] * 30 + ["chemo"] * 10))[0] == ["chemo", "none"]
+
+    def missing(treated: int) -> tuple[str, ...]:
+        made = cases([Event(5.0 + k, k % 2 == 0) for k in range(30)])
+        given = [
+            replace(c, covariates={"x": float(k % 7), "arm": int(k < treated)}) for k, c in enumerate(made)
+        ]
+        info = TargetInfo("survival", "event", arm="arm")
+        return _awaiting.missing(Cohort(Path("x"), "table", tuple(given), {"survival": info}), info)
+
+    assert missing(10) == ()
+    assert missing(9) == (
+        "10 or more cases of each arm in 'arm', which gives '1' to 9 (leave these cases out)",
+    )

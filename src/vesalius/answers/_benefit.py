@@ -7,7 +7,7 @@ predicted survival under each arm on some days. The doubly robust figures are th
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -34,6 +34,7 @@ from vesalius.metrics import curve as judge
 
 TREATED = "treated"  # the column, and what a scorecard keeps of a case
 TREATMENT, ARMS = "treatment", "arms"  # among what holds for all rows
+FURTHER = "further_treatments"  # of further events, by name
 FORETOLD = "foretold hazard"  # what the model foretells under the first arm, as a column of the propensity
 SEED = 0
 
@@ -58,17 +59,31 @@ def known_of(answer: Curve, case: Case) -> str:
     if about is None:
         return ""
     arm = case.covariates.get(about.column)
-    end = float(answer.times_days[-1]) if len(answer.times_days) else 0.0
-    days = [d for d in _days(about) if d <= end]
+    further = {name: _said(part) for name, part in _further(answer).items()}
     return json.dumps(
         finite(
             {
                 "arm": None if arm is None else tabulate.word(arm),
                 "known": {name: case.covariates.get(name) for name in about.known},
-                "said": {a: {f"{d:.17g}": answer.at(d, a) for d in days} for a in answer.survival},
+                "said": _said(answer),
+                **({"further": further} if further else {}),
             }
         )
     )
+
+
+def _further(answer: Curve) -> dict[str, Curve]:
+    """Return the curves of further events that say how arms came about."""
+    return {n: p for n, p in answer.parts.items() if isinstance(p, Curve) and p.treatment is not None}
+
+
+def _said(answer: Curve) -> dict[str, dict[str, float]]:
+    """Return the survival under each arm at the times that are told up to the curve's end."""
+    if answer.treatment is None:
+        return {}
+    end = float(answer.times_days[-1]) if len(answer.times_days) else 0.0
+    days = [d for d in _days(answer.treatment) if d <= end]
+    return {a: {f"{d:.17g}": answer.at(d, a) for d in days} for a in answer.survival}
 
 
 def _days(about: Treatment) -> list[float]:
@@ -80,7 +95,9 @@ def with_treated(rows: Rows, answers: Sequence[Curve], kept: Sequence[str]) -> R
     first = next((a for a in answers if a.treatment is not None), None)
     if first is None or first.treatment is None or not all(kept):
         return rows
-    info = {TREATMENT: first.treatment.json(), ARMS: list(first.survival)}
+    info: dict[str, Any] = {TREATMENT: first.treatment.json(), ARMS: list(first.survival)}
+    further = {n: part.treatment.json() for n, part in _further(first).items() if part.treatment is not None}
+    info |= {FURTHER: further} if further else {}
     return replace(
         rows, columns={**rows.columns, TREATED: np.array(kept, dtype=object)}, info={**rows.info, **info}
     )
@@ -93,7 +110,7 @@ def case_of(rows: Rows, index: int) -> dict[str, Any]:
 
 def about_of(rows: Rows) -> dict[str, Any]:
     """Return what a scorecard keeps of how arms came about; nothing where rows hold none."""
-    return {k: rows.info[k] for k in (TREATMENT, ARMS) if k in rows.info}
+    return {k: rows.info[k] for k in (TREATMENT, ARMS, FURTHER) if k in rows.info}
 
 
 def again(card: Scorecard, rows: Rows) -> Rows:
@@ -101,7 +118,7 @@ def again(card: Scorecard, rows: Rows) -> Rows:
     if TREATMENT not in card.curves or any(TREATED not in case for case in card.cases):
         return rows
     told = np.array([json.dumps(finite(case[TREATED])) for case in card.cases], dtype=object)
-    info = {k: card.curves[k] for k in (TREATMENT, ARMS)}
+    info = {k: card.curves[k] for k in (TREATMENT, ARMS, FURTHER) if k in card.curves}
     return replace(rows, columns={**rows.columns, TREATED: told}, info={**rows.info, **info})
 
 
@@ -111,38 +128,50 @@ def again(card: Scorecard, rows: Rows) -> Rows:
 def kept(rows: Rows) -> dict[str, Any]:
     """Return the figures of each further arm against the first, as JSON takes them; nothing of rows without arms.
 
-    Where too few patients tell, `refused` says why there are none.
+    Those of further events stand under `benefit_of` by their names. Where too few patients tell, `refused` says why
+    there are none.
     """
     if TREATED not in rows.columns:
         return {}
-    about = treatment_of(rows.info[TREATMENT])
-    arms = tuple(rows.info[ARMS])
-    found: dict[str, Any] = {**about.json(), ARMS: list(arms), "n": len(rows)}
+    first, *others = judge.events(rows)
+    found: dict[str, Any] = {"benefit": _of_event(rows, first, rows.info[TREATMENT])}
+    told = rows.info.get(FURTHER, {})
+    further = {event: _of_event(rows, event, told[event]) for event in others if event in told}
+    return dict(finite(found | ({"benefit_of": further} if further else {})))
+
+
+def _of_event(rows: Rows, event: str, treatment: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the figures of one event."""
+    about, arms = treatment_of(treatment), tuple(rows.info[ARMS])
+    found: dict[str, Any] = {**about.json(), ARMS: list(arms), "n": len(rows), "event": event}
     try:
-        held, said, measure = _trial(rows, about, arms)
+        held, said, measure = _trial(rows, event, about, arms)
         found |= {"n": len(held), "judged_days": measure.horizon_days, "given": _given(held)}
         found["against"] = list(_against(held, said, measure))
     except DataError as error:
         found["refused"] = str(error)
-    return {"benefit": finite(found)}
+    return found
 
 
-def _trial(rows: Rows, about: Treatment, arms: tuple[str, ...]) -> tuple[Trial, Array, Measure]:
+def _trial(rows: Rows, event: str, about: Treatment, arms: tuple[str, ...]) -> tuple[Trial, Array, Measure]:
     """Return the patients of whom all is known, what was foretold of them `(N, A)`, and at which time.
 
     That is the last of the times that are told up to which patients of each arm were followed. Raises DataError.
     """
-    seen, at = judge.observed_of(rows, judge.events(rows)[0])
+    seen, at = judge.observed_of(rows, event)
     told = [json.loads(rows[TREATED][k]) for k in at]
+    first = event == judge.events(rows)[0]
+    curves = [t["said"] if first else t.get("further", {}).get(event, {}) for t in told]
     fine = np.array([t["arm"] in arms for t in told], bool)
     seen, told = seen.where(fine), [t for t, so in zip(told, fine, strict=True) if so]
+    curves = [c for c, so in zip(curves, fine, strict=True) if so]
     if not told:
         raise DataError("of no case it is known which arm it had", hint=f"the column '{about.column}'")
     learned = tabulate.learn([t["known"] for t in told], about.known, about.categories)
     x = np.array([tabulate.encode(t["known"], learned) for t in told]).reshape(len(told), -1)
     error: DataError | None = None
     for day in reversed(_days(about)):
-        said = np.array([[t["said"][a].get(f"{day:.17g}", np.nan) for a in arms] for t in told], np.float64)
+        said = np.array([[c.get(a, {}).get(f"{day:.17g}", np.nan) for a in arms] for c in curves], np.float64)
         if not np.isfinite(said).all():
             continue
         hazard = np.log(-np.log(np.clip(said[:, :1], 1e-6, 1 - 1e-6)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from vesalius.benefit.estimate import Estimate
 from vesalius.benefit.quintiles import BenefitCalibration
 from vesalius.benefit.ranked import Ranked
 from vesalius.benefit.weighting import WAYS
-from vesalius.benefit.words import ASSIGNED, NO_REASON, POINTS, benefit_of, signed, verdict_of
+from vesalius.benefit.words import ASSIGNED, NO_REASON, POINTS, benefit_of, further_of, signed, verdict_of
 from vesalius.core.horizons import named
 from vesalius.core.scorecard import Scorecard
 from vesalius.core.words import counted, listed
@@ -23,17 +24,25 @@ from vesalius.core.words import counted, listed
 
 def panels(card: Scorecard) -> list[Figure | Table]:
     """Return the tables and the drawings of each further arm against the first; none where there is one arm."""
-    found = benefit_of(card)
-    if not found:
+    first, further = benefit_of(card), further_of(card)
+    if not first:
         return []
+    made = _panels(first, str(first.get("event") or "") if further else "")
+    for event, found in further.items():
+        made += _panels(found, event, balanced=False)
+    return made
+
+
+def _panels(found: Mapping[str, Any], event: str, *, balanced: bool = True) -> list[Figure | Table]:
+    """Return what is shown of one event, which is named where there are several; balance is that of its first."""
+    of = f", {event}" if event else ""
     if "refused" in found:
-        row = (Cell("not told"), Cell(str(found["refused"])))
-        return [
-            Table("What a treatment changes", ("", "why"), [row], ASSIGNED[found["assignment"]], wide=True)
-        ]
+        row, why = (Cell("not told"), Cell(str(found["refused"]))), ASSIGNED[found["assignment"]]
+        return [Table(f"What a treatment changes{of}", ("", "why"), [row], why, wide=True)]
     made: list[Figure | Table] = []
     for one in found["against"]:
-        made += [_effects(found, one), *_ranked(found, one), *_balance(one)]
+        own = [_effects(found, one), *_ranked(found, one), *(_balance(one) if balanced else [])]
+        made += [replace(panel, title=f"{panel.title}{of}") for panel in own]
     return made
 
 

@@ -26,6 +26,7 @@ from vesalius.core.image import Array
 from vesalius.core.treatment import Treatment, treatment_of
 
 TREATMENT, SUPPORTED, UNSUPPORTED, ASSIGNMENT = "treatment", "supported", "unsupported", "assignment"
+FURTHER = "further treatments"  # of a state: by event, at which time a benefit is told, or why it is not
 BIT = 0.5  # between 0 and 1, the values of a column of bits
 
 
@@ -44,6 +45,14 @@ class Armed:
 def treatment(state: State) -> Treatment | None:
     """Return how arms came about; None where there is one arm, or nothing was remembered."""
     return treatment_of(state.values[TREATMENT]) if TREATMENT in state.values else None
+
+
+def treatment_for(event: str, state: State) -> Treatment | None:
+    """Return how arms came about and when a further event is compared; None where nothing is told of its benefit."""
+    told = state.values.get(FURTHER, {}).get(event, {})
+    if TREATMENT not in state.values or "horizon_days" not in told:
+        return None
+    return treatment_of({**state.values[TREATMENT], "horizon_days": told["horizon_days"]})
 
 
 def support(state: State) -> Support | None:

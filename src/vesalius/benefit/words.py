@@ -32,6 +32,12 @@ def benefit_of(card: Scorecard) -> Mapping[str, Any]:
     return found
 
 
+def further_of(card: Scorecard) -> Mapping[str, Mapping[str, Any]]:
+    """Return what a scorecard keeps of the benefit in further events, by their names."""
+    found: Mapping[str, Mapping[str, Any]] = card.clinical.get("benefit_of") or {}
+    return found
+
+
 def verdict_of(one: Mapping[str, Any]) -> str:
     """Return in a sentence whether these patients show that the model tells who gains from an arm."""
     if "ranked" not in one:

@@ -131,7 +131,7 @@ def _number(found: Statistics, name: str) -> dict[str, Any]:
 
 
 def _category(found: Statistics, name: str) -> dict[str, Any]:
-    words = found.part("words", Statistics).part(name, Tally)
+    words = words_of(found, name)
     values = sorted(map(str, words))
     if len(values) > min(WORDS, max(2, words.n // 2)):
         raise DataError(
@@ -140,6 +140,11 @@ def _category(found: Statistics, name: str) -> dict[str, Any]:
             hint="another column, or leave it out",
         )
     return {"values": values, "missing": _missing(found, name, words.n)}
+
+
+def words_of(found: Statistics, name: str) -> Tally:
+    """Return how many cases have each word of a category, of a `summary`."""
+    return found.part("words", Statistics).part(name, Tally)
 
 
 def _missing(found: Statistics, name: str, held: int) -> int:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from vesalius.benefit import tabulate
+from vesalius.benefit import trial as trials
 from vesalius.cohorts.targets import contract as kinds
 from vesalius.core import registry
 from vesalius.core.bundle import State
@@ -15,6 +18,7 @@ from vesalius.core.case import Case, Event
 from vesalius.core.cohort import Cohort, TargetInfo
 from vesalius.core.errors import DataError, PlanError
 from vesalius.core.plan import Plan
+from vesalius.core.tally import Tally
 from vesalius.core.words import counted, listed
 from vesalius.plan import tables
 from vesalius.plan.draft import Draft
@@ -108,14 +112,24 @@ def columns(plan: Plan) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return ((*names, arm), (*sorts, arm)) if arm else (names, sorts)
 
 
-def arms(about: Mapping[str, Any], arm: str) -> tuple[list[str], dict[str, Any]]:
-    """Return the arms, and what is learned of their column, which a new case may lack. Raises DataError for one arm."""
+def arms(about: Mapping[str, Any], arm: str, given: Tally) -> tuple[list[str], dict[str, Any]]:
+    """Return the arms, and what is learned of their column, which a new case may lack.
+
+    `given` says how many training cases had each. Raises DataError for one arm, or one that hardly anybody had.
+    """
     names = [str(value) for value in about["values"]]
     if len(names) < 2:
         raise DataError(
             f"all training cases had the same treatment in '{arm}'",
             found=listed(names),
             hint="--set task.options.arm= without it",
+        )
+    few = [f"'{name}' to {given[name]}" for name in names if given[name] < trials.FEWEST]
+    if few:
+        raise DataError(
+            f"too few training cases of an arm in '{arm}' to tell of it",
+            found=f"given {listed(few)}",
+            hint=f"{trials.FEWEST} or more of each, the others alone, or --set task.options.arm= without arms",
         )
     return names, {**about, "missing": max(1, about["missing"])}
 
@@ -173,7 +187,22 @@ def missing(cohort: Cohort, target: TargetInfo | None) -> tuple[str, ...]:
         happened = sum(e.happened for e in events)
         if happened < 2:
             return (f"'{info.name}' in at least two cases (it happened in {happened} of {len(events)})",)
-    return nothing_to_see(cases) or _foretold(cohort, cases, target)
+    return nothing_to_see(cases) or _hardly_given(cases, target.arm) or _foretold(cohort, cases, target)
+
+
+def _hardly_given(cases: Sequence[Case], arm: str | None) -> tuple[str, ...]:
+    """Return which arm was given to too few cases to tell of it."""
+    if not arm:
+        return ()
+    given = Counter(tabulate.word(v) for c in cases if (v := c.covariates.get(arm)) is not None)
+    few = [f"'{word}' to {n}" for word, n in sorted(given.items()) if n < trials.FEWEST]
+    return (
+        (
+            f"{trials.FEWEST} or more cases of each arm in '{arm}', which gives {listed(few)} (leave these cases out)",
+        )
+        if few
+        else ()
+    )
 
 
 def _foretold(cohort: Cohort, cases: Sequence[Case], target: TargetInfo) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from vesalius.core.answers.value import Value
 from vesalius.core.bounds import Bounds
 from vesalius.core.bundle import State
 from vesalius.core.image import Array
-from vesalius.core.treatment import BENEFIT, gain_name
+from vesalius.core.treatment import BENEFIT, Treatment, gain_name
 from vesalius.tasks import _prognosis
 
 KINDS: tuple[Kind, ...] = ("survival", "restricted_mean")
@@ -32,18 +32,32 @@ KINDS: tuple[Kind, ...] = ("survival", "restricted_mean")
 def gained(curve: Curve, raw: Any, state: State, calibration: Mapping[str, Any]) -> Curve:
     """Return a curve with what arms change as its part, from raw answers of M members; as it is of one arm.
 
-    As it is, too, where nothing is said of a benefit, or the curve ends before the horizon.
+    Curves of further events, which are its parts, have such a part of their own. As it is, too, where nothing is said
+    of a benefit, or a curve ends before its horizon.
     """
     treatment = given.treatment(state)
     if treatment is None:
         return curve
-    curve = replace(curve, treatment=treatment)
-    end = float(curve.times_days[-1]) if len(curve.times_days) else 0.0
-    if given.UNSUPPORTED in state.values or not 0 < treatment.horizon_days <= end:
-        return curve
+    if given.UNSUPPORTED in state.values:
+        return replace(curve, treatment=treatment)
     said = np.asarray(raw, np.float64)
     members = [_prognosis.curve(said[m : m + 1], state, calibration) for m in range(len(said))]
-    return replace(curve, parts={**curve.parts, BENEFIT: numbers(curve, members)})
+    parts = dict(curve.parts)
+    for name, part in curve.parts.items():
+        own = given.treatment_for(name, state)
+        if own is not None and isinstance(part, Curve):
+            parts[name] = _with_gain(part, own, [m.parts[name] for m in members])
+    return _with_gain(replace(curve, parts=parts), treatment, members)
+
+
+def _with_gain(curve: Curve, treatment: Treatment, members: Sequence[Answer]) -> Curve:
+    """Return the curve of one event with its treatment, and with what arms change where it reaches the horizon."""
+    made = replace(curve, treatment=treatment)
+    end = float(curve.times_days[-1]) if len(curve.times_days) else 0.0
+    if not 0 < treatment.horizon_days <= end:
+        return made
+    each = [m for m in members if isinstance(m, Curve)]
+    return replace(made, parts={**made.parts, BENEFIT: numbers(made, each)})
 
 
 def numbers(curve: Curve, members: Sequence[Curve]) -> Numbers:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from vesalius.benefit import tabulate
-from vesalius.benefit.given import ASSIGNMENT, SUPPORTED, TREATMENT, UNSUPPORTED
+from vesalius.benefit.given import ASSIGNMENT, FURTHER, SUPPORTED, TREATMENT, UNSUPPORTED
 from vesalius.benefit.measure import AT_RISK
 from vesalius.benefit.support import Group, fit_support
 from vesalius.benefit.trial import Trial, trial
@@ -20,7 +20,7 @@ from vesalius.core.horizons import years_until
 from vesalius.core.treatment import ASSIGNMENTS, treatment_of
 from vesalius.survival.curves import kaplan_meier
 from vesalius.survival.observed import from_events
-from vesalius.tasks._awaited import arms_of, awaited, held
+from vesalius.tasks._awaited import Awaited, arms_of, awaited, held
 
 COVARIATES = "covariates"  # in a state
 FOLLOWED, SHARE = 10, 0.2  # patients of each arm who are still followed at the horizon
@@ -51,27 +51,21 @@ def remembered(cases: Sequence[Case], state: State) -> State:
 def _learned(
     cases: Sequence[Case], state: State, treatment: Mapping[str, Any], arms: Sequence[str]
 ) -> dict[str, Any]:
-    """Return what a state holds of treatments. Raises DataError where too few tell."""
-    about_event, target = awaited(state)[0], str(state.values["target"])
-    told = [(c, held(c, target).get(about_event.name), _word(c, treatment["column"])) for c in cases]
-    known = [(c, event, arm) for c, event, arm in told if event is not None and arm is not None]
-    about = tabulate.learn([c.covariates for c, _, _ in known], treatment["known"], treatment["categories"])
-    names = tabulate.columns(about)
-    x = np.array([tabulate.encode(c.covariates, about) for c, _, _ in known]).reshape(len(known), len(names))
-    seen = from_events([event for _, event, _ in known], about_event.each)
-    made = trial(
-        x,
-        [arm for _, _, arm in known],
-        seen,
-        names=names,
-        arms=arms,
-        randomised=treatment_of({**treatment, "horizon_days": 0.0}).randomised,
+    """Return what a state holds of treatments. Raises DataError where too few tell of the first event."""
+    first, *others = awaited(state)
+    about = tabulate.learn(
+        [c.covariates for c in _told(cases, state, treatment, first)],
+        treatment["known"],
+        treatment["categories"],
     )
+    made = _trial(cases, state, treatment, arms, first, about)
     horizon = float(state.values.get("horizon") or 0.0) or _horizon(made)
     support = fit_support(made)
     groups = [_counted(g, made, horizon) for g in support.groups]
+    further = {one.name: _further(cases, state, treatment, arms, one, about) for one in others}
     return {
         TREATMENT: {**treatment, "horizon_days": horizon},
+        **({FURTHER: further} if further else {}),
         SUPPORTED: {
             "about": about,
             "trim": support.trim,
@@ -83,6 +77,53 @@ def _learned(
             "groups": groups,
         },
     }
+
+
+def _told(cases: Sequence[Case], state: State, treatment: Mapping[str, Any], event: Awaited) -> list[Case]:
+    """Return the cases of which an event and the arm are known."""
+    target = str(state.values["target"])
+    return [
+        c
+        for c in cases
+        if held(c, target).get(event.name) is not None and _word(c, treatment["column"]) is not None
+    ]
+
+
+def _trial(
+    cases: Sequence[Case],
+    state: State,
+    treatment: Mapping[str, Any],
+    arms: Sequence[str],
+    event: Awaited,
+    about: tabulate.About,
+) -> Trial:
+    """Return the trial of one event. Raises DataError where too few tell of it."""
+    known, target = _told(cases, state, treatment, event), str(state.values["target"])
+    names = tabulate.columns(about)
+    return trial(
+        np.array([tabulate.encode(c.covariates, about) for c in known]).reshape(len(known), len(names)),
+        [str(_word(c, treatment["column"])) for c in known],
+        from_events([held(c, target)[event.name] for c in known], event.each),
+        names=names,
+        arms=arms,
+        randomised=treatment_of({**treatment, "horizon_days": 0.0}).randomised,
+    )
+
+
+def _further(
+    cases: Sequence[Case],
+    state: State,
+    treatment: Mapping[str, Any],
+    arms: Sequence[str],
+    event: Awaited,
+    about: tabulate.About,
+) -> dict[str, Any]:
+    """Return at which time a benefit of a further event is told, or why it is not."""
+    try:
+        made = _trial(cases, state, treatment, arms, event, about)
+    except DataError as error:
+        return {UNSUPPORTED: str(error)}
+    return {"horizon_days": float(state.values.get("horizon") or 0.0) or _horizon(made)}
 
 
 def _horizon(made: Trial) -> float:

@@ -112,10 +112,11 @@ class Prognose(Sources):
         values["model"] = "cox" if model == LINEAR else model
         values["horizon"] = float(plan.task.options.get("horizon") or 0.0)
         names, sorts = _awaiting.columns(plan)
-        beside = covariates.learn(summary.part(COVARIATES, Statistics), names, sorts)
+        known = summary.part(COVARIATES, Statistics)
+        beside = covariates.learn(known, names, sorts)
         beside = _sources.may_lack(beside, plan)
         if arm := _awaiting.arm_of(plan):
-            values["arms"], beside[arm] = _awaiting.arms(beside[arm], arm)
+            values["arms"], beside[arm] = _awaiting.arms(beside[arm], arm, covariates.words_of(known, arm))
             values[given.ASSIGNMENT] = str(plan.task.options.get(given.ASSIGNMENT) or "")
         values[COVARIATES] = beside
         if tables.is_table(plan.net.name):

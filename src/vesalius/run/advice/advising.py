@@ -9,7 +9,8 @@ from typing import Any
 
 from vesalius.answers import contract
 from vesalius.benefit import given
-from vesalius.benefit.words import ASSIGNED, benefit_of, verdict_of
+from vesalius.benefit.words import ASSIGNED, benefit_of, further_of, verdict_of
+from vesalius.core.answers import Answer
 from vesalius.core.arms import UnderArms
 from vesalius.core.bundle import Bundle, State
 from vesalius.core.case import Case
@@ -21,7 +22,7 @@ from vesalius.core.words import counted, listed
 from vesalius.explain.nearest import Nearest, nearest
 from vesalius.infer.predictor import Predictor
 from vesalius.run.advice.contributions import contributions
-from vesalius.run.advice.result import Advice, Evidence, Like, points
+from vesalius.run.advice.result import Advice, Evidence, Further, Like, points
 from vesalius.run.neighbours import beside
 
 FEW = 10  # events of an arm for each thing that the model knows of a patient
@@ -62,7 +63,7 @@ def advised(predictor: Predictor, case: Case) -> Advice:
         )
     factors, whole = contributions(predictor, asked, given.usual(state))
     card = _card(predictor.bundle)
-    evidence = tuple(_evidence(card, told)) if card is not None else ()
+    evidence = tuple(_evidence(benefit_of(card), told)) if card is not None else ()
     group, arms = given.like(case, state)
     return Advice(
         case=case.id,
@@ -74,7 +75,17 @@ def advised(predictor: Predictor, case: Case) -> Advice:
         whole=whole,
         evidence=evidence,
         against=tuple(_against(told, answer.outside, state, case, card)),
+        further=tuple(_further(answer, card)),
     )
+
+
+def _further(answer: Answer, card: Scorecard | None) -> Iterator[Further]:
+    """Yield what is expected of each further event that the answer tells a benefit of."""
+    for name, part in answer.parts.items():
+        told = contract.of(part).under_arms(part)
+        if told is not None:
+            found = further_of(card).get(name, {}) if card is not None else {}
+            yield Further(told, tuple(_evidence(found, told)) if card is not None else ())
 
 
 def _card(bundle: Bundle) -> Scorecard | None:
@@ -84,9 +95,8 @@ def _card(bundle: Bundle) -> Scorecard | None:
         return None
 
 
-def _evidence(card: Scorecard, told: UnderArms) -> Iterator[Evidence]:
+def _evidence(found: Mapping[str, Any], told: UnderArms) -> Iterator[Evidence]:
     """Yield what the scorecard's patients say of each arm, with those to whom a like benefit was foretold."""
-    found = benefit_of(card)
     for gain in told.gains:
         one = next((o for o in found.get("against", ()) if o["treated"] == gain.arm), None)
         if one is None:

@@ -12,8 +12,9 @@ from vesalius.answers.drawing.figures import Figure
 from vesalius.answers.drawing.panels import Cell, Table, figure, percent
 from vesalius.benefit.words import NO_REASON
 from vesalius.core import page as pages
+from vesalius.core.horizons import named
 from vesalius.core.words import counted
-from vesalius.run.advice.result import RESEARCH, Advice, Contribution, Evidence, points
+from vesalius.run.advice.result import RESEARCH, Advice, Contribution, Evidence, Further, points
 
 _HERE = Path(__file__).parent
 FACTORS = 30  # rows of what counts
@@ -34,6 +35,7 @@ def page(advice: Advice) -> str:
         expected=_expected(advice),
         gains=_gains(advice),
         evidence=list(_evidence(advice)),
+        further=[_event(one) for one in advice.further],
         like=_like(advice),
         nearest=advice.like.nearest,
         factors=_factors(advice),
@@ -77,6 +79,22 @@ def _gains(advice: Advice) -> Table:
     heads = ("", f"{advice.told.called} at {advice.when}", f"time without the event until {advice.when}")
     text = "Points are percentage points; above 0 the arm named first is foretold to bring more. " + NO_REASON
     return Table("What an arm changes", heads, rows, text)
+
+
+def _event(one: Further) -> Table:
+    """Return what is expected of a further event under each arm, and what patients who took no part say of it."""
+    told = one.told
+    when, gains = named(told.treatment.horizon_days), {g.arm: g for g in told.gains}
+    rows = []
+    for each in told.expected:
+        gain = gains.get(each.arm)
+        beside = Cell("–")
+        if gain is not None:
+            beside = Cell(f"{points(gain.survival[0])} points", gain.survival[0], _in_points(gain.survival))
+        rows.append((Cell(each.arm), Cell(percent(each.at[0]), each.at[0], _bounds(each.at)), beside))
+    heads = ("arm", f"{told.called} at {when}", "beside the first arm")
+    title = f"{told.called[:1].upper()}{told.called[1:]}"
+    return Table(title, heads, rows, " ".join(e.verdict for e in one.evidence))
 
 
 def _evidence(advice: Advice) -> Iterator[dict[str, Any]]:

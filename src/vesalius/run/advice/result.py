@@ -53,8 +53,29 @@ class Evidence:
 
 
 @dataclass(frozen=True, eq=False)
+class Further:
+    """What is expected of a further event, such as relapse, and what patients who took no part say of each arm."""
+
+    told: UnderArms
+    evidence: tuple[Evidence, ...]
+
+    def json(self) -> dict[str, Any]:
+        """Return it as JSON takes it."""
+        return {
+            "event": self.told.called,
+            "horizon_days": self.told.treatment.horizon_days,
+            "expected": [expected_json(e) for e in self.told.expected],
+            "gains": [gain_json(g) for g in self.told.gains],
+            "evidence": [asdict(e) for e in self.evidence],
+        }
+
+
+@dataclass(frozen=True, eq=False)
 class Advice:
-    """What is expected of one patient under each arm. `against` must be read before any figure."""
+    """What is expected of one patient under each arm. `against` must be read before any figure.
+
+    All of it is of the first event but `further`, which holds each other one.
+    """
 
     case: str
     bundle: str
@@ -65,6 +86,7 @@ class Advice:
     whole: bool
     evidence: tuple[Evidence, ...]
     against: tuple[str, ...]
+    further: tuple[Further, ...] = ()
 
     @property
     def when(self) -> str:
@@ -103,6 +125,7 @@ class Advice:
             "add_up": self.whole,
             "evidence": [asdict(e) for e in self.evidence],
             "against": list(self.against),
+            "further": [one.json() for one in self.further],
         }
         return dict(finite(found))
 
