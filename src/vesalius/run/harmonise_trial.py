@@ -146,9 +146,9 @@ def _tried(
         ]
     )
     order = [
-        kept(look.channels[k], after[k][n], mask[n])
+        kept(look.channels[k], after[k][n], masks[k][n])
         for n, look in enumerate(looks.each)
-        for k, mask in enumerate(masks)
+        for k in range(len(masks))
     ]
     return Tried(
         word,

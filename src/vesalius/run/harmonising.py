@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from vesalius.core.errors import PlanError
@@ -13,7 +14,7 @@ from vesalius.learn.harmoniser import train
 from vesalius.prepare import harmonise
 from vesalius.prepare.harmonise.contract import Fitted, Sample
 from vesalius.prepare.harmonising import called, fitted_steps, has_scale, steps_of
-from vesalius.run.harmonise_looks import Looks, look_at
+from vesalius.run.harmonise_looks import Looks, look_at, planned_pixels
 from vesalius.run.harmonise_trial import chosen_of, least_of, methods_for, scale_of, try_all, words_of
 from vesalius.run.workspace import Workspace
 
@@ -41,7 +42,8 @@ def harmonised(plan: Plan, space: Workspace, settings: Mapping[str, Any], progre
         return plan
     if asked.threshold is None and not asked.steps:
         return override(plan, {FIELD: None}, reason="no method and no threshold was named")
-    looks = look_at(space.learned, plan.data.images, by=asked.by, progress=progress, seed=plan.train.seed)
+    pixels = partial(planned_pixels, plan=plan.data)
+    looks = look_at(space.learned, pixels, by=asked.by, progress=progress, seed=plan.train.seed)
     reason = plan.reasons.get(FIELD, USER)
     if not asked.steps:
         asked, reason = _chosen(asked, looks, plan.train.seed, progress)
@@ -109,9 +111,8 @@ def _chosen(asked: HarmonisePlan, looks: Looks, seed: int, progress: Progress) -
             if least is not None
             else "vesalius harmonise, to see why",
         )
-    progress.note(
-        f"{FIELD}: {chosen.method}; the spread between {asked.by}s is {chosen.spread and chosen.spread.value}"
-    )
+    found = "" if chosen.spread is None else f"; the spread between {asked.by}s is {chosen.spread.value}"
+    progress.note(f"{FIELD}: {chosen.method}{found}")
     reason = (
         f"the first whose spread between {asked.by}s does not exceed {asked.threshold:g}: {words_of(tried)}"
     )
