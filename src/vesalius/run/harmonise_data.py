@@ -121,6 +121,7 @@ def _effect(looks: Looks, name: str, seed: int) -> Effect:
 
 
 def chosen_way(tried: Sequence[Tried], threshold: float | None, methods: Sequence[str]) -> str | None:
+    """Return the first way that held; without a threshold the only one that was asked for; None where there is none."""
     if threshold is not None:
         one = chosen_of(tried)
         return None if one is None else one.method

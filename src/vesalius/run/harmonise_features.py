@@ -16,7 +16,7 @@ from vesalius.core.words import counted, listed
 from vesalius.metrics import bounds, resample
 from vesalius.prepare.harmonise import combat
 from vesalius.reliability.plain_models import dealt
-from vesalius.reliability.scanner_spread import ScannerSpread
+from vesalius.reliability.scanner_spread import ScannerSpread, centred
 from vesalius.reliability.told import Change, Guessed, Told, guessed, told
 from vesalius.run.harmonise_trial import Tried
 
@@ -178,12 +178,13 @@ def feature_spread(features: Array, table: Table, *, seed: int = 0) -> ScannerSp
         if (many == 0).any():
             return math.nan
         means = hot[index].T @ plain[index] / many[:, None]
-        return float(np.sqrt(means.var(axis=0, ddof=1).mean()))
+        return float(means.var(axis=0, ddof=1).mean())
 
     drawn = resample(table.patients, np.random.default_rng(seed), RESAMPLES)
     value = apart(np.arange(len(code)))
+    others = centred(value, np.array([apart(i) for i in drawn]))
     return ScannerSpread(
-        bounds(value, np.array([apart(i) for i in drawn]), len(code)),
+        bounds(float(np.sqrt(value)), others, len(code)),
         False,
         len(set(table.patients)),
         tuple(names),
