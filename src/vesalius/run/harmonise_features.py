@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -205,6 +205,15 @@ def figure(
     if any(isinstance(value, str) for value in target):
         return told(features, [str(value) for value in target], patients, seed=seed, change=change)
     return guessed(features, [float(value) for value in target], patients, seed=seed, change=change)
+
+
+def lifted(cases: Sequence[Case], names: Sequence[str]) -> list[Case]:
+    """Return cases whose targets of these names are covariates, too: a site may have been read as a target."""
+    found = []
+    for case in cases:
+        own = {n: said_of(case, n) for n in names if n in case.targets and n not in case.covariates}
+        found.append(replace(case, covariates={**case.covariates, **own}) if own else case)
+    return found
 
 
 def said_of(case: Case, name: str) -> str | float | None:

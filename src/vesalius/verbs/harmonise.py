@@ -16,7 +16,7 @@ from vesalius.core.shown import Shown
 from vesalius.core.words import counted
 from vesalius.prepare.harmonising import NOTHING
 from vesalius.run.harmonise_data import Asked, of_features, of_images
-from vesalius.run.harmonise_features import said_of
+from vesalius.run.harmonise_features import lifted, said_of
 from vesalius.run.harmonise_looks import MOST
 from vesalius.run.harmonise_trial import Tried, words_of
 from vesalius.run.stopping import all_or_nothing
@@ -132,7 +132,7 @@ def harmonise(
         )
         if out is not None:
             _assert_writable(Path(out), cohort.root)
-        cases = [c for c in cohort.cases if c.split != "test"]
+        cases = [c for c in lifted(cohort.cases, (by, *keep, *features)) if c.split != "test"]
         aside = len(cohort.cases) - len(cases)
         said = [f"{counted(aside, 'test case')} not looked at"] if aside else []
         _assert_column(cases, effect)
