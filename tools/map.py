@@ -56,6 +56,7 @@ KINDS = {
     "schedules": "Schedules of the learning rate",
     "metrics": "Metrics, by kind of answer",
     "prepare/transforms": "Transforms of training batches",
+    "prepare/harmonise": "Harmonisers of scanners",
     "prepare/aligning": "Registrations of two visits",
     "prepare/degradations": "Degradations of images",
     "benefit/learners": "Learners of benefit",

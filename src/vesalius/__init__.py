@@ -23,6 +23,8 @@ _HOME = {
     "compare": "verbs.compare",
     "Comparison": "verbs.compare",
     "few_shot": "verbs.few_shot",
+    "harmonise": "verbs.harmonise",
+    "Harmonised": "verbs.harmonise",
     "FewShot": "verbs.few_shot",
     "find_lr": "verbs.find_lr",
     "LearningRates": "verbs.find_lr",
@@ -100,6 +102,7 @@ __all__ = [
     "FewShot",
     "FormatError",
     "GeometryError",
+    "Harmonised",
     "Image",
     "Interrupted",
     "LeakError",
@@ -138,6 +141,7 @@ __all__ = [
     "few_shot",
     "find_lr",
     "fit",
+    "harmonise",
     "image",
     "inspect",
     "phantom",
@@ -206,6 +210,8 @@ if TYPE_CHECKING:
     from vesalius.verbs.find_lr import LearningRates as LearningRates
     from vesalius.verbs.find_lr import find_lr as find_lr
     from vesalius.verbs.fit import fit as fit
+    from vesalius.verbs.harmonise import Harmonised as Harmonised
+    from vesalius.verbs.harmonise import harmonise as harmonise
     from vesalius.verbs.image import image as image
     from vesalius.verbs.inspect import inspect as inspect
     from vesalius.verbs.open import open as open

@@ -28,6 +28,7 @@ HELP = {
     "prepare.transforms": "The changes that training images are put through.",
     "prepare.aligning": "The ways of laying one visit's image over another one, for `change --registration`.",
     "prepare.degradations": "The ways in which an image gets worse, for `degrade`.",
+    "prepare.harmonise": "The ways of making images or features of different scanners comparable.",
     "benefit.learners": "The ways of learning who gains from a treatment.",
     "infer.runs": "The ways in which a model is run over a case.",
     "infer.opinions": "The ways of having several opinions about a case, for `predict --doubt`.",
@@ -39,7 +40,7 @@ HELP = {
 }
 ABOUT = (
     *("ROLE", "DIMS", "SOURCE", "EXTRA", "OPTIONS", "LIMITS", "DEFAULT_FOR", "TARGETS", "FORMATS"),
-    *("FINDINGS", "SUFFIXES", "WRITES", "READ_ONLY", "STAGE", "FIELDS", "ANSWER"),
+    *("FINDINGS", "SUFFIXES", "WRITES", "READ_ONLY", "STAGE", "FIELDS", "ANSWER", "TAKES", "UNDO"),
 )  # literals that say something to whoever chooses
 
 

@@ -20,6 +20,7 @@ from vesalius.core.errors import DataError, MismatchError, SourceError, UnknownN
 from vesalius.core.image import Image, pixel_fault
 from vesalius.core.words import counted
 from vesalius.infer.guard import ACCEPTED
+from vesalius.prepare.harmonising import by_image
 from vesalius.prepare.pixels import bare, own_geometry
 from vesalius.prepare.seen import look
 
@@ -206,6 +207,8 @@ def _far_off(case: Case, image: Image, bundle: Bundle) -> tuple[str, str, str] |
     """
     learned, plan = bundle.learned, bundle.stages[-1].plan.data
     absolute = any(n.method != "zscore" or n.low is not None or n.high is not None for n in plan.normalise)
+    if plan.harmonise is not None and by_image(plan.harmonise.steps):
+        return None  # each image is brought onto the learned scale by its own values
     if learned is None or not learned.absolute or not absolute or image.unit is not None:
         return None
     if pixel_fault(image, case.id) is not None:

@@ -72,7 +72,7 @@ def train(samples: Sequence[Sample], options: Mapping[str, Any], *, seed: int = 
         loss = loss + DECEIVE * told + ALIKE * _apart(features, scanner, persons)
         bodies.zero_grad()
         heads.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         bodies.step()
         heads.step()
     return {"weights": learned.packed({k: w.detach().numpy() for k, w in weights.items()})}

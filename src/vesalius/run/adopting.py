@@ -38,8 +38,30 @@ def adopted(plan: Plan, start: Start, task: Task, settings: Mapping[str, Any]) -
     if start.given is not None:
         plan = _as_they_learned(plan, start.given, settings)
     elif start.plan is not None:
+        plan = _harmonised_as(plan, start.plan, settings)
         plan = _normalised_as(plan, start.plan.data.normalise, settings)
     return plan
+
+
+def _harmonised_as(plan: Plan, theirs: Plan, settings: Mapping[str, Any]) -> Plan:
+    """Return the plan with what the weights' images were harmonised with, and what it had learned of them.
+
+    What the user set stays. Raises PlanError where it is of another number of channels.
+    """
+    steps = theirs.data.harmonise
+    if steps is None or any(path.startswith("data.harmonise") for path in settings):
+        return plan
+    if theirs.data.channels != plan.data.channels:
+        raise PlanError(
+            "the weights learned from images that were harmonised channel by channel, and these have other channels",
+            found=f"{theirs.data.channels} and {plan.data.channels} channels",
+            hint="--set data.harmonise=null, to begin from them all the same",
+        )
+    entries = {
+        "data.harmonise": steps.model_dump(),
+        "data.normalise": [n.model_dump() for n in theirs.data.normalise],
+    }
+    return override(plan, entries, reason="as for the images that the weights learned from")
 
 
 def _of_dims(theirs: NetPlan, given: Weights, plan: Plan) -> NetPlan:

@@ -37,6 +37,7 @@ from vesalius.run.given import (
     with_given_named,
 )
 from vesalius.run.grouped import grouped
+from vesalius.run.harmonising import harmonised, same_request
 from vesalius.run.init import same_meaning, taken_over
 from vesalius.run.out_of_fold import is_free
 from vesalius.run.pacing import Foreseen
@@ -192,6 +193,9 @@ def _changed(
 ) -> bool:
     """Return whether settings, and what earlier stages choose after them, make another plan than this."""
     asked = with_taken(filled(override(plan, settings), space), space, given)
+    if same_request(asked.data.harmonise, plan.data.harmonise):  # it has learned since
+        data = asked.data.model_copy(update={"harmonise": plan.data.harmonise})
+        asked = asked.model_copy(update={"data": data})
     return asked.model_dump(exclude={"reasons"}) != plan.model_dump(exclude={"reasons"})
 
 
@@ -231,7 +235,7 @@ def _first_plan(begun: Begun, space: Workspace) -> Plan:
     names = [x.name for x in space.labels]
     if plan.task.positive is not None and plan.task.positive not in names:
         raise UnknownName("class", plan.task.positive, names)
-    return check(plan, space.task)
+    return harmonised(check(plan, space.task), space, settings, begun.asked.progress)
 
 
 def _given_or_drafted(begun: Begun, space: Workspace) -> Plan:

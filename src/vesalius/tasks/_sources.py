@@ -25,7 +25,7 @@ from vesalius.core.statistics import Statistics
 from vesalius.core.tally import Tally
 from vesalius.core.words import listed
 from vesalius.plan import tables
-from vesalius.prepare import covariates, words
+from vesalius.prepare import covariates, harmonise, words
 from vesalius.prepare.batch import Batch, Example, Memory
 from vesalius.prepare.case import BLANK, Prepared, Takes, prepare
 from vesalius.prepare.courses import course_of, load_course
@@ -283,10 +283,18 @@ def check_sources(plan: Plan, target: TargetInfo | None) -> None:
             found=f"augment.mixup={plan.augment.mixup:g}",
             hint="--set augment.mixup=0",
         )
-    if chosen.causal and any(n.method == "zscore" for n in plan.data.normalise):
+    alone = [n.method for n in plan.data.normalise if harmonise.looks_at_image(n.method)]
+    steps = plan.data.harmonise.steps if plan.data.harmonise else ()
+    if chosen.causal and (early := [s.method for s in steps if harmonise.looks_at_image(s.method)]):
+        raise PlanError(
+            "a causal model cannot harmonise by all frames of an image, of which later ones are not known yet",
+            found=f"data.harmonise: {listed(early)}",
+            hint="--set data.harmonise=null",
+        )
+    if chosen.causal and alone:
         raise PlanError(
             "a causal model cannot normalise by all frames of an image, of which later ones are not known yet",
-            found="data.normalise: zscore",
+            found=f"data.normalise: {alone[0]}",
             hint="""--set 'data.normalise=[{"method":"fixed","low":0,"high":255,"mean":M,"sd":S}]'""",
         )
     _check_time(plan)

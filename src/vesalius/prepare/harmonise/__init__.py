@@ -81,6 +81,11 @@ def assert_unit(name: str, unit: str | None) -> None:
         )
 
 
+def looks_at_image(name: str) -> bool:
+    """Return whether what becomes of a voxel depends on the rest of its image. Raises UnknownName."""
+    return not says(name, "PLANNED", False) and says(name, "UNIT") is None
+
+
 def check_last(name: str, unit: str | None = None) -> None:
     """Raise UnknownName or PlanError where a harmoniser cannot be the last step of a channel, `data.normalise`."""
     get(name)

@@ -165,7 +165,7 @@ def _standard(
 
 
 def _site(z: Array) -> tuple[Array, Array]:
-    """Return a site's shift and scale `(F,)` by parametric empirical Bayes over its features (Johnson 2007, eq. 3.1)."""
+    """Return a site's shift and scale `(F,)` by parametric empirical Bayes over its features (Johnson 2007, 3.1)."""
     n = len(z)
     gamma, delta = z.mean(axis=0), z.var(axis=0, ddof=1)
     if len(gamma) < 2:

@@ -1,7 +1,7 @@
-"""A learned normaliser: a small net bends each image's curve and evens out its shading, so that its scanner is not told.
+"""A learned normaliser: a small net bends each image's curve and evens out its shading until no scanner is told.
 
-The net sees an image at 8 voxels a side and the quantiles of its values. It says a rising curve of straight pieces and a
-smooth field of second order, and nothing else, so that whatever it learns it can neither draw nor erase a structure.
+The net sees an image at 8 voxels a side and the quantiles of its values. It says a rising curve of straight pieces and
+a smooth field of second order, and nothing else, so that whatever it learns it can neither draw nor erase a structure.
 It is trained in `learn/harmoniser.py` against a head that tells scanners, whose gradient is reversed (Ganin et al.
 2016), while values must stay near what they were (the idea of the MAD nets). Training it is a matter of seconds.
 """
@@ -76,7 +76,7 @@ def monomials(z: Any, y: Any, x: Any) -> list[Any]:
 
 
 def said(weights: Mapping[str, Tensor], coarse: Tensor, quantiles: Tensor) -> tuple[Tensor, Tensor]:
-    """Return what the net says of images `(B, 8, 8, 8)` and `(B, 17)`: the curve's rises `(B, 12)`, the field `(B, 9)`."""
+    """Return what the net says of images `(B, 8, 8, 8)` and `(B, 17)`: rises of the curve `(B, 12)`, field `(B, 9)`."""
     import torch
     from torch.nn import functional as F
 

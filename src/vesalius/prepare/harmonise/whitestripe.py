@@ -67,7 +67,7 @@ def _peak(values: Array, *, last: bool) -> float:
     counts, edges = np.histogram(values, BINS, ends)
     smooth = gaussian_filter1d(counts.astype(np.float64), SMOOTH, mode="constant")
     inner = np.flatnonzero((smooth[1:-1] >= smooth[:-2]) & (smooth[1:-1] > smooth[2:])) + 1
-    peaks = [k for k in inner if smooth[k] >= RARE * smooth.max()] or [int(smooth.argmax())]
+    peaks = [k for k in inner if smooth[k] >= RARE * smooth.max()] or [smooth.argmax()]
     chosen = peaks[-1] if last else max(peaks, key=lambda k: smooth[k])
     return float((edges[chosen] + edges[chosen + 1]) / 2)
 
