@@ -40,6 +40,8 @@ _HOME = {
     "Predictions": "run.predictions",
     "evaluate": "verbs.evaluate",
     "calibrate": "verbs.calibrate",
+    "degrade": "verbs.degrade",
+    "Degraded": "verbs.degrade",
     "explain": "verbs.explain",
     "selftest": "verbs.selftest",
     "SelfTest": "infer.selftest.checking",
@@ -93,6 +95,7 @@ __all__ = [
     "Cohort",
     "Comparison",
     "DataError",
+    "Degraded",
     "Deidentified",
     "Explanations",
     "Features",
@@ -129,6 +132,7 @@ __all__ = [
     "change",
     "cohort_from_dataset",
     "compare",
+    "degrade",
     "deidentify",
     "demo",
     "evaluate",
@@ -191,6 +195,8 @@ if TYPE_CHECKING:
     from vesalius.verbs.cohort_from_dataset import cohort_from_dataset as cohort_from_dataset
     from vesalius.verbs.compare import Comparison as Comparison
     from vesalius.verbs.compare import compare as compare
+    from vesalius.verbs.degrade import Degraded as Degraded
+    from vesalius.verbs.degrade import degrade as degrade
     from vesalius.verbs.deidentify import Deidentified as Deidentified
     from vesalius.verbs.deidentify import deidentify as deidentify
     from vesalius.verbs.demo import demo as demo
