@@ -42,6 +42,8 @@ _HOME = {
     "Predictions": "run.predictions",
     "evaluate": "verbs.evaluate",
     "calibrate": "verbs.calibrate",
+    "degrade": "verbs.degrade",
+    "Degraded": "verbs.degrade",
     "explain": "verbs.explain",
     "selftest": "verbs.selftest",
     "SelfTest": "infer.selftest.checking",
@@ -95,6 +97,7 @@ __all__ = [
     "Cohort",
     "Comparison",
     "DataError",
+    "Degraded",
     "Deidentified",
     "Explanations",
     "Features",
@@ -132,6 +135,7 @@ __all__ = [
     "change",
     "cohort_from_dataset",
     "compare",
+    "degrade",
     "deidentify",
     "demo",
     "evaluate",
@@ -195,6 +199,8 @@ if TYPE_CHECKING:
     from vesalius.verbs.cohort_from_dataset import cohort_from_dataset as cohort_from_dataset
     from vesalius.verbs.compare import Comparison as Comparison
     from vesalius.verbs.compare import compare as compare
+    from vesalius.verbs.degrade import Degraded as Degraded
+    from vesalius.verbs.degrade import degrade as degrade
     from vesalius.verbs.deidentify import Deidentified as Deidentified
     from vesalius.verbs.deidentify import deidentify as deidentify
     from vesalius.verbs.demo import demo as demo

@@ -84,6 +84,7 @@ COMMANDS = (
         "advise",
         "compare",
         "transfer",
+        "degrade",
         "find-lr",
         "few-shot",
         "features",

@@ -33,7 +33,8 @@ CARD = Scorecard(
 def test_a_figure_stands_beside_the_trivial_answer_and_names_its_data(tmp_path: Path) -> None:
     threads = torch.get_num_threads()
     bundle = scored(segmenter(tmp_path / "organs"), CARD)
-    about = Catalogue([bundle.path], ["cpu"]).get("organs").about
+    model = Catalogue([bundle.path], ["cpu"]).get("organs")
+    about = model.about
     torch.set_num_threads(threads)
     row = {"value": 0.9, "low": 0.8, "high": 0.95, "n": 12}
     assert about["scorecard"]["dice"] == row | {"baseline": 0.1, "standing": "beaten"}
@@ -42,7 +43,9 @@ def test_a_figure_stands_beside_the_trivial_answer_and_names_its_data(tmp_path: 
     assert about["baseline_is"] == "no mask" and about["banners"] == []
     of = {"split": "test", "cases": 12, "patients": 9, "data": "d" * 64}
     assert about["measured_on"] == of | {"learned_from_it": False, "same_data": True}
-    assert schemas.ModelBody.model_validate(about).model_dump()["measured_on"] == about["measured_on"]
+    body = model.body()
+    assert schemas.ModelBody.model_validate(body).model_dump()["measured_on"] == about["measured_on"]
+    assert body["drift"]["known"] is False and body["banners"] == []  # said, not guessed
 
 
 def told(tmp_path: Path, card: Scorecard, *, of: str | None = None) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from vesalius.core.case import Case
 from vesalius.core.errors import MismatchError
 from vesalius.core.image import Image
 from vesalius.infer.alarm import RECORD, UNLIKE, fitted, gathered
+from vesalius.infer.drift import DRIFT, referenced
 from vesalius.infer.predictor import Predictor
 from vesalius.infer.runs.contract import Members
 from vesalius.serve.http.catalogue import Catalogue
@@ -55,8 +56,9 @@ def chest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     members = Members(loaded.task, loaded.models, loaded.stage.plan, predictor.device)
     seen = gathered(members, [predictor.encoded(c).example for c in made])
     alarm = fitted("mahalanobis", seen[:25], seen[25:], member=bundle.stages[0].members[0])
+    drift = referenced(alarm, seen[:25], seen[25:])
     alarm = replace(alarm, threshold=alarm.threshold + 20)  # so few cases make it low
-    stage = replace(bundle.stages[0], extras={RECORD: alarm.state()})
+    stage = replace(bundle.stages[0], extras={RECORD: alarm.state(), DRIFT: drift.state()})
     save_bundle(path, (stage,), data_hash=bundle.data_hash, made_by=bundle.made_by)
     return path
 
@@ -146,3 +148,28 @@ def test_a_node_refuses_by_its_rule_and_says_why_in_its_words(chest: Path) -> No
         rule = Rule(bundle="b", destination="d", accept_mismatch=accept, refuse_unlike=refuse)
         model.answer_by(rule)(Path("nowhere"))
     assert asked_how == ["plain", "accepting", "refusing, False", "refusing, True"]
+
+
+def test_studies_that_drift_are_told_by_the_service_and_its_figures(chest: Path, tmp_path: Path) -> None:
+    threads = torch.get_num_threads()
+    made = Clients(Catalogue([chest], ["cpu"]), tmp_path)
+    torch.set_num_threads(threads)
+    client = made()
+    (before,) = client.get("/api/models").json()
+    assert before["drift"]["known"] and before["drift"]["cases"] == 0 and before["banners"] == []
+    assert before["drift"]["reference"] == 20 and "no case was held" in before["drift"]["sentence"]
+    following = made.models.get("chest").drifting
+    predictor = made.models.get("chest").predictor()
+    predictor.together([Case(f"s{k}", {"image": Image(pixels(-1)[None, None])}) for k in range(40)])
+    assert answered(client, 901)["status"] == "done"
+    (after,) = client.get("/api/models").json()
+    assert after["drift"]["cases"] == 41 == following.report().cases and after["drift"]["drifted"]
+    (banner,) = after["banners"]
+    assert banner["kind"] == "drift" and "41 cases differ from what the bundle learned from" in banner["text"]
+    text = client.get("/metrics").text
+    assert 'vesalius_drift_known{model="chest"} 1.0' in text
+    told = {f["name"]: f["drifted"] for f in after["drift"]["features"]}
+    assert any(told.values())
+    for name, drifted in told.items():
+        assert f'vesalius_drift{{feature="{name}",model="chest"}} {float(drifted)}' in text
+    made.close()

@@ -333,6 +333,15 @@ def test_compare(pictures: Any, tmp_path: Path, ask: Ask) -> None:
     assert any("same bundle" in w["text"] for w in found["warnings"])
 
 
+def test_degrade(pictures: Any, tmp_path: Path, ask: Ask) -> None:
+    words = ("--by", "noise=5,40", "--split", "all", "--metric", "accuracy")
+    found = ask("degrade", pictures.path, pictures.data, "-o", tmp_path / "worse", *words)
+    (curve,) = found["result"]["degrade"]["curves"]
+    assert [s["amount"] for s in curve["steps"]] == [5, 40] and Path(
+        found["result"]["files"]["page"]
+    ).is_file()
+
+
 def test_transfer(pictures: Any, tmp_path: Path, ask: Ask) -> None:
     grid = ("--shares", "1", "--seeds", "0", "--arms", "nothing", "--init", "none")
     small = ("train.steps=2", "train.members=1", "net.scale=0.125", "data.size=[1,32,32]")

@@ -16,6 +16,7 @@ from vesalius.core.bundle import open_bundle
 from vesalius.core.errors import MismatchError, UnknownName
 from vesalius.core.plan import Plan, load_plan, parse_plan, save_plan
 from vesalius.infer.alarm import RECORD, UNLIKE, alarm_of
+from vesalius.infer.drifting import UNTOLD, reference_of
 from vesalius.run.novelty import ENOUGH, afforded, allowed_s, looked_at
 
 SETTINGS: dict[str, Any] = {
@@ -125,6 +126,29 @@ def test_data_of_another_kind_raise_it_more_often_than_is_promised(
     banner = next(b for b in card.banners if b.kind == "unlike the training cases")
     assert f"{card.novelty['raised']} of {CASES} cases" in banner.text
     assert "unlike the training cases" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_folder_that_drifts_is_told_of_and_a_bundle_without_a_reference_says_so(
+    fitted: vs.Run, plain: vs.Run, data: Path, tmp_path: Path
+) -> None:
+    assert fitted.bundle is not None and plain.bundle is not None
+    reference = reference_of(fitted.bundle)
+    assert reference is not None and reference.cases >= 19 and "strangeness" in reference.names
+    dim = tmp_path / "dim"
+    dim.mkdir()
+    for path in sorted(data.rglob("*.png"))[:40]:
+        Pictures.fromarray((np.asarray(Pictures.open(path)) // 4).astype(np.uint8)).save(dim / path.name)
+    done = vs.predict(fitted, dim, tmp_path / "answers")
+    assert done.drift is not None and done.drift.cases == 40 and done.drift.drifted
+    rows = list(csv.DictReader((tmp_path / "answers" / "drift.csv").open()))
+    assert len(rows) == 40 and tuple(rows[0]) == ("case", *reference.names)
+    assert vs.predict(fitted, vs.read(dim)).drift == done.drift  # in memory and in a folder
+    usual = vs.predict(fitted, data, tmp_path / "usual").drift
+    assert usual is not None and not usual.drifted and usual.cases == CASES
+    untold = vs.predict(plain, dim, tmp_path / "untold").drift
+    assert (
+        untold is not None and untold.sentence == UNTOLD and not (tmp_path / "untold" / "drift.csv").exists()
+    )
 
 
 # --- the plan

@@ -21,7 +21,7 @@ from vesalius.evaluate.scoring import Tally, card_of, tally_for
 from vesalius.evaluate.strange import in_words, of_strange, strange
 from vesalius.infer import guard
 from vesalius.infer.asked import assert_kind
-from vesalius.infer.each import answers
+from vesalius.infer.each import Change, answers
 from vesalius.infer.predictor import Predictor
 
 BEFORE = (
@@ -42,14 +42,16 @@ def score_cases(
     told: Sequence[Banner] | None = None,
     accept_mismatch: bool = False,
     smallest: int = SMALLEST,
+    change: Change | None = None,
 ) -> tuple[Tally, Scorecard]:
     """Answer and score case after case; one is in memory at a time. A faulty case is noted and not counted.
 
     The truth is the case's `target`, by default the one that was learned; of a task that learned without a target it
     is what the task itself takes for it (`Task.truth`). A case without a truth is not counted where others have one.
     `told` are banners of the model's training; by default those that its own scorecard has. How promises were kept is
-    given of groups of at least `smallest` patients. Raises MismatchError where no case is of the kind that the bundle
-    learned from.
+    given of groups of at least `smallest` patients. `change` makes of each case the one that is answered in its place,
+    such as a worse one; the truth stays that of the case. Raises MismatchError where no case is of the kind that the
+    bundle learned from.
     """
     predictor = Predictor(bundle, device=device, accept_mismatch=accept_mismatch)
     stage, task = predictor.stages[-1].stage, predictor.stages[-1].task
@@ -58,7 +60,7 @@ def score_cases(
     raised: set[str] = set()
     untold: list[Case] = []
     refused: MismatchError | None = None
-    for found in answers(predictor, cases, progress=progress):
+    for found in answers(predictor, cases, progress=progress, change=change):
         case, answer = found.case, found.answer
         truth = task.truth(case, stage.state) if target is None else case.targets.get(target)
         if target is not None and truth is None:

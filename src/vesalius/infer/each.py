@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
 from dataclasses import dataclass, replace
 
 from vesalius.core.answers import Answer
@@ -15,6 +15,8 @@ from vesalius.infer.given import Asked
 from vesalius.infer.guard import together
 from vesalius.infer.predictor import Predictor
 from vesalius.prepare.case import with_reference
+
+Change = Callable[[Case], Case]
 
 
 @dataclass(eq=False)
@@ -31,12 +33,22 @@ class Answered:
     seconds: float = 0.0
 
 
-def answers(predictor: Predictor, cases: Iterable[Case | Asked], *, progress: Progress) -> Iterator[Answered]:
-    """Answer case after case, of a generator each when it comes; a faulty one gives its error and stops no other."""
+def answers(
+    predictor: Predictor,
+    cases: Iterable[Case | Asked],
+    *,
+    progress: Progress,
+    change: Change | None = None,
+) -> Iterator[Answered]:
+    """Answer case after case, of a generator each when it comes; a faulty one gives its error and stops no other.
+
+    `change` makes of a case, whose reference image is read, the one that is asked about in its place, such as a worse
+    one; what is yielded names the case as it came, and has the reference image that was asked about.
+    """
     progress.start("predict", len(cases) if isinstance(cases, Sized) else None)
     try:
         for case in cases:
-            found = _answered(predictor, case if isinstance(case, Asked) else Asked(case.id, case))
+            found = _answered(predictor, case if isinstance(case, Asked) else Asked(case.id, case), change)
             yield found
             found.reference = None
             progress.advance("predict")
@@ -44,13 +56,14 @@ def answers(predictor: Predictor, cases: Iterable[Case | Asked], *, progress: Pr
         progress.finish("predict")
 
 
-def _answered(predictor: Predictor, asked: Asked) -> Answered:
+def _answered(predictor: Predictor, asked: Asked, change: Change | None) -> Answered:
     case = asked.case
     if isinstance(case, VesaliusError):
         return Answered(Case(asked.id, {}), case, None)
     try:
         began = time.perf_counter()
         held = with_reference(case)
+        held = held if change is None else change(held)
         answer = predictor(held)
         took = time.perf_counter() - began
         if asked.assumed:

@@ -228,6 +228,9 @@ def trust(k: Known) -> list[Entry]:
         else not_measured(
             "unlike images", "the bundle has no record of what its training images are like inside"
         ),
+        Entry("drift", "the bundle keeps a reference by which a drift of new cases is told")
+        if k.has("drift")
+        else not_measured("drift", "the bundle keeps no reference of what new cases could be held against"),
         Entry("self-test", "the bundle holds a synthetic input and its answer: `vesalius selftest`")
         if k.has("selftest")
         else not_measured("self-test", "the bundle holds none"),
