@@ -22,6 +22,8 @@ _HOME = {
     "Changes": "verbs.change",
     "compare": "verbs.compare",
     "Comparison": "verbs.compare",
+    "consensus": "verbs.consensus",
+    "Consensus": "verbs.consensus",
     "few_shot": "verbs.few_shot",
     "FewShot": "verbs.few_shot",
     "find_lr": "verbs.find_lr",
@@ -92,6 +94,7 @@ __all__ = [
     "CodeError",
     "Cohort",
     "Comparison",
+    "Consensus",
     "DataError",
     "Deidentified",
     "Explanations",
@@ -129,6 +132,7 @@ __all__ = [
     "change",
     "cohort_from_dataset",
     "compare",
+    "consensus",
     "deidentify",
     "demo",
     "evaluate",
@@ -191,6 +195,8 @@ if TYPE_CHECKING:
     from vesalius.verbs.cohort_from_dataset import cohort_from_dataset as cohort_from_dataset
     from vesalius.verbs.compare import Comparison as Comparison
     from vesalius.verbs.compare import compare as compare
+    from vesalius.verbs.consensus import Consensus as Consensus
+    from vesalius.verbs.consensus import consensus as consensus
     from vesalius.verbs.deidentify import Deidentified as Deidentified
     from vesalius.verbs.deidentify import deidentify as deidentify
     from vesalius.verbs.demo import demo as demo

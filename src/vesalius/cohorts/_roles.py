@@ -11,7 +11,7 @@ from vesalius.cohorts._build import as_split
 from vesalius.cohorts._courses import names_courses
 from vesalius.cohorts._index import Index
 from vesalius.cohorts._joined import names_in
-from vesalius.cohorts._layout import Options, called, file_called, hows, target_roles
+from vesalius.cohorts._layout import CONSENSUS, ONE_EXPERT, Options, called, file_called, hows, target_roles
 from vesalius.cohorts._views import differs, looks_like_views
 from vesalius.cohorts._visits import find_column
 from vesalius.cohorts.targets import contract as kinds
@@ -29,7 +29,7 @@ _NAMES: dict[str, str] = {  # of what is no target
 ARM = "arm"  # the role of a column of treatments
 LABEL = "label"  # the role that kinds of named targets share
 EXPERT = "expert"  # the role of columns in which experts say the same thing, a column an expert
-_OF_EXPERTS = re.compile(r"expert[ _.-]+\S.*|consensus", re.I)
+_OF_EXPERTS = re.compile(rf"{ONE_EXPERT}|{CONSENSUS}", re.I)
 _MASK_NAME = re.compile(r"mask|seg|contour|annot|ground|truth|label|roi|lesion", re.I)
 _LISTS = re.compile(r"[|;]")
 

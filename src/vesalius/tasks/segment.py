@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -33,6 +33,7 @@ from vesalius.prepare.case import Prepared, load_mask, prepare_mask
 from vesalius.prepare.geometry import Undo
 from vesalius.prepare.opinion import Opinion
 from vesalius.prepare.sources import prepare_sources
+from vesalius.tasks import _soft
 from vesalius.tasks._label_map import kept, labels_of
 from vesalius.tasks._sources import TIME
 from vesalius.tasks.contract import Nets, Task, Wanted, planned_net, planned_weights
@@ -45,6 +46,7 @@ PRIOR = 32
 ALONE = ""  # the field of labels among several
 NAMES = {"segment": "A label for every voxel or pixel"}
 DEFAULT_FOR = ("mask",)
+OPTIONS = {"soft": False}
 
 
 class Segment(Task):
@@ -127,6 +129,7 @@ class Segment(Task):
                 "target": target.name,
                 "share": _share(target, plan),
                 "labels": kept(target.labels),
+                **({_soft.OPTION: True} if plan.task.options.get(_soft.OPTION) else {}),
             }
         )
 
@@ -142,11 +145,15 @@ class Segment(Task):
         index[labels < 0] = -1
         for k, label in enumerate(state.values["labels"], start=1):
             index[labels == label["value"]] = k
+        targets = {"mask": index[None]}
+        if state.values.get(_soft.OPTION):
+            names = [label["name"] for label in state.values["labels"]]
+            targets["soft"] = _soft.maps(case, names, index, reference, prepared.undo)
         return Example(
             case.id,
             {"image": prepared.array},
-            {"mask": index[None]},
-            on_grid=frozenset({"mask"}),
+            targets,
+            on_grid=frozenset(targets),
             times_s=prepared.times_s,
         )
 
@@ -179,6 +186,9 @@ class Segment(Task):
         x = input_of(batch, model)
         if "mask" not in batch.targets:
             return {"mask": 0.0 * model(x).sum()}
+        soft = batch.targets.get("soft")  # (B, K, Z, Y, X), 0 of all where nothing is known
+        if soft is not None:
+            return dict(self._soft_terms(model, x, soft))
         target = batch.targets["mask"][:, 0].long()  # (B, Z, Y, X)
         if not isinstance(model, Segmenter) or not len(model.deep):
             return {"mask": model.criterion(model(x), target)}  # type: ignore[operator]
@@ -192,6 +202,20 @@ class Segment(Task):
                 ].long()
             terms[f"mask-{k}"] = model.criterion(logits, shrunk) * (weights[k] / sum(weights))
         return terms
+
+    def _soft_terms(self, model: nn.Module, x: Tensor, soft: Tensor) -> Iterator[tuple[str, Tensor]]:
+        """Yield the terms of the loss against probabilities of labels."""
+        from torch.nn import functional as F
+
+        from vesalius.tasks._segmenter import Segmenter
+
+        maps = model.coarse(x) if isinstance(model, Segmenter) and len(model.deep) else [model(x)]
+        weights = [0.5**k for k in range(len(maps))]
+        for k, logits in enumerate(maps):
+            same = logits.shape[2:] == soft.shape[2:]
+            target = soft if same else F.interpolate(soft, size=logits.shape[2:], mode="nearest")
+            loss = model.criterion(logits, target, (target.sum(1) > 0.5).to(logits.dtype))  # type: ignore[operator]
+            yield (f"mask-{k}" if len(maps) > 1 else "mask"), loss * (weights[k] / sum(weights))
 
     def infer(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> Tensor:
         """Logits `(B, K, Z, Y, X)`."""
