@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from vesalius.core.image import Array, Image
 from vesalius.core.words import listed
 from vesalius.prepare.case import load_mask, prepare_mask
 from vesalius.prepare.geometry import Undo
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 SURE = 255  # of a map: the label is surely there
 OPTION = "soft"  # of a task: learn from the probabilities of labels
@@ -73,6 +76,27 @@ def maps(case: Case, names: Sequence[str], index: Array, reference: Image, undo:
     made /= made.sum(0)
     made[:, unknown] = 0
     return made
+
+
+def terms(model: Any, x: Any, soft: Tensor) -> dict[str, Tensor]:
+    """Return the planned loss against probabilities `(B, K, Z, Y, X)`; each coarser map counts half as much.
+
+    Where all are 0 nothing is known, and nothing counts.
+    """
+    from torch.nn import functional as F
+
+    from vesalius.tasks._segmenter import Segmenter
+
+    maps = model.coarse(x) if isinstance(model, Segmenter) and len(model.deep) else [model(x)]
+    weights = [0.5**k for k in range(len(maps))]
+    found = {}
+    for k, logits in enumerate(maps):
+        same = logits.shape[2:] == soft.shape[2:]
+        target = soft if same else F.interpolate(soft, size=logits.shape[2:], mode="nearest")
+        known = (target.sum(1) > 0.5).to(logits.dtype)
+        loss = model.criterion(logits, target, known)
+        found[f"mask-{k}" if len(maps) > 1 else "mask"] = loss * (weights[k] / sum(weights))
+    return found
 
 
 def _called(name: str) -> str:

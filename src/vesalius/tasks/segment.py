@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -120,6 +120,12 @@ class Segment(Task):
             return super().prepare(case, plan, state, reference=reference)
         return prepare_sources(case, plan.data, plan.sources, reference=reference)
 
+    def summary(self, cases: Sequence[Case], target: TargetInfo | None, plan: Plan) -> Statistics:
+        """Return what is known of the cases. Raises DataError where soft labels are planned and no case has any."""
+        if target is not None and plan.task.options.get(_soft.OPTION):
+            _soft.assert_there(cases, [x.name for x in target.labels])
+        return super().summary(cases, target, plan)
+
     def state(self, summary: Statistics, target: TargetInfo | None, plan: Plan) -> State:
         """Return the label map: place in the network's output → value in the data."""
         if target is None:
@@ -188,7 +194,7 @@ class Segment(Task):
             return {"mask": 0.0 * model(x).sum()}
         soft = batch.targets.get("soft")  # (B, K, Z, Y, X), 0 of all where nothing is known
         if soft is not None:
-            return dict(self._soft_terms(model, x, soft))
+            return _soft.terms(model, x, soft)
         target = batch.targets["mask"][:, 0].long()  # (B, Z, Y, X)
         if not isinstance(model, Segmenter) or not len(model.deep):
             return {"mask": model.criterion(model(x), target)}  # type: ignore[operator]
@@ -202,20 +208,6 @@ class Segment(Task):
                 ].long()
             terms[f"mask-{k}"] = model.criterion(logits, shrunk) * (weights[k] / sum(weights))
         return terms
-
-    def _soft_terms(self, model: nn.Module, x: Tensor, soft: Tensor) -> Iterator[tuple[str, Tensor]]:
-        """Yield the terms of the loss against probabilities of labels."""
-        from torch.nn import functional as F
-
-        from vesalius.tasks._segmenter import Segmenter
-
-        maps = model.coarse(x) if isinstance(model, Segmenter) and len(model.deep) else [model(x)]
-        weights = [0.5**k for k in range(len(maps))]
-        for k, logits in enumerate(maps):
-            same = logits.shape[2:] == soft.shape[2:]
-            target = soft if same else F.interpolate(soft, size=logits.shape[2:], mode="nearest")
-            loss = model.criterion(logits, target, (target.sum(1) > 0.5).to(logits.dtype))  # type: ignore[operator]
-            yield (f"mask-{k}" if len(maps) > 1 else "mask"), loss * (weights[k] / sum(weights))
 
     def infer(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> Tensor:
         """Logits `(B, K, Z, Y, X)`."""
