@@ -22,6 +22,8 @@ _HOME = {
     "Changes": "verbs.change",
     "compare": "verbs.compare",
     "Comparison": "verbs.compare",
+    "consensus": "verbs.consensus",
+    "Consensus": "verbs.consensus",
     "few_shot": "verbs.few_shot",
     "harmonise": "verbs.harmonise",
     "Harmonised": "verbs.harmonise",
@@ -96,6 +98,7 @@ __all__ = [
     "CodeError",
     "Cohort",
     "Comparison",
+    "Consensus",
     "DataError",
     "Degraded",
     "Deidentified",
@@ -135,6 +138,7 @@ __all__ = [
     "change",
     "cohort_from_dataset",
     "compare",
+    "consensus",
     "degrade",
     "deidentify",
     "demo",
@@ -199,6 +203,8 @@ if TYPE_CHECKING:
     from vesalius.verbs.cohort_from_dataset import cohort_from_dataset as cohort_from_dataset
     from vesalius.verbs.compare import Comparison as Comparison
     from vesalius.verbs.compare import compare as compare
+    from vesalius.verbs.consensus import Consensus as Consensus
+    from vesalius.verbs.consensus import consensus as consensus
     from vesalius.verbs.degrade import Degraded as Degraded
     from vesalius.verbs.degrade import degrade as degrade
     from vesalius.verbs.deidentify import Deidentified as Deidentified

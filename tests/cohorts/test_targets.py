@@ -36,6 +36,7 @@ VALUES: dict[str, list[Target]] = {
     "multilabel": [("cyst", "tumour"), ()],
     "number": [61.5, 7.0],
     "ordinal": ["1", "2"],
+    "soft": [0.25, Ref((Path("p.png"),))],
     "text": ["no finding", "a cyst"],
 }
 WORDS = {

@@ -312,6 +312,20 @@ class Handling(ABC, Generic[A]):
         """Return a case's target in the form in which `measure` takes it."""
         return target
 
+    def opinion(self, answer: A) -> Any:
+        """Return what an answer says, in the form in which `truth` returns what an expert says of the same.
+
+        None of a kind whose answers are not held against what single experts say.
+        """
+        return None
+
+    def likeness(self, one: Any, other: Any) -> float:
+        """Return how far two agree, answers or experts, as `opinion` and `truth` return them; 1 for wholly.
+
+        NaN where there is nothing to agree on.
+        """
+        return float("nan")
+
     def measure(self, answer: A, truth: Any, case: Case) -> Any:
         """Return what is kept of one case until `rows`: by default answer and truth, where these are small.
 

@@ -278,6 +278,23 @@ class MaskHandling(Handling[Mask]):
         """Return the true labels and the case's region, read."""
         return Drawn(load_mask(target), load_mask(case.region) if case.region is not None else None)
 
+    def opinion(self, answer: Mask) -> Drawn:
+        """Return the labels of the answer."""
+        return Drawn(answer.image, None)
+
+    def likeness(self, one: Drawn, other: Drawn) -> float:
+        """Return the mean Dice of the labels that either has, where both know what is; NaN where neither has any."""
+        a, b = one.image.array, other.image.array
+        known = (a != IGNORED) & (b != IGNORED)
+        labels = {int(v) for v in (*np.unique(a[known]), *np.unique(b[known]))} - {0}
+        if not labels:
+            return float("nan")
+        found = []
+        for label in labels:
+            x, y = (a == label) & known, (b == label) & known
+            found.append(2 * int((x & y).sum()) / (int(x.sum()) + int(y.sum())))
+        return float(np.mean(found))
+
     def measure(self, answer: Mask, truth: Drawn, case: Case) -> dict[str, float]:
         """Return the figures of one case, within its region where it has one."""
         words = grids.difference(answer.image, truth.image)

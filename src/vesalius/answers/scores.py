@@ -288,6 +288,14 @@ class ScoresHandling(Handling[Scores]):
         known = np.maximum((y >= 0).sum(axis=1), 1)
         return np.asarray(((y >= 0) & ((y == 1) != (called == 1))).sum(axis=1) / known)
 
+    def opinion(self, answer: Scores) -> str | None:
+        """Return the label that is called, of labels that exclude one another."""
+        return None if answer.kind == "multilabel" else answer.labels[answer.called].name
+
+    def likeness(self, one: Any, other: Any) -> float:
+        """Return 1 where both call the same label, else 0."""
+        return float(one == other)
+
     def rate(self, answer: Scores, truth: Any, measured: Any) -> tuple[float, str]:
         """Return the probability of what is so, of several labels its mean over them; of grades how near it is."""
         if answer.ordered:

@@ -90,6 +90,10 @@ def scorecard_table(card: Scorecard) -> None:
 
         for line in of_sources(card):
             console().print(escape(line), soft_wrap=True)
+    if card.experts:
+        from vesalius.evaluate.among import sentence
+
+        console().print(escape(sentence(card.experts)), soft_wrap=True)
     if card.selective or card.promise or card.withheld:
         from vesalius.evaluate.trust import lines
 

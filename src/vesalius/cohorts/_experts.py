@@ -9,6 +9,7 @@ from pathlib import Path
 from vesalius.cohorts import _files
 from vesalius.cohorts._matching import match
 from vesalius.cohorts._open import Data, open_cohort
+from vesalius.cohorts._roles import is_number
 from vesalius.cohorts.targets import contract as kinds
 from vesalius.core.case import Case, Ref
 from vesalius.core.cohort import Cohort, TargetInfo
@@ -67,10 +68,13 @@ def open_experts(
     lost = next((t for t in targets.values() if not _said(cohort, t)), None)
     if lost is not None and lost not in cohort.targets:
         raise UnknownName("column or folder of an expert", lost, cohort.targets)
+    lost = lost or next((t for t in targets.values() if _measures(cohort.targets[t])), None)
     if lost is not None:
         raise DataError(
             f"'{lost}' is neither a class of each case nor a mask",
-            found=f"a target of kind {cohort.targets[lost].kind}",
+            found="numbers"
+            if _measures(cohort.targets[lost])
+            else f"a target of kind {cohort.targets[lost].kind}",
             hint="columns of classes, or masks",
         )
     drawn = {kinds.of(cohort.targets[t].kind).drawn for t in targets.values()}
@@ -88,6 +92,14 @@ def _said(cohort: Cohort, name: str) -> bool:
         return False
     kind = kinds.of(info.kind)
     return kind.drawn or (kind.named and not kind.several)
+
+
+def _measures(info: TargetInfo) -> bool:
+    """Return whether the names of a target's classes are numbers of which some are not whole: measured, not called."""
+    names = [x.name for x in info.labels]
+    if kinds.of(info.kind).drawn or not is_number([*names]):
+        return False
+    return not all(float(n).is_integer() for n in names)
 
 
 def _folder(said: str, cohort: Cohort) -> Path | None:

@@ -16,6 +16,8 @@ LEFT = (SPARE, "not images: ")
 AXES = "course_axes"  # a role that says how arrays of time courses stand, `TF` or `FT`, and names no column
 FEATURES = "features"  # a role that names tables of features, and no column (see `_features.py`)
 UNORDERED = "none"  # said of views: the images of a case have no order, and nothing tells them apart
+CONSENSUS = "consensus"  # how a column is called in which several experts say something together
+ONE_EXPERT = r"expert[ _.-]+(\S.*)"  # and one in which a single expert does, by name
 UNUSED = "not used: "  # how a note begins that says why a table in the folder was not
 
 

@@ -11,7 +11,7 @@ from vesalius.cohorts._build import as_split
 from vesalius.cohorts._courses import names_courses
 from vesalius.cohorts._index import Index
 from vesalius.cohorts._joined import names_in
-from vesalius.cohorts._layout import Options, called, file_called, hows, target_roles
+from vesalius.cohorts._layout import CONSENSUS, ONE_EXPERT, Options, called, file_called, hows, target_roles
 from vesalius.cohorts._views import differs, looks_like_views
 from vesalius.cohorts._visits import find_column
 from vesalius.cohorts.targets import contract as kinds
@@ -28,8 +28,9 @@ _NAMES: dict[str, str] = {  # of what is no target
 }
 ARM = "arm"  # the role of a column of treatments
 LABEL = "label"  # the role that kinds of named targets share
+AN_EXPERTS = "told as an expert's"  # the reason of a column that a person named so
 EXPERT = "expert"  # the role of columns in which experts say the same thing, a column an expert
-_OF_EXPERTS = re.compile(r"expert[ _.-]+\S.*|consensus", re.I)
+_OF_EXPERTS = re.compile(rf"{ONE_EXPERT}|{CONSENSUS}", re.I)
 _MASK_NAME = re.compile(r"mask|seg|contour|annot|ground|truth|label|roi|lesion", re.I)
 _LISTS = re.compile(r"[|;]")
 
@@ -72,7 +73,7 @@ def infer(table: Table, index: Index, options: Options) -> Roles:
             if column not in table:
                 raise UnknownName("column", column, table)
             if role == EXPERT:
-                roles.give(_said_by_expert(column, table, index), column, "told as an expert's")
+                roles.give(_said_by_expert(column, table, index), column, AN_EXPERTS)
             else:
                 roles.give(role, column, TOLD)
     if (
@@ -168,6 +169,11 @@ def parts(cell: str) -> tuple[str, ...]:
 def _said_by_expert(column: str, table: Table, index: Index) -> str:
     """Return the role of an expert's column: its cells name masks, or labels."""
     return "mask" if _names_files(column, table, index) or called_like_files(table[column]) else LABEL
+
+
+def _by_one_expert(column: str, roles: Roles) -> bool:
+    """Return whether a column is what a single expert says, by its name or as told."""
+    return bool(re.fullmatch(ONE_EXPERT, column.strip(), re.I)) or roles.reasons[column].endswith(AN_EXPERTS)
 
 
 def _of_experts(table: Table, index: Index, roles: Roles) -> None:
@@ -405,7 +411,7 @@ def _called(table: Table, roles: Roles) -> None:
 def _labels(table: Table, roles: Roles) -> None:
     """Columns that are called as labels are: classes, or numbers where there are too many of them."""
     pattern = called()[LABEL]
-    if roles.all("label") or roles.all("value"):
+    if roles.all("value") or any(not _by_one_expert(c, roles) for c in roles.all("label")):
         return
     names = {c.strip().casefold() for c in table}
     for column, cells in table.items():

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 from vesalius.cohorts._joined import names_in
-from vesalius.cohorts._layout import UNUSED
+from vesalius.cohorts._layout import ONE_EXPERT, UNUSED
 from vesalius.cohorts.targets import contract as kinds
 from vesalius.core.cohort import Cohort, TargetInfo
 from vesalius.core.errors import DataError, UnknownName
@@ -11,7 +13,7 @@ from vesalius.core.words import counted, listed, quoted
 
 
 def select_target(cohort: Cohort, name: str | None = None) -> TargetInfo:
-    """Return the target of that name, or the only one.
+    """Return the target of that name, or the only one; what single experts say does not count beside others.
 
     Raises UnknownName for a name that does not exist, DataError where there is no target, where there
     are several and no name, and where several are named that cannot be one.
@@ -46,6 +48,7 @@ def select_target(cohort: Cohort, name: str | None = None) -> TargetInfo:
             hint="class folders, masks beside the images, or a table; see `vesalius layouts`",
         )
     alone = [t for t in cohort.targets.values() if not kinds.of(t.kind).beside]
+    alone = [t for t in alone if not re.fullmatch(ONE_EXPERT, t.name, re.I)] or alone
     if len(alone) == 1:
         return alone[0]
     if len(cohort.targets) > 1:

@@ -297,10 +297,16 @@ def _infos(
 
 
 def _named_masks(folder: Path, roles: Roles, notes: list[str]) -> dict[str, TargetInfo]:
-    """Return the one column of masks with its labels' names, where a dataset.json beside the table has them."""
+    """Return the columns of masks with their labels' names, where a dataset.json beside the table has them.
+
+    It speaks of the one such column there is, or of those that it lists under `masks`.
+    """
     columns, data = roles.all("mask"), load(folder / "dataset.json", strict=False)
-    names = labels_of(data) if data is not None and len(columns) == 1 else None
-    if names is None or not names.values:
+    said = (data or {}).get("masks")  # the columns of which it speaks, where there are several
+    chosen = [c for c in columns if c in said] if isinstance(said, list) else columns
+    names = labels_of(data) if data is not None and (len(columns) == 1 or isinstance(said, list)) else None
+    if names is None or not names.values or not chosen:
         return {}
-    why = f"{roles.reasons[columns[0]]}; the labels' names are in dataset.json"
-    return {columns[0]: replace(target_info(names, why, notes), name=columns[0])}
+    found = target_info(names, "", notes)
+    why = "the labels' names are in dataset.json"
+    return {c: replace(found, name=c, reason=f"{roles.reasons[c]}; {why}") for c in chosen}

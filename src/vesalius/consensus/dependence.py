@@ -83,6 +83,8 @@ def _better(patterns: Patterns, counts: Array, now: Latent, smoothing: float) ->
         return None, ""
     if len(now.blocks) < SURE:
         rival = next((t for t in tried[1:] if not set(t[1]) & set(block)), None)
+        if any(len(b) > 1 for b in now.blocks):
+            return None, ""  # what is left of five experts cannot show more
         if rival is not None and rival[0] > 0.8 * gain:
             names = [" and ".join(patterns.experts[k] for k in one) for one in (block, rival[1])]
             return None, f"Either {names[0]} err together, or {names[1]}: four experts cannot tell which."

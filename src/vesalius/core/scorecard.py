@@ -43,7 +43,8 @@ class Scorecard(Shown):
     out, `withheld` what became of answers that are withheld, `novelty` how many cases raised the bundle's alarm
     (`evaluate/strange.py`), and `subgroups` are figures by group, a grouping each, and what a test says of their gaps;
     `sources` says what each source of a model that joins several adds (`evaluate/adding.py`); cards of before have none
-    of them. `unit` is that of the answers, and `units` are those of single labels, where
+    of them. `experts` says whether the model is as good as one more expert, where single experts' words are known
+    (`evaluate/among.py`). `unit` is that of the answers, and `units` are those of single labels, where
     each is a number of its own.
     """
 
@@ -83,6 +84,7 @@ class Scorecard(Shown):
     subgroups: tuple[Subgroups, ...] = ()
     units: Mapping[str, str] = field(default_factory=dict)
     sources: Mapping[str, Any] = field(default_factory=dict)
+    experts: Mapping[str, Any] = field(default_factory=dict)
 
     def unit_of(self, metric: str) -> str:
         """Return the unit of the numbers that a metric speaks of, `mae` or `mae/volume`; empty where they have none."""

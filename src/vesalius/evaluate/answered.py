@@ -16,6 +16,7 @@ from vesalius.core.progress import Progress
 from vesalius.core.scorecard import Banner, Scorecard, load_scorecard
 from vesalius.core.subgroups import SMALLEST
 from vesalius.evaluate.adding import of_sources
+from vesalius.evaluate.among import Among, with_experts
 from vesalius.evaluate.banners import OF_TRAINING
 from vesalius.evaluate.scoring import Tally, card_of, tally_for
 from vesalius.evaluate.strange import in_words, of_strange, strange
@@ -43,6 +44,7 @@ def score_cases(
     accept_mismatch: bool = False,
     smallest: int = SMALLEST,
     change: Change | None = None,
+    experts: Sequence[str] = (),
 ) -> tuple[Tally, Scorecard]:
     """Answer and score case after case; one is in memory at a time. A faulty case is noted and not counted.
 
@@ -50,13 +52,14 @@ def score_cases(
     is what the task itself takes for it (`Task.truth`). A case without a truth is not counted where others have one.
     `told` are banners of the model's training; by default those that its own scorecard has. How promises were kept is
     given of groups of at least `smallest` patients. `change` makes of each case the one that is answered in its place,
-    such as a worse one; the truth stays that of the case. Raises MismatchError where no case is of the kind that the
-    bundle learned from.
+    such as a worse one; the truth stays that of the case. `experts` are targets that are what single experts say.
+    Raises MismatchError where no case is of the kind that the bundle learned from.
     """
     predictor = Predictor(bundle, device=device, accept_mismatch=accept_mismatch)
     stage, task = predictor.stages[-1].stage, predictor.stages[-1].task
     target = target or stage.plan.task.target
     tally, marks = tally_for(task.answer), 0
+    tally.among = Among(experts, task.answer.__name__) if experts else None
     raised: set[str] = set()
     untold: list[Case] = []
     refused: MismatchError | None = None
@@ -111,6 +114,7 @@ def score_cases(
         patients_known=patients_known,
         progress=progress,
     )
+    card = with_experts(card, tally.among)
     return tally, replace(card, novelty=odd, sources=added, banners=(*card.banners, *of_strange(odd)))
 
 

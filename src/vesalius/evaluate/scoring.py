@@ -21,6 +21,7 @@ from vesalius.core.scorecard import Banner, Scorecard
 from vesalius.core.subgroups import SMALLEST
 from vesalius.core.words import counted
 from vesalius.evaluate import banners, kept
+from vesalius.evaluate.among import Among
 from vesalius.evaluate.scorecard import bare_scorecard, scorecard
 from vesalius.metrics import Rows
 from vesalius.prepare.geometry import upright
@@ -74,6 +75,7 @@ class Tally:
         self.seconds: list[float] = []  # that each answer took
         self.colours: dict[str, str] = {}  # of the labels, by name
         self.outcomes: list[kept.Outcome] = []  # of promises, and of answers that are withheld
+        self.among: Among | None = None  # where single experts' words are known of the cases
         self._made: list[Any] = []
         self._base: list[Any] = []
 
@@ -91,6 +93,9 @@ class Tally:
             base = None if trivial is None else self.handling.measure(trivial, truth, case)
             self.outcomes.append(_outcome(self.handling, case, answer, truth))
         self.cases.append(case)
+        if self.among is not None:
+            with calling(what, self.handling, "likeness", case=case.id):
+                self.among.add(case, answer)
         self.colours = self.colours or self.handling.colours(answer)
         if self.judged:
             self._made.append(measured)

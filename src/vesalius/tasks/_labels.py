@@ -27,7 +27,7 @@ from vesalius.plan.fingerprint import Fingerprint
 from vesalius.plan.machine import Machine
 from vesalius.prepare.batch import Batch, Example
 from vesalius.prepare.case import BLANK, Prepared
-from vesalius.tasks import _plain, _sources
+from vesalius.tasks import _plain, _soft, _sources
 from vesalius.tasks._beside import learned, planned
 from vesalius.tasks._sources import Sources, seen
 from vesalius.tasks.contract import planned_weights
@@ -84,6 +84,8 @@ class Labels(Sources):
     def summary(self, cases: Sequence[Case], target: TargetInfo | None, plan: Plan) -> Statistics:
         """Return how many cases are of each class, or have each label, and the statistics of what else is seen."""
         held = [c for c in cases if target is not None and target.name in c.targets]
+        if target is not None and plan.task.options.get(_soft.OPTION):
+            _soft.assert_there(held, [x.name for x in target.labels])
         labels = [] if target is None else [names_in(c.targets[target.name]) for c in held]
         return Statistics({"labels": Tally.of_each(labels), **_sources.of_cases(held, plan)})
 
@@ -103,15 +105,22 @@ class Labels(Sources):
                 "kind": scored(target),
                 "labels": [{"value": x.value, "name": x.name} for x in target.labels],
                 "share": [float(s) for s in share],
+                **({_soft.OPTION: True} if plan.task.options.get(_soft.OPTION) else {}),
                 **beside,
                 **_sources.learned_sources(summary, plan),
             }
         )
 
     def encode(self, case: Case, prepared: Prepared, reference: Image, state: State) -> Example:
-        """Return the class as a one-hot (or several-hot) float vector, so that it can be mixed and smoothed."""
+        """Return the class as a one-hot (or several-hot) float vector, so that it can be mixed and smoothed.
+
+        Where soft labels are planned it is the probability of each class, if the case has it.
+        """
         value = case.targets.get(state.values["target"])
         targets = {} if value is None else {"label": _hot(value, names_of(state))}
+        if value is not None and state.values.get(_soft.OPTION):
+            soft = _soft.shares(case, names_of(state))
+            targets = targets if soft is None else {"label": soft}
         return replace(seen(case, prepared, state), targets=targets)
 
     def criterion(self, plan: Plan, state: State, *, multilabel: bool = False) -> nn.Module:

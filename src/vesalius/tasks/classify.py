@@ -40,7 +40,13 @@ WHY_HALF = (
 )
 FEW = 5  # cases with and without a label from which a threshold is fitted to a group
 DEFAULT_FOR = ("class", "multilabel")
-OPTIONS = {"threshold": "", "calibration": "temperature", "covariates": "", "categories": ""}
+OPTIONS = {
+    "threshold": "",
+    "calibration": "temperature",
+    "covariates": "",
+    "categories": "",
+    "soft": False,
+}
 
 
 class Classify(Labels):

@@ -33,6 +33,7 @@ from vesalius.prepare.case import Prepared, load_mask, prepare_mask
 from vesalius.prepare.geometry import Undo
 from vesalius.prepare.opinion import Opinion
 from vesalius.prepare.sources import prepare_sources
+from vesalius.tasks import _soft
 from vesalius.tasks._label_map import kept, labels_of
 from vesalius.tasks._sources import TIME
 from vesalius.tasks.contract import Nets, Task, Wanted, planned_net, planned_weights
@@ -45,6 +46,7 @@ PRIOR = 32
 ALONE = ""  # the field of labels among several
 NAMES = {"segment": "A label for every voxel or pixel"}
 DEFAULT_FOR = ("mask",)
+OPTIONS = {"soft": False}
 
 
 class Segment(Task):
@@ -118,6 +120,12 @@ class Segment(Task):
             return super().prepare(case, plan, state, reference=reference)
         return prepare_sources(case, plan.data, plan.sources, reference=reference)
 
+    def summary(self, cases: Sequence[Case], target: TargetInfo | None, plan: Plan) -> Statistics:
+        """Return what is known of the cases. Raises DataError where soft labels are planned and no case has any."""
+        if target is not None and plan.task.options.get(_soft.OPTION):
+            _soft.assert_there(cases, [x.name for x in target.labels])
+        return super().summary(cases, target, plan)
+
     def state(self, summary: Statistics, target: TargetInfo | None, plan: Plan) -> State:
         """Return the label map: place in the network's output → value in the data."""
         if target is None:
@@ -127,6 +135,7 @@ class Segment(Task):
                 "target": target.name,
                 "share": _share(target, plan),
                 "labels": kept(target.labels),
+                **({_soft.OPTION: True} if plan.task.options.get(_soft.OPTION) else {}),
             }
         )
 
@@ -142,11 +151,15 @@ class Segment(Task):
         index[labels < 0] = -1
         for k, label in enumerate(state.values["labels"], start=1):
             index[labels == label["value"]] = k
+        targets = {"mask": index[None]}
+        if state.values.get(_soft.OPTION):
+            names = [label["name"] for label in state.values["labels"]]
+            targets["soft"] = _soft.maps(case, names, index, reference, prepared.undo)
         return Example(
             case.id,
             {"image": prepared.array},
-            {"mask": index[None]},
-            on_grid=frozenset({"mask"}),
+            targets,
+            on_grid=frozenset(targets),
             times_s=prepared.times_s,
         )
 
@@ -179,6 +192,9 @@ class Segment(Task):
         x = input_of(batch, model)
         if "mask" not in batch.targets:
             return {"mask": 0.0 * model(x).sum()}
+        soft = batch.targets.get("soft")  # (B, K, Z, Y, X), 0 of all where nothing is known
+        if soft is not None:
+            return _soft.terms(model, x, soft)
         target = batch.targets["mask"][:, 0].long()  # (B, Z, Y, X)
         if not isinstance(model, Segmenter) or not len(model.deep):
             return {"mask": model.criterion(model(x), target)}  # type: ignore[operator]

@@ -21,6 +21,7 @@ from vesalius.core.sealed import MANIFEST
 from vesalius.core.subgroups import SMALLEST
 from vesalius.core.words import counted
 from vesalius.dicom.values.colours import chosen
+from vesalius.evaluate.among import Among, experts_in, in_learned_labels, with_experts
 from vesalius.evaluate.answered import score_cases
 from vesalius.evaluate.factors import with_factors
 from vesalius.evaluate.fairness import assert_columns, with_subgroups
@@ -59,7 +60,8 @@ def evaluate(
 
     Cases that the bundle was trained on are left out where its run's folder tells which these are, unless `split`
     is "train"; the scorecard says how many, or that it could not be checked. The same holds for a folder that
-    `predict` wrote, which names its bundle.
+    `predict` wrote, which names its bundle. Where columns called `expert NAME` say what single experts said of the
+    same, the scorecard says whether the model is as good as one more expert.
 
     Args:
         what: A bundle or the run that holds it, or the path of either; or a folder of masks, or a table of
@@ -113,6 +115,9 @@ def evaluate(
         info = target_of(cohort, target, bundle)
         cohort, info = checked(cohort, info, bundle, marks if past is not None else None, progress)
     name = info.name if info is not None else None
+    experts = experts_in(cohort, name)
+    if bundle is not None and experts:
+        cohort = in_learned_labels(cohort, experts, learned_labels(bundle))
     if past is not None:
         choice = unseen(cohort, name, split, past, marks)
     else:
@@ -131,9 +136,12 @@ def evaluate(
                 target=name,
                 accept_mismatch=accept_mismatch,
                 smallest=smallest_group,
+                experts=experts,
             )
         elif info is not None:
-            tally, card = score_foreign(Path(str(what)), choice.cases, cohort, info, choice.split, progress)
+            tally, card = score_foreign(
+                Path(str(what)), choice.cases, cohort, info, choice.split, progress, experts
+            )
         card = with_factors(choice.told(card), tally, cohort.covariates, bundle=bundle)
         card = with_subgroups(card, tally, by, smallest=smallest_group)
         if folder is not None:
@@ -234,13 +242,20 @@ def _shown(case: Case, info: TargetInfo) -> Image:
 
 
 def score_foreign(
-    path: Path, cases: Sequence[Case], cohort: Cohort, info: TargetInfo, split: str, progress: Progress
+    path: Path,
+    cases: Sequence[Case],
+    cohort: Cohort,
+    info: TargetInfo,
+    split: str,
+    progress: Progress,
+    experts: Sequence[str] = (),
 ) -> tuple[Tally, Scorecard]:
     """Score another tool's predictions on cases. Raises DataError where they do not lie on the images they answer."""
     kind = contract.for_target(info.kind).kind.__name__
     info = replace(info, labels=chosen(info.labels))
     found = foreign_answers(path, cases, info)
     tally = tally_for(kind)
+    tally.among = Among(experts, kind) if experts else None
     positive = positive_class(cases, info)
     if positive is not None:
         progress.note(
@@ -267,4 +282,4 @@ def score_foreign(
         bundle="",
         target=info.name,
     )
-    return tally, card
+    return tally, with_experts(card, tally.among)
