@@ -20,6 +20,8 @@ _HOME = {
     "change": "verbs.change",
     "Change": "verbs.change",
     "Changes": "verbs.change",
+    "clean": "verbs.clean",
+    "Cleaning": "verbs.clean",
     "compare": "verbs.compare",
     "Comparison": "verbs.compare",
     "few_shot": "verbs.few_shot",
@@ -89,6 +91,7 @@ __all__ = [
     "Case",
     "Change",
     "Changes",
+    "Cleaning",
     "CodeError",
     "Cohort",
     "Comparison",
@@ -127,6 +130,7 @@ __all__ = [
     "calibrate",
     "card",
     "change",
+    "clean",
     "cohort_from_dataset",
     "compare",
     "deidentify",
@@ -188,6 +192,8 @@ if TYPE_CHECKING:
     from vesalius.verbs.change import Change as Change
     from vesalius.verbs.change import Changes as Changes
     from vesalius.verbs.change import change as change
+    from vesalius.verbs.clean import Cleaning as Cleaning
+    from vesalius.verbs.clean import clean as clean
     from vesalius.verbs.cohort_from_dataset import cohort_from_dataset as cohort_from_dataset
     from vesalius.verbs.compare import Comparison as Comparison
     from vesalius.verbs.compare import compare as compare
