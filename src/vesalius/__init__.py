@@ -20,6 +20,8 @@ _HOME = {
     "change": "verbs.change",
     "Change": "verbs.change",
     "Changes": "verbs.change",
+    "clean": "verbs.clean",
+    "Cleaning": "verbs.clean",
     "compare": "verbs.compare",
     "Comparison": "verbs.compare",
     "consensus": "verbs.consensus",
@@ -95,6 +97,7 @@ __all__ = [
     "Case",
     "Change",
     "Changes",
+    "Cleaning",
     "CodeError",
     "Cohort",
     "Comparison",
@@ -136,6 +139,7 @@ __all__ = [
     "calibrate",
     "card",
     "change",
+    "clean",
     "cohort_from_dataset",
     "compare",
     "consensus",
@@ -200,6 +204,8 @@ if TYPE_CHECKING:
     from vesalius.verbs.change import Change as Change
     from vesalius.verbs.change import Changes as Changes
     from vesalius.verbs.change import change as change
+    from vesalius.verbs.clean import Cleaning as Cleaning
+    from vesalius.verbs.clean import clean as clean
     from vesalius.verbs.cohort_from_dataset import cohort_from_dataset as cohort_from_dataset
     from vesalius.verbs.compare import Comparison as Comparison
     from vesalius.verbs.compare import compare as compare

@@ -81,6 +81,7 @@ COMMANDS = (
         "views",
         "explainers",
         "change",
+        "clean",
         "advise",
         "compare",
         "transfer",

@@ -319,6 +319,13 @@ def test_change(pictures: Any, tmp_path: Path, ask: Ask) -> None:
     assert any("taken on trust" in w["text"] for w in found["warnings"])
 
 
+def test_clean(pictures: Any, tmp_path: Path, ask: Ask) -> None:
+    found = ask("clean", pictures.data, "-o", tmp_path / "out", "--no-fit")["result"]
+    assert found["cases"] == found["kept"] == 12 and found["effect"] is None
+    assert all(Path(place).is_file() for place in found["files"].values())
+    assert ask("clean", tmp_path / "out", "--undo")["result"]["proposals"] == found["proposals"]
+
+
 def test_advise(tmp_path: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "vesalius.verbs.advise.advise", lambda *_, **__: about(predictor(tmp_path), person(60))

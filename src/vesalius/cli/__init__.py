@@ -11,6 +11,7 @@ from vesalius.cli import (
     calibrate,
     card,
     change,
+    clean,
     compare,
     consensus,
     degrade,
@@ -43,6 +44,7 @@ __all__ = ["app", "main"]
 
 for verb in (
     inspect,
+    clean,
     few_shot,
     find_lr,
     fit,

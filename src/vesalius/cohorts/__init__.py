@@ -31,9 +31,10 @@ from vesalius.cohorts._limits import enforce_limit
 from vesalius.cohorts._masked import recounted, with_values
 from vesalius.cohorts._open import name_of, open_cohort
 from vesalius.cohorts._overlap import Overlap
-from vesalius.cohorts._read import detect, read
+from vesalius.cohorts._read import detect, read, read_unscreened
 from vesalius.cohorts._shares import with_declared_test, with_share_of_labels
 from vesalius.cohorts._shots import draw_shots
+from vesalius.cohorts._splits import leaking_patients
 from vesalius.cohorts._spool import Reading, spool
 from vesalius.cohorts._table_io import read_cells
 from vesalius.cohorts._target import select_target
@@ -66,6 +67,7 @@ __all__ = [
     "draw_shots",
     "enforce_limit",
     "geometry_fault",
+    "leaking_patients",
     "load_assignment",
     "load_changes",
     "load_source",
@@ -74,6 +76,7 @@ __all__ = [
     "open_experts",
     "read",
     "read_cells",
+    "read_unscreened",
     "recounted",
     "require",
     "save_assignment",

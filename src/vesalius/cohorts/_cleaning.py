@@ -221,6 +221,11 @@ def _assert_possible(change: Change, held: set[str], by_case: Mapping[str, Case]
         raise UnknownName("case", change.same_as, by_case)
     if change.action != "relabel":
         return
+    if not held:
+        raise DataError(
+            f"case '{change.case}' cannot be relabelled, as no case is set apart to be tested on",
+            hint="--split, or `vesalius clean` with its fit of folds: else it might be tested on under its new label",
+        )
     if change.target not in cohort.targets:
         raise UnknownName("target", change.target, cohort.targets)
     info = cohort.targets[change.target]

@@ -65,6 +65,27 @@ def read(
     Raises DataError when nothing is found, when layouts tie, or when more than `max_set_aside` (a share; 1.0
     turns this off) is set aside; UnknownName for a layout, role, label or case that does not exist.
     """
+    cohort = read_unscreened(
+        path, layout=layout, target=target, columns=columns, split=split, labels=labels, screened=True
+    )
+    enforce_limit(cohort, max_set_aside)
+    return cohort
+
+
+def read_unscreened(
+    path: Path | str,
+    *,
+    layout: str | None = None,
+    target: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    split: Path | str | None = None,
+    labels: Mapping[str, str] | None = None,
+    screened: bool = False,
+) -> Cohort:
+    """Read as `read` does, but leave every case in its place: also those that headers, or two splits, rule out.
+
+    It is for who then takes cases out for reasons of their own. Raises what `read` raises, but for the limit.
+    """
     root = Path(path)
     _files.require(root)
     options = Options(target=target, columns=dict(columns or {}), labels=dict(labels or {}))
@@ -93,13 +114,12 @@ def read(
     cohort = graded(one_spelling(_patients(cohort, options), words), orders)
     if split is not None:
         cohort = apply_split_file(cohort, Path(split))
-    cohort = settled_visits(screen(cohort))
+    cohort = settled_visits(screen(cohort) if screened else cohort)
     if FEATURES in options.columns:
         cohort = with_features(cohort, options.columns[FEATURES])
     if len(said) < len(options.columns):
         for role, kind in kinds.hows().items():
             cohort = kind.made(cohort, options.columns[role]) if role in options.columns else cohort
-    enforce_limit(cohort, max_set_aside)
     return cohort
 
 

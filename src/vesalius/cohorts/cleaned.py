@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vesalius.cohorts import _cleaning
 from vesalius.cohorts._layout import Detection, Options
-from vesalius.cohorts._read import read as read_data
+from vesalius.cohorts._read import read_unscreened
 from vesalius.core.cohort import Cohort
 from vesalius.core.errors import DataError
 
@@ -39,13 +39,12 @@ def read(root: Path, *, options: Options) -> Cohort:
             f"the data that were cleaned are not at {source.data} any more",
             hint="put them back, or `vesalius clean` them where they are now",
         )
-    cohort = read_data(
+    cohort = read_unscreened(
         source.data,
         layout=source.layout,
         target=options.target or source.target,
         columns={**source.columns, **options.columns},
         labels={**source.labels, **options.labels},
-        max_set_aside=1.0,
     )
     _cleaning.assert_same_cases(cohort, ids, source)
     made = _cleaning.changed(cohort, _cleaning.load_changes(folder), source)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from vesalius.answers import contract
 from vesalius.core.answers import Answer
 from vesalius.core.bundle import Bundle, Stage
 from vesalius.core.case import Case
+from vesalius.core.cohort import Cohort
 from vesalius.core.disk import write_text
 from vesalius.core.errors import DataError, VesaliusError
 from vesalius.core.frames import pandas
@@ -147,11 +148,32 @@ def _said(
             case = space.cohort.case(i)
             yield case, task.decode(raw, stage.state, fitted_for(stage.calibration, case), BLANK)
         return
-    for place, k in enumerate(outcome.kept):
-        alone = replace(stage, members=(stage.members[place],))
+    yield from on_own_folds(bundle, space.cohort, space.assignment.folds, progress=progress, device=device)
+
+
+def on_own_folds(
+    bundle: Bundle,
+    cohort: Cohort,
+    folds: Sequence[Sequence[str]],
+    *,
+    progress: Progress,
+    device: str | None,
+    levels: bool = False,
+) -> Iterator[tuple[Case, Answer]]:
+    """Yield the cases of each member's own fold with what that member alone answers, one case in memory at a time.
+
+    With `levels` answers that have a field keep how likely each label is at each point.
+    """
+    stage = bundle.stages[-1]
+    by_id = {c.id: c for c in cohort.cases}
+    for name in stage.members:
+        k = member_of(name)
+        alone = replace(stage, members=(name,))
         before = [_unseen(one, k, stage.plan) for one in bundle.stages[:-1]]
-        predictor = Predictor(replace(bundle, stages=(*before, alone)), device=device, accept_mismatch=True)
-        for found in answers(predictor, space.cases(space.assignment.folds[k]), progress=progress):
+        single = replace(bundle, stages=(*before, alone))
+        predictor = Predictor(single, device=device, accept_mismatch=True, levels=levels)
+        cases = [by_id[i] for i in folds[k] if i in by_id]
+        for found in answers(predictor, cases, progress=progress):
             if isinstance(found.answer, VesaliusError):
                 progress.note(f"not answered out of fold: {found.case.id}: {found.answer}")
             else:

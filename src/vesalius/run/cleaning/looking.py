@@ -5,13 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from vesalius import cohorts
 from vesalius.core.cohort import Cohort
 from vesalius.core.words import counted
 from vesalius.reliability.duplicates import Duplicate
 from vesalius.reliability.inspect import Finding, Inspection
 from vesalius.run.cleaning.proposals import Proposal
 
-OWN = ("set aside", "contradiction", "duplicate", "near duplicate", "leak", "near leak")  # proposed one by one
+OWN = (
+    "set aside",
+    "contradiction",
+    "duplicate",
+    "near duplicate",
+    "leak",
+    "near leak",
+)  # proposed one by one
+_STAYS = ("test", "train", "val")  # of a patient in several splits, whose cases stay
 MANY = 0.2  # of the cases: a finding about more of them is no fault of single cases
 
 
@@ -30,6 +39,7 @@ def proposals_of(inspection: Inspection, cohort: Cohort, held: Iterable[str]) ->
     """
     tested = set(held)
     made = [
+        *_patients(cohort),
         *_unusable(inspection, cohort),
         *_leaks(inspection, tested),
         *_twins(inspection.duplicates, tested),
@@ -57,8 +67,33 @@ def untouched(inspection: Inspection, held: Iterable[str]) -> str:
     return f"{many} named by findings, too; they stay as they are, as a score on a mended test split would be a lie"
 
 
+def _patients(cohort: Cohort) -> list[Proposal]:
+    """Return the cases of patients that stand in several splits, but for those of the split that is tested on."""
+    made = []
+    for patient, cases in cohorts.leaking_patients(cohort.cases).items():
+        order = (
+            _STAYS if any(c.split == "test" for c in cohort.cases) else _STAYS[::-1]
+        )  # val is tested on, then
+        stays = next(s for s in order if any(c.split == s for c in cases))
+        other = next(c.id for c in cases if c.split == stays)
+        made += [
+            Proposal(
+                True,
+                c.id,
+                "leak",
+                "drop",
+                f"patient '{patient}' is in {stays}, too, as {other}",
+                same_as=other,
+            )
+            for c in cases
+            if c.split != stays
+        ]
+    return made
+
+
 def _unusable(inspection: Inspection, cohort: Cohort) -> list[Proposal]:
     there = {c.id for c in cohort.cases}
+    there -= {c.id for cases in cohorts.leaking_patients(cohort.cases).values() for c in cases}
     return [
         Proposal(True, item.case, "cannot be used", "drop", item.reason)
         for item in inspection.cohort.set_aside
@@ -70,15 +105,14 @@ def _leaks(inspection: Inspection, tested: set[str]) -> list[Proposal]:
     made = []
     for leak in inspection.leaks:
         others = [c for c in leak.cases if c in tested]
-        if not others:
+        if not others or leak.kind == "patient":
             continue  # between train and val, which one fold holds together
         for case in leak.cases:
             if case in tested:
                 continue
-            what = "the same patient" if leak.kind == "patient" else "the same picture"
             sure = leak.similarity >= 1
-            near = "" if sure else f" nearly ({leak.similarity:.3f})"
-            reason = f"{what}{near} is tested on, as {others[0]}"
+            near = "" if sure else f"nearly ({leak.similarity:.3f}) "
+            reason = f"{near}the same picture is tested on, as {others[0]}"
             made.append(
                 Proposal(sure, case, "leak" if sure else "near leak", "drop", reason, same_as=others[0])
             )
@@ -96,10 +130,10 @@ def _twins(twins: Sequence[Duplicate], tested: set[str]) -> list[Proposal]:
             like = "" if twin.exact else f" nearly ({twin.similarity:.3f})"
             for case in twin.cases:
                 other = next(c for c in twin.cases if c != case)
-                reason = f"{other} is{like} the same picture under another label ({said}); one of them is wrong"
-                made.append(
-                    Proposal(twin.exact, case, "contradiction", "drop", reason, same_as=other)
+                reason = (
+                    f"{other} is{like} the same picture under another label ({said}); one of them is wrong"
                 )
+                made.append(Proposal(twin.exact, case, "contradiction", "drop", reason, same_as=other))
             continue
         kind = "duplicate" if twin.exact else "near duplicate"
         like = "" if twin.exact else f"nearly ({twin.similarity:.3f}) "

@@ -1,4 +1,4 @@
-"""Proposals: what should be changed of single cases, each with its reason, as a table that a person reviews and edits."""
+"""Proposals: what should be changed of single cases, each with its reason, as a table that a person edits."""
 
 from __future__ import annotations
 
@@ -100,14 +100,18 @@ def load(folder: Path) -> tuple[Proposal, ...]:
     """
     path = folder / FILE
     if not path.is_file():
-        raise DataError(f"no {FILE} in {folder}", hint=closest_path(path, "the folder of `vesalius clean DATA -o`"))
+        raise DataError(
+            f"no {FILE} in {folder}", hint=closest_path(path, "the folder of `vesalius clean DATA -o`")
+        )
     rows, separator = read_rows(path)
     if len(rows) < 2:
         return ()
     table = with_header(rows, separator, path)
     missing = [n for n in ("accept", "case", "action") if n not in table]
     if missing:
-        raise DataError(f"{path} lacks the column '{missing[0]}'", hint="the table as `vesalius clean` wrote it")
+        raise DataError(
+            f"{path} lacks the column '{missing[0]}'", hint="the table as `vesalius clean` wrote it"
+        )
     count = len(table["case"])
     cells = {f.name: table.get(f.name, [None] * count) for f in fields(Proposal)}
     return tuple(
