@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image as Picture
-from scipy import ndimage
 
 from vesalius.core import palette
 from vesalius.core.case import IGNORED, Box
@@ -47,6 +46,8 @@ class Small:
 
     def drawn(self, colours: Mapping[int, str]) -> Array:
         """Return the picture with its labels over it, each value in its colour."""
+        from scipy import ndimage  # whose import takes a moment, which lists of names need not
+
         picture, values = self.picture.astype(np.float32), self.values
         for k, value in enumerate([] if values is None else np.unique(values[values != 0])):
             colour = np.array(palette.rgb(colours.get(int(value), palette.of_place(k))), np.float32)
@@ -155,6 +156,8 @@ def _finite(values: Array) -> Array:
 
 def _fine(small: Array) -> Array:
     """Fine structure of equal contrast everywhere, so that the rim of a field of view counts as any other edge."""
+    from scipy import ndimage
+
     rest = small - ndimage.gaussian_filter(small, 2.0, mode="nearest")
     local = np.sqrt(ndimage.gaussian_filter(rest * rest, 3.0, mode="nearest"))
     result: Array = rest / (local + 0.1 * float(rest.std()) + 1e-6)

@@ -9,7 +9,8 @@ from vesalius import cohorts
 from vesalius.core.cohort import Cohort
 from vesalius.core.words import counted
 from vesalius.reliability.duplicates import Duplicate
-from vesalius.reliability.inspect import Finding, Inspection
+from vesalius.reliability.finding import Finding
+from vesalius.reliability.inspect import Inspection
 from vesalius.run.cleaning.proposals import Proposal
 
 OWN = (
