@@ -10,7 +10,7 @@ from vesalius.core.image import Array
 
 LEAST = 16  # images from which a side can be learned
 TOLD = 0.75  # of the images that must be told from their flip out of fold: else no side is usual
-USUAL = 0.15  # a score below minus this share of the usual one is the flip's
+USUAL = 0.4  # a score below minus this share of the usual one is the flip's
 FOLDS = 8
 MOST = 500  # images that are learned from at once
 RIDGE = 0.3  # of the kernel's mean diagonal

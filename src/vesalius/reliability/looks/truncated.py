@@ -15,7 +15,10 @@ ORDER = 65
 BODY = 0.15  # of the span from the 1st to the 99th percentile: from there it is body
 LINE = 0.02  # of a row or column that is body: from there it is not empty
 CUT = 0.1  # of an edge that is body: from there it cuts
-MORE = 0.12  # of the side: by so much more than in other cases the opposite side is empty
+MORE, FAR = (
+    0.2,
+    4.0,
+)  # of the side, and robust standard deviations: by so much more the opposite side is empty
 SIDES = ("top", "bottom", "left", "right")
 Margins = tuple[tuple[float, ...], tuple[float, ...]]
 
@@ -40,14 +43,16 @@ def find(seen: Seen) -> Iterator[Finding]:
     kept: dict[str, Margins] = seen.kept("truncated")
     if len(kept) < LEAST:
         return
-    usual = np.median([empty for _, empty in kept.values()], axis=0)
+    every = np.array([empty for _, empty in kept.values()])
+    usual = np.median(every, axis=0)
+    least = np.maximum(MORE, FAR * 1.4826 * np.median(np.abs(every - usual), axis=0))
     found: dict[str, float] = {}
     places: dict[str, Place] = {}
     for case, (edges, empty) in kept.items():
         for side, name in enumerate(SIDES):
             opposite = side ^ 1
             excess = empty[opposite] - usual[opposite]
-            if edges[side] > CUT and excess > MORE and excess > found.get(case, 0.0):
+            if edges[side] > CUT and excess > least[opposite] and excess > found.get(case, 0.0):
                 found[case], places[case] = excess, _strip(name)
     cases = worst_first(found)
     if cases:
