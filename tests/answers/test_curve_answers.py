@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vesalius.answers import contract
+from vesalius.answers import _curve_kept, contract
 from vesalius.answers.drawing.survival import unit_of
 from vesalius.core.answers.curve import Curve
 from vesalius.core.case import Case, Event
@@ -23,7 +23,8 @@ from vesalius.evaluate import conformal
 from vesalius.evaluate.report import Report, facts, render
 from vesalius.evaluate.scorecard import scorecard
 from vesalius.metrics import curve as judge
-from vesalius.survival.curves import aalen_johansen
+from vesalius.survival.curves import aalen_johansen, kaplan_meier
+from vesalius.survival.observed import observed
 
 TIMES = np.array([100.0, 400.0, 800.0])
 CURVE = Curve(
@@ -107,7 +108,41 @@ def test_a_risk_a_time_or_an_arm_can_be_asked_about() -> None:
         contract.ask(CURVE, "arm=radio")
     with pytest.raises(DataError, match="one risk"):
         contract.ask(CURVE, "risk=2")
-    assert HANDLING.asks_of({"arms": ["none", "chemo"]}) == ("horizon", "risk", "arm")
+
+
+def test_a_benefit_is_asked_by_how_it_follows_the_hazards_of_both_arms() -> None:
+    log_hazard, horizon = {"none": -6.5, "chemo": -7.1, "radio": -6.9}, 400.0
+
+    def curve(**moved: float) -> Curve:
+        days = np.array([200.0, 400.0, 800.0])
+        lines = {a: np.exp(-days * np.exp(v + moved.get(a, 0.0))) for a, v in log_hazard.items()}
+        return Curve(times_days=days, survival=lines, case_id="x")
+
+    def gain(arm: str, **moved: float) -> float:
+        made = curve(**moved)
+        return made.at(horizon, arm) - made.at(horizon, "none")
+
+    for arm, place in (("chemo", 1), ("radio", 2)):
+        found = contract.ask(curve(), f"benefit={arm}@400")
+        slopes = {a: (gain(arm, **{a: 1e-6}) - gain(arm, **{a: -1e-6})) / 2e-6 for a in (arm, "none")}
+        assert found.sum == pytest.approx({place: slopes[arm], 0: slopes["none"]}, rel=1e-5)
+        assert (
+            found.place == place and found.words == f"what {arm} changes beside none in survival at 400 days"
+        )
+    usual = contract.ask(curve(), "benefit")
+    assert (usual.place, usual.at) == (1, 400.0)  # half of the curve, where no horizon is told
+    one = contract.ask(curve(), "arm=radio@400")
+    survival = curve().at(400.0, "radio")
+    assert one.sum == pytest.approx({2: survival * np.log(survival)})  # falls with the hazard
+    with pytest.raises(DataError, match="held against"):
+        contract.ask(curve(), "benefit=none")
+    with pytest.raises(UnknownName, match="surgery"):
+        contract.ask(curve(), "benefit=surgery")
+    with pytest.raises(DataError, match="one arm"):
+        contract.ask(
+            Curve(times_days=np.array([1.0]), survival={"": np.array([0.5])}, case_id="x"), "benefit"
+        )
+    assert HANDLING.asks_of({"arms": ["none", "chemo"]}) == ("horizon", "risk", "arm", "benefit")
     assert HANDLING.asks_of({}) == ("horizon", "risk")
 
 
@@ -273,3 +308,13 @@ def test_a_promised_time_by_hand() -> None:
     assert HANDLING.strangeness(answer, Event(5000, True), "") == {"": 0.4}, "beyond the curve its end counts"
     with pytest.raises(DataError, match="entered late"):
         HANDLING.strangeness(answer, Event(400, True, entry_days=30), "")
+
+
+def test_a_group_in_which_nobody_had_the_event_is_not_free_of_it_for_sure() -> None:
+    seen = observed(np.array([100.0, 200, 300, 400, 500]), np.array([0, 0, 0, 1, 0]))
+    step = kaplan_meier(seen)
+    at = _curve_kept._at(step, 250.0, seen)
+    assert (at["value"], at["high"]) == (1.0, 1.0) and at["low"] == pytest.approx(
+        0.025 ** (1 / 3)
+    )  # of three at risk
+    assert _curve_kept._at(step, 400.0, seen)["value"] == pytest.approx(1 / 2)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from vesalius.core.ask import Ask
 from vesalius.core.bundle import State
 from vesalius.core.case import Case, Event
 from vesalius.core.cohort import Cohort, Label, TargetInfo
@@ -183,15 +184,15 @@ def test_a_scale_and_a_shift_are_found_where_they_help_and_left_alone_where_not(
 def test_calibration_moves_curves_and_ranks_by_answers_of_models_that_had_not_seen_the_cases() -> None:
     events = [Event(float(5 + k % 35), k % 2 == 0) for k in range(60)]
     raws = [raw([[[0.05 * k]]], risk=0.05 * k) for k in range(60)]
-    found = _prognosis.calibrated(raws, events, state())["events"]["survival"]
+    found = _prognosis.calibrated(raws, events, state(), folds=5)["events"]["survival"]
     assert found["centre"] == pytest.approx(0.05 * 29.5) and len(found["risks"]) == 101
     assert found["scale"] < 1 and found["gain"] > 2, "risks that told nothing are shrunk"
     middle = raw([[[0.05 * 29.5]]], risk=0.05 * 29.5)
     answer = _prognosis.curve(middle, state(), {"events": {"survival": found}})
     assert answer.rank == pytest.approx(0.5) and answer.risk == pytest.approx(0.0)
-    named = _prognosis.calibrated(raws, [{"survival": e, "other": e} for e in events], state())
+    named = _prognosis.calibrated(raws, [{"survival": e, "other": e} for e in events], state(), folds=5)
     assert named == {"events": {"survival": found}}, "an event that the model does not know is passed by"
-    few = _prognosis.calibrated(raws[:8], events[:8], state())["events"]["survival"]
+    few = _prognosis.calibrated(raws[:8], events[:8], state(), folds=5)["events"]["survival"]
     assert "scale" not in few, "four events tell nothing of a scale"
 
 
@@ -299,3 +300,30 @@ def test_an_arm_of_few_cases_is_refused_before_anything_is_learned() -> None:
     assert missing(9) == (
         "10 or more cases of each arm in 'arm', which gives '1' to 9 (leave these cases out)",
     )
+
+
+def test_an_explanation_of_a_benefit_follows_both_arms() -> None:
+    raw = torch.tensor([[[1.0, -0.5, -0.5], [0.0, 0.3, 0.3]]], requires_grad=True)
+    TASK.scalar(raw, Ask("benefit", place=1, sum={1: -0.2, 0: 0.3})).sum().backward()
+    assert raw.grad is not None and raw.grad[0, :, 1].tolist() == pytest.approx([0.3, -0.2])
+    assert TASK.scalar(raw.detach(), Ask("risk", place=1)).tolist() == pytest.approx([0.3])
+
+
+def test_members_that_lack_a_fold_each_lie_nearer_than_models_of_other_patients() -> None:
+    # of a mean the jackknife of groups is exact: the standard error is that of the mean of the groups' means
+    groups = np.random.default_rng(0).normal(size=(5, 40)).mean(axis=1)
+    members = np.array([np.delete(groups, k).mean() for k in range(5)])
+    assert _prognosis.jackknife(5) * members.std(ddof=1) == pytest.approx(groups.std(ddof=1) / np.sqrt(5))
+    assert _prognosis.jackknife(0) == 1.0
+
+    # two members, whose log hazards lie 0.2 apart: the band of log H is 1.96 standard errors to either side
+    raw = np.array([[[1.0, v, v]] for v in (-0.1, 0.1)])
+    about = state()
+    for calibration, wider in (({}, 1.0), ({"apart": 2.0}, 2.0)):
+        made = _prognosis.curve(raw, about, calibration)
+        assert made.low is not None
+        (line,), (low,) = made.survival.values(), made.low.values()
+        hazard, upper = -np.log(line), -np.log(low)
+        error = np.log(upper / hazard)[hazard > 0] / 1.959964
+        baseline = np.asarray(about.arrays["error-0"])[hazard > 0]
+        assert error == pytest.approx(np.hypot(wider * np.std([-0.1, 0.1], ddof=1), baseline), rel=1e-6)

@@ -62,6 +62,8 @@ def test_a_new_table_is_read_with_the_columns_that_the_bundle_needs(run, people,
     low, high = answer.values["age_years"].promise.interval
     assert low < answer.values["age_years"].x < high and answer.promise.remarks
     assert vs.evaluate(run, people, split="all").n_cases == 12, "scored on those that it never saw"
+    named = vs.evaluate(run, people, split="all", columns={"patient": "sub_id"})
+    assert named.n_cases == 12, "what else is told of columns does not make it look for images"
     new.write_text("sub_id,sex\nx1,F\n")
     with pytest.raises(vs.VesaliusError, match="thickness_mm"):
         vs.predict(run.bundle, new)

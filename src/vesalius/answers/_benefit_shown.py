@@ -16,9 +16,19 @@ from vesalius.benefit.estimate import Estimate
 from vesalius.benefit.quintiles import BenefitCalibration
 from vesalius.benefit.ranked import Ranked
 from vesalius.benefit.weighting import WAYS
-from vesalius.benefit.words import ASSIGNED, NO_REASON, POINTS, benefit_of, further_of, signed, verdict_of
+from vesalius.benefit.words import (
+    ASSIGNED,
+    NO_REASON,
+    POINTS,
+    against_of,
+    benefit_of,
+    further_of,
+    signed,
+    verdict_of,
+)
 from vesalius.core.horizons import named
 from vesalius.core.scorecard import Scorecard
+from vesalius.core.treatment import arm_named
 from vesalius.core.words import counted, listed
 
 
@@ -35,14 +45,14 @@ def panels(card: Scorecard) -> list[Figure | Table]:
 
 def _panels(found: Mapping[str, Any], event: str, *, balanced: bool = True) -> list[Figure | Table]:
     """Return what is shown of one event, which is named where there are several; balance is that of its first."""
-    of = f", {event}" if event else ""
+    of = f"{event[:1].upper()}{event[1:]}: " if event else ""
     if "refused" in found:
         row, why = (Cell("not told"), Cell(str(found["refused"]))), ASSIGNED[found["assignment"]]
-        return [Table(f"What a treatment changes{of}", ("", "why"), [row], why, wide=True)]
+        return [Table(f"{of}What a treatment changes", ("", "why"), [row], why, wide=True)]
     made: list[Figure | Table] = []
-    for one in found["against"]:
+    for one in against_of(found):
         own = [_effects(found, one), *_ranked(found, one), *(_balance(one) if balanced else [])]
-        made += [replace(panel, title=f"{panel.title}{of}") for panel in own]
+        made += [replace(panel, title=f"{of}{panel.title}") for panel in own]
     return made
 
 
@@ -69,7 +79,10 @@ def _effects(found: Mapping[str, Any], one: Mapping[str, Any]) -> Table:
                 Cell("as a risk ratio, how strong a hidden cause must be to explain it away"),
             )
         )
-    given = "; ".join(f"{arm}: {g['events']} of {g['n']} with the event" for arm, g in found["given"].items())
+    given = "; ".join(
+        f"{arm_named(found['column'], arm)}: {g['events']} of {g['n']} with the event"
+        for arm, g in found["given"].items()
+    )
     out = "" if not one["left_out"] else f" Left out, as an arm was too unlikely: {one['left_out']}."
     text = f"{ASSIGNED[found['assignment']]} {given}.{out}"
     title = f"What {treated} changes beside {control}, on average"
@@ -98,13 +111,14 @@ def _ranked(found: Mapping[str, Any], one: Mapping[str, Any]) -> list[Figure | T
     heads = ("figure", f"survival at {when}", "95 %")
     treats = policy["share"][treated]
     bars = [(f"all {arm}", *_ends(policy["all_given"][arm])) for arm in (control, treated)]
-    bars.append((f"by the model ({treats:.0%} {treated})", *_ends(policy["value"])))
+    bars.append(("by the model", *_ends(policy["value"])))
     return [
         Table(f"Whom {treated} helps", heads, rows, said, wide=True),
         Figure(
             f"What rules are worth: {treated}",
             policies.values(bars, f"survival at {when}"),
-            "What patients would have on average; bars are 95 %, and differences are in the table.",
+            f"What patients would have on average; the model gives {treated} to {percent(treats)}. Bars are 95 %, and "
+            "differences are in the table.",
         ),
         Figure(
             f"Who gains from {treated}",

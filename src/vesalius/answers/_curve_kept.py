@@ -12,6 +12,7 @@ from vesalius.answers.drawing.survival import unit_of
 from vesalius.core.errors import DataError
 from vesalius.core.horizons import named
 from vesalius.core.image import Array
+from vesalius.core.operating import clopper_pearson
 from vesalius.metrics import Rows
 from vesalius.metrics import curve as judge
 from vesalius.survival import scores
@@ -107,7 +108,7 @@ def _groups(rows: Rows, event: str, at: Array, asked: Observed, survival: Array)
                 "censored": [float(d) for d in _some(censored)],
                 "at_risk": [int(n) for n in at_risk(here, ticks)],
                 "median": {"value": median_days(step), "low": low, "high": high},
-                "at": {named(h): _at(step, h) for h in judge.judged(rows, event).horizons},
+                "at": {named(h): _at(step, h, here) for h in judge.judged(rows, event).horizons},
                 "predicted": {
                     named(h): _mean(survival[inside, judge.judged(rows, event).times.index(h)])
                     for h in judge.judged(rows, event).horizons
@@ -207,12 +208,18 @@ def _some(places: Array) -> Array:
     return np.asarray(places[np.unique(np.linspace(0, len(places) - 1, POINTS).astype(np.int64))])
 
 
-def _at(step: Step, days: float) -> Mapping[str, float | None]:
-    """Return a curve at a day with its band; without a value beyond what it tells of."""
+def _at(step: Step, days: float, here: Observed) -> Mapping[str, float | None]:
+    """Return a curve at a day with its band; without a value beyond what it tells of.
+
+    Where nobody has had the event Greenwood's band has no width: there it is the exact one of those still at risk.
+    """
     if days > step.end_days and (not len(step.values) or step.values[-1] > 0):
         return {"value": None, "low": None, "high": None}
     place = int(np.searchsorted(step.times_days, days, side="right")) - 1
     bands = {"low": step.low, "high": step.high}
+    if float(step.at(days)) >= 1:
+        free = int(at_risk(here, np.array([days]))[0])
+        return {"value": 1.0, "low": clopper_pearson(free, free)[0], "high": 1.0}
     return {"value": float(step.at(days))} | {
         name: None if band is None or place < 0 else float(band[place]) for name, band in bands.items()
     }

@@ -11,6 +11,7 @@ import numpy as np
 
 from vesalius.answers import _benefit, _benefit_shown, _signature
 from vesalius.answers import _curve_bound as bound
+from vesalius.answers import _curve_gain as gain
 from vesalius.answers import _curve_shown as shown
 from vesalius.answers import _curve_words as words
 from vesalius.answers._asking import days_at
@@ -39,7 +40,7 @@ from vesalius.metrics import curve as judge
 from vesalius.survival.signature import Known
 
 TARGETS = ("event",)
-HORIZON, RISK, ARM = "horizon", "risk", "arm"
+HORIZON, RISK, ARM, GAIN = "horizon", "risk", "arm", "benefit"
 
 
 class CurveHandling(Handling[Curve]):
@@ -66,7 +67,7 @@ class CurveHandling(Handling[Curve]):
     baseline = "Kaplan–Meier of the training cases"
     compared = ("c_index", "ibs")
     error = "mean squared error of the survival while it is known"
-    asks = (HORIZON, RISK, ARM)
+    asks = (HORIZON, RISK, ARM, GAIN)
     ways = (bound.LOWER,)
 
     # --- what is written of it and shown
@@ -107,7 +108,7 @@ class CurveHandling(Handling[Curve]):
     # --- what is asked of it
 
     def asks_of(self, values: Mapping[str, Any]) -> tuple[str, ...]:
-        """Return a time and the risk, and an arm where the model knows several."""
+        """Return a time and the risk, and an arm and what it changes where the model knows several."""
         return self.asks if len(values.get("arms") or ()) > 1 else (HORIZON, RISK)
 
     def usual(self, answer: Curve) -> str:
@@ -117,15 +118,18 @@ class CurveHandling(Handling[Curve]):
     def ask(self, answer: Curve, of: str, which: str | None) -> Ask:
         """Return what is asked: survival at a time under the arm given, the risk, or survival under an arm.
 
-        A time is by default the middle of those that the curve tells of; `arm=chemo@365` asks about both. Raises
-        DataError for a time beyond the curve, UnknownName for an arm that it does not have.
+        A time is by default the middle of those that the curve tells of; `arm=chemo@365` asks about both, and so does
+        `benefit=chemo@365`, what that arm changes beside the first. Raises DataError for a time beyond the curve,
+        UnknownName for an arm that it does not have.
         """
         arms = list(answer.survival)
+        if of == GAIN:
+            return gain.asked(answer, which)
         if of == RISK:
             if which is not None:
                 raise DataError("a case has one risk", found=which, hint="risk")
             return Ask(of, place=arms.index(answer.arm), words="the risk")
-        arm, at = (answer.arm, which) if of == HORIZON else _arm_and_time(which, answer)
+        arm, at = (answer.arm, which) if of == HORIZON else gain.arm_and_time(which, answer)
         if arm not in arms:
             raise UnknownName("arm", arm, arms)
         times = answer.times_days
@@ -139,7 +143,8 @@ class CurveHandling(Handling[Curve]):
                 hint=f"{HORIZON}={times[-1]:g}",
             )
         under = f" under {arm}" if len(arms) > 1 else ""
-        return Ask(of, place=arms.index(arm), at=days, words=f"survival at {named(days)}{under}")
+        words = f"survival at {named(days)}{under}"
+        return Ask(of, place=arms.index(arm), at=days, words=words, sum=gain.falls(answer, days, {arm: 1.0}))
 
     # --- what is promised of it
 
@@ -244,16 +249,6 @@ class CurveHandling(Handling[Curve]):
     ) -> ForeignAnswers:
         """Return the risks, or the survival at several times, in a table. Raises DataError where it has neither."""
         return row_answers(path, cases, curve_of)
-
-
-def _arm_and_time(which: str | None, answer: Curve) -> tuple[str, str | None]:
-    """Return the arm and the time of `chemo@365`, by default the arm that the answer is held by."""
-    if which is None:
-        return answer.arm, None
-    if which in answer.survival:
-        return which, None
-    arm, parted, at = which.rpartition("@")
-    return (arm.strip(), at.strip()) if parted else (which, None)
 
 
 HANDLING = CurveHandling()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vesalius.core.scorecard import Scorecard
-from vesalius.core.treatment import OBSERVED, RANDOMISED, UNKNOWN
+from vesalius.core.treatment import OBSERVED, RANDOMISED, UNKNOWN, arm_named
 
 ASSIGNED = {
     RANDOMISED: "Chance decided on the arms, as was told.",
@@ -36,6 +36,27 @@ def further_of(card: Scorecard) -> Mapping[str, Mapping[str, Any]]:
     """Return what a scorecard keeps of the benefit in further events, by their names."""
     found: Mapping[str, Mapping[str, Any]] = card.clinical.get("benefit_of") or {}
     return found
+
+
+def against_of(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the figures of each further arm against the first, arms by the names that they have in sentences."""
+
+    def named(arm: str) -> str:
+        return arm_named(str(found.get("column", "arm")), arm)
+
+    made = []
+    for one in found.get("against", ()):
+        new = {**one, "control": named(one["control"]), "treated": named(one["treated"])}
+        if "policy" in one:
+            new["policy"] = {
+                **one["policy"],
+                **{
+                    k: {named(a): v for a, v in one["policy"][k].items()}
+                    for k in ("all_given", "gain", "share")
+                },
+            }
+        made.append(new)
+    return made
 
 
 def verdict_of(one: Mapping[str, Any]) -> str:

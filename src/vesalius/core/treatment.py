@@ -33,6 +33,10 @@ class Treatment:
         """Return whether chance alone decided on the arms; None where nobody says."""
         return None if self.assignment == UNKNOWN else self.assignment == RANDOMISED
 
+    def named(self, arm: str) -> str:
+        """Return what an arm is called in a sentence: one that is a bare code has its column before it."""
+        return arm_named(self.column, arm)
+
     def json(self) -> dict[str, Any]:
         """Return it as JSON takes it."""
         return {
@@ -42,6 +46,11 @@ class Treatment:
             "categories": list(self.categories),
             "assignment": self.assignment,
         }
+
+
+def arm_named(column: str, arm: str) -> str:
+    """Return what an arm is called in a sentence: `chemo` as it is, the code `1` with its column, `treatment 1`."""
+    return arm if any(c.isalpha() for c in arm) else f"{column} {arm}"
 
 
 def gain_name(kind: str, horizon_days: float, control: str, arm: str) -> str:

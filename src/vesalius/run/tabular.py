@@ -29,18 +29,34 @@ def is_bare(bundle: Bundle) -> bool:
     return tasks.get(last.plan.task.name).geometry(Case("", {}, reference=None), last.state) is not None
 
 
-def untold(bundle: Bundle) -> Mapping[str, str] | None:
-    """Return what is said of a table's columns for a bundle without images; None where time courses tell a table."""
-    return None if bundle.stages[-1].plan.sources.courses else NO_IMAGES
+def untold(bundle: Bundle, columns: Mapping[str, str] | None) -> Mapping[str, str] | None:
+    """Return what is said of a table's columns: as told, and for a bundle without images that none names any.
+
+    Where time courses tell a table, or columns name images or courses, it is as told.
+    """
+    if not is_bare(bundle) or bundle.stages[-1].plan.sources.courses or _sees(columns):
+        return columns
+    return {**NO_IMAGES, **(columns or {})}
 
 
 def columns_of(bundle: Bundle, columns: Mapping[str, str] | None) -> Mapping[str, str] | None:
-    """Return what a table's columns are: as told, else of a bundle without images those that it learned from."""
-    if columns or not is_bare(bundle):
+    """Return what a table's columns are: as told, and of a bundle without images else those that it learned from."""
+    if not is_bare(bundle) or _sees(columns):
         return columns
     last = bundle.stages[-1]
     known = tasks.get(last.plan.task.name).known_covariates(last.state)
-    return {**NO_IMAGES, **({"covariate": ",".join(known)} if known else {})}
+    return {**NO_IMAGES, **({"covariate": ",".join(known)} if known else {}), **(columns or {})}
+
+
+def target_of_columns(bundle: Bundle, columns: Mapping[str, str] | None) -> str | None:
+    """Return the target that a bundle without images learned; None where columns say themselves what is a truth."""
+    roles = {role for own in cohorts.target_roles().values() for role in own}
+    return None if roles & set(columns or ()) else bundle.stages[-1].plan.task.target
+
+
+def _sees(columns: Mapping[str, str] | None) -> bool:
+    """Return whether what was told of columns says itself which of them is looked at."""
+    return bool(columns) and bool({"image", "course"} & set(columns or ()))
 
 
 def read_for(

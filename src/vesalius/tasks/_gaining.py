@@ -42,42 +42,47 @@ def gained(curve: Curve, raw: Any, state: State, calibration: Mapping[str, Any])
         return replace(curve, treatment=treatment)
     said = np.asarray(raw, np.float64)
     members = [_prognosis.curve(said[m : m + 1], state, calibration) for m in range(len(said))]
-    parts = dict(curve.parts)
+    parts, wider = dict(curve.parts), _prognosis.apart(calibration)
     for name, part in curve.parts.items():
         own = given.treatment_for(name, state)
         if own is not None and isinstance(part, Curve):
-            parts[name] = _with_gain(part, own, [m.parts[name] for m in members])
-    return _with_gain(replace(curve, parts=parts), treatment, members)
+            parts[name] = _with_gain(part, own, [m.parts[name] for m in members], wider)
+    return _with_gain(replace(curve, parts=parts), treatment, members, wider)
 
 
-def _with_gain(curve: Curve, treatment: Treatment, members: Sequence[Answer]) -> Curve:
+def _with_gain(curve: Curve, treatment: Treatment, members: Sequence[Answer], wider: float) -> Curve:
     """Return the curve of one event with its treatment, and with what arms change where it reaches the horizon."""
     made = replace(curve, treatment=treatment)
     end = float(curve.times_days[-1]) if len(curve.times_days) else 0.0
     if not 0 < treatment.horizon_days <= end:
         return made
     each = [m for m in members if isinstance(m, Curve)]
-    return replace(made, parts={**made.parts, BENEFIT: numbers(made, each)})
+    return replace(made, parts={**made.parts, BENEFIT: numbers(made, each, wider)})
 
 
-def numbers(curve: Curve, members: Sequence[Curve]) -> Numbers:
-    """Return what each further arm changes beside the first, of a curve that says how arms came about."""
+def numbers(curve: Curve, members: Sequence[Curve], wider: float = 1.0) -> Numbers:
+    """Return what each further arm changes beside the first, of a curve that says how arms came about.
+
+    `wider` is how many standard deviations of members a standard error is.
+    """
     horizon = 0.0 if curve.treatment is None else curve.treatment.horizon_days
     control, *others = curve.survival
     parts: dict[str, Answer] = {}
     for arm in others:
         for kind in KINDS:
             name = gain_name(kind, horizon, control, arm)
-            parts[name] = _value(Measure(horizon, kind), curve, members, control, arm)
+            parts[name] = _value(Measure(horizon, kind), curve, members, control, arm, wider)
     return Numbers(parts=parts)
 
 
-def _value(measure: Measure, curve: Curve, members: Sequence[Curve], control: str, arm: str) -> Value:
+def _value(
+    measure: Measure, curve: Curve, members: Sequence[Curve], control: str, arm: str, wider: float
+) -> Value:
     gain = difference(measure, curve, control, arm)
     unit = "days" if measure.kind == "restricted_mean" else "share"
     if len(members) < 2:
         return Value(x=gain, unit=unit)
-    spread = float(np.std([difference(measure, m, control, arm) for m in members], ddof=1))
+    spread = wider * float(np.std([difference(measure, m, control, arm) for m in members], ddof=1))
     wide = _prognosis.WIDE * math.hypot(spread, _of_baseline(measure, curve, members, control, arm))
     most = 1.0 if measure.kind == "survival" else measure.horizon_days
     return Value(

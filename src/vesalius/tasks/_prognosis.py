@@ -26,6 +26,7 @@ BETWEEN = 4  # points of a curve in each interval of discrete times
 MOST = 50.0  # of a cumulative hazard: survival is nought beyond it
 QUANTILES = 101  # of the risks of training cases
 FEWEST = 10  # events, of fewer no hazard is scaled
+APART = "apart"  # in a calibration: how many standard deviations of members a standard error is
 WORTH = 2.0  # by how much the log likelihood must rise for two numbers more (Akaike 1974)
 
 
@@ -90,7 +91,7 @@ def _curve(
     scale, shift = float(known.get("scale", 1.0)), float(known.get("shift", 0.0))
     relative = mean.risk[0] - centre  # (A,)
     hazard = hazard * np.exp(shift + (scale - 1) * relative)[:, None, None]
-    low, high = _band(hazard.sum(axis=1), each.sum(axis=2), state, said.place)
+    low, high = _band(hazard.sum(axis=1), each.sum(axis=2), state, said.place, apart(calibration))
     survival, incidence = _shared(hazard)
     place = given or 0
     risks = np.asarray(known.get("risks") or state.arrays.get(f"risks-{said.place}", []), np.float64)
@@ -168,12 +169,31 @@ def _shared(hazard: Array) -> tuple[Array, Array]:
     return survival, np.cumsum(share * (before - survival)[:, None], axis=-1)
 
 
-def _band(total: Array, each: Array, state: State, place: int) -> tuple[Array | None, Array | None]:
-    """Return the band of curves `(A, T)` from the spread of members' `(M, A, T)` and the baseline's error."""
+def apart(calibration: Mapping[str, Any]) -> float:
+    """Return how many standard deviations of members a standard error is: 1 where nobody says."""
+    return float(calibration.get(APART, 1.0))
+
+
+def jackknife(folds: int) -> float:
+    """Return the standard error of what is learned, in standard deviations of members that each lack one of K folds.
+
+    It is (K − 1) / √K, the jackknife of groups (Efron and Tibshirani 1993, section 11.5): members share most of their
+    cases, and so lie nearer to one another than models of other patients would. 1 where there are no folds.
+    """
+    return (folds - 1) / float(np.sqrt(folds)) if folds > 2 else 1.0
+
+
+def _band(
+    total: Array, each: Array, state: State, place: int, wider: float
+) -> tuple[Array | None, Array | None]:
+    """Return the band of curves `(A, T)` from the spread of members' `(M, A, T)` and the baseline's error.
+
+    `wider` is how many standard deviations of members a standard error is.
+    """
     kind = state.values["model"]
     error = np.asarray(state.arrays[f"error-{place}"]) if kind == "cox" else np.zeros(total.shape[-1])
     if len(each) > 1:
-        spread = np.log(np.maximum(each, 1e-12)).std(axis=0, ddof=1)
+        spread = wider * np.log(np.maximum(each, 1e-12)).std(axis=0, ddof=1)
     elif kind == "cox":
         spread = np.zeros_like(total)
     else:
@@ -190,10 +210,11 @@ def at_own_days(said: Said, state: State, observed: Observed, arm: int) -> Array
     return np.asarray(total[edges[1]] - total[edges[0]])
 
 
-def calibrated(raws: Sequence[Array], truths: Sequence[Any], state: State) -> dict[str, Any]:
+def calibrated(raws: Sequence[Array], truths: Sequence[Any], state: State, *, folds: int) -> dict[str, Any]:
     """Return the calibration of each event, from raw answers of models that never saw the cases.
 
-    Those of several members about a case are taken as their mean. A truth is an Event, or several by name.
+    Those of several members about a case are taken as their mean. A truth is an Event, or several by name. `folds` is
+    how many folds of the cases there are, of which each member lacks one.
     """
     found = {}
     for place, about in enumerate(awaited(state)):
@@ -205,7 +226,7 @@ def calibrated(raws: Sequence[Array], truths: Sequence[Any], state: State) -> di
         ]
         if len(held) > 1:
             found[about.name] = _calibrated(held, state, place)
-    return {EVENTS: found} if found else {}
+    return {EVENTS: found, APART: jackknife(folds)} if found else {}
 
 
 def _calibrated(held: Sequence[tuple[Array, Event]], state: State, place: int) -> dict[str, Any]:

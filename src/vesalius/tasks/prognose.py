@@ -225,7 +225,7 @@ class Prognose(Sources):
         self, raw: Sequence[Array], truths: Sequence[Any], *, state: State, plan: Plan
     ) -> dict[str, Any]:
         """Return the risks of cases that no model had seen, and a scale and a shift of log hazards where they help."""
-        return _prognosis.calibrated(raw, truths, state)
+        return _prognosis.calibrated(raw, truths, state, folds=int(plan.train.folds or 0))
 
     def remember(
         self, model: nn.Module, examples: Sequence[Example], state: State, *, cases: Sequence[Case]
@@ -246,8 +246,14 @@ class Prognose(Sources):
         return _prognosis.trivial(state)
 
     def scalar(self, raw: Tensor, ask: Ask) -> Tensor:
-        """Return the log hazard under the arm that is asked about, or its negative where survival is."""
-        risk = raw[:, ask.place if ask.place < raw.shape[1] else 0, 1]
+        """Return the log hazard under the arm that is asked about, or as a sum over arms what it does to survival."""
+        if ask.sum:
+            terms = [share * raw[:, place, 1] for place, share in ask.sum.items()]
+            total = terms[0]
+            for term in terms[1:]:
+                total = total + term
+            return total
+        risk: Tensor = raw[:, ask.place if ask.place < raw.shape[1] else 0, 1]
         return -risk if ask.of in ("horizon", "arm") else risk
 
 

@@ -33,7 +33,7 @@ from vesalius.run.calibrating import NAME, assert_refits, collect, fitted
 from vesalius.run.finished import Run, bundle_of
 from vesalius.run.ledger import Sheet
 from vesalius.run.past import Past, past_of_bundle
-from vesalius.run.tabular import is_bare, untold
+from vesalius.run.tabular import is_bare, target_of_columns, untold
 from vesalius.run.unseen import Choice, unseen
 from vesalius.tasks import contract as tasks
 from vesalius.tasks.contract import Task
@@ -123,8 +123,9 @@ def calibrate(
         assert_apart(place, folder)
     torch_threads.use(machines.measure().cores)
     past, marks = past_of_bundle(opened), Marks()
-    if columns is None and is_bare(opened):
-        columns, target = untold(opened), target or last.task.target
+    if is_bare(opened):
+        target = target or target_of_columns(opened, columns)
+        columns = untold(opened, columns)
     cohort = cohorts.open_cohort(
         data,
         layout=layout,

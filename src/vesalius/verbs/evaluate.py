@@ -34,7 +34,7 @@ from vesalius.reliability.marks import Marks
 from vesalius.run.finished import Run, bundle_of
 from vesalius.run.past import past_of_bundle, past_of_predictions
 from vesalius.run.stopping import all_or_nothing
-from vesalius.run.tabular import is_bare, untold
+from vesalius.run.tabular import is_bare, target_of_columns, untold
 from vesalius.run.unseen import of_another_tool, unseen
 from vesalius.tasks import contract as tasks
 
@@ -97,8 +97,9 @@ def evaluate(
     bundle = bundle_at(Path(what)) if isinstance(what, str | Path) else bundle_of(what)
     past = past_of_bundle(bundle) if bundle is not None else past_of_predictions(Path(str(what)))
     marks = Marks()
-    if bundle is not None and columns is None and is_bare(bundle):
-        columns, target = untold(bundle), target or bundle.stages[-1].plan.task.target
+    if bundle is not None and is_bare(bundle):
+        target = target or target_of_columns(bundle, columns)
+        columns = untold(bundle, columns)
     with all_or_nothing():
         cohort = cohorts.open_cohort(
             data,

@@ -16,6 +16,16 @@ from vesalius.core.treatment import Treatment
 GIVEN = {"stored": "where given"}
 
 
+ABBREVIATED = {  # what trials call a time to an event
+    "os": "overall survival",
+    "dfs": "disease-free survival",
+    "pfs": "progression-free survival",
+    "rfs": "relapse-free survival",
+    "efs": "event-free survival",
+    "mfs": "metastasis-free survival",
+}
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Curve(Answer):
     """Survival over time, one curve for each arm (a single arm is named 'all').
@@ -55,6 +65,8 @@ class Curve(Answer):
         """Return what the curve is the chance of: `survival`, `overall survival`, `survival free of relapse`."""
         if self.event is None or "survival" in self.event.casefold():
             return self.event or "survival"
+        if self.event.casefold() in ABBREVIATED:
+            return ABBREVIATED[self.event.casefold()]
         return f"survival free of {self.event}"
 
     def at(self, days: float, arm: str | None = None) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 
 from vesalius.answers import contract
 from vesalius.benefit import given
-from vesalius.benefit.words import ASSIGNED, benefit_of, further_of, verdict_of
+from vesalius.benefit.words import ASSIGNED, against_of, benefit_of, further_of, verdict_of
 from vesalius.core.answers import Answer
 from vesalius.core.arms import UnderArms
 from vesalius.core.bundle import Bundle, State
@@ -98,12 +98,15 @@ def _card(bundle: Bundle) -> Scorecard | None:
 def _evidence(found: Mapping[str, Any], told: UnderArms) -> Iterator[Evidence]:
     """Yield what the scorecard's patients say of each arm, with those to whom a like benefit was foretold."""
     for gain in told.gains:
-        one = next((o for o in found.get("against", ()) if o["treated"] == gain.arm), None)
+        arm = told.treatment.named(gain.arm)
+        one = next((o for o in against_of(found) if o["treated"] == arm), None)
         if one is None:
             why = found.get("refused") or "the scorecard says nothing of benefit"
-            yield Evidence(gain.arm, f"Nothing was shown of whom to give {gain.arm}: {why}.", {})
+            yield Evidence(gain.arm, f"Nothing was shown of whom to give {arm}: {why}.", {})
             continue
-        figures = {k: one[k] for k in ("effect", "naive", "days", "evalue", "left_out") if k in one}
+        figures: dict[str, Any] = {
+            k: one[k] for k in ("effect", "naive", "days", "evalue", "left_out") if k in one
+        }
         figures |= {"judged_days": found["judged_days"], "n": found["n"]}
         yield Evidence(gain.arm, verdict_of(one), figures, _fifth(one, gain.survival[0]))
 
@@ -145,14 +148,16 @@ def _against(
         yield f"Not known of this patient, and taken as usual: {listed(lacking)}."
     for arm, (n, events) in given.totals(state).items():
         if events < FEW * max(1, len(about.known)):
-            yield f"Few events under {arm}: {events} among {counted(n, 'training case')}."
+            yield f"Few events under {about.named(arm)}: {events} among {counted(n, 'training case')}."
     for gain in told.gains:
         _, low, high = gain.survival
         if low is None or high is None:
-            yield f"The bundle has one member, so that nothing says how uncertain the effect of {gain.arm} is."
+            arm = about.named(gain.arm)
+            yield f"The bundle has one member, so that nothing says how uncertain the effect of {arm} is."
         elif low <= 0 <= high:
             yield (
-                f"The members do not agree whether {gain.arm} helps: {points(low)} to {points(high)} percentage points."
+                f"The members do not agree whether {about.named(gain.arm)} helps: "
+                f"{points(low)} to {points(high)} percentage points."
             )
     if told.gains and told.gains[0].survival[1] is not None:
         yield "Bounds say how far the bundle's members lie apart; what all of them have wrong is not in them."
@@ -166,7 +171,7 @@ def _of_card(card: Scorecard | None) -> Iterator[str]:
     if card is None:
         yield "The bundle was never scored: nothing is known of how right it is."
         return
-    for one in benefit_of(card).get("against", ()):
+    for one in against_of(benefit_of(card)):
         slope = (one.get("calibration") or {}).get("slope")
         if slope is not None and not slope["low"] <= 1 <= slope["high"]:
             yield (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,16 +46,18 @@ def page(advice: Advice) -> str:
 
 def _curves(advice: Advice) -> Figure:
     told = advice.told
-    svg = draw.under_arms(told.expected, told.treatment.horizon_days, f"{told.called}, share")
+    named = [replace(one, arm=told.treatment.named(one.arm)) for one in told.expected]
+    svg = draw.under_arms(named, told.treatment.horizon_days, f"{told.called}, share")
     band = "" if told.share is None else f" Bands are those of the model, meant for {told.share:.0%}."
     text = f"Foretold for this patient under each arm; the dashed line is {advice.when}.{band}"
     return Figure("Curves", svg, text)
 
 
 def _expected(advice: Advice) -> Table:
+    named = advice.told.treatment.named
     rows = [
         (
-            Cell(one.arm),
+            Cell(named(one.arm)),
             Cell(percent(one.at[0]), one.at[0], _bounds(one.at)),
             Cell(f"{one.mean_days:.0f} days", one.mean_days),
             Cell(
@@ -68,9 +71,10 @@ def _expected(advice: Advice) -> Table:
 
 
 def _gains(advice: Advice) -> Table:
+    named = advice.told.treatment.named
     rows = [
         (
-            Cell(f"{g.arm} less {g.control}"),
+            Cell(f"{named(g.arm)} less {named(g.control)}"),
             Cell(f"{points(g.survival[0])} points", g.survival[0], _in_points(g.survival)),
             Cell(f"{_signed(g.days[0])} days", g.days[0], _in_days(g.days)),
         )
@@ -91,7 +95,13 @@ def _event(one: Further) -> Table:
         beside = Cell("–")
         if gain is not None:
             beside = Cell(f"{points(gain.survival[0])} points", gain.survival[0], _in_points(gain.survival))
-        rows.append((Cell(each.arm), Cell(percent(each.at[0]), each.at[0], _bounds(each.at)), beside))
+        rows.append(
+            (
+                Cell(told.treatment.named(each.arm)),
+                Cell(percent(each.at[0]), each.at[0], _bounds(each.at)),
+                beside,
+            )
+        )
     heads = ("arm", f"{told.called} at {when}", "beside the first arm")
     title = f"{told.called[:1].upper()}{told.called[1:]}"
     return Table(title, heads, rows, " ".join(e.verdict for e in one.evidence))
@@ -100,10 +110,11 @@ def _event(one: Further) -> Table:
 def _evidence(advice: Advice) -> Iterator[dict[str, Any]]:
     """Yield of each arm what patients who took no part say, as a verdict and a table."""
     for one in advice.evidence:
-        yield {"arm": one.arm, "verdict": one.verdict, "table": _found(one) if one.figures else None}
+        arm = advice.told.treatment.named(one.arm)
+        yield {"arm": arm, "verdict": one.verdict, "table": _found(one, arm) if one.figures else None}
 
 
-def _found(one: Evidence) -> Table:
+def _found(one: Evidence, arm: str) -> Table:
     figures = one.figures
     rows = [
         (Cell("all of them, doubly robust"), *_estimate(figures["effect"])),
@@ -114,8 +125,8 @@ def _found(one: Evidence) -> Table:
         like = f"those to whom a like benefit was foretold (group {place} of {many}, mean {points(mean)})"
         rows.append((Cell(like), *_estimate(found)))
     text = f"{counted(int(figures['n']), 'patient')} of the test split, who took no part in training."
-    heads = ("patients", f"survival, {one.arm} beside the first arm", "95 %")
-    return Table(f"What was found of {one.arm}", heads, rows, text)
+    heads = ("patients", f"survival, {arm} beside the first arm", "95 %")
+    return Table(f"What was found of {arm}", heads, rows, text)
 
 
 def _like(advice: Advice) -> Table | None:
@@ -124,7 +135,7 @@ def _like(advice: Advice) -> Table | None:
         return None
     rows = [
         (
-            Cell(arm),
+            Cell(advice.told.treatment.named(arm)),
             Cell(str(one.n), one.n),
             Cell(str(one.events), one.events),
             Cell(percent(one.survival), one.survival, "too few followed" if one.survival is None else ""),
@@ -159,8 +170,9 @@ def _factors(advice: Advice) -> Table:
         if advice.whole
         else "Each factor left out by itself, so that they do not add up."
     )
-    first = told.expected[0].arm
-    heads = ("what is known", "value", f"hazard under {first}", *(f"gain by {a}, points" for a in arms))
+    named = told.treatment.named
+    gained = [f"gain by {named(a)}, points" for a in arms]
+    heads = ("what is known", "value", f"hazard under {named(told.expected[0].arm)}", *gained)
     return Table("What it rests on", heads, [*rows, *last], how)
 
 

@@ -97,9 +97,12 @@ class Advice:
     def verdict(self) -> str:
         """Return what is expected in a sentence an arm, and whether it was shown that it can be told."""
         first = self.told.expected[0]
-        parts = [f"{self.told.called} at {self.when} is foretold as {first.at[0]:.0%} under {first.arm}"]
+        named = self.told.treatment.named
+        parts = [
+            f"{self.told.called} at {self.when} is foretold as {first.at[0]:.0%} under {named(first.arm)}"
+        ]
         for gain, other in zip(self.told.gains, self.told.expected[1:], strict=True):
-            parts.append(f"{other.at[0]:.0%} under {other.arm}: {gain_in_words(gain)}")
+            parts.append(f"{other.at[0]:.0%} under {named(other.arm)}: {gain_in_words(gain)}")
         lead = "; ".join(parts)
         return " ".join([f"{lead[:1].upper()}{lead[1:]}.", *(e.verdict for e in self.evidence)])
 

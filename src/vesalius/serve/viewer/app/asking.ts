@@ -4,7 +4,7 @@ import { byId, fill, h } from "./dom.ts";
 import type { Model } from "./types.ts";
 
 const NAMED = "label"; // the one word whose things have names that the model tells
-const WORDS: Record<string, string> = { region: "a region, by its size", box: "a box, the surest first", horizon: "a time in days", risk: "the risk", arm: "an arm, by its name", sentence: "a sentence", neighbour: "a near case", number: "the number", at_least: "at least a grade", mean_grade: "the mean grade" };
+const WORDS: Record<string, string> = { region: "a region, by its size", box: "a box, the surest first", horizon: "a time in days", risk: "the risk", arm: "an arm, by its name", benefit: "what an arm changes", sentence: "a sentence", neighbour: "a near case", number: "the number", at_least: "at least a grade", mean_grade: "the mean grade" };
 let shownFor = "";
 
 /** Fill the choices for a model, each as it was where the model stays the same. */
