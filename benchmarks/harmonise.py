@@ -6,7 +6,6 @@ The spread and what is told are measured out of fold; the age model meets three 
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -175,12 +174,12 @@ def _interval(found: Interval) -> str:
 
 
 def _table(folder: Path, *, quick: bool) -> Path:
-    """Write fcon1000 with a column of its sites, which stand in the names of its people; or a table like it."""
+    """Return the table of fcon1000, whose column `site` names the sites; or write one like it."""
     path = folder / "sites.csv"
     if quick:
         rng = np.random.default_rng(0)
         rows = [
-            {"sub_id": f"{s}_sub{k}", "age": round(20 + k % 50 + k / 100, 2), "sex": k // 6 % 2}
+            {"sub_id": f"{s}_sub{k}", "site": s, "age": round(20 + k % 50 + k / 100, 2), "sex": k // 6 % 2}
             | {f"f{j}": round(float(rng.normal(j * (s == "b"), 1)) + k % 50 / 25, 4) for j in range(5)}
             for k in range(90)
             for s in "abcdef"[k % 6]
@@ -189,9 +188,9 @@ def _table(folder: Path, *, quick: bool) -> Path:
         with (_fits.shared("fcon1000") / "fcon1000.csv").open(encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
     with path.open("w", encoding="utf-8", newline="") as file:
-        out = csv.DictWriter(file, ["site", *rows[0]])
+        out = csv.DictWriter(file, list(rows[0]))
         out.writeheader()
-        out.writerows({"site": re.sub(r"_?sub.*", "", str(r["sub_id"])), **r} for r in rows)
+        out.writerows(rows)
     return path
 
 

@@ -135,6 +135,12 @@ class DataPlan(Section):
         """How many channels a net is given: those of the planned images, and behind them what earlier stages made."""
         return self.channels + sum(len(names) for names in self.taken.values())
 
+    @property
+    def intensities(self) -> tuple[str, ...]:
+        """What is done to intensities, in order: steps that make scanners comparable, then how they are normalised."""
+        steps = self.harmonise.steps if self.harmonise is not None else ()
+        return tuple(dict.fromkeys([*(step.method for step in steps), *(n.method for n in self.normalise)]))
+
     def names_of(self, k: int) -> tuple[str, ...]:
         """Return what the channels of the `k`-th image are called; empty where that is not known.
 
