@@ -63,6 +63,12 @@ FILES = {
     "run/filling.py": ("predict",),
     "run/arms.py": ("transfer",),
     "run/featuring.py": ("features",),
+    "run/harmonise_data.py": ("harmonise",),
+    "run/harmonise_features.py": ("harmonise",),
+    "run/harmonise_looks.py": ("harmonise",),
+    "run/harmonise_out.py": ("harmonise",),
+    "prepare/harmonising.py": ("fit",),
+    "prepare/harmonise/__init__.py": ("fit",),
     "run/features_file.py": ("features",),
     "run/features_notes.py": ("features",),
 }

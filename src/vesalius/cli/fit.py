@@ -73,6 +73,11 @@ def fit(
         help="NAME=BUNDLE: a bundle, or its run, as a stage before this one, which is given what it finds; can be "
         "repeated.",
     ),
+    harmonise: str | None = typer.Option(
+        None,
+        "--harmonise",
+        help="Make scanners comparable: by=scanner,threshold=0.05 tries ways on training cases; or a way: nyul.",
+    ),
     dry_run: bool = typer.Option(False, "--dry-run", help="Print the plan and stop."),
     resume: bool = typer.Option(False, "--resume", help="Go on with an interrupted run."),
     max_set_aside: float = typer.Option(
@@ -105,7 +110,7 @@ def fit(
         layout=layout,
         labels=pairs(labels, "--labels"),
         init=init,
-        settings=pairs(settings, "--set"),
+        settings={**pairs(settings, "--set"), **({} if harmonise is None else {"data.harmonise": harmonise})},
         plan=plan,
         preset=preset,
         by=columns_of(by),

@@ -86,12 +86,27 @@ class HarmonisePlan(Section):
     @model_validator(mode="before")
     @classmethod
     def _steps(cls, data: Any) -> Any:
-        """Return a plan from the name of one method, or a list of them."""
-        return (
-            {"steps": [data] if isinstance(data, str) else data}
-            if isinstance(data, str | list | tuple)
-            else data
-        )
+        """Return a plan from a word: `nyul`, `n4+nyul`, `by=scanner,threshold=0.05`; or from a list of methods."""
+        if isinstance(data, str):
+            return _harmonised(data)
+        return {"steps": data} if isinstance(data, list | tuple) else data
+
+
+def _harmonised(text: str) -> dict[str, Any]:
+    """Return what a word says of a harmonisation: methods joined by `+`, or NAME=VALUE with commas.
+
+    `method` holds steps joined by `+`, `methods` the ways to try, parted by `|`.
+    """
+    if "=" not in text:
+        return {"steps": [name.strip() for name in text.split("+")]}
+    found: dict[str, Any] = {}
+    for item in text.split(","):
+        name, _, value = (part.strip() for part in item.partition("="))
+        if name == "method":
+            found["steps"] = [one.strip() for one in value.split("+")]
+        else:
+            found[name] = value.split("|") if name == "methods" else value
+    return found
 
 
 class DataPlan(Section):
@@ -119,6 +134,12 @@ class DataPlan(Section):
     def inputs(self) -> int:
         """How many channels a net is given: those of the planned images, and behind them what earlier stages made."""
         return self.channels + sum(len(names) for names in self.taken.values())
+
+    @property
+    def intensities(self) -> tuple[str, ...]:
+        """What is done to intensities, in order: steps that make scanners comparable, then how they are normalised."""
+        steps = self.harmonise.steps if self.harmonise is not None else ()
+        return tuple(dict.fromkeys([*(step.method for step in steps), *(n.method for n in self.normalise)]))
 
     def names_of(self, k: int) -> tuple[str, ...]:
         """Return what the channels of the `k`-th image are called; empty where that is not known.

@@ -127,7 +127,7 @@ class BundleModule(nn.Module):
         """What `forward` takes, in words: the tensor's shape, what its axes are, and what its numbers are."""
         data = self.plan.data
         size = ", ".join(map(str, data.size))
-        how = ", ".join(dict.fromkeys(n.method for n in data.normalise))
+        how = ", ".join(data.intensities)
         spacing = (
             f" at {' × '.join(f'{s:g}' for s in data.spacing_mm)} mm (x, y, z)" if data.spacing_mm else ""
         )

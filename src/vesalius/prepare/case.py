@@ -249,8 +249,11 @@ def _harmonised(
     """
     if plan.harmonise is None or not plan.harmonise.steps:
         return array
-    for step in plan.harmonise.steps:
-        harmonise.assert_unit(step.method, image.unit)
+    if (
+        image.unit is not None
+    ):  # where the file says none, the plan was made for images whose unit somebody declared
+        for step in plan.harmonise.steps:
+            harmonise.assert_unit(step.method, image.unit)
     return np.stack(
         [
             harmonise.applied(channel, plan.harmonise.steps, number=k, frames=frames)[0]

@@ -66,7 +66,7 @@ def sources(k: Known) -> Found | None:
 def preparation(k: Known) -> Found:
     """Return how images are prepared and how data are checked."""
     data = k.plan.data
-    how = listed(dict.fromkeys(n.method for n in data.normalise))
+    how = listed(data.intensities)
     text = (
         "every case is decoded once and faulty ones are set aside by name; axes made canonical, "
         f"{data.sampling} images of {taken(k.plan)}; intensities: {how}; alike for all cases"

@@ -130,7 +130,7 @@ def _metrics(k: Known) -> Section:
 
 def _evaluation(k: Known) -> Section:
     card, data = k.scorecard, k.plan.data
-    normalised = listed(dict.fromkeys(n.method for n in data.normalise))
+    normalised = listed(data.intensities)
     entries = [
         known("data", "" if card is None else figures.scored_on(card), ask="on which cases it was evaluated"),
         known("data hash", "" if card is None else card.data_hash[:SHOWN], ask="the hash of the data"),
