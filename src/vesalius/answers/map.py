@@ -25,7 +25,7 @@ from vesalius.prepare.between import Between
 from vesalius.prepare.case import load
 from vesalius.prepare.geometry import upright
 
-TARGETS = ("image",)
+TARGETS = ("clean",)
 
 
 class MapHandling(Handling[Map]):

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 NAMES = {"restore": "An image without its noise, its blur or its missing slices: an image from an image"}
-DEFAULT_FOR = ("image",)
+DEFAULT_FOR = ("clean",)
 OPTIONS = {"degradation": "", "amount": 0.0}
 LOOKED_AT = 16  # training cases that the plain filter is chosen by
 WRONG = "wrong"  # what the head is to give, among the targets of an example
@@ -55,7 +55,7 @@ class Restore(Task):
 
     name: ClassVar[str] = "restore"
     answer: ClassVar[type[Answer]] = Map
-    targets: ClassVar[tuple[str, ...]] = ("image",)
+    targets: ClassVar[tuple[str, ...]] = ("clean",)
     roles: ClassVar[tuple[str, ...]] = ("dense",)
     run: ClassVar[str] = "dense"
     primary: ClassVar[str] = "psnr"

@@ -127,7 +127,7 @@ def _in_memory(cohort: Cohort) -> Cohort:
     )
     names = sorted({name for one in drawn.values() for name in one.names})
     infos = (*infos, TargetInfo("instances", "instances", tuple(Label(k, n) for k, n in enumerate(names, 1))))
-    infos = (*infos, TargetInfo("clean", "image"))
+    infos = (*infos, TargetInfo("clean", "clean"))
     parts = tuple(TargetInfo(name, "event") for name in ENDS.split(","))
     infos = (*infos, TargetInfo(ENDS, "events", parts=parts))
     return replace(cohort, cases=cases, targets={t.name: t for t in infos})

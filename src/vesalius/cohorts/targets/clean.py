@@ -1,4 +1,4 @@
-"""An image: what the case's image would be if nothing were wrong with it, such as the same slice at full dose."""
+"""A clean image: what the case's image would be if nothing were wrong with it, such as the same slice at full dose."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ORDER = 35
 class CleanImage(TargetKind):
     """A value is where the image lies, or the image itself, on the grid of the case's reference image."""
 
-    name: ClassVar[str] = "image"
+    name: ClassVar[str] = "clean"
 
     def parsed(self, cell: str, row: Row) -> Ref:
         """Return the file that a cell names."""
