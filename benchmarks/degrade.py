@@ -1,6 +1,6 @@
 """Worse images: how a classifier of the blob phantom falls, and whether a restoration in front helps. About 10 minutes.
 
-The restoration learned from other pictures, made worse by noise; both are tested on pictures that neither saw.
+The restoration learned from the same training pictures, made worse by noise; both are tested on others.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ SEEDS = (0,)
 SIZE, LEARNED, TESTED = 48, 300, 150
 NOISE = 10.0
 COMMON: dict[str, Any] = {"data.size": [1, SIZE, SIZE], "train.members": 1, "infer.novelty": "none"}
-CLASSIFIER = {**COMMON, "net.name": "resnet-10", "net.scale": 0.25, "train.steps": 400, "train.batch": 16}
+CLASSIFIER = {**COMMON, "net.name": "resnet-10", "net.scale": 0.25, "train.steps": 300, "train.batch": 16}
 RESTORER = {
     **COMMON,
     "net.scale": 0.5,
-    "train.steps": 400,
+    "train.steps": 300,
     "train.batch": 8,
     "task.options.degradation": "noise",
     "task.options.amount": NOISE,
@@ -53,23 +53,30 @@ def measured(folder: Path, seed: int, *, quick: bool) -> list[Figure]:
     """All figures of one seed."""
     learned, tested = (24, 12) if quick else (LEARNED, TESTED)
     few = {"train.steps": 4} if quick else {}
-    look = {"options": {"size": SIZE, "contrast": 60.0}, "kind": "blob"}
-    own = phantom(folder / "own", cases=learned, seed=10 * seed, **look)  # type: ignore[arg-type]
-    other = phantom(folder / "other", cases=learned, seed=10 * seed + 1, **look)  # type: ignore[arg-type]
-    test = phantom(folder / "test", cases=tested, seed=10 * seed + 2, **look)  # type: ignore[arg-type]
-    how: dict[str, Any] = {"seed": seed, "progress": False}
-    model = fit(own / "cohort.csv", folder / "model", target="class", settings=CLASSIFIER | few, **how)
-    restorer = fit(other / "cohort.csv", folder / "restorer", task="restore", settings=RESTORER | few, **how)
-    card = evaluate(restorer, test / "cohort.csv", split="all", progress=False)
+    data = phantom(
+        folder / "data",
+        cases=learned + tested,
+        kind="blob",
+        seed=seed,
+        options={"size": SIZE, "contrast": 60.0},
+    )
+    split = folder / "split.csv"
+    lines = [f"blob-{k:04d},{'train' if k < learned else 'test'}" for k in range(learned + tested)]
+    split.write_text("\n".join(["case,split", *lines]) + "\n", encoding="utf-8")
+    table = data / "cohort.csv"
+    how: dict[str, Any] = {"seed": seed, "progress": False, "split": split}
+    model = fit(table, folder / "model", target="class", settings=CLASSIFIER | few, **how)
+    restorer = fit(table, folder / "restorer", task="restore", settings=RESTORER | few, **how)
+    card = evaluate(restorer, table, split="test", split_file=split, progress=False)
     rows = [
         Figure(f"blob, noise {NOISE:g} %: {name.upper()} of a restored picture", str(found), seed=str(seed),
                note=f"the best plain filter by training cases: {card.baseline[name]}")
         for name, found in card.metrics.items()
     ]  # fmt: skip
-    rows += filters(test, seed)
+    rows += filters(data, learned, seed)
     found = degrade(
-        model, test / "cohort.csv", folder / "worse", by={"noise": [20]} if quick else BY, restore=restorer,
-        target="class", split="all", metric="auc", resamples=100 if quick else 1000, progress=False,
+        model, table, folder / "worse", by={"noise": [20]} if quick else BY, restore=restorer,
+        target="class", split="test", split_file=split, metric="auc", resamples=100 if quick else 1000, progress=False,
     )  # fmt: skip
     for curve in found.curves:
         rows += of_curve(curve, seed)
@@ -79,10 +86,10 @@ def measured(folder: Path, seed: int, *, quick: bool) -> list[Figure]:
     return [*rows, *(Figure(f"blob: {text}", "", seed=str(seed)) for text in found.verdicts)]
 
 
-def filters(test: Path, seed: int) -> list[Figure]:
+def filters(data: Path, learned: int, seed: int) -> list[Figure]:
     """The means of plain filters over the test pictures, made worse with noise of their own."""
     figures: dict[str, list[tuple[float, float]]] = {name: [] for name in FILTERS}
-    for k, case in enumerate(read(test / "cohort.csv").cases):
+    for k, case in enumerate(read(data / "cohort.csv").cases[learned:]):
         clean = load_reference(case)
         worse = degraded(clean, "noise", NOISE, seed=k)
         y = clean.array.astype(np.float64)
