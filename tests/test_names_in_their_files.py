@@ -90,6 +90,7 @@ def test_a_task_is_named_in_its_own_file() -> None:
     wrong = {}
     for path, source in texts().items():
         own = {name for name in TASKS if path == f"tasks/{name.partition('-')[0]}.py"}
+        own |= {"restore"} if path == "learn/recipes/restore.py" else set()  # a recipe of that name
         if found := list(asked(source, TASKS - own, room="tasks")):
             wrong[path] = found
     assert len(texts()) > 500 and wrong == {}

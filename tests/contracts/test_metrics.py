@@ -13,6 +13,7 @@ from vesalius.core.answers import kinds
 from vesalius.core.answers.boxes import Boxes, counts_of
 from vesalius.core.answers.curve import Curve
 from vesalius.core.answers.instances import Instances
+from vesalius.core.answers.map import Map
 from vesalius.core.answers.mask import Mask
 from vesalius.core.answers.numbers import Numbers
 from vesalius.core.case import Box, Event, Instance
@@ -34,6 +35,10 @@ def example(module):
         return module.from_arrays(p, np.array([0, 1, 2, 0, 1, 2, 0, 1]), labels=["a", "b", "c"])
     if module.ANSWER == "Value":
         return module.from_arrays(rng.normal(size=8), rng.normal(size=8), unit="years")
+    if module.ANSWER == "Map":
+        fields = rng.random((2, 8, 1, 1, 12, 12))
+        made = [Map(image=Image(f), quantity="q", case_id=str(i)) for i, f in enumerate(fields[0])]
+        return module.rows(made, [Image(f) for f in fields[1]])
     if module.ANSWER == "Numbers":
         x, y = ({n: rng.uniform(1, 2, size=8) for n in ("age", "weight")} for _ in range(2))
         promised = {n: np.stack([x[n] - 0.4, x[n] + 0.4], axis=1) for n in x}

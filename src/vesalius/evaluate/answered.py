@@ -63,7 +63,12 @@ def score_cases(
     raised: set[str] = set()
     untold: list[Case] = []
     refused: MismatchError | None = None
-    for found in answers(predictor, cases, progress=progress, change=change):
+
+    def posed(case: Case) -> Case:
+        asked = task.posed(case, stage.state)
+        return asked if change is None else change(asked)
+
+    for found in answers(predictor, cases, progress=progress, change=posed):
         case, answer = found.case, found.answer
         truth = task.truth(case, stage.state) if target is None else case.targets.get(target)
         if target is not None and truth is None:

@@ -213,6 +213,10 @@ def drawn_page(found: Degraded) -> str:
         panels=panels,
         metrics=list(dict.fromkeys(c.called for c in found.curves)),
         clean={c.called: str(c.clean) for c in found.curves},
+        as_they_are={
+            c.called: [shown(found.clean_restored[c.metric])] if c.metric in found.clean_restored else []
+            for c in found.curves
+        },
     )
 
 

@@ -66,6 +66,7 @@ def example_of(task: Task, case: Case, plan: Plan, state: State, *, given: Givin
 
     Raises DataError, naming the case.
     """
+    case = task.posed(case, state)
     reference = None if case.images else task.geometry(case, state)
     reference = reference or load_reference(case)
     handed = Given(case, reference) if given is None else given(case, reference)

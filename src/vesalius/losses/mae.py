@@ -10,7 +10,7 @@ from torch import Tensor
 from vesalius.losses._targets import NumberLoss
 
 NAMES = {"mae": "mean absolute error, for numbers of which some are far off"}
-TARGETS = ("number", "measures")
+TARGETS = ("number", "measures", "clean")
 
 
 def make(

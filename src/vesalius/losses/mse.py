@@ -10,7 +10,7 @@ from torch import Tensor
 from vesalius.losses._targets import NumberLoss
 
 NAMES = {"mse": "mean squared error, for numbers"}
-TARGETS = ("number", "measures")
+TARGETS = ("number", "measures", "clean")
 DEFAULT_FOR = {"number": "mse"}
 
 

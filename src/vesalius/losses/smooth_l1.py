@@ -15,7 +15,7 @@ from torch import Tensor
 from vesalius.losses._targets import NumberLoss
 
 NAMES = {"smooth_l1": "squared near the truth and absolute beyond beta, for numbers"}
-TARGETS = ("number", "measures")
+TARGETS = ("number", "measures", "clean")
 OPTIONS = {"beta": 1.0}
 LIMITS = {"beta": {"gt": 0}}
 

@@ -535,6 +535,15 @@ class Task(ABC):
         """Return the kinds of target that answers may be held against; by default all that can be learned from."""
         return self.targets
 
+    def posed(self, case: Case, state: State) -> Case:
+        """Return a case as it is asked about where its answer is held against its truth; by default as it is.
+
+        A task that makes its own questions of clean cases, such as one that restores what it made worse itself, makes
+        them here, alike each time. Training, validation and `evaluate` come through it; `predict` does not. What
+        `encode` needs of the clean case stands among the targets.
+        """
+        return case
+
     def truth(self, case: Case, state: State) -> Any:
         """Return what `metrics` holds an answer against, or None where the case has no target."""
         target = state.values.get("target")

@@ -108,6 +108,14 @@ class TaskTrial:
         require(found, f"{self}: no small cohort with a target of kind {kinds} can be made: give one (data=)")
         return found  # type: ignore[return-value]
 
+    @property
+    def named(self) -> str | None:
+        """The target that is named: a task that may learn without one has the only one that it takes."""
+        if self.target is not None or self.task.needs_target:
+            return self.target
+        held = [t.name for t in self.cohort.targets.values() if t.kind in self.task.targets]
+        return held[0] if len(held) == 1 else None
+
     @cached_property
     def space(self) -> Workspace:
         """The cohort as `fit` stands on it: decoded and checked, with its target and its folds."""
@@ -115,7 +123,7 @@ class TaskTrial:
             return prepare_workspace(
                 self.cohort,
                 task=self.task.name,
-                target=self.target,
+                target=self.named,
                 columns=None,
                 split=None,
                 seed=0,
@@ -261,7 +269,7 @@ class TaskTrial:
             self.cohort,
             out,
             task=self.task.name,
-            target=self.target,
+            target=self.named,
             settings={**SMALL, **self.settings},
             dry_run=dry_run,
             device="cpu",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from vesalius.core.answers import ImageAnswer
 
 DICOM = "dicom_pm"
+LOWEST, HIGHEST = "lowest of the image", "highest of the image"  # figures of a field that is an image itself
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
