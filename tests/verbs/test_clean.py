@@ -176,7 +176,10 @@ def test_what_is_certain_is_accepted_what_is_tested_on_stays(faulty: Path, tmp_p
         found.notes
     )
     vs.inspect(tmp_path / "out", progress=False)
-    assert len(_rows(faulty / "cohort.csv")) == 12 and (faulty / "images" / "i8.png").read_bytes() == b"no picture"
+    assert (
+        len(_rows(faulty / "cohort.csv")) == 12
+        and (faulty / "images" / "i8.png").read_bytes() == b"no picture"
+    )
 
 
 def test_what_cannot_be_asked_is_refused_and_leaves_nothing(faulty: Path, tmp_path: Path) -> None:
