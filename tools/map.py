@@ -69,6 +69,7 @@ KINDS = {
     "phantom": "Phantoms",
     "phantom/faults": "Faults planted into phantoms",
     "explain/methods": "Explainers",
+    "reliability/looks": "Looks of inspect",
     "radiomics/families": "Families of radiomics",
     "evaluate/checklists": "Checklists of a report",
     "compress": "Compressors",

@@ -96,6 +96,7 @@ COMMANDS = (
         "registrations",
         "learners",
         "faults",
+        "looks",
         "families",
         "refits",
         "checklists",

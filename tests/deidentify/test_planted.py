@@ -354,7 +354,7 @@ def words_on(picture: Image.Image, *lines: str) -> Image.Image:
 
 @pytest.mark.parametrize("kind", ["dicom", "cine", "jpeg", "lossless", "lossless cine", "png"])
 def test_burned_in_text_is_blacked_out(kind: str, tmp_path: Path, tesseract: str) -> None:
-    from vesalius.deidentify import _ocr
+    from vesalius.deidentify import ocr
 
     ramp = np.tile(np.linspace(0, 90, 400, dtype=np.uint8), (300, 1))
     picture = words_on(Image.fromarray(ramp), "DOE JANE", "MRN 774411")
@@ -390,7 +390,7 @@ def test_burned_in_text_is_blacked_out(kind: str, tmp_path: Path, tesseract: str
         assert read.BurnedInAnnotation == "NO"
         assert "113101" in [c.CodeValue for c in read.DeidentificationMethodCodeSequence]
     if not kind.endswith(("cine", "jpeg")):
-        assert all(_ocr.find(frame) == [] for frame in after)
+        assert all(ocr.find(frame) == [] for frame in after)
     assert int(after.max()) < 120  # every stroke of the letters is gone
     assert np.abs(after[:, 150:].astype(int) - ramp[150:]).max() <= 4  # and the image below is there
 
@@ -400,7 +400,7 @@ def test_faint_letters_beside_a_bright_or_dark_object_are_found(
     ground: int, ink: int, tesseract: str
 ) -> None:
     """A contrast of 20 to 40 of 255, in noise of 3: what a person reads without trouble."""
-    from vesalius.deidentify import _ocr
+    from vesalius.deidentify import ocr
 
     picture = Image.new("L", (420, 200), ground)
     draw = ImageDraw.Draw(picture)
@@ -410,19 +410,19 @@ def test_faint_letters_beside_a_bright_or_dark_object_are_found(
     draw.ellipse((280, 40, 400, 180), fill=ground + 150 if ground < 100 else ground - 150)
     plane = np.asarray(picture) + 3 * np.random.default_rng(0).standard_normal((200, 420))
     found = np.zeros(plane.shape, bool)
-    for box in _ocr.find(plane.clip(0, 255)):
+    for box in ocr.find(plane.clip(0, 255)):
         found[box.top : box.bottom, box.left : box.right] = True
     assert found[letters].mean() > 0.98 and found.mean() < 0.3
 
 
 def test_noise_is_not_taken_for_faint_letters(tesseract: str) -> None:
     """A body whose noise grows with its brightness, in a dark and quiet field."""
-    from vesalius.deidentify import _ocr
+    from vesalius.deidentify import ocr
 
     y, x = np.mgrid[:384, :384]
     body = np.where(((y - 200) / 140) ** 2 + ((x - 190) / 110) ** 2 < 1, 115.0, 5.0)
     chance = np.random.default_rng(0)
-    assert [_ocr.find(body * (1 + 0.15 * chance.standard_normal(body.shape))) for _ in range(2)] == [[], []]
+    assert [ocr.find(body * (1 + 0.15 * chance.standard_normal(body.shape))) for _ in range(2)] == [[], []]
 
 
 def test_outside_the_regions_of_ultrasound_all_is_black(tmp_path: Path, tesseract: str) -> None:
@@ -462,7 +462,7 @@ def test_without_tesseract_only_its_options_are_refused(
 @pytest.mark.realdata
 def test_real_ultrasound_loses_all_its_text(shared_data: Path, tmp_path: Path, tesseract: str) -> None:
     """Two images with names, dates and numbers burned in: the banners are black, and nothing can be read any more."""
-    from vesalius.deidentify import _ocr
+    from vesalius.deidentify import ocr
 
     folder = shared_data / "dicom_zoo" / "deid-data" / "deid_data" / "data" / "ultrasounds"
     for name in ("GREYSCALE_IMAGE.dcm", "RGB_IMAGE.dcm"):
@@ -471,7 +471,7 @@ def test_real_ultrasound_loses_all_its_text(shared_data: Path, tmp_path: Path, t
         after = pydicom.dcmread(copy).pixel_array
         after = after if after.ndim == 2 else after.max(axis=-1)
         assert int(after[:22].max()) == 0, "the banner with the name"
-        assert not [b for b in _ocr.find(after) if b.top < 60]
+        assert not [b for b in ocr.find(after) if b.top < 60]
         assert after[90:600].any(), "the image is still there"
 
 

@@ -10,7 +10,8 @@ from rich.table import Table
 from vesalius.cli._show import console
 from vesalius.cohorts.targets import contract as kinds
 from vesalius.core.words import counted, listed, quoted
-from vesalius.reliability.inspect import Finding, Inspection
+from vesalius.reliability.finding import Finding
+from vesalius.reliability.inspect import Inspection
 from vesalius.reliability.spread import Spread
 from vesalius.reliability.summary import Summary, TargetSummary
 
@@ -37,6 +38,9 @@ def show(found: Inspection) -> None:
             out.print(f"[bold]{escape(what)}[/]  {escape(words)}", soft_wrap=True)
     out.print()
     groups = grouped(found)
+    if found.silenced:
+        silent = ", ".join(f"{name} ({n})" for name, n in found.silenced.items())
+        out.print(f"[dim]silenced: {escape(silent)}[/]", soft_wrap=True)
     if not groups:
         out.print("nothing is wrong that inspect knows how to find")
     for group in groups:
@@ -79,9 +83,11 @@ def grouped(found: Inspection) -> list[list[Finding]]:
 
 
 def line(item: Finding) -> str:
-    """Return one finding in one line: its kind, its words, the cases that the words do not name, what follows."""
+    """Return one finding in one line: its kind, its words, the cases that these do not name, figures, what follows."""
     named = "" if all(c in item.text for c in item.cases) else f" [{some(item.cases)}]"
-    return f"{item.kind}: {item.text}{named}" + (f" — {item.hint}" if item.hint else "")
+    rests = f" ({item.evidence})" if item.evidence else ""
+    hint = f" — {item.hint}" if item.hint else ""
+    return f"{item.kind}: {item.text}{named}{rests}{hint}" + (f" [{item.silencer}]" if rests else "")
 
 
 def some(cases: Sequence[str]) -> str:

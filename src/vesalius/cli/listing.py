@@ -24,6 +24,7 @@ HELP = {
     "answers": "The kinds of answer that a model can end in.",
     "phantom": "The synthetic studies that can be made.",
     "phantom.faults": "The faults that can be planted into a synthetic cohort, for `phantom --faults`.",
+    "reliability.looks": "What `inspect` looks for, and `--silence` takes.",
     "prepare.transforms": "The changes that training images are put through.",
     "prepare.aligning": "The ways of laying one visit's image over another one, for `change --registration`.",
     "benefit.learners": "The ways of learning who gains from a treatment.",

@@ -15,7 +15,7 @@ from PIL import ImageOps, UnidentifiedImageError
 from vesalius.core import exif, file_io
 from vesalius.core.disk import write_bytes
 from vesalius.core.image import Array
-from vesalius.deidentify import _chunks, _ocr, _segments, _tiff
+from vesalius.deidentify import _chunks, _segments, _tiff, ocr
 from vesalius.deidentify._read import SetAside
 from vesalius.deidentify.dicom import Done
 from vesalius.deidentify.options import Settings
@@ -98,7 +98,7 @@ def _blacken(data: bytes, counts: Counter[tuple[str, str]]) -> bytes:
         for n in range(getattr(picture, "n_frames", 1)):
             picture.seek(n)
             page = ImageOps.exif_transpose(picture)
-            boxes = _ocr.find(_grey(page))
+            boxes = ocr.find(_grey(page))
             found = found or bool(boxes)
             for box in boxes:
                 page.paste(_black(page), (box.left, box.top, box.right, box.bottom))

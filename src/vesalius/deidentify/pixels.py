@@ -10,7 +10,7 @@ from pydicom.encaps import encapsulate, generate_fragments, generate_frames
 from pydicom.uid import ExplicitVRLittleEndian
 
 from vesalius.core.image import Array
-from vesalius.deidentify import _boxes, _ocr, _segments
+from vesalius.deidentify import _boxes, _segments, ocr
 from vesalius.deidentify._read import SetAside
 from vesalius.deidentify.options import Settings
 from vesalius.dicom.damage import DAMAGE
@@ -162,14 +162,14 @@ def clear_overlays(data: Any) -> frozenset[int]:
             drawn = np.asarray(data.overlay_array(group))
         except DAMAGE:
             continue
-        if not any(_ocr.find(plane) for plane in drawn.reshape(-1, *drawn.shape[-2:])):
+        if not any(ocr.find(plane) for plane in drawn.reshape(-1, *drawn.shape[-2:])):
             clear.add(int(group))
     return frozenset(clear)
 
 
 def _blacken(data: Any, counts: Counter[tuple[str, str]]) -> bool:
     """Black out what lies outside an ultrasound's regions, and text that is read inside."""
-    _ocr.require()
+    ocr.require()
     if str(data.file_meta.TransferSyntaxUID).startswith(_VIDEO):
         raise SetAside("a video whose burned-in text cannot be cleaned", hint="convert it to single frames")
     modality, kind = str(data.get("Modality") or ""), data.get("ImageType") or ("",)
@@ -177,7 +177,7 @@ def _blacken(data: Any, counts: Counter[tuple[str, str]]) -> bool:
         return False
     rare = modality in _SECTIONS and "ORIGINAL" in kind
     frames = _frames(data)
-    boxes = [box for n in _picked(len(frames)) for box in _ocr.find(_luminance(frames[n], data), rare=rare)]
+    boxes = [box for n in _picked(len(frames)) for box in ocr.find(_luminance(frames[n], data), rare=rare)]
     mask = np.zeros(frames.shape[1:3], bool)
     for box in boxes:
         mask[box.top : box.bottom, box.left : box.right] = True

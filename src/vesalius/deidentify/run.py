@@ -11,7 +11,7 @@ from vesalius.core.errors import DataError, Interrupted, OutputError
 from vesalius.core.progress import Progress, Silent
 from vesalius.core.quiet import quiet
 from vesalius.core.words import counted
-from vesalius.deidentify import _ocr, dicom, nifti, picture, sidecar
+from vesalius.deidentify import dicom, nifti, ocr, picture, sidecar
 from vesalius.deidentify import key as keys
 from vesalius.deidentify import report as reports
 from vesalius.deidentify._read import SetAside
@@ -57,7 +57,7 @@ def deidentify(
     if not walk(source):
         raise DataError(f"no files in {source}", hint="the folder that holds the studies")
     if settings.has("clean-pixels") or settings.has("clean-graphics"):
-        _ocr.require()
+        ocr.require()
     if resume and reports.unfinished(out) and not key_path.exists():
         raise OutputError(
             f"{out} was started with another key", found=f"no {key_path}", hint="the --key of that run"

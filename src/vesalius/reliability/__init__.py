@@ -3,7 +3,8 @@
 from vesalius.reliability._records import CaseRecord
 from vesalius.reliability._survey import Survey, survey
 from vesalius.reliability.duplicates import Twins
-from vesalius.reliability.inspect import Finding, Inspection, inspect, inspection_of, to_json
+from vesalius.reliability.finding import Finding
+from vesalius.reliability.inspect import Inspection, inspect, inspection_of, to_json
 from vesalius.reliability.summary import Summary, summarise, summary_of
 
 __all__ = [

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -60,6 +61,7 @@ class CaseRecord:
     fault: str | None = None
     fatal: bool = False
     brought: Brought = NOTHING
+    looked: Mapping[str, Any] = field(default_factory=dict)  # what each look measured
 
 
 def record_of(

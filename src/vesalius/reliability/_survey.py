@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from vesalius import cohorts
 from vesalius.cohorts import Decoded
@@ -34,8 +36,11 @@ def survey(
     max_set_aside: float = 0.10,
     workers: int = 1,
     strict: bool = True,
+    measure: Callable[[Decoded], Mapping[str, Any]] | None = None,
 ) -> Survey:
     """`cohorts.check`, measuring as it goes: each case is decoded once, and its pixels are let go.
+
+    `measure` returns what is kept of a decoded case beside its record.
 
     Raises what `cohorts.check` raises; nothing with `strict=False`.
     """
@@ -43,7 +48,8 @@ def survey(
     every = max(1, -(-len(cohort.cases) // THUMBS))
 
     def observe(decoded: Decoded) -> None:
-        facts.append(record_of(decoded, keep_thumb=len(facts) % every == 0, infos=cohort.targets))
+        record = record_of(decoded, keep_thumb=len(facts) % every == 0, infos=cohort.targets)
+        facts.append(record if measure is None else replace(record, looked=measure(decoded)))
 
     checked = cohorts.check(
         cohort,

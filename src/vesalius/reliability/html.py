@@ -6,17 +6,19 @@ import base64
 import io
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PIL import Image as Picture
+from PIL import ImageDraw
 
 from vesalius.core import page, palette
 from vesalius.core.called import called_by
 from vesalius.core.disk import write_text
 from vesalius.core.words import counted
 from vesalius.dicom.values.colours import chosen
-from vesalius.reliability.inspect import Finding, Inspection, Thumb
+from vesalius.reliability.finding import Finding
+from vesalius.reliability.inspect import Inspection, Thumb
 from vesalius.reliability.summary import Intensity
 
 TEMPLATE = Path(__file__).parent / "inspection.html.j2"
@@ -24,6 +26,7 @@ SHEET = 60  # pictures on the contact sheet
 SHOWN = 40  # findings of one kind that are written out
 WITH_PICTURES = 12  # of these
 SIDE_BY_SIDE = 4  # pictures of one finding
+FRAME = "#ff4d00"  # around where something was found
 CUT = 3  # a column of a histogram so many times higher than all others is cut
 
 
@@ -64,6 +67,7 @@ def render(inspection: Inspection) -> str:
             for severity, kind, listed in _grouped(inspection.findings)
         ],
         counts={k: sum(f.severity == k for f in inspection.findings) for k in ("error", "warning", "note")},
+        silenced=inspection.silenced,
         shown=SHOWN,
         next_steps=next_steps(inspection),
         histograms=[_bars(i) for i in _distinct(inspection.summary.intensities)],
@@ -126,10 +130,32 @@ def _shown(thumb: Thumb, flag: str = "") -> Shown:
 
 
 def _pictures(finding: Finding, by_case: Mapping[str, Thumb]) -> list[Shown]:
-    """Return the pictures of a finding about a few cases, side by side; of one about many none, they are no pair."""
+    """Return the pictures that a finding rests on: the worst of those that were measured, or a few side by side.
+
+    Of a finding about many that are alike there are none: they are no pair.
+    """
+    if finding.measured:
+        worst = [c for c in finding.cases if c in by_case][:SIDE_BY_SIDE]
+        return [_measured(by_case[c], finding) for c in worst]
     if not 1 < len(finding.cases) <= SIDE_BY_SIDE:
         return []
     return [_shown(by_case[c]) for c in finding.cases if c in by_case]
+
+
+def _measured(thumb: Thumb, finding: Finding) -> Shown:
+    """Return a case with its figure, and a frame where in its picture it was found."""
+    place, value = finding.places.get(thumb.case), finding.measured.get(thumb.case)
+    label = " · ".join(x for x in (thumb.label, "" if value is None else f"{value:.3g}") if x)
+    if place is None:
+        return replace(_shown(thumb), label=label)
+    picture = Picture.fromarray(thumb.picture)
+    height, width = thumb.small.size
+    ends = (place[1] * width, place[0] * height, place[3] * width - 1, place[2] * height - 1)
+    left, top, right, bottom = (round(v) for v in ends)
+    ImageDraw.Draw(picture).rectangle((left, top, max(left, right), max(top, bottom)), outline=FRAME, width=2)
+    buffer = io.BytesIO()
+    picture.save(buffer, format="PNG")
+    return replace(_shown(thumb), label=label, views=[("framed", _address(buffer.getvalue(), "png"))])
 
 
 def _of_kind(findings: Sequence[Finding], severity: str) -> dict[str, list[Finding]]:

@@ -6,7 +6,8 @@ from vesalius.answers.drawing.lines import Line
 from vesalius.core.called import called_by
 from vesalius.core.shown import cut
 from vesalius.reliability import html
-from vesalius.reliability.inspect import Finding, Inspection
+from vesalius.reliability.finding import Finding
+from vesalius.reliability.inspect import Inspection
 from vesalius.shown._markup import sheet, warned
 from vesalius.shown.contract import View, facts
 
