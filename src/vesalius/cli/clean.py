@@ -56,6 +56,9 @@ def clean(
         None, "--labels", help="WORD=LABEL: what a class or a mask's value stands for; can be repeated."
     ),
     split: Path | None = typer.Option(None, "--split", help="A CSV with the columns case,split."),
+    silence: list[str] | None = typer.Option(
+        None, "--silence", help="A look of `vesalius looks` that nothing is proposed of; can be repeated."
+    ),
     device: str | None = typer.Option(
         None, "--device", help="cpu, cuda, …", show_default="a GPU where there is one"
     ),
@@ -81,6 +84,7 @@ def clean(
         layout=layout,
         labels=pairs(labels, "--labels"),
         split=split,
+        silence=silence or (),
         device=device,
         progress=talk.progress,
     )

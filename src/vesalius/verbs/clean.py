@@ -57,6 +57,7 @@ def clean(
     layout: str | None = None,
     labels: Mapping[str, str] | None = None,
     split: Path | str | None = None,
+    silence: Sequence[str] = (),
     device: str | None = None,
     progress: Progress | bool | None = None,
 ) -> Cleaning:
@@ -85,6 +86,7 @@ def clean(
         layout: How to read it, where it could be read in several ways; one of `vesalius layouts`.
         labels: What stands for what among classes and masks' values: `{"NA": "", "255": "1"}`.
         split: A CSV with the columns `case,split`.
+        silence: Looks of `inspect` that nothing is proposed of; names from `vesalius looks`.
         device: `cpu`, `cuda`, `cuda:1`; by default a GPU where there is one.
         progress: A `Progress`; True, False or None: by default a bar shows itself on a terminal and in a notebook.
 
@@ -112,7 +114,7 @@ def clean(
         asked = {
             "target": target, "folds": folds, "by": by, "fitted": fitted, "time_limit": time_limit, "seed": seed,
             "settings": dict(settings or {}), "columns": dict(columns or {}), "layout": layout,
-            "labels": dict(labels or {}), "split": None if split is None else str(split),
+            "labels": dict(labels or {}), "split": None if split is None else str(split), "silence": list(silence),
         }  # fmt: skip
         try:
             done = _proposed(Path(data), out, asked, resume=resume, device=device, progress=shown)
@@ -152,7 +154,13 @@ def _proposed(
         folder = new_folder(folder, default="cleaned")
         save_state(folder, {"asked": {**asked, "data": str(data.resolve())}})
     screened = cohorts.read(data, **told(asked), max_set_aside=1.0)
-    found = look(screened, target=asked["target"], progress=progress, workers=machine.measure().cores)
+    found = look(
+        screened,
+        target=asked["target"],
+        silence=asked["silence"],
+        progress=progress,
+        workers=machine.measure().cores,
+    )
     held = held_out(cohort)
     first = proposals_of(found, cohort, held)
     notes = [untouched(found, held)]

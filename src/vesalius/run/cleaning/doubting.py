@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,7 +17,9 @@ from vesalius.core.cohort import Cohort, TargetInfo
 from vesalius.core.errors import DataError
 from vesalius.core.image import Image
 from vesalius.core.progress import Progress
+from vesalius.core.scorecard import Scorecard
 from vesalius.core.words import counted, listed
+from vesalius.evaluate.standing import BEATEN, lead, standing
 from vesalius.prepare.case import load_mask
 from vesalius.reliability import label_errors
 from vesalius.reliability.label_errors import LabelError, Noise
@@ -82,7 +84,27 @@ def _of_labels(said: OutOfFold, cohort: Cohort, info: TargetInfo, by: str) -> Do
         p = p / p.sum(axis=1, keepdims=True)  # they were written with six digits
         found = label_errors.find(ids, [held[0] for held in given], p, names, by=by)
         made = [_proposal(error, cases[error.case], info) for error in found.errors]
-    return Doubted(tuple(made), (*_noise_words(found.noise, info), *(b.text for b in said.scorecard.banners)))
+    weak = _weakness(said.scorecard)
+    if weak:  # such models contradict right labels as gladly as wrong ones
+        made = [replace(one, accept=False) for one in made]
+    notes = (weak, *_noise_words(found.noise, info), *(b.text for b in said.scorecard.banners))
+    return Doubted(tuple(made), tuple(filter(None, notes)))
+
+
+def _weakness(card: Scorecard) -> str:
+    """Return in a sentence that models do not surely know more than the trivial answer; nothing where they do."""
+    name = lead(card, [n for n in contract.of(card.answer).headlines if n in card.metrics])
+    stands = None if name is None else standing(card, name)
+    if name is None or stands == BEATEN:
+        return ""
+    found = card.metrics[name]
+    value = "none" if found.value is None else f"{found.value:.3f}"
+    span = "" if found.low is None or found.high is None else f" ({found.low:.3f} to {found.high:.3f})"
+    called = contract.of(card.answer).metric_names.get(name, name.replace("_", " "))
+    return (
+        f"the models do not surely know more than the trivial answer, out of fold: {called} {value}{span}; so none of "
+        "their label errors is accepted: look at each, or have better models by more cases or a longer --time-limit"
+    )
 
 
 def _proposal(error: LabelError, case: Case, info: TargetInfo) -> Proposal:

@@ -13,14 +13,7 @@ from vesalius.reliability.finding import Finding
 from vesalius.reliability.inspect import Inspection
 from vesalius.run.cleaning.proposals import Proposal
 
-OWN = (
-    "set aside",
-    "contradiction",
-    "duplicate",
-    "near duplicate",
-    "leak",
-    "near leak",
-)  # proposed one by one
+OWN = ("set_aside", "duplicates", "leaks")  # looks whose findings are proposed one by one
 _STAYS = ("test", "train", "val")  # of a patient in several splits, whose cases stay
 MANY = 0.2  # of the cases: a finding about more of them is no fault of single cases
 
@@ -150,10 +143,13 @@ def _findings(findings: Sequence[Finding], cases: int) -> list[Proposal]:
     """Return what else was found of single cases; whether it is a fault, a person must say."""
     made = []
     for finding in findings:
-        if finding.severity == "note" or finding.kind in OWN or not finding.cases:
+        if finding.severity == "note" or finding.look in OWN or not finding.cases:
             continue
         if len(finding.cases) > max(3, MANY * cases):
             continue
         text = finding.text + (f" ({finding.hint})" if finding.hint else "")
-        made += [Proposal(False, case, finding.kind, "drop", text, evidence=0.5) for case in finding.cases]
+        made += [
+            Proposal(False, case, finding.kind, "drop", text, evidence=1 / (k + 2))  # the worst stand first
+            for k, case in enumerate(finding.cases)
+        ]
     return made
