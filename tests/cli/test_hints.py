@@ -31,6 +31,7 @@ ROOMS = {
 }
 FILES = {
     "cohorts/_limits.py": ("fit",),  # the others bear any share
+    "cohorts/_experts.py": ("consensus",),
     "cohorts/_folds.py": ("fit",),
     "cohorts/_shots.py": ("fit",),
     "learn/episodes.py": ("few-shot",),
@@ -59,6 +60,9 @@ FILES = {
     "run/featuring.py": ("features",),
     "run/features_file.py": ("features",),
     "run/features_notes.py": ("features",),
+    "run/consensus/experts.py": ("consensus",),
+    "run/consensus/joining.py": ("consensus",),
+    "run/consensus/reading.py": ("consensus",),
 }
 FOREIGN = {"--psm", "--no-deps"}  # tesseract's, pip's
 

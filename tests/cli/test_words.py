@@ -83,6 +83,7 @@ COMMANDS = (
         "change",
         "advise",
         "compare",
+        "consensus",
         "transfer",
         "find-lr",
         "few-shot",
