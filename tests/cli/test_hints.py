@@ -32,6 +32,7 @@ ROOMS = {
 }
 FILES = {
     "cohorts/_limits.py": ("fit",),  # the others bear any share
+    "cohorts/_experts.py": ("consensus",),
     "cohorts/_folds.py": ("fit",),
     "cohorts/_shots.py": ("fit",),
     "learn/episodes.py": ("few-shot",),
@@ -71,6 +72,9 @@ FILES = {
     "prepare/harmonise/__init__.py": ("fit",),
     "run/features_file.py": ("features",),
     "run/features_notes.py": ("features",),
+    "run/consensus/experts.py": ("consensus",),
+    "run/consensus/joining.py": ("consensus",),
+    "run/consensus/reading.py": ("consensus",),
 }
 FOREIGN = {"--psm", "--no-deps"}  # tesseract's, pip's
 

@@ -84,6 +84,7 @@ COMMANDS = (
         "clean",
         "advise",
         "compare",
+        "consensus",
         "transfer",
         "degrade",
         "find-lr",

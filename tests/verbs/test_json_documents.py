@@ -379,6 +379,14 @@ def test_harmonise(tmp_path: Path, ask: Ask) -> None:
     assert ask(*words, "0.000001", code=1)["result"]["chosen"] is None
 
 
+def test_consensus(tmp_path: Path, ask: Ask) -> None:
+    said = [f"c{k},{'ab'[k % 2]},{'ab'[k % 3 == 0]},{'ab'[k % 2]}" for k in range(12)]
+    (tmp_path / "t.csv").write_text("\n".join(["case,expert 1,expert 2,expert 3", *said]) + "\n")
+    words = ("--column", "image=", "--column", "id=case", "--resamples", "20")
+    found = ask("consensus", tmp_path / "t.csv", "-o", tmp_path / "out", *words)["result"]
+    assert found["method"] == "dawid-skene" and len(found["experts"]) == 3 and len(found["pairs"]) == 3
+
+
 def test_features(pictures: Any, volumes: Any, tmp_path: Path, ask: Ask) -> None:
     found = ask("features", pictures.path, pictures.data, "-o", tmp_path / "f.parquet")["result"]
     assert found["made"] == "deep" and found["cases"] == found["rows"] == 12 and len(found["bundle"]) == 64

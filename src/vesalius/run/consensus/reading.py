@@ -63,6 +63,11 @@ def said(experts: Experts, cohort: Cohort, progress: Progress) -> Said:
         notes.append(
             f"{counted(alone, 'case was', 'cases were')} seen by one expert alone, whose word stands there."
         )
+    several = list(dict.fromkeys(name for c in seen for name in c.images))
+    if len(several) > 1:
+        notes.append(
+            f"Cases have images {listed(several, 5)}: reading the new table takes --column image={','.join(several)}."
+        )
     patients = [c.patient or c.id for c in seen]
     if any(c.patient is None for c in seen):
         notes.append(
