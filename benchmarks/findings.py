@@ -16,7 +16,7 @@ import vesalius as vs
 from benchmarks._figures import Figure, at_least, at_most
 from benchmarks._fits import SHARED
 from vesalius.phantom import make
-from vesalius.reliability import Inspection
+from vesalius.reliability.inspect import Inspection
 
 SECTION = "Data and their faults"
 SOAK = False

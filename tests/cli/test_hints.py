@@ -39,9 +39,6 @@ FILES = {
     "cohorts/_dealing.py": ("fit",),
     "cohorts/_check.py": ("fit", "evaluate"),
     "cohorts/_cleaning.py": ("inspect", "fit", "evaluate"),
-    "cohorts/_experts.py": ("consensus",),
-    "prepare/harmonise/__init__.py": ("fit",),
-    "prepare/harmonising.py": ("fit",),
     "reliability/scanner_spread.py": ("harmonise",),
     "cohorts/_coding.py": ("inspect", "fit", "evaluate"),  # predict asks nothing of labels
     "cohorts/_doubtful.py": ("inspect", "fit", "evaluate"),

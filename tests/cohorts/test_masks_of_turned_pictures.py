@@ -10,7 +10,7 @@ from PIL import Image as Pil
 
 from vesalius import cohorts
 from vesalius.core.errors import GeometryError
-from vesalius.reliability import inspect
+from vesalius.reliability.inspect import inspect
 
 
 def pictures(root: Path, tag: int | None, mask: tuple[int, int], own: int | None = None) -> Path:

@@ -22,7 +22,7 @@ from pydicom.uid import (
 
 from vesalius import cohorts
 from vesalius.core.errors import DataError
-from vesalius.reliability import inspect
+from vesalius.reliability.inspect import inspect
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 PLACE = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")

@@ -13,7 +13,7 @@ import pytest
 from vesalius import cohorts, formats
 from vesalius.core.answers.mask import Mask
 from vesalius.core.image import Image
-from vesalius.reliability import inspect
+from vesalius.reliability.inspect import inspect
 
 LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 SFORM = np.array([[2.0, 0, 0, -5], [0, 3, 0.5, 6], [0, 0, 4, 7], [0, 0, 0, 1]])  # sheared

@@ -13,7 +13,8 @@ from PIL import Image as Picture
 from vesalius import cohorts
 from vesalius.core.cohort import Cohort
 from vesalius.core.image import Array
-from vesalius.reliability import duplicates, survey
+from vesalius.reliability import duplicates
+from vesalius.reliability._survey import survey
 
 Draw = Callable[..., Array]
 Build = Callable[..., Cohort]

@@ -18,7 +18,10 @@ from vesalius.core.case import Case, Ref
 from vesalius.core.cohort import Assignment, Cohort, Label, TargetInfo
 from vesalius.core.errors import LeakError
 from vesalius.core.image import Array, Image
-from vesalius.reliability import geometry, html, inspect, leakage, summarise, survey, to_json
+from vesalius.reliability import geometry, html, leakage
+from vesalius.reliability._survey import survey
+from vesalius.reliability.inspect import inspect, to_json
+from vesalius.reliability.summary import summarise
 
 Draw = Callable[..., Array]
 Build = Callable[..., Cohort]

@@ -12,8 +12,9 @@ from _pages import chromium, opened, read_by_everyone, with_chromium
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.core.image import Image
-from vesalius.reliability import html, inspect
+from vesalius.reliability import html
 from vesalius.reliability._thumbs import thumbnail
+from vesalius.reliability.inspect import inspect
 
 
 def scene(seed: int) -> Image:

@@ -10,8 +10,8 @@ from PIL import Image as Picture
 
 from vesalius import cohorts
 from vesalius.cli._inspection import facts
-from vesalius.reliability import html, inspect, to_json
-from vesalius.reliability.inspect import Inspection
+from vesalius.reliability import html
+from vesalius.reliability.inspect import Inspection, inspect, to_json
 from vesalius.reliability.marks import Marks
 
 

@@ -26,8 +26,7 @@ from vesalius.cohorts._files import TABLE_SUFFIXES, require, walk
 from vesalius.cohorts._folds import assign, with_unlabelled
 from vesalius.cohorts._instances import table_of_instances
 from vesalius.cohorts._joined import with_joined
-from vesalius.cohorts._layout import ONE_EXPERT, SPARE, UNUSED, Detection, Options
-from vesalius.cohorts._layout import SPARE, UNUSED, Detection, Options, target_roles
+from vesalius.cohorts._layout import ONE_EXPERT, SPARE, UNUSED, Detection, Options, target_roles
 from vesalius.cohorts._limits import enforce_limit
 from vesalius.cohorts._masked import recounted, with_values
 from vesalius.cohorts._open import name_of, open_cohort

@@ -108,7 +108,8 @@ def degrade(
     if first is not None and restorer is not None:
         assert_restores(first, restorer)
     if columns is None and is_bare(model):
-        columns, target = untold(model), target or model.stages[-1].plan.task.target
+        target = target or model.stages[-1].plan.task.target
+    columns = untold(model, columns)
     cohort = cohorts.open_cohort(
         data,
         layout=layout,

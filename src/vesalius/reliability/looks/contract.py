@@ -20,20 +20,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vesalius.cohorts import Decoded
 from vesalius.core.cohort import Cohort
 from vesalius.core.image import Array, Image
-from vesalius.reliability._records import CaseRecord
-from vesalius.reliability._survey import Survey
-from vesalius.reliability.duplicates import Duplicate
 from vesalius.reliability.finding import Place
-from vesalius.reliability.geometry import Misfit
-from vesalius.reliability.leakage import Leak
-from vesalius.reliability.summary import Summary
+
+if TYPE_CHECKING:  # what looks at pixels loads scipy, which lists of names need not
+    from vesalius.reliability._records import CaseRecord
+    from vesalius.reliability._survey import Survey
+    from vesalius.reliability.duplicates import Duplicate
+    from vesalius.reliability.geometry import Misfit
+    from vesalius.reliability.leakage import Leak
+    from vesalius.reliability.summary import Summary
 
 PLANES = 5  # of a volume that are looked at
 TextReader = Callable[[Array], Sequence[Place]]  # finds text in a grey plane `(Y, X)`
