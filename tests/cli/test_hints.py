@@ -33,6 +33,7 @@ ROOMS = {
 FILES = {
     "cohorts/_limits.py": ("fit",),  # the others bear any share
     "cohorts/_experts.py": ("consensus",),
+    "cohorts/_cleaning.py": ("clean",),
     "cohorts/_folds.py": ("fit",),
     "cohorts/_shots.py": ("fit",),
     "learn/episodes.py": ("few-shot",),

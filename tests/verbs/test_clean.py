@@ -16,6 +16,7 @@ from PIL import Image as Picture
 import vesalius as vs
 from vesalius import cohorts
 from vesalius.core.errors import DataError, Interrupted, OutputError, UnknownName
+from vesalius.core.progress import Silent
 from vesalius.run import outcome
 from vesalius.run.cleaning import doubting
 from vesalius.run.cleaning.proposals import Proposal
@@ -298,3 +299,45 @@ def test_a_proposal_in_the_table_is_read_as_it_was(tmp_path: Path) -> None:
     assert proposals.load(tmp_path) == made
     proposals.save((), tmp_path)
     assert proposals.load(tmp_path) == ()
+
+
+def test_regions_of_masks_are_proposed_with_their_place_and_never_accepted_unseen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from types import SimpleNamespace
+
+    from vesalius.core.case import Case
+    from vesalius.core.cohort import Cohort, Label, TargetInfo
+    from vesalius.core.image import Image
+    from vesalius.run.cleaning.pictures import pictured
+
+    true = np.zeros((1, 8, 16, 16), np.int16)
+    true[0, 1:7, 2:9, 2:9] = 4
+    given = true.copy()
+    given[0, 1:6, 10:15, 10:15] = 4
+    image = Image(np.random.default_rng(0).normal(size=true.shape).astype(np.float32), None)
+    cases = tuple(
+        Case(name, {"image": image}, targets={"mask": Image(mask, None)}, patient=f"p-{name}")
+        for name, mask in (("right", true), ("wrong", given), ("other", true))
+    )
+    info = TargetInfo("mask", "mask", (Label(4, "liver"),))
+    cohort = Cohort(tmp_path, "table", cases, targets={"mask": info})
+    chances = np.where(true[0] == 4, 0.9, 0.05)[None].astype(np.float16)
+    stage = SimpleNamespace(state=SimpleNamespace(values={"labels": [{"name": "liver", "value": 4}]}))
+    run: Any = SimpleNamespace(bundle=SimpleNamespace(stages=[stage]), path=tmp_path, plan=None)
+    monkeypatch.setattr(doubting.cohorts, "load_assignment", lambda _: SimpleNamespace(folds=()))
+    monkeypatch.setattr(doubting, "on_own_folds", lambda *_, **__: ((c, chances) for c in cases))
+    handled = SimpleNamespace(chances=lambda answer: answer)
+    monkeypatch.setattr(doubting, "contract", SimpleNamespace(of=lambda _: handled))
+    found = doubting.doubted(run, cohort, info, by="noise_rate", progress=Silent(), device=None)
+    (one,) = found.proposals
+    assert (one.accept, one.case, one.action, one.was, one.becomes) == (
+        False,
+        "wrong",
+        "drop",
+        "liver",
+        "background",
+    )
+    assert one.place == "1,10,10,6,15,15" and "125 voxels about slice 3, row 12, column 12" in one.reason
+    (picture,) = pictured(one, cohort)
+    assert picture.caption == "slice 1" and picture.src.startswith("data:image/")

@@ -35,8 +35,8 @@ def proposals_of(inspection: Inspection, cohort: Cohort, held: Iterable[str]) ->
     made = [
         *_patients(cohort),
         *_unusable(inspection, cohort),
-        *_leaks(inspection, tested),
-        *_twins(inspection.duplicates, tested),
+        *([] if "leaks" in inspection.silenced else _leaks(inspection, tested)),
+        *([] if "duplicates" in inspection.silenced else _twins(inspection.duplicates, tested)),
         *_findings(inspection.findings, len(cohort.cases)),
     ]
     patients = {c.id: c.patient or "" for c in cohort.cases}
