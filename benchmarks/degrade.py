@@ -94,7 +94,8 @@ def scored(
     rows += filters(data, learned, seed)
     found = degrade(
         model, data / "cohort.csv", folder / "worse", by={"noise": [20]} if quick else BY, restore=restorer,
-        target="class", split="test", split_file=split, metric="auc", resamples=50 if quick else RESAMPLES, progress=False,
+        target="class", split="test", split_file=split, metric="auc", resamples=50 if quick else RESAMPLES,
+        progress=False,
     )  # fmt: skip
     for curve in found.curves:
         rows += of_curve(curve, seed)
