@@ -16,9 +16,9 @@ from vesalius.evaluate.degraded import Curve
 from vesalius.metrics.map import psnr, ssim
 from vesalius.prepare.case import load_reference
 from vesalius.prepare.degradations import degraded
+from vesalius.run.finished import Run
 from vesalius.tasks._filters import FILTERS, filtered
 from vesalius.verbs.degrade import degrade
-from vesalius.verbs.evaluate import evaluate
 from vesalius.verbs.fit import fit
 from vesalius.verbs.phantom import phantom
 from vesalius.verbs.read import read
@@ -28,6 +28,7 @@ SOAK = False
 SEEDS = (0,)
 SIZE, LEARNED, TESTED = 48, 300, 150
 NOISE = 10.0
+RESAMPLES = 200
 COMMON: dict[str, Any] = {"data.size": [1, SIZE, SIZE], "train.members": 1, "infer.novelty": "none"}
 CLASSIFIER = {**COMMON, "net.name": "resnet-10", "net.scale": 0.25, "train.steps": 300, "train.batch": 16}
 RESTORER = {
@@ -67,7 +68,24 @@ def measured(folder: Path, seed: int, *, quick: bool) -> list[Figure]:
     how: dict[str, Any] = {"seed": seed, "progress": False, "split": split}
     model = fit(table, folder / "model", target="class", settings=CLASSIFIER | few, **how)
     restorer = fit(table, folder / "restorer", task="restore", settings=RESTORER | few, **how)
-    card = evaluate(restorer, table, split="test", split_file=split, progress=False)
+    return scored(folder, data, split, learned, seed, model=model, restorer=restorer, quick=quick)
+
+
+def scored(
+    folder: Path,
+    data: Path,
+    split: Path,
+    learned: int,
+    seed: int,
+    *,
+    model: Run | Path,
+    restorer: Run,
+    quick: bool = False,
+) -> list[Figure]:
+    """What two finished runs come to on the test pictures."""
+    card = restorer.scorecard
+    if card is None:
+        raise ValueError("the restoration was not scored")
     rows = [
         Figure(f"blob, noise {NOISE:g} %: {name.upper()} of a restored picture", str(found), seed=str(seed),
                note=f"the best plain filter by training cases: {card.baseline[name]}")
@@ -75,8 +93,9 @@ def measured(folder: Path, seed: int, *, quick: bool) -> list[Figure]:
     ]  # fmt: skip
     rows += filters(data, learned, seed)
     found = degrade(
-        model, table, folder / "worse", by={"noise": [20]} if quick else BY, restore=restorer,
-        target="class", split="test", split_file=split, metric="auc", resamples=100 if quick else 1000, progress=False,
+        model, data / "cohort.csv", folder / "worse", by={"noise": [20]} if quick else BY, restore=restorer,
+        target="class", split="test", split_file=split, metric="auc", resamples=50 if quick else RESAMPLES,
+        progress=False,
     )  # fmt: skip
     for curve in found.curves:
         rows += of_curve(curve, seed)

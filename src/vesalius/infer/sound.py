@@ -97,7 +97,7 @@ def _handling(task: Task) -> Handling[Any]:
 
 
 def _metrics(task: Task) -> None:
-    """Check the metrics of a task's answers, and that `primary` is one of them."""
+    """Check the metrics of a task's answers, and that `primary` is one of them where there is a truth to judge by."""
     kind = task.answer.__name__
     if not metrics.judges(kind):
         return
@@ -109,7 +109,7 @@ def _metrics(task: Task) -> None:
     for name, words in lacking.items():
         if words:
             raise CodeError(f"{what}: DESCRIPTIONS of '{name}' lack {', '.join(words)}", hint=file_of(module))
-    if task.primary.partition("/")[0] not in known:
+    if task.targets and task.primary.partition("/")[0] not in known:
         raise CodeError(
             f"task {task.name}: `primary` is not a metric of {kind}",
             found=f"'{task.primary}'",

@@ -40,10 +40,10 @@ def names_what_it_takes_and_gives(trial: TaskTrial) -> None:
 
 
 def names_a_metric_of_its_answer(trial: TaskTrial) -> None:
-    """Require that `primary` is a metric of its kind of answer, where that kind has metrics."""
+    """Require that `primary` is a metric of its kind of answer, where that kind has metrics and there is a truth."""
     kind, primary = trial.task.answer.__name__, trial.task.primary
     require(primary, f"{trial}: `primary` names the metric that picks the checkpoint")
-    if metrics.judges(kind):
+    if metrics.judges(kind) and trial.task.targets:
         with promised(f"{trial}: `primary` is a metric of {kind}"):
             metrics.describe(kind, primary)
 
