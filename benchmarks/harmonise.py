@@ -1,4 +1,4 @@
-"""Scanners made comparable: heads on four scanners, two sequences of a head, and fcon1000 by site. About 15 minutes.
+"""Scanners made comparable: heads on four scanners, series of one MR, and fcon1000 by site. About 5 minutes.
 
 The spread and what is told are measured out of fold; the age model meets three sites that it never saw.
 """
@@ -45,8 +45,8 @@ def heads(folder: Path, seed: int, *, quick: bool) -> list[Figure]:
     """Return what every way does to heads on four scanners, the same persons on each and others; and N4 on a few."""
     rows = []
     for name, same in (("the same persons on each", True), ("other persons on each", False)):
-        options = {"size": 24 if quick else 32, "same": same}
-        cases, place = 24 if quick else 64, folder / f"heads-{same}"
+        options = {"size": 24, "same": same}
+        cases, place = 24 if quick else 40, folder / f"heads-{same}"
         data = vs.phantom(place, kind="scanners", cases=cases, seed=seed, options=options)
         ways = ("zscore", "nyul") if quick else ()
         found = vs.harmonise(
@@ -60,9 +60,7 @@ def heads(folder: Path, seed: int, *, quick: bool) -> list[Figure]:
             progress=False,
         )
         rows += _lines(f"heads, {name}", found)
-    data = vs.phantom(
-        folder / "few", kind="scanners", cases=12 if quick else 16, seed=seed, options={"size": 24}
-    )
+    data = vs.phantom(folder / "few", kind="scanners", cases=12, seed=seed, options={"size": 24})
     ways = ("n4+nyul",)
     found = vs.harmonise(
         data, by="scanner", threshold=THRESHOLD, methods=ways, every=True, seed=seed, progress=False
@@ -71,7 +69,7 @@ def heads(folder: Path, seed: int, *, quick: bool) -> list[Figure]:
 
 
 def sequences(seed: int) -> list[Figure]:
-    """Return what ways do to two registered sequences of one head, slice by slice: T1 with contrast, and FLAIR."""
+    """Return what ways do to the series of one MR study, slice by slice: slices of one place stand for a patient."""
     study = vs.read(_fits.shared("mr_dicom"))
     cases = []
     volumes = {c.id: vs.formats.read(c.image) for c in study if c.image is not None}
@@ -85,7 +83,7 @@ def sequences(seed: int) -> list[Figure]:
                 )
     cohort = Cohort(Path("mr_dicom"), "memory", tuple(cases), patients_known=True, hash=study.hash)
     found = vs.harmonise(cohort, by="sequence", threshold=THRESHOLD, every=True, seed=seed, progress=False)
-    return _lines("mr_dicom, slices of one head in two sequences", found)
+    return _lines("mr_dicom, slices of one study by series", found)
 
 
 def sites(folder: Path, seed: int, *, quick: bool) -> list[Figure]:

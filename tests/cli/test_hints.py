@@ -39,7 +39,6 @@ FILES = {
     "learn/episodes.py": ("few-shot",),
     "cohorts/_dealing.py": ("fit",),
     "cohorts/_check.py": ("fit", "evaluate"),
-    "cohorts/_cleaning.py": ("inspect", "fit", "evaluate"),
     "reliability/scanner_spread.py": ("harmonise",),
     "cohorts/_coding.py": ("inspect", "fit", "evaluate"),  # predict asks nothing of labels
     "cohorts/_doubtful.py": ("inspect", "fit", "evaluate"),
@@ -62,6 +61,8 @@ FILES = {
     "run/filling.py": ("predict",),
     "run/arms.py": ("transfer",),
     "run/featuring.py": ("features",),
+    "reliability/scanner_spread.py": ("harmonise",),
+    "reliability/told.py": ("harmonise",),
     "run/harmonise_data.py": ("harmonise",),
     "run/harmonise_features.py": ("harmonise",),
     "run/harmonise_looks.py": ("harmonise",),
