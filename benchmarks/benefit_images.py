@@ -36,6 +36,7 @@ WAYS: Mapping[str, tuple[str, ...]] = {
     "age and sex": ("--column", "image=", "--column", "covariate=age,sex", "--column", "arm=arm"),
 }
 PLAIN = ("--set", "task.options.model=linear", "--set", "train.steps=600")  # of the table
+BRIEF = (*PLAIN[:2], "--set", "train.steps=4", "--set", "train.members=1")  # of the table, in a quick try
 
 
 def run(folder: Path, *, seeds: Sequence[int], quick: bool = False) -> list[Figure]:
@@ -48,7 +49,7 @@ def run(folder: Path, *, seeds: Sequence[int], quick: bool = False) -> list[Figu
     figures = []
     for seed in _quick.SEEDS if quick else seeds:
         for name, columns in WAYS.items():
-            trained = PLAIN if "image=" in columns else TRAINED
+            brief, trained = (BRIEF, PLAIN) if "image=" in columns else (_phantoms.SMALL, TRAINED)
             made = _fits.resumed(
                 data / "cohort.csv",
                 home / "benefit-images" / f"{name.replace(' + ', '-').replace(' ', '-')}-{seed}",
@@ -57,7 +58,7 @@ def run(folder: Path, *, seeds: Sequence[int], quick: bool = False) -> list[Figu
                 options=(
                     "--target", "survival", "--split", str(_split(data)), *columns,
                     "--set", "task.options.assignment=randomised", "--set", f"task.options.horizon={HORIZON}",
-                    *(_phantoms.SMALL if quick else trained),
+                    *(brief if quick else trained),
                 ),
                 test_split=not quick,
             )  # fmt: skip
