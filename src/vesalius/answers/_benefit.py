@@ -26,6 +26,7 @@ from vesalius.core.case import Case
 from vesalius.core.errors import DataError
 from vesalius.core.horizons import years_until
 from vesalius.core.image import Array
+from vesalius.core.known import word
 from vesalius.core.numbers import finite
 from vesalius.core.scorecard import Scorecard
 from vesalius.core.treatment import Treatment, treatment_of
@@ -63,7 +64,7 @@ def known_of(answer: Curve, case: Case) -> str:
     return json.dumps(
         finite(
             {
-                "arm": None if arm is None else tabulate.word(arm),
+                "arm": None if arm is None else word(arm),
                 "known": {name: case.covariates.get(name) for name in about.known},
                 "said": _said(answer),
                 **({"further": further} if further else {}),

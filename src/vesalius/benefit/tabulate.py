@@ -10,6 +10,8 @@ import numpy as np
 
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array
+from vesalius.core.known import absent, word
+from vesalius.core.words import listed
 
 Known = Mapping[str, float | str | None]
 About = Mapping[str, Mapping[str, Any]]
@@ -25,7 +27,7 @@ def learn(
     found: dict[str, dict[str, Any]] = {}
     for name in names:
         held = [row.get(name) for row in rows]
-        there = [v for v in held if not _missing(v)]
+        there = [v for v in held if not absent(v)]
         if not there:
             continue
         lacking = len(there) < len(held)
@@ -53,32 +55,35 @@ def columns(about: About) -> tuple[str, ...]:
 def encode(row: Known, about: About) -> Array:
     """Return what was known of a patient, `(F,)` float64, finite.
 
-    Of words there is a bit for each value but the first. A missing number counts as the mean, missing words as the
-    first value, and a bit of its own says so where it was missing in others, too. Raises DataError for a word where
-    there are numbers.
+    Of words there is a bit for each value but the first. Where others lacked it, too, a bit says whether it is known,
+    and a missing word has no other; else it counts as the usual one. A missing number counts as the mean. Raises
+    DataError for a word where there are numbers, an infinite number, and a word that nobody had.
     """
     found: list[float] = []
     for name, one in about.items():
         value = row.get(name)
-        lacking = _missing(value)
+        lacking = absent(value)
         if "values" in one:
-            found += [float(not lacking and word(value) == v) for v in one["values"][1:]]
+            found += _bits(value, name, one)
         else:
             found.append(float(one["mean"]) if lacking else _finite(value, name))
         found += [float(not lacking)] if one["missing"] else []
     return np.array(found, np.float64)
 
 
-def _missing(value: Any) -> bool:
-    return value is None or (isinstance(value, float) and not math.isfinite(value))
+def _bits(value: Any, name: str, one: Mapping[str, Any]) -> list[float]:
+    """Return the bits of a word; where it is missing none, or those of the usual one where nobody lacked it."""
+    if absent(value):
+        if one["missing"]:
+            return [0.0] * (len(one["values"]) - 1)
+        value = one["usual"]
+    said = word(value)
+    if said not in one["values"]:
+        raise DataError(f"nothing was learned about '{name}' {said}", hint=f"one of {listed(one['values'])}")
+    return [float(said == v) for v in one["values"][1:]]
 
 
 def _finite(value: Any, name: str) -> float:
-    if isinstance(value, str):
+    if isinstance(value, str) or not math.isfinite(value):
         raise DataError(f"'{name}' is a number of those who are known", found=repr(value))
     return float(value)
-
-
-def word(value: Any) -> str:
-    """Return a value as the word of a category: whole numbers without a point."""
-    return f"{value:.15g}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value)

@@ -20,6 +20,7 @@ from vesalius.core.distinct import Distinct
 from vesalius.core.errors import DataError, UnknownName
 from vesalius.core.histogram import Histogram
 from vesalius.core.image import Array
+from vesalius.core.known import absent, word
 from vesalius.core.moments import Moments
 from vesalius.core.statistics import Statistics
 from vesalius.core.tally import Tally
@@ -52,7 +53,7 @@ def overview(cases: Sequence[Case]) -> Statistics:
     held: dict[str, list[float | str]] = {}
     for case in cases:
         for name, value in case.covariates.items():
-            if value is not None:
+            if value is not None and not absent(value):
                 held.setdefault(name, []).append(value)
     return Statistics(
         {
@@ -86,9 +87,9 @@ def _is_no_code(value: float | str) -> bool:
 
 def summary(cases: Sequence[Case], names: Sequence[str], categories: Collection[str]) -> Statistics:
     """Return statistics of some covariates, for `learn`. Raises DataError, naming the case, where one is no number."""
-    held = {name: [c for c in cases if c.covariates.get(name) is not None] for name in names}
+    held = {name: [c for c in cases if not absent(c.covariates.get(name))] for name in names}
     numbers = {n: [number_of(c, n) for c in some] for n, some in held.items() if n not in categories}
-    sorts = {n: [_word(c.covariates[n]) for c in some] for n, some in held.items() if n in categories}
+    sorts = {n: [word(c.covariates[n]) for c in some] for n, some in held.items() if n in categories}
     return Statistics(
         {
             "named": Tally.of_each(c.covariates for c in cases),
@@ -206,8 +207,8 @@ def encode(case: Case, learned: Learned) -> Array:
 
 def _encoded(case: Case, name: str, about: Mapping[str, Any]) -> list[float]:
     value, values = case.covariates.get(name), about.get("values")
-    present = [float(value is not None)] if about.get("missing") else []
-    if value is None:
+    present = [float(not absent(value))] if about.get("missing") else []
+    if value is None or absent(value):
         if not present:
             raise DataError(
                 f"case {case.id}: there is no covariate '{name}'", hint="all training cases had it"
@@ -215,12 +216,12 @@ def _encoded(case: Case, name: str, about: Mapping[str, Any]) -> list[float]:
         return [0.0] * len(values or (0,)) + present
     if values is None:
         return [(number_of(case, name) - about["mean"]) / about["sd"], *present]
-    if _word(value) not in values:
+    if word(value) not in values:
         raise DataError(
-            f"case {case.id}: nothing was learned about '{name}' {_word(value)}",
+            f"case {case.id}: nothing was learned about '{name}' {word(value)}",
             hint=f"one of {listed(values)}",
         )
-    return [float(_word(value) == v) for v in values] + present
+    return [float(word(value) == v) for v in values] + present
 
 
 def made_up(learned: Learned, name: str, draw: Draw) -> float | str:
@@ -247,13 +248,8 @@ def outside(case: Case, learned: Learned) -> tuple[str, ...]:
     found = []
     for name, about in learned.items():
         value = case.covariates.get(name)
-        if "low" in about and value is not None:
+        if "low" in about and not absent(value):
             x = number_of(case, name)
             if not about["low"] <= x <= about["high"]:
                 found.append(f"{name} {x:.4g}, learned from {about['low']:.4g} to {about['high']:.4g}")
     return tuple(found)
-
-
-def _word(value: float | str | None) -> str:
-    """Return a category as text: a code is the same whether it was read as a number or as a word."""
-    return value if isinstance(value, str) else f"{value:.15g}"

@@ -9,6 +9,7 @@ import numpy as np
 
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array
+from vesalius.core.known import absent, word
 from vesalius.survival.added import LikelihoodRatio, likelihood_ratio
 from vesalius.survival.cox import Cox, fit_cox
 from vesalius.survival.nomogram import Factor
@@ -172,7 +173,9 @@ def _unfit(values: Sequence[float | str | None]) -> str:
 
 
 def _there(value: float | str | None) -> bool:
-    return value is not None and (isinstance(value, str) or bool(np.isfinite(value)))
+    if not absent(value) and isinstance(value, float) and not np.isfinite(value):
+        raise DataError("a factor's value is infinite")
+    return not absent(value)
 
 
 def _columns(name: str, values: Sequence[float | str | None]) -> tuple[dict[str, Array], Factor]:
@@ -180,7 +183,7 @@ def _columns(name: str, values: Sequence[float | str | None]) -> tuple[dict[str,
     if not any(isinstance(v, str) for v in values):
         numbers = np.array(values, np.float64)
         return ({name: numbers} if len(np.unique(numbers)) > 1 else {}), Factor(name, (name,))
-    words = [str(v) for v in values]
+    words = [word(v) for v in values if v is not None]
     counts = {word: words.count(word) for word in sorted(set(words))}
     reference = max(counts, key=lambda word: counts[word])
     others = [word for word in counts if word != reference]

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from vesalius.benefit import tabulate
 from vesalius.benefit import trial as trials
 from vesalius.cohorts.targets import contract as kinds
 from vesalius.core import registry
@@ -17,6 +16,7 @@ from vesalius.core.bundle import State
 from vesalius.core.case import Case, Event
 from vesalius.core.cohort import Cohort, TargetInfo
 from vesalius.core.errors import DataError, PlanError
+from vesalius.core.known import word
 from vesalius.core.plan import Plan
 from vesalius.core.tally import Tally
 from vesalius.core.words import counted, listed
@@ -194,7 +194,7 @@ def _hardly_given(cases: Sequence[Case], arm: str | None) -> tuple[str, ...]:
     """Return which arm was given to too few cases to tell of it."""
     if not arm:
         return ()
-    given = Counter(tabulate.word(v) for c in cases if (v := c.covariates.get(arm)) is not None)
+    given = Counter(word(v) for c in cases if (v := c.covariates.get(arm)) is not None)
     few = [f"'{word}' to {n}" for word, n in sorted(given.items()) if n < trials.FEWEST]
     return (
         (

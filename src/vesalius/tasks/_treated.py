@@ -17,6 +17,7 @@ from vesalius.core.bundle import State
 from vesalius.core.case import Case
 from vesalius.core.errors import DataError
 from vesalius.core.horizons import years_until
+from vesalius.core.known import word
 from vesalius.core.treatment import ASSIGNMENTS, treatment_of
 from vesalius.survival.curves import kaplan_meier
 from vesalius.survival.observed import from_events
@@ -152,4 +153,4 @@ def _counted(group: Group, made: Trial, horizon: float) -> dict[str, Any]:
 
 def _word(case: Case, column: str) -> str | None:
     value = case.covariates.get(column)
-    return None if value is None else tabulate.word(value)
+    return None if value is None else word(value)

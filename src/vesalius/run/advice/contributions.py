@@ -14,11 +14,11 @@ from dataclasses import replace
 import numpy as np
 
 from vesalius.answers import contract
-from vesalius.benefit import tabulate
 from vesalius.core.arms import UnderArms
 from vesalius.core.case import Case
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array
+from vesalius.core.known import word
 from vesalius.infer.predictor import Predictor
 from vesalius.run.advice.result import Contribution
 
@@ -48,7 +48,7 @@ def contributions(
     arms = [g.arm for g in _told(predictor, case).gains]
     rows = [_row(IMAGE if case.images else AVERAGE, "", none, arms)]
     for k in np.argsort(-np.abs(shares[:, 0]), kind="stable") if n else ():
-        rows.append(_row(names[k], tabulate.word(case.covariates[names[k]]), shares[k], arms))
+        rows.append(_row(names[k], word(case.covariates[names[k]]), shares[k], arms))
     return tuple(rows), exact
 
 
