@@ -51,7 +51,11 @@ def test_torch_is_pinned_without_a_local_build() -> None:
 def test_what_is_installed_is_what_is_pinned() -> None:
     different = {}
     extras = PROJECT["optional-dependencies"]
-    apart = {canonicalize_name(Requirement(line).name) for extra in ("hf", "benefit", "minc") for line in extras[extra]}
+    apart = {
+        canonicalize_name(Requirement(line).name)
+        for extra in ("hf", "benefit", "minc")
+        for line in extras[extra]
+    }
     for need in requirements():
         name = canonicalize_name(need.name)
         if name in apart:  # in an environment of its own: see `make test-extras`

@@ -61,7 +61,6 @@ FILES = {
     "run/filling.py": ("predict",),
     "run/arms.py": ("transfer",),
     "run/featuring.py": ("features",),
-    "reliability/scanner_spread.py": ("harmonise",),
     "reliability/told.py": ("harmonise",),
     "run/harmonise_data.py": ("harmonise",),
     "run/harmonise_features.py": ("harmonise",),
