@@ -48,7 +48,12 @@ def _curves(advice: Advice) -> Figure:
     told = advice.told
     named = [replace(one, arm=told.treatment.named(one.arm)) for one in told.expected]
     svg = draw.under_arms(named, told.treatment.horizon_days, f"{told.called}, share")
-    band = "" if told.share is None else f" Bands are those of the model, meant for {told.share:.0%}."
+    band = (
+        ""
+        if told.share is None
+        else f" Bands show how far the members of the model differ, scaled to {told.share:.0%}: "
+        "true curves lie outside them more often than that."
+    )
     text = f"Foretold for this patient under each arm; the dashed line is {advice.when}.{band}"
     return Figure("Curves", svg, text)
 

@@ -64,7 +64,7 @@ export function panel(answer: Held): HTMLElement {
     show(at);
   });
   show(end / 2);
-  const band = curve.low && typeof curve.share === "number" ? `The band is meant to hold ${digits(100 * curve.share)} of 100 curves.` : null;
+  const band = curve.low && typeof curve.share === "number" ? `The band is how far the members of the model differ, scaled to ${digits(100 * curve.share)} %. True curves lie outside it more often than that.` : null;
   return h(
     "div",
     { class: "curve" },
