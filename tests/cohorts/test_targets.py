@@ -28,6 +28,7 @@ THINGS = Image(np.array([[[[0, 1, 2]]]], np.uint8))
 VALUES: dict[str, list[Target]] = {
     "boxes": [(BOX, BOX), ()],
     "class": ["benign", "malignant"],
+    "clean": [THINGS, THINGS],
     "instances": [InstanceMask(THINGS, {1: "red", 2: "white"}), InstanceMask(THINGS, otherwise="cell")],
     "event": [Event(10.0, True), Event(400.0, False)],
     "events": [{"os": Event(10.0, True), "dfs": Event(4.0, True)}, {"os": Event(400.0, False)}],

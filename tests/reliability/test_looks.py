@@ -17,7 +17,8 @@ from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.core.errors import UnknownName
 from vesalius.core.image import Array, Image
-from vesalius.reliability import Inspection, html, inspect
+from vesalius.reliability import html
+from vesalius.reliability.inspect import Inspection, inspect
 from vesalius.reliability.looks import _flips, _masks, _telling, turned
 from vesalius.reliability.looks._robust import deviations
 

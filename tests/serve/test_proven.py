@@ -58,7 +58,7 @@ class Notes(Silent):
 def test_models_tell_how_their_self_test_went(sound: dict[str, Path]) -> None:
     made = Catalogue(list(sound.values()), ["cpu", "cpu"])
     for model in made.by_name.values():
-        told = ModelBody.model_validate(model.about).selftest
+        told = ModelBody.model_validate(model.body()).selftest
         assert told.outcome == "passed" and told.inputs == 2 and told.seconds > 0 and model.doubt is None
         assert told.largest is not None and told.largest < 0.05
 

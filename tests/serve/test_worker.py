@@ -466,9 +466,11 @@ def painter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SeriesModel:
             yield Answered(case, mask, image)
 
     monkeypatch.setattr(
-        "vesalius.serve.models.open_bundle", lambda path: type("B", (), {"hash": "h" * 64, "name": "bone"})()
+        "vesalius.serve.models.open_bundle",
+        lambda path: type("B", (), {"hash": "h" * 64, "name": "bone", "stages": ()})(),
     )
-    monkeypatch.setattr("vesalius.serve.models.Predictor", lambda *a, **k: object())
+    predictor = type("P", (), {"listening": lambda self, added: self})()
+    monkeypatch.setattr("vesalius.serve.models.Predictor", lambda *a, **k: predictor)
     monkeypatch.setattr("vesalius.serve.node.answering.answers", every)
     return series_model(open_model("bone", tmp_path, selftest=False))
 

@@ -373,10 +373,10 @@ def test_harmonise(tmp_path: Path, ask: Ask) -> None:
     table = tmp_path / "sites.csv"
     rows = [f"c{k},{'ab'[k % 2]},{k % 7 + 5 * (k % 2)},{(k * 37) % 11}" for k in range(40)]
     table.write_text("case,site,f,g\n" + "\n".join(rows) + "\n")
-    words = ("harmonise", table, "--by", "site", "--column", "image=", "--threshold")
-    found = ask(*words, "0.2", "-o", tmp_path / "out")["result"]
+    words = (table, "--by", "site", "--column", "image=", "--threshold")
+    found = ask("harmonise", *words, "0.2", "-o", tmp_path / "out")["result"]
     assert found["chosen"] == "combat" and found["held"] and (tmp_path / "out" / "features.csv").is_file()
-    assert ask(*words, "0.000001", code=1)["result"]["chosen"] is None
+    assert ask("harmonise", *words, "0.000001", code=1)["result"]["chosen"] is None
 
 
 def test_consensus(tmp_path: Path, ask: Ask) -> None:

@@ -8,6 +8,7 @@ import typer
 
 from vesalius.cli._app import pairs
 from vesalius.cli._outcome import Outcome, Talk, add
+from vesalius.core.words import counted
 
 
 def consensus(
@@ -62,7 +63,8 @@ def consensus(
 
     def show() -> None:
         typer.echo(
-            f"{found.cases} cases joined by {found.method}" + (f", {found.tied} tied" if found.tied else "")
+            f"{counted(found.cases, 'case')} joined by {found.method}"
+            + (f", {found.tied} tied" if found.tied else "")
         )
         for one in found.skills:
             for label, figures in one.labels.items():

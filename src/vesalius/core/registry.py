@@ -104,7 +104,6 @@ _SINGULAR |= {
 }
 
 
-_SOURCE = Path(__file__).parent.parent
 REGISTERED = "vs.register"  # where an entry of the running process is from
 
 
@@ -180,7 +179,7 @@ def provenance(kind: str, name: str) -> dict[str, str] | None:
 
 @functools.cache
 def stems(kind: str) -> dict[str, str]:
-    """Return the module path by file stem, for one kind. Nothing of ours is imported.
+    """Return the module path by file stem, for one kind. Nothing is imported but the kind's own package.
 
     A stem of Vesalius itself stays what it is where another package brings the same; `problems` says so.
     """
@@ -194,10 +193,13 @@ def stems(kind: str) -> dict[str, str]:
 
 
 def _own(kind: str) -> dict[str, str]:
-    """Return the module path by stem of what comes with Vesalius; nothing is imported."""
+    """Return the module path by stem of what comes with Vesalius."""
+    package = f"vesalius.{kind}"
+    spec = importlib.util.find_spec(package)
     return {
-        path.stem: f"vesalius.{kind}.{path.stem}"
-        for path in sorted((_SOURCE / kind.replace(".", "/")).glob("*.py"))
+        path.stem: f"{package}.{path.stem}"
+        for folder in ((spec.submodule_search_locations or ()) if spec else ())
+        for path in sorted(Path(folder).glob("*.py"))
         if not path.stem.startswith("_") and path.stem != CONTRACT
     }
 
@@ -266,14 +268,12 @@ def literals(kind: str, stem: str) -> dict[str, Any]:
 
 def _read(module: str) -> dict[str, Any]:
     """Return the literals of a module. Raises ModuleNotFoundError where there is none."""
-    own = _SOURCE.parent.joinpath(*module.split(".")).with_suffix(".py")  # without importing a parent
-    spec = None if own.is_file() else importlib.util.find_spec(module)
-    if spec is None and not own.is_file():
+    spec = importlib.util.find_spec(module)
+    if spec is None:
         raise ModuleNotFoundError(f"there is no module '{module}'", name=module)
-    if spec is not None and spec.origin is None:
+    if spec.origin is None:
         return {"__doc__": ""}
-    path = own if spec is None else Path(str(spec.origin))
-    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"), filename=spec.origin)
     values: dict[str, Any] = {"__doc__": ast.get_docstring(tree) or ""}
     for node in tree.body:
         if isinstance(node, ast.Assign) and len(node.targets) == 1:
@@ -400,4 +400,4 @@ def plural(kind: str) -> str:
 
 def exists(kind: str) -> bool:
     """Return whether a kind has a room of ours; nothing is imported."""
-    return (_SOURCE / kind.replace(".", "/")).is_dir()
+    return (Path(__file__).parent.parent / kind.replace(".", "/")).is_dir()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -73,6 +73,12 @@ def counts(rows: Rows) -> dict[str, int]:
 def excluded(rows: Rows) -> dict[str, int]:
     """Nothing is left out."""
     return {}
+
+
+def baseline(truths: Iterable[Image]) -> float:
+    """Return the trivial answer: the mean of all training truths, the same everywhere."""
+    means = [float(truth.array.mean()) for truth in truths]
+    return float(np.mean(means)) if means else 0.0
 
 
 def psnr(x: Array, y: Array) -> float:

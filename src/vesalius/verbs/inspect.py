@@ -45,9 +45,9 @@ def inspect(
         columns: What a table's columns are, where their names do not tell: `{"covariate": "age,sex"}`.
         split: A CSV with the columns `case,split`.
         labels: What stands for what among classes and masks' values: `{"NA": "", "255": "1"}`.
+        html: Where to write a page with a contact sheet.
         silence: Looks whose findings are counted and not told; names from `vesalius looks`.
         read_text: Whether to read pictures for burned-in text (60 at most, evenly spread), by tesseract.
-        html: Where to write a page with a contact sheet.
         progress: A `Progress`; True, False or None: by default a bar shows itself on a terminal and in a
             notebook.
 

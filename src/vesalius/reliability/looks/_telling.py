@@ -32,7 +32,7 @@ class Told:
 
 
 def told(labels: Sequence[str], features: Array, *, tests: int = 1) -> Told | None:
-    """Return the class that `features` `(N, F)` tell best, out of FOLDS folds; None where no class has LEAST cases.
+    """Return the class that `features` `(N, F)` tell best, out of fold; None where no class has LEAST cases.
 
     A ridge regression of the class on the features gives each case a score by what the others teach; its AUC is the
     Mann-Whitney statistic, held against chance for all `tests` and classes together. The interval is Hanley's and

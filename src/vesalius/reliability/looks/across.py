@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from vesalius.core.words import listed
+from vesalius.core.words import counted, listed
 from vesalius.reliability import duplicates
 from vesalius.reliability._records import CaseRecord
 from vesalius.reliability.finding import Finding
@@ -58,6 +58,6 @@ def _patients(mine: Sequence[CaseRecord], theirs: Sequence[CaseRecord], name: st
     shared = {f.patient.strip().casefold() for f in theirs if f.patient is not None} & set(cases)
     if shared:
         found = tuple(c for patient in sorted(shared) for c in cases[patient])
-        text = f"{len(shared)} patients' names stand here and in {name}: {listed(sorted(shared), 6)}"
+        text = f"{counted(len(shared), 'name')} of patients also in {name}: {listed(sorted(shared), 6)}"
         hint = "the same people, or names that only happen to be alike (1, 2, 3): look, and keep each on one side"
         yield Finding("warning", "shared patient", found, text, hint)

@@ -59,7 +59,7 @@ class Sight:
 
     @cached_property
     def planes(self) -> Array:
-        """Up to PLANES planes `(N, Y, X)` of `grey`, evenly spread over the middle half of a volume."""
+        """At most PLANES slices `(N, Y, X)` of `grey`, evenly spread over the middle half of a volume."""
         depth = len(self.grey)
         found: Array = self.grey[np.unique(np.linspace(depth // 4, (3 * depth) // 4, PLANES).astype(int))]
         return found

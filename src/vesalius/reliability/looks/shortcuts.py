@@ -11,7 +11,7 @@ import numpy as np
 from vesalius.cohorts.targets import contract as kinds
 from vesalius.core.case import Case
 from vesalius.core.image import Array
-from vesalius.core.words import quoted
+from vesalius.core.words import counted, quoted
 from vesalius.reliability._records import CaseRecord
 from vesalius.reliability.finding import Finding
 from vesalius.reliability.looks._corners import NAMES, corners, place_of
@@ -139,7 +139,9 @@ def _finding(target: str, clue: Clue, said: Told) -> Finding:
 
 
 def _figures(said: Told) -> str:
-    return f"AUC {said.auc:.2f}, {said.low:.2f} to {said.high:.2f}, out of fold on {said.cases} patients"
+    return (
+        f"AUC {said.auc:.2f}, {said.low:.2f} to {said.high:.2f}, out of fold on {counted(said.cases, 'case')}"
+    )
 
 
 def _marks(

@@ -30,5 +30,5 @@ def find(seen: Seen) -> Iterator[Finding]:
         hint = "names may be among it, and a model may learn it: `vesalius deidentify` takes it out"
         figures = {case: float(len(places)) for case, places in written.items()}
         places = {case: found[0] for case, found in written.items()}
-        evidence = f"up to {max(len(p) for p in written.values())} lines of text a picture"
+        evidence = f"up to {counted(max(len(p) for p in written.values()), 'line')} of text a picture"
         yield Finding("warning", "burned-in text", tuple(written), text, hint, evidence, figures, places)

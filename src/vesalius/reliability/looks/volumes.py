@@ -30,5 +30,6 @@ def find(seen: Seen) -> Iterator[Finding]:
             masks = counted(len(wrong), "mask", "masks")
             text = f"{called(seen, name, value)}: its size is impossible in {masks}"
             hint = "look whether the spacing, the label or the drawing is wrong"
-            evidence = f"{min(wrong.values()):.3g} to {max(wrong.values()):.3g} times the median of {len(cases)} masks"
+            low, high = min(wrong.values()), max(wrong.values())
+            evidence = f"{low:.3g} to {high:.3g} times the median of {counted(len(cases), 'mask')}"
             yield Finding("warning", "impossible volume", tuple(ranked), text, hint, evidence, ranked)
