@@ -235,6 +235,31 @@ def test_an_edited_table_that_cannot_be_followed_says_where(faulty: Path, tmp_pa
     )
 
 
+def test_all_cases_have_the_split_that_the_fit_dealt(tmp_path: Path) -> None:
+    from vesalius.core.case import Case, Split
+    from vesalius.core.cohort import Assignment, Cohort
+    from vesalius.run.cleaning.looking import as_dealt
+
+    def case(name: str, split: Split | None, patient: str | None = None) -> Case:
+        return Case(name, {}, reference=None, patient=patient or name, split=split)
+
+    first = [
+        Proposal(True, "copy", "duplicate", "merge", "r", same_as="a"),
+        Proposal(True, "leaks", "duplicate", "merge", "r", same_as="t"),
+        Proposal(True, "of-t", "cannot be used", "drop", "r"),
+    ]
+    dealt = Assignment(test=("t",), folds=(("a",), ("b",)), by="seed 0", seed=0)
+    for declared in (None, "train"):  # type: Split | None
+        cases = [case(name, declared) for name in ("a", "b", "t", "copy", "leaks")]
+        cases += [case("of-t", declared, "t"), case("no target", "test")]
+        aside: list[Case] = [] if declared is None else [case("not used", None)]
+        cohort = Cohort(tmp_path, "table", (*cases, *aside))
+        assert as_dealt(cohort, dealt, first) == {
+            **dict.fromkeys(("a", "b", "copy"), "train"),
+            **dict.fromkeys(("t", "no target"), "test"),
+        }
+
+
 def test_labels_that_may_hold_together_are_relabelled_as_one_list() -> None:
     from vesalius.core.case import Case
     from vesalius.core.cohort import Label, TargetInfo

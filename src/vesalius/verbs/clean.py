@@ -22,7 +22,7 @@ from vesalius.run.cleaning import effect as effects
 from vesalius.run.cleaning import page
 from vesalius.run.cleaning.doubting import doubted, doubts_about
 from vesalius.run.cleaning.folder import again, read, told, written
-from vesalius.run.cleaning.looking import held_out, proposals_of, untouched
+from vesalius.run.cleaning.looking import as_dealt, held_out, proposals_of, untouched
 from vesalius.run.cleaning.proposals import Proposal
 from vesalius.run.cleaning.result import Cleaning as Cleaning
 from vesalius.run.cleaning.result import load_state, save_state
@@ -33,8 +33,6 @@ from vesalius.verbs.fit import fit
 __all__ = ["Cleaning", "clean"]
 
 FOLDS = 5
-TRAIN: Split = "train"
-TEST: Split = "test"
 RUN = "run"  # in the folder of a cleaning: the fit of folds
 
 
@@ -171,9 +169,9 @@ def _proposed(
         _say_cost(rest, held, asked, progress)
         run = _fit_folds(rest, folder, asked, info, device=device, progress=progress)
         dealt = cohorts.load_assignment(folder / RUN / "folds.json")
+        if not set(dealt.test) <= set(held):  # no split is declared, or not the one that the fit went by
+            splits = as_dealt(cohort, dealt, first)
         held = tuple(dict.fromkeys((*held, *dealt.test)))
-        if not splits:
-            splits = {**dict.fromkeys(dealt.test, TEST), **{c: TRAIN for fold in dealt.folds for c in fold}}
         said_of = doubted(
             run, rest, rest.targets[info.name], by=asked["by"], progress=progress, device=device
         )

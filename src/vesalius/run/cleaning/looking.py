@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from vesalius import cohorts
-from vesalius.core.cohort import Cohort
+from vesalius.core.case import Split
+from vesalius.core.cohort import Assignment, Cohort
 from vesalius.core.words import counted
 from vesalius.reliability.duplicates import Duplicate
 from vesalius.reliability.finding import Finding
@@ -23,6 +24,29 @@ def held_out(cohort: Cohort) -> tuple[str, ...]:
     declared = {c.split for c in cohort.cases}
     held = "test" if "test" in declared else "val" if {"train", "val"} <= declared else None
     return tuple(c.id for c in cohort.cases if held is not None and c.split == held)
+
+
+def as_dealt(cohort: Cohort, dealt: Assignment, first: Iterable[Proposal]) -> dict[str, Split]:
+    """Return the splits of all cases as a fit dealt those that it was given: its test, and what is learned from.
+
+    Cases that it was not given, as `first` proposes that they go, are learned from where they are of those that it
+    was dealt from, but for those whose patient, or whose copy, is tested on: they have no split.
+    """
+    tested, learned = set(dealt.test), {c for fold in dealt.folds for c in fold}
+    dealt_from = {c.split for c in cohort.cases if c.id in tested or c.id in learned}
+    patients = {c.patient for c in cohort.cases if c.id in tested} - {None}
+    copies = {p.case for p in first if p.same_as in tested}
+    splits: dict[str, Split] = {}
+    for case in cohort.cases:
+        if case.id in tested or case.split == "test":
+            splits[case.id] = "test"
+        elif case.id in learned:
+            splits[case.id] = "train"
+        elif case.patient not in patients and case.id not in copies:
+            told: Split | None = "train" if case.split in dealt_from else case.split
+            if told is not None:
+                splits[case.id] = told
+    return splits
 
 
 def proposals_of(inspection: Inspection, cohort: Cohort, held: Iterable[str]) -> tuple[Proposal, ...]:
