@@ -91,6 +91,15 @@ def test_a_test_case_is_never_changed(data: Path, tmp_path: Path) -> None:
         cohorts.read(out)
 
 
+def test_a_split_that_was_taken_away_does_not_come_back(data: Path) -> None:
+    cohort = cohorts.read(data)
+    cohort = replace(cohort, cases=tuple(replace(c, split="train") for c in cohort.cases))
+    first, second = (c.id for c in cohort.cases[:2])
+    told = cohorts.with_changes(cohort, (), Source(data, splits={first: "test"}))
+    assert (told.case(first).split, told.case(second).split) == ("test", None)
+    assert cohorts.with_changes(cohort, (), Source(data)).case(second).split == "train"
+
+
 def test_what_cannot_be_meant_is_refused(data: Path, tmp_path: Path) -> None:
     a, b, c = _ids(data)[:3]
     label = cohorts.read(data).case(a).targets["class"]

@@ -116,7 +116,9 @@ def changed(cohort: Cohort, changes: Sequence[Change], source: Source) -> Cohort
         if change_of is not None:
             info = cohort.targets[change_of.target]
             targets = {**targets, info.name: value_of(info, change_of.becomes)}
-        kept.append(replace(case, targets=targets, split=source.splits.get(case.id, case.split)))
+        # a declared split that a split file took away has to stay away
+        split = source.splits.get(case.id) if source.splits else case.split
+        kept.append(replace(case, targets=targets, split=split))
     return replace(cohort, cases=tuple(kept), notes=(*cohort.notes, *_notes(one.values(), source)))
 
 
