@@ -204,6 +204,19 @@ def test_what_cannot_be_asked_is_refused_and_leaves_nothing(faulty: Path, tmp_pa
     assert not out.exists()
 
 
+def test_one_that_is_finished_is_followed_as_it_was_edited_and_goes_on_with_no_other_data(
+    faulty: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    vs.clean(faulty, out, fitted=False, progress=False)
+    edited = [{**row, "accept": "no"} for row in _rows(out / "proposals.csv")]
+    _write(out / "proposals.csv", edited)
+    assert vs.clean(faulty, out, resume=True, progress=False).changes == ()
+    assert _rows(out / "proposals.csv") == edited
+    with pytest.raises(DataError, match=r"is a cleaning of other data; .*try: vesalius clean .*faulty -o"):
+        vs.clean(faulty / "images", out, resume=True, progress=False)
+
+
 def test_an_edited_table_that_cannot_be_followed_says_where(faulty: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     vs.clean(faulty, out, fitted=False, progress=False)

@@ -21,8 +21,9 @@ from vesalius.reliability.label_errors import WAYS
 from vesalius.run.cleaning import effect as effects
 from vesalius.run.cleaning import page
 from vesalius.run.cleaning.doubting import doubted, doubts_about
-from vesalius.run.cleaning.folder import again, read, told, written
+from vesalius.run.cleaning.folder import again, asked_before, read, told, written
 from vesalius.run.cleaning.looking import as_dealt, held_out, proposals_of, untouched
+from vesalius.run.cleaning.proposals import FILE as PROPOSALS
 from vesalius.run.cleaning.proposals import Proposal
 from vesalius.run.cleaning.result import Cleaning as Cleaning
 from vesalius.run.cleaning.result import load_state, save_state
@@ -139,8 +140,11 @@ def _proposed(
         raise OutputError("clean needs a new folder to write to", hint="-o CLEANED")
     folder = Path(out)
     assert_apart(data, folder)
+    asked = {**asked, "data": str(data.resolve())}
     if resume:
-        asked = load_state(folder)["asked"]
+        asked = asked_before(folder, asked["data"])
+        if (folder / PROPOSALS).is_file():  # nothing is left to do, and a person may have edited it
+            return again(folder, undo=False)
     cohort = read(data, asked)
     info = cohort.targets.get(asked["target"]) if asked["target"] else None
     if asked["fitted"]:
@@ -150,7 +154,7 @@ def _proposed(
             raise DataError(said, hint="--no-fit to look for everything else")
     if not resume:
         folder = new_folder(folder, default="cleaned")
-        save_state(folder, {"asked": {**asked, "data": str(data.resolve())}})
+        save_state(folder, {"asked": asked})
     screened = cohorts.read(data, **told(asked), max_set_aside=1.0)
     found = look(
         screened,

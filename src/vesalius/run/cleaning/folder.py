@@ -16,6 +16,18 @@ from vesalius.run.cleaning.proposals import Proposal, changes_of
 from vesalius.run.cleaning.result import Cleaning, load_state, save_state
 
 
+def asked_before(folder: Path, data: str) -> Mapping[str, Any]:
+    """Return what a cleaning was asked for that is to go on. Raises DataError where it was one of other data."""
+    asked: Mapping[str, Any] = load_state(folder)["asked"]
+    if asked.get("data", data) != data:
+        raise DataError(
+            f"{folder} is a cleaning of other data",
+            found=data,
+            hint=f"vesalius clean {asked['data']} -o {folder} --resume",
+        )
+    return asked
+
+
 def again(folder: Path, *, undo: bool) -> Cleaning:
     """Follow the proposals as a person left them; to undo, accept none."""
     state = load_state(folder)
