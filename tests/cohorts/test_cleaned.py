@@ -100,6 +100,28 @@ def test_a_split_that_was_taken_away_does_not_come_back(data: Path) -> None:
     assert cohorts.with_changes(cohort, (), Source(data)).case(second).split == "train"
 
 
+def test_no_split_file_has_relabelled_cases_tested_on(data: Path, tmp_path: Path) -> None:
+    ids, split = _ids(data), tmp_path / "split.csv"
+    label = str(cohorts.read(data).case(ids[0]).targets["class"])
+    other = "dog" if label == "cat" else "cat"
+    relabelled = _saved(
+        data, tmp_path / "a", Change(ids[0], "relabel", "x", target="class", was=label, becomes=other)
+    )
+    dropped = _saved(data, tmp_path / "b", Change(ids[1], "drop", "x"))
+    for tested, refused in ((ids[0], True), (ids[-1], False)):
+        split.write_text(
+            "case,split\n" + "".join(f"{i},{'test' if i == tested else 'train'}\n" for i in ids[2:] + ids[:1])
+        )
+        assert cohorts.read(dropped, split=split).case(tested).split == "test"
+        if refused:
+            with pytest.raises(
+                DataError, match=f"keeps the split .*'{tested}' tested on; try: vesalius clean"
+            ):
+                cohorts.read(relabelled, split=split)
+        else:
+            assert cohorts.read(relabelled, split=split).case(tested).split == "test"
+
+
 def test_what_cannot_be_meant_is_refused(data: Path, tmp_path: Path) -> None:
     a, b, c = _ids(data)[:3]
     label = cohorts.read(data).case(a).targets["class"]

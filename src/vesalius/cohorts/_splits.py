@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,10 @@ from vesalius.cohorts._table_io import read_cells
 from vesalius.core.case import Case, Split
 from vesalius.core.cohort import Cohort
 from vesalius.core.errors import DataError, LeakError, UnknownName, closest_path
+
+RELABELLED = re.compile(
+    r"cleaned: [^;]*\d relabelled;"
+)  # the note of a cleaned cohort, as `_cleaning` writes it
 
 
 def read_split_file(path: Path) -> dict[str, Split]:
@@ -40,7 +45,8 @@ def read_split_file(path: Path) -> dict[str, Split]:
 def apply_split_file(cohort: Cohort, path: Path) -> Cohort:
     """Return the cohort with the file's splits in place of any declared; cases that it does not name have none.
 
-    Raises UnknownName (with the closest names) for a case that is not in the data; one set aside is let pass.
+    Raises UnknownName (with the closest names) for a case that is not in the data; one set aside is let pass. Raises
+    DataError where cases were relabelled, and another case than before would be tested on.
     """
     splits = read_split_file(path)
     names = {c.id for c in cohort.cases}
@@ -49,9 +55,30 @@ def apply_split_file(cohort: Cohort, path: Path) -> Cohort:
         if name not in names and name not in aside:
             raise UnknownName(f"case in {path}", name, names)
     cases = tuple(replace(c, split=splits.get(c.id)) for c in cohort.cases)
+    if any(RELABELLED.match(note) for note in cohort.notes):
+        _assert_tested_before(cases, cohort.cases, path)
     left_out = sum(c.split is None for c in cases)
     note = f"{SPLIT_NOTE}{path.name}" + (f"; {left_out} without a split" if left_out else "")
     return replace(cohort, cases=cases, notes=(*cohort.notes, note))
+
+
+def _assert_tested_before(cases: Sequence[Case], before: Sequence[Case], path: Path) -> None:
+    """Raise DataError unless all cases that are tested on were so before: others may have been relabelled."""
+    was, tested = _tested(before), _tested(cases)
+    new = sorted(tested - was)
+    if new or not tested:
+        raise DataError(
+            "a cohort with relabelled cases keeps the split that it was cleaned by",
+            found=f"{path.name} has '{new[0]}' tested on" if new else f"{path.name} has no case tested on",
+            hint=f"vesalius clean DATA --split {path}",
+        )
+
+
+def _tested(cases: Iterable[Case]) -> set[str]:
+    """Return the cases of test, or of val where there is no test."""
+    listed = [(c.id, c.split) for c in cases]
+    held = "test" if any(split == "test" for _, split in listed) else "val"
+    return {name for name, split in listed if split == held}
 
 
 def leaking_patients(cases: Iterable[Case]) -> dict[str, tuple[Case, ...]]:
