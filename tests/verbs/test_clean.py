@@ -6,6 +6,7 @@ import csv
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -271,6 +272,18 @@ def test_all_cases_have_the_split_that_the_fit_dealt(tmp_path: Path) -> None:
             **dict.fromkeys(("a", "b", "copy"), "train"),
             **dict.fromkeys(("t", "no target"), "test"),
         }
+
+
+def test_a_copy_of_what_is_dropped_is_dropped_too() -> None:
+    from vesalius.run.cleaning.looking import without_lone_copies
+
+    merged = Proposal(True, "b", "duplicate", "merge", "the same picture as a", same_as="a")
+    error = Proposal(True, "a", "label error", "drop", "r", target="class", was="x")
+    found = without_lone_copies([merged, error])
+    assert [(p.case, p.action) for p in found] == [("b", "drop"), ("a", "drop")]
+    assert found[0].reason == "the same picture as a, which is dropped itself as a label error"
+    for other in (replace(error, accept=False), replace(error, action="relabel", becomes="y")):
+        assert without_lone_copies([merged, other]) == [merged, other]
 
 
 def test_labels_that_may_hold_together_are_relabelled_as_one_list() -> None:

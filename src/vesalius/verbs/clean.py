@@ -22,7 +22,7 @@ from vesalius.run.cleaning import effect as effects
 from vesalius.run.cleaning import page
 from vesalius.run.cleaning.doubting import doubted, doubts_about
 from vesalius.run.cleaning.folder import again, asked_before, read, told, written
-from vesalius.run.cleaning.looking import as_dealt, held_out, proposals_of, untouched
+from vesalius.run.cleaning.looking import as_dealt, held_out, proposals_of, untouched, without_lone_copies
 from vesalius.run.cleaning.proposals import FILE as PROPOSALS
 from vesalius.run.cleaning.proposals import Proposal
 from vesalius.run.cleaning.result import Cleaning as Cleaning
@@ -179,7 +179,7 @@ def _proposed(
         said_of = doubted(
             run, rest, rest.targets[info.name], by=asked["by"], progress=progress, device=device
         )
-        made = [*(p for p in first if p.case not in held), *said_of.proposals]
+        made = without_lone_copies([*(p for p in first if p.case not in held), *said_of.proposals])
         notes += said_of.notes
     elif not held:
         notes.append(

@@ -75,6 +75,17 @@ def proposals_of(inspection: Inspection, cohort: Cohort, held: Iterable[str]) ->
     return tuple(found.values())
 
 
+def without_lone_copies(made: Sequence[Proposal]) -> list[Proposal]:
+    """Return the proposals with each case dropped, too, that was to be merged into one that is dropped."""
+    gone = {p.case: p for p in made if p.accept and p.action == "drop"}
+    return [
+        replace(p, action="drop", reason=f"{p.reason}, which is dropped itself as a {gone[p.same_as].kind}")
+        if p.accept and p.action == "merge" and p.same_as in gone
+        else p
+        for p in made
+    ]
+
+
 def untouched(inspection: Inspection, held: Iterable[str]) -> str:
     """Return in a sentence how many findings are of cases that are tested on, which nothing is done about."""
     tested = set(held)
