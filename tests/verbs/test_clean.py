@@ -339,6 +339,14 @@ def test_the_effect_is_measured_on_the_same_cases_by_one_plan(cleaned: vs.Cleani
         vs.clean(folder, undo=True, effect=True, progress=False)
 
 
+def test_what_no_model_can_learn_from_is_left_out_before_and_after() -> None:
+    from vesalius.run.cleaning import effect
+
+    kinds = ("leak", "cannot be used", "near leak", "label error")
+    changes = [Proposal(True, kind, kind, "drop", "r").change() for kind in kinds]
+    assert [c.case for c in effect.in_both(changes)] == ["leak", "cannot be used"]
+
+
 def test_a_proposal_in_the_table_is_read_as_it_was(tmp_path: Path) -> None:
     from vesalius.run.cleaning import proposals
 

@@ -261,15 +261,15 @@ def _with_effect(done: Cleaning, *, device: str | None, progress: Progress) -> C
     whole = read(source.data, asked)
     place = effects.place(folder)
     plan = folder / RUN / "plan.json"
-    before = _one(
-        cohorts.with_changes(whole, (), source), place / effects.BEFORE, asked, plan, device, progress
-    )
+    start = cohorts.with_changes(whole, effects.in_both(done.changes), source)
+    before = _one(start, place / effects.BEFORE, asked, plan, device, progress)
     name = effects.name_after(done.changes)
     after = _one(done.cohort, place / name, asked, place / effects.BEFORE / "plan.json", device, progress)
     found = compare(before, after, effects.tested(whole, source.held), split="test", device=device)
     said = (
-        f"{found.verdict} 'before' learned from the data as they were, '{name}' from the cleaned ones, by one plan; "
-        "the test cases are as they were, and where their labels are wrong, too, both figures are too low."
+        f"{found.verdict} 'before' learned from the data as they were, but for leaks and what cannot be used, "
+        f"'{name}' from the cleaned ones, by one plan; the test cases are as they were, "
+        "and where their labels are wrong, too, both figures are too low."
     )
     save_state(folder, {**state, "effect": said})
     told = replace(done, effect=said)

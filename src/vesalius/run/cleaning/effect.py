@@ -25,6 +25,11 @@ def name_after(changes: Sequence[Change]) -> str:
     return f"after-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
 
 
+def in_both(changes: Sequence[Change]) -> tuple[Change, ...]:
+    """Return the changes without which no model could be trained: of leaks into the test, and of unusable cases."""
+    return tuple(c for c in changes if c.reason.startswith(("leak:", "cannot be used:")))
+
+
 def tested(cohort: Cohort, held: Sequence[str]) -> Cohort:
     """Return the cases that are tested on, as a cohort that declares them so."""
     wanted = set(held)
