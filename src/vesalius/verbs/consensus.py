@@ -104,6 +104,10 @@ def consensus(
         "resamples": resamples,
         "seed": seed,
         "probabilities": None if p is None else np.round(p, 6).tolist(),
+        "labels": dict(labels or {}),
+        "columns": dict(columns or {}),
+        "layout": layout,
+        "values": {x.name: x.value for x in what.labels},
     }
     opened(folder, asked)
     try:
