@@ -13,7 +13,7 @@ import numpy as np
 
 from vesalius import formats
 from vesalius.consensus.majority import TIED
-from vesalius.core.case import Case, Ref
+from vesalius.core.case import NOBODY, SURE, Case, Ref
 from vesalius.core.cohort import Cohort, Label
 from vesalius.core.disk import output_errors, write_text
 from vesalius.core.file_names import FileNames
@@ -38,12 +38,14 @@ def unknown_of(labels: tuple[Label, ...]) -> int:
 def write_masks(folder: Path, said: Said, found: Found, progress: Progress) -> dict[str, dict[str, str]]:
     """Write each case's consensus, soft maps and map of disagreement; return their paths by case and column.
 
+    Where all experts are tied soft maps are even; where none says anything they say that nothing is known.
     A file that is there already is whole, and is not written again.
     """
     unknown = unknown_of(said.labels)
     values = np.array([0, *(x.value for x in said.labels)], np.uint16)
     table = np.where(found.joined.label == TIED, unknown, values[found.joined.label]).astype(np.uint16)
-    soft = np.round(255 * found.joined.p[:, 1:]).astype(np.uint8)  # (P, K)
+    soft = np.round(SURE * found.joined.p[:, 1:]).astype(np.uint16)  # (P, K)
+    soft[~said.patterns.seen.any(1)] = NOBODY
     differ = levels(said)
     named, places = FileNames(c.id for c in said.cases), FileNames(x.name for x in said.labels)
     paths: dict[str, dict[str, str]] = {}
