@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from vesalius.core.case import Case
 from vesalius.core.errors import DataError, PlanError, UnknownName
 from vesalius.core.image import Image
-from vesalius.core.plan import DataPlan, HarmonisePlan, HarmoniseStep, Normalisation
-from vesalius.learn.harmoniser import train
+from vesalius.core.plan import DataPlan, HarmonisePlan, HarmoniseStep, Normalisation, parse_plan
+from vesalius.core.progress import watched
+from vesalius.learn.harmoniser import _persons, train
 from vesalius.phantom.heads.head import WHITE
 from vesalius.phantom.scanners import patient
 from vesalius.prepare import harmonise
 from vesalius.prepare.case import prepare
 from vesalius.prepare.harmonise.contract import Known, Sample
 from vesalius.prepare.harmonising import called, fitted_steps, shrunk, steps_of
+from vesalius.run.harmonising import harmonised
 
 IMAGES = harmonise.of_images()
 QUICK = {"learned": {"steps": 3}, "n4": {"rounds": 2, "levels": 1, "longest": 12}}
@@ -185,6 +189,36 @@ def test_names_that_do_not_exist_or_do_not_fit() -> None:
         harmonise.check_last("nyul")
     with pytest.raises(PlanError, match="trained on images whose scanner is known"):
         fitted_steps(steps_of("learned"), [[Sample(np.ones((2, 2, 2), np.float32))]], train=train)
+
+
+def test_only_persons_on_several_scanners_say_how_far_these_are_apart() -> None:
+    def persons(*seen: str) -> Any:
+        return _persons([Sample(np.zeros((1, 1, 1), np.float32), s[1], s[0]) for s in seen])
+
+    assert persons("pA", "pA", "qB", "rB") is None, "seen twice, on one scanner"
+    assert persons("pA", "pB", "qC", "rC") is None, "nobody was seen on C and another"
+    assert persons("pA", "pB", "qA", "qC").tolist() == [0, 0, 1, 1]
+
+
+def test_steps_that_learn_nothing_are_normalised_by_their_own_scale() -> None:
+    rng = np.random.default_rng(0)
+    pictures = [Image(rng.integers(0, 255, (1, 1, 24, 24)).astype(np.uint8)) for _ in range(6)]
+    space: Any = SimpleNamespace(learned=[Case(f"c{k}", {"image": i}) for k, i in enumerate(pictures)])
+    fixed = {"method": "fixed", "low": 0.0, "high": 255.0, "mean": 127.0, "sd": 70.0}
+    data = {"dims": 2, "channels": 1, "sampling": "whole", "size": [1, 24, 24], "normalise": [fixed]}
+    plan = parse_plan(
+        {
+            "task": {"name": "classify"}, "data": {**data, "harmonise": "percentile"},
+            "net": {"name": "resnet-10"}, "loss": {"name": "cross_entropy"}, "train": {"steps": 9, "batch": 4},
+        }
+    )  # fmt: skip
+    made = harmonised(plan, space, {"data.harmonise": "percentile"}, watched(False))
+    x = prepare(space.learned[0], made.data).array
+    assert abs(float(x.mean())) < 0.5 and 0.5 < float(x.std()) < 2
+    assert "learned" not in made.reasons["data.harmonise"]
+    own = {"data.harmonise": "percentile", "data.normalise": [fixed]}
+    assert harmonised(plan, space, own, watched(False)) == plan, "what a user set stays"
+    assert harmonised(plan, space, {}, watched(False)) == plan, "so does a plan that was given"
 
 
 def test_looks_are_thinned_and_nothing_is_averaged() -> None:

@@ -20,6 +20,20 @@ def test_within_patients_by_hand() -> None:
     assert found.paired and found.patients == 3 and found.value.value == pytest.approx(want)
 
 
+def test_a_scanner_that_no_travelling_patient_was_seen_on_counts_too() -> None:
+    few, many = [10.0, 10.1] * 3, [210.0] * 40
+    quantiles = np.array([*few, *many])[:, None] @ np.ones((1, 5))
+    scanners, patients = ["a", "b"] * 3 + ["c"] * 40, [k // 2 for k in range(6)] + list(range(3, 43))
+    found = spread(Levels(quantiles, np.full(46, 20.0)), scanners, patients)
+    assert not found.paired and found.value.value is not None and found.value.value > 5
+    parted = spread(
+        Levels(quantiles[:12], np.full(12, 20.0)), list("ababab" + "cdcdcd"), [*"ppqqrr", *"xxyyzz"]
+    )
+    assert not parted.paired and parted.value.value is not None and parted.value.value > 5, (
+        "nobody links a to c"
+    )
+
+
 def test_between_means_by_hand_and_the_interval_holds_it() -> None:
     rng = np.random.default_rng(0)
     values = np.concatenate([rng.normal(10, 1, 30), rng.normal(13, 1, 30)])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from vesalius.core.case import Case
+from vesalius.core.case import NOBODY, Case
 from vesalius.core.errors import DataError
 from vesalius.core.image import Image
 from vesalius.prepare import geometry
@@ -46,6 +46,15 @@ def test_maps_are_probabilities_with_the_background_and_hard_where_there_is_none
     index[..., 0], index[..., 1] = 1, -1
     hard = _soft.maps(case(), ["a"], index, image, undo)
     np.testing.assert_array_equal(hard[:, 0, 0], [[0, 0, 1, 1], [1, 0, 0, 0]])
+
+
+def test_where_no_expert_says_anything_a_map_knows_nothing() -> None:
+    image = Image(np.zeros((1, 1, 4, 4), np.float32))
+    undo = geometry.layout(image, canonical=True, spacing_mm=None, size=(1, 4, 4), whole=False)
+    level = np.full((1, 1, 4, 4), 128, np.uint16)
+    level[..., 0] = NOBODY
+    found = _soft.maps(case(**{"p(a)": Image(level)}), ["a"], np.zeros((1, 4, 4), np.int16), image, undo)
+    np.testing.assert_allclose(found[:, 0, 0], [[0, 127 / 255, 127 / 255, 127 / 255], [0, *[128 / 255] * 3]])
 
 
 def test_the_loss_is_the_cross_entropy_of_the_probabilities_where_something_is_known() -> None:

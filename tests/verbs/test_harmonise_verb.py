@@ -6,19 +6,24 @@ import csv
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import vesalius as vs
 from vesalius import formats
-from vesalius.core.case import Case
-from vesalius.core.cohort import Cohort
+from vesalius.core.case import Case, Event, Ref
+from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.core.errors import DataError, OutputError, PlanError, UnknownName
+from vesalius.core.image import Image
 from vesalius.core.plan import load_plan
+from vesalius.core.progress import Silent
 from vesalius.prepare import harmonise as harmonisers
 from vesalius.prepare.case import load_reference
 from vesalius.prepare.harmonise.contract import Sample
+from vesalius.prepare.harmonising import steps_of
+from vesalius.run.harmonise_out import write_images
 
 QUICK = ("zscore", "nyul")
 
@@ -51,6 +56,42 @@ def test_ways_are_tried_until_one_holds(heads: Path, tmp_path: Path) -> None:
     assert len(written) == 40
     again = vs.harmonise(written, by="scanner", threshold=0.1, methods=QUICK)
     assert again.chosen == "none" and "nothing need be done" in " ".join(again.said)
+
+
+def test_what_is_written_keeps_splits_masks_and_other_images(tmp_path: Path) -> None:
+    rng, cases = np.random.default_rng(0), []
+    (tmp_path / "data").mkdir()
+    for k in range(4):
+        files = {n: tmp_path / "data" / f"{n}{k}.nii.gz" for n in ("image", "other", "mask")}
+        for name, file in files.items():
+            values = rng.integers(0, 2, (1, 4, 8, 8)).astype(np.uint8)
+            array = values if name == "mask" else values.astype(np.float32) * 90
+            formats.write(Image(array, affine=np.eye(4), spacing_mm=(1.0, 1.0, 1.0)), file)
+        refs = {n: Ref((f,)) for n, f in files.items()}
+        images = {"image": refs["image"], "other": refs["other"], "bare": Image(np.zeros((1, 1, 2, 2)))}
+        targets = {"mask": refs["mask"], "end": Event(5.0, True), "class": "ab"[k % 2]}
+        split: Any = "test" if k == 3 else "train"
+        cases.append(Case(f"c{k}", images, targets=targets, split=split, report=f"Seen {k}."))
+    info = TargetInfo("mask", "mask", (Label(1, "liver"),))
+    cohort = Cohort(tmp_path / "data", "table", tuple(cases), {"mask": info})
+    out, notes = write_images(
+        cohort,
+        ["image"],
+        steps_of("zscore"),
+        tmp_path / "out",
+        by="scanner",
+        threshold=None,
+        progress=Silent(),
+    )
+    with (out / "cohort.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [r["split"] for r in rows] == ["train"] * 3 + ["test"] and rows[1]["report"] == "Seen 1."
+    assert "patient" not in rows[0], "who nobody knows stays unknown"
+    assert (out / rows[0]["other"]).resolve() == (tmp_path / "data" / "other0.nii.gz").resolve()
+    assert notes == ("not written, since no one file holds it: image bare, target end",)
+    again = vs.read(out)
+    assert [x.name for x in again.targets["mask"].labels] == ["liver"] and again.cases[3].split == "test"
+    assert not again.patients_known
 
 
 def test_none_holds_and_that_is_said(heads: Path, tmp_path: Path) -> None:
@@ -162,7 +203,8 @@ def test_features_of_sites(table: Path, tmp_path: Path) -> None:
     )
     assert any("age is kept and told" in text for text in found.said)
     with (tmp_path / "out" / "features.csv").open() as file:
-        assert len(list(csv.DictReader(file))) == 120
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 120 and "patient" not in rows[0], "who nobody knows stays unknown"
     with pytest.raises(PlanError, match="the way for features is combat"):
         vs.harmonise(table, by="site", methods=("nyul",), columns={"image": ""})
 

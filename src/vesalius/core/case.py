@@ -16,6 +16,8 @@ from vesalius.core.words import counted
 
 Split = Literal["train", "val", "test"]
 IGNORED = -(2**15)  # in a mask: nobody knows what is here, so it counts in no loss and no metric
+SURE = 255  # in a map of how likely a label is: it is surely there
+NOBODY = 65535  # in such a map: no expert says anything here
 
 
 @dataclass(frozen=True, slots=True)

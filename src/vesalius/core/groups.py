@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -117,3 +117,12 @@ def value_of(case: Case, column: str) -> float | str | None:
         return case.group
     value = case.covariates.get(column)
     return None if value is None or value != value or value == "" else value
+
+
+def linked(each: Iterable[Collection[Hashable]], groups: Collection[Hashable]) -> bool:
+    """Return whether members that are in several groups, `each` of one member, link all groups with one another."""
+    parts: list[set[Hashable]] = []
+    for own in each:
+        touched = [part for part in parts if not part.isdisjoint(own)]
+        parts = [part for part in parts if part.isdisjoint(own)] + [set(own).union(*touched)]
+    return any(part.issuperset(groups) for part in parts)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vesalius.core.errors import DataError
+from vesalius.core.groups import linked
 from vesalius.core.image import Array
 from vesalius.core.words import listed
 from vesalius.prepare.harmonise import learned
@@ -131,11 +132,16 @@ def _features(changed: Tensor, data: _Seen) -> Tensor:
 
 
 def _persons(samples: Sequence[Sample]) -> Tensor | None:
-    """Return who each image is of where somebody was seen on several scanners; None where nobody was."""
+    """Return who each image is of where those seen on several scanners link all of these; None where they do not."""
     names = [s.subject for s in samples]
-    if None in names or len(set(names)) == len(names):
+    if None in names:
         return None
-    known = sorted({str(n) for n in names})
+    where: dict[str, set[str]] = {}
+    for s in samples:
+        where.setdefault(str(s.subject), set()).add(str(s.group))
+    if not linked(where.values(), {str(s.group) for s in samples}):
+        return None
+    known = sorted(where)
     return torch.tensor([known.index(str(n)) for n in names])
 
 

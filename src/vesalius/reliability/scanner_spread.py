@@ -2,8 +2,8 @@
 
 The spread is the standard deviation between scanners of five quantiles of the values inside the body, in units of the
 range of an image's values (5 to 95 %, the mean over images): the root of the mean square over the quantiles. Where the
-same patients were seen on several scanners it is that within patients; else that of the scanners' means, to which
-chance adds where a scanner has few patients.
+same patients were seen on several scanners, and link all of these, it is that within patients; else that of the
+scanners' means, to which chance adds where a scanner has few patients.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vesalius.core.errors import DataError
+from vesalius.core.groups import linked
 from vesalius.core.image import Array
 from vesalius.core.interval import Interval
 from vesalius.metrics import bounds, resample
@@ -75,7 +76,7 @@ def spread(
     for k, patient in enumerate(patients):
         own.setdefault(patient, []).append(k)
     several = [p for p, rows in own.items() if len(set(code[rows])) > 1]
-    paired = len(several) >= FEWEST_PAIRED
+    paired = len(several) >= FEWEST_PAIRED and linked([{scanners[k] for k in own[p]} for p in several], names)
     if paired:
         within = {p: _between(levels.quantiles[own[p]], code[own[p]]) for p in several}
         each = np.array([within[p] for p in several])

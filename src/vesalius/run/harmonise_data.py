@@ -66,13 +66,14 @@ def of_images(asked: Asked, cohort: Cohort, cases: Sequence[Case], images: Seque
         effect=None if asked.effect is None else _effect(looks, asked.effect, asked.seed),
         seed=asked.seed,
     )
-    chosen, place = chosen_way(tried, asked.threshold, asked.methods), None
+    chosen, place, notes = chosen_way(tried, asked.threshold, asked.methods), None, looks.notes
     if asked.out is not None and chosen is not None and chosen != NOTHING:
         steps = fitted_steps(steps_of(chosen), looks.samples(), train=trainer(asked.seed))
-        place = write_images(
+        place, left = write_images(
             cohort, named, steps, asked.out, by=asked.by, threshold=asked.threshold, progress=asked.progress
         )
-    return Found("images", tried, chosen, looks.scanners, looks.patients, looks.notes, place)
+        notes = (*notes, *left)
+    return Found("images", tried, chosen, looks.scanners, looks.patients, notes, place)
 
 
 def of_features(asked: Asked, cases: Sequence[Case], keep: Sequence[str], features: Sequence[str]) -> Found:

@@ -38,7 +38,7 @@ def harmonised(plan: Plan, space: Workspace, settings: Mapping[str, Any], progre
     learn from these images.
     """
     asked = plan.data.harmonise
-    if asked is None or _is_done(asked):
+    if asked is None or (_is_done(asked) and not _rescales(asked, settings)):
         return plan
     if asked.threshold is None and not asked.steps:
         return override(plan, {FIELD: None}, reason="no method and no threshold was named")
@@ -48,11 +48,12 @@ def harmonised(plan: Plan, space: Workspace, settings: Mapping[str, Any], progre
     if not asked.steps:
         asked, reason = _chosen(asked, looks, plan.train.seed, progress)
     steps = fitted_steps(asked.steps, _per_channel(looks, plan), train=trainer(plan.train.seed))
-    why = f"{reason}; learned from {counted(len(looks.each), 'training image')}"
+    if steps != asked.steps:
+        reason = f"{reason}; learned from {counted(len(looks.each), 'training image')}"
     made = asked.model_copy(update={"steps": steps})
     for note in looks.notes:
         progress.note(f"{FIELD}: {note}")
-    plan = override(plan, {FIELD: made.model_dump()}, reason=why)
+    plan = override(plan, {FIELD: made.model_dump()}, reason=reason)
     if has_scale(steps) and "data.normalise" not in settings:
         each = scale_of(looks, steps)
         entries = [{"method": "fixed", **numbers} for numbers in each]
@@ -76,6 +77,12 @@ def _is_done(asked: HarmonisePlan) -> bool:
     return bool(asked.steps) and all(
         step.fitted or not harmonise.says(step.method, "FITTED", False) for step in asked.steps
     )
+
+
+def _rescales(asked: HarmonisePlan, settings: Mapping[str, Any]) -> bool:
+    """Return whether a user named steps that end in another scale than the one the planned normalisation is of."""
+    named = any(path.startswith(FIELD) for path in settings)
+    return named and "data.normalise" not in settings and has_scale(asked.steps)
 
 
 def _per_channel(looks: Looks, plan: Plan) -> list[list[Sample]]:

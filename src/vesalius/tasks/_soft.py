@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vesalius.core.case import Case, Ref
+from vesalius.core.case import NOBODY, SURE, Case, Ref
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array, Image
 from vesalius.core.words import listed
@@ -17,7 +17,6 @@ from vesalius.prepare.geometry import Undo
 if TYPE_CHECKING:
     from torch import Tensor
 
-SURE = 255  # of a map: the label is surely there
 OPTION = "soft"  # of a task: learn from the probabilities of labels
 
 
@@ -61,11 +60,12 @@ def maps(case: Case, names: Sequence[str], index: Array, reference: Image, undo:
     unknown = np.zeros(index.shape, bool)
     for k, item in enumerate(held, start=1):
         level: Any = prepare_mask(load_mask(item), reference, undo, case_id=case.id)  # type: ignore[arg-type]
+        unknown |= (level < 0) | (level == NOBODY)
+        level = np.where(level == NOBODY, 0, level)
         if level.max(initial=0) > SURE:
             raise DataError(
                 f"case {case.id}: a map of probabilities holds more than {SURE}", found=str(level.max())
             )
-        unknown |= level < 0
         made[k] = np.maximum(level, 0) / np.float32(SURE)
     total = made.sum(0)
     if total.max(initial=0) > 1 + 0.01 * len(names):

@@ -141,6 +141,8 @@ def harmonise(
             found = of_images(asked, cohort, cases, images, most)
         else:
             found = of_features(asked, cases, keep, features)
+    if aside and found.of == "features" and found.out is not None:
+        said.append(f"{counted(aside, 'test case')} not in the new table: ComBat learned of the others alone")
     said += [*found.notes, *_words(found.tried, found.chosen, threshold, by)]
     return Harmonised(
         data=cohorts.name_of(data),
@@ -182,7 +184,7 @@ def _words(tried: Sequence[Tried], chosen: str | None, threshold: float | None, 
         )
     elif first is not None:
         found.append(
-            f"no patient was seen on several {by}s: what differs between their patients counts as spread, too"
+            f"no patients who were seen on several {by}s link them all: what differs between patients counts, too"
         )
     if threshold is not None and chosen is None:
         found.append(f"none holds {threshold:g}: {words_of(tried)}")
