@@ -11,6 +11,7 @@ import pytest
 from PIL import Image as Pictures
 
 import vesalius as vs
+from vesalius.cohorts.targets import contract as kinds
 from vesalius.core.answers.map import Map
 from vesalius.core.bundle import State
 from vesalius.core.case import Case
@@ -96,6 +97,13 @@ def test_another_number_of_channels_or_another_grid_is_refused() -> None:
     )
     with pytest.raises(DataError, match="another grid"):
         TASK.encode(bad, prepare(posed, plan), posed.image, MADE)  # type: ignore[arg-type]
+    placed = Image(smooth(0)[None, None], affine=np.eye(4))
+    flipped = replace(placed, affine=np.diag([-1.0, 1.0, 1.0, 1.0]))
+    bad = replace(posed, images={"image": placed}, targets={"clean": flipped})
+    with pytest.raises(DataError, match="flipped along x"):
+        TASK.encode(bad, prepare(bad, plan), placed, MADE)
+    assert "flipped along x" in str(kinds.of("clean").fault(flipped, placed))
+    assert kinds.of("clean").fault(placed, placed) is None
 
 
 def test_the_plain_filter_that_suits_noise_and_blur() -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from vesalius import losses
+from vesalius.core import grids
 from vesalius.core.answers import Answer
 from vesalius.core.answers.map import HIGHEST, LOWEST, Map
 from vesalius.core.ask import Ask
@@ -154,6 +155,8 @@ class Restore(Task):
                 f"case {case.id}: the clean image lies on another grid",
                 found=f"{image.array.shape}, not {reference.array.shape}",
             )
+        if (apart := grids.difference(image, reference)) is not None:
+            raise DataError(f"case {case.id}: the clean image lies on another grid", found=apart)
         wrong = image.array.astype(np.float32) - reference.array.astype(np.float32)
         wrong /= scales(reference, state)
         made = geometry.forward(wrong, prepared.undo).astype(np.float32)
