@@ -17,7 +17,7 @@ from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.core.errors import UnknownName
 from vesalius.core.image import Array, Image
-from vesalius.reliability import html
+from vesalius.reliability import html, looks
 from vesalius.reliability.inspect import Inspection, inspect
 from vesalius.reliability.looks import _flips, _masks, _telling, turned
 from vesalius.reliability.looks._robust import deviations
@@ -237,6 +237,31 @@ def test_noise_tells_no_label_and_a_site_that_goes_with_it_does(draw: Draw, coho
     assert float(told[0].evidence.split()[1].rstrip(",")) == pytest.approx(agree, abs=0.02)
     lots = [str(w) for w in rng.choice(["north", "south"], 60)]
     assert [f for f in inspect(with_columns(lots, "site")).findings if f.kind == "shortcut"] == []
+
+
+def test_text_is_a_clue_among_the_cases_that_were_read_alone(
+    draw: Draw, cohort_from: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every second case is read, all of one class: that tells nothing. Text on one class alone does."""
+    pictures = {f"p{k}": draw(k, 24) for k in range(40)}
+
+    def told(labels: list[str], shown: str) -> list[str]:
+        turn = iter(range(len(labels)))
+
+        def reads(plane: Array) -> list[tuple[float, float, float, float]]:
+            k = every * next(turn)
+            return [(0.1, 0.1, 0.2, 0.2)] if labels[k] == shown or (shown == "some" and k % 8 == 0) else []
+
+        every = 2 if shown == "some" else 1
+        monkeypatch.setattr(looks, "READ", len(labels) // every)
+        cohort = cohort_from(pictures, labels=dict(zip(pictures, labels, strict=True)))
+        found = inspect(cohort, read_text=reads)
+        return [f.text for f in found.findings if f.kind == "shortcut"]
+
+    assert told(["ab"[k % 2] for k in range(40)], "some") == []
+    assert [t.partition(" tells ")[0] for t in told(["ab"[k % 2] for k in range(40)], "a")] == [
+        "burned-in text"
+    ]
 
 
 def test_a_marker_of_one_class_is_framed_where_it_stands(tmp_path: Path) -> None:
