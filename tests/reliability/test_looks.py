@@ -102,6 +102,20 @@ def test_a_flip_changes_the_sign_of_a_score_and_copies_do_not_vouch_for_one_anot
     assert scores is not None and (scores[:6] < -0.4).all() and (scores[6:] > 0).all()
 
 
+def test_what_is_misjudged_where_the_side_is_weak_is_not_called_turned() -> None:
+    # scores as of an even spread from -1 to 3 about the usual 1: its median distance is 1, its limit 1 - 3 · 1.4826
+    weak = np.linspace(-1, 3, 41)
+    assert _flips.limit_of(weak) == pytest.approx(1 - 3 * 1.4826) and weak.min() > _flips.limit_of(weak)
+    clear = np.array([1.0] * 30 + [0.9, 1.1] * 5 + [-1.0] * 3)
+    assert _flips.limit_of(clear) == -_flips.USUAL
+    rng = np.random.default_rng(4)
+    ramp = np.tile(np.linspace(-1, 1, 20), (20, 1))
+    views = (0.13 * ramp + rng.normal(size=(120, 1, 20, 20))).astype(np.float32)
+    scores = _flips.judged(views, turned.flipped(views, "mirrored"), [str(k) for k in range(120)])
+    assert scores is not None and (scores < -_flips.USUAL).sum() > 3
+    assert (scores < _flips.limit_of(scores)).sum() <= 1
+
+
 def test_too_many_turned_images_are_two_sorts_and_no_fault(cohort_from: Build) -> None:
     rng = np.random.default_rng(2)
     ramp = np.tile(np.linspace(40, 200, 32), (32, 1))
