@@ -135,6 +135,7 @@ def degrade(
             "target": name,
             "cases": [c.id for c in choice.cases],
             "seed": seed,
+            "accept_mismatch": accept_mismatch,
         },
     )
     job = Scored(
