@@ -17,7 +17,7 @@ from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.core.errors import UnknownName
 from vesalius.core.image import Array, Image
-from vesalius.reliability import html, looks
+from vesalius.reliability import duplicates, html, looks
 from vesalius.reliability.inspect import Inspection, inspect
 from vesalius.reliability.looks import _flips, _masks, _telling, turned
 from vesalius.reliability.looks._robust import deviations
@@ -289,7 +289,9 @@ def test_a_marker_of_one_class_is_framed_where_it_stands(tmp_path: Path) -> None
     assert not [f for f in clean.findings if f.kind == "shortcut"]
 
 
-def test_cohorts_that_share_a_picture_and_a_patient_are_told(draw: Draw, cohort_from: Build) -> None:
+def test_cohorts_that_share_a_picture_and_a_patient_are_told(
+    draw: Draw, cohort_from: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
     mine = cohort_from({f"p{k}": draw(k) for k in range(10)}, patients={f"p{k}": f"m{k}" for k in range(10)})
     pictures = {f"q{k}": draw(100 + k) for k in range(9)} | {"again": draw(4)}
     theirs = cohort_from(pictures, patients={n: f"t{k}" for k, n in enumerate(pictures)} | {"q1": "M7"})
@@ -298,6 +300,10 @@ def test_cohorts_that_share_a_picture_and_a_patient_are_told(draw: Draw, cohort_
     assert named["shared picture"] == {"p4"} and named["shared patient"] == {"p7"}
     assert "elsewhere" in next(f.text for f in found.findings if f.kind == "shared picture")
     assert "shared picture" not in kinds(inspect(mine))
+    assert "near shared picture" not in named
+    monkeypatch.setattr(duplicates, "LIMIT", 19)  # each cohort has fewer, both together more
+    notes = [f for f in inspect(mine, others=[theirs]).findings if f.kind == "near shared picture"]
+    assert [f.severity for f in notes] == ["note"] and "20 cases here and in" in notes[0].text
 
 
 def test_text_is_told_with_its_place_where_somebody_reads(draw: Draw, cohort_from: Build) -> None:
