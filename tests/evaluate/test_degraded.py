@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from vesalius.core.errors import UnknownName, UsageError
+from vesalius.core.errors import DataError, UnknownName, UsageError
 from vesalius.core.interval import Interval
 from vesalius.evaluate.degraded import BETTER, UNDECIDED, WORSE, Curve, Step, verdict, with_limits
 from vesalius.evaluate.paired import Difference
@@ -77,5 +77,8 @@ def test_what_may_be_asked_for() -> None:
         asked_levels(["noise=a"])
     levels = levels_of(asked_levels(["noise=10,2,0", "contrast"]))
     assert [x.words for x in levels] == ["noise-2", "noise-10", "contrast-70", "contrast-50", "contrast-30"]
+    with pytest.raises(DataError, match="'gamma' lie on both sides of 1"):
+        levels_of(asked_levels(["gamma=0.5,2"]))
+    assert [x.words for x in levels_of(asked_levels(["gamma=0.5,1,0.8"]))] == ["gamma-0.8", "gamma-0.5"]
     with pytest.raises(UnknownName, match="unknown degradation 'nois'"):
         levels_of(["nois"])

@@ -48,3 +48,6 @@ def test_rows_mean_over_cases_and_refuse_another_grid() -> None:
     assert found["psnr"] == pytest.approx((psnr(x, y) + 2 * MOST_DB) / 3)
     with pytest.raises(DataError, match="different grids"):
         judge.rows(answers[:1], [Image(y[..., :8])])
+    placed = Map(image=Image(y, affine=np.eye(4)), quantity="q", case_id="0")
+    with pytest.raises(DataError, match="flipped along y"):
+        judge.rows([placed], [Image(y, affine=np.diag([1.0, -1.0, 1.0, 1.0]))])

@@ -146,3 +146,9 @@ def by_hand(name: str, make: Callable[[Array], Array]) -> None:
 def test_contrast_and_gamma_follow_their_formulas() -> None:
     by_hand("contrast", lambda x: 0.7 * x + 0.3 * x.mean())
     by_hand("gamma", lambda x: x**1.5)
+
+
+def test_contrast_keeps_the_brightness_of_each_channel() -> None:
+    two = np.concatenate([picture().array, 1000 - picture().array ** 2 / 1000]).astype(np.float64)
+    made = degraded(Image(two), "contrast", 50.0, seed=0).array
+    assert np.allclose(made.mean(axis=(1, 2, 3)), two.mean(axis=(1, 2, 3)))

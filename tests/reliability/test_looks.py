@@ -17,7 +17,7 @@ from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.core.errors import UnknownName
 from vesalius.core.image import Array, Image
-from vesalius.reliability import html
+from vesalius.reliability import duplicates, html, looks
 from vesalius.reliability.inspect import Inspection, inspect
 from vesalius.reliability.looks import _flips, _masks, _telling, turned
 from vesalius.reliability.looks._robust import deviations
@@ -100,6 +100,20 @@ def test_a_flip_changes_the_sign_of_a_score_and_copies_do_not_vouch_for_one_anot
     groups = ["copies"] * 6 + [str(k) for k in range(34)]
     scores = _flips.judged(views, turned.flipped(views, "mirrored"), groups)
     assert scores is not None and (scores[:6] < -0.4).all() and (scores[6:] > 0).all()
+
+
+def test_what_is_misjudged_where_the_side_is_weak_is_not_called_turned() -> None:
+    # scores as of an even spread from -1 to 3 about the usual 1: its median distance is 1, its limit 1 - 3 · 1.4826
+    weak = np.linspace(-1, 3, 41)
+    assert _flips.limit_of(weak) == pytest.approx(1 - 3 * 1.4826) and weak.min() > _flips.limit_of(weak)
+    clear = np.array([1.0] * 30 + [0.9, 1.1] * 5 + [-1.0] * 3)
+    assert _flips.limit_of(clear) == -_flips.USUAL
+    rng = np.random.default_rng(4)
+    ramp = np.tile(np.linspace(-1, 1, 20), (20, 1))
+    views = (0.13 * ramp + rng.normal(size=(120, 1, 20, 20))).astype(np.float32)
+    scores = _flips.judged(views, turned.flipped(views, "mirrored"), [str(k) for k in range(120)])
+    assert scores is not None and (scores < -_flips.USUAL).sum() > 3
+    assert (scores < _flips.limit_of(scores)).sum() <= 1
 
 
 def test_too_many_turned_images_are_two_sorts_and_no_fault(cohort_from: Build) -> None:
@@ -239,6 +253,31 @@ def test_noise_tells_no_label_and_a_site_that_goes_with_it_does(draw: Draw, coho
     assert [f for f in inspect(with_columns(lots, "site")).findings if f.kind == "shortcut"] == []
 
 
+def test_text_is_a_clue_among_the_cases_that_were_read_alone(
+    draw: Draw, cohort_from: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every second case is read, all of one class: that tells nothing. Text on one class alone does."""
+    pictures = {f"p{k}": draw(k, 24) for k in range(40)}
+
+    def told(labels: list[str], shown: str) -> list[str]:
+        turn = iter(range(len(labels)))
+
+        def reads(plane: Array) -> list[tuple[float, float, float, float]]:
+            k = every * next(turn)
+            return [(0.1, 0.1, 0.2, 0.2)] if labels[k] == shown or (shown == "some" and k % 8 == 0) else []
+
+        every = 2 if shown == "some" else 1
+        monkeypatch.setattr(looks, "READ", len(labels) // every)
+        cohort = cohort_from(pictures, labels=dict(zip(pictures, labels, strict=True)))
+        found = inspect(cohort, read_text=reads)
+        return [f.text for f in found.findings if f.kind == "shortcut"]
+
+    assert told(["ab"[k % 2] for k in range(40)], "some") == []
+    assert [t.partition(" tells ")[0] for t in told(["ab"[k % 2] for k in range(40)], "a")] == [
+        "burned-in text"
+    ]
+
+
 def test_a_marker_of_one_class_is_framed_where_it_stands(tmp_path: Path) -> None:
     root = vs.phantom(tmp_path / "a", kind="spots", cases=40, faults={"marker": 1.0})
     found = vs.inspect(root / "cohort.csv", progress=False)
@@ -250,7 +289,9 @@ def test_a_marker_of_one_class_is_framed_where_it_stands(tmp_path: Path) -> None
     assert not [f for f in clean.findings if f.kind == "shortcut"]
 
 
-def test_cohorts_that_share_a_picture_and_a_patient_are_told(draw: Draw, cohort_from: Build) -> None:
+def test_cohorts_that_share_a_picture_and_a_patient_are_told(
+    draw: Draw, cohort_from: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
     mine = cohort_from({f"p{k}": draw(k) for k in range(10)}, patients={f"p{k}": f"m{k}" for k in range(10)})
     pictures = {f"q{k}": draw(100 + k) for k in range(9)} | {"again": draw(4)}
     theirs = cohort_from(pictures, patients={n: f"t{k}" for k, n in enumerate(pictures)} | {"q1": "M7"})
@@ -259,6 +300,10 @@ def test_cohorts_that_share_a_picture_and_a_patient_are_told(draw: Draw, cohort_
     assert named["shared picture"] == {"p4"} and named["shared patient"] == {"p7"}
     assert "elsewhere" in next(f.text for f in found.findings if f.kind == "shared picture")
     assert "shared picture" not in kinds(inspect(mine))
+    assert "near shared picture" not in named
+    monkeypatch.setattr(duplicates, "LIMIT", 19)  # each cohort has fewer, both together more
+    notes = [f for f in inspect(mine, others=[theirs]).findings if f.kind == "near shared picture"]
+    assert [f.severity for f in notes] == ["note"] and "20 cases here and in" in notes[0].text
 
 
 def test_text_is_told_with_its_place_where_somebody_reads(draw: Draw, cohort_from: Build) -> None:

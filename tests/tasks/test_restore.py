@@ -8,15 +8,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image as Pictures
 
 import vesalius as vs
+from vesalius.cohorts.targets import contract as kinds
 from vesalius.core.answers.map import Map
 from vesalius.core.bundle import State
 from vesalius.core.case import Case
 from vesalius.core.errors import DataError, PlanError
 from vesalius.core.image import Array, Image
 from vesalius.core.plan import DataPlan, Normalisation
+from vesalius.prepare.batch import Example
 from vesalius.prepare.case import prepare
 from vesalius.tasks import contract
 from vesalius.tasks._filters import AS_IT_IS, best, filtered
@@ -96,6 +99,25 @@ def test_another_number_of_channels_or_another_grid_is_refused() -> None:
     )
     with pytest.raises(DataError, match="another grid"):
         TASK.encode(bad, prepare(posed, plan), posed.image, MADE)  # type: ignore[arg-type]
+    placed = Image(smooth(0)[None, None], affine=np.eye(4))
+    flipped = replace(placed, affine=np.diag([-1.0, 1.0, 1.0, 1.0]))
+    bad = replace(posed, images={"image": placed}, targets={"clean": flipped})
+    with pytest.raises(DataError, match="flipped along x"):
+        TASK.encode(bad, prepare(bad, plan), placed, MADE)
+    assert "flipped along x" in str(kinds.of("clean").fault(flipped, placed))
+    assert kinds.of("clean").fault(placed, placed) is None
+
+
+def test_more_than_ten_channels_stay_in_their_order() -> None:
+    reference = Image(
+        np.stack([np.array([[[0.0, 2.0]]])] * 12)
+    )  # of deviation 1: what is added, is added as it is
+    raw = TASK.point(torch.arange(12.0).reshape(12, 1, 1, 1).expand(12, 1, 1, 2))
+    fields = {name: field.numpy() for name, field in raw.items()}  # type: ignore[union-attr]
+    answer: Any = TASK.decode(fields, MADE, {}, reference)
+    assert answer.image.array[:, 0, 0, 0].tolist() == list(range(12))
+    wanted = Example("c", {}, {WRONG: np.stack([fields[f"channel-{k}"] for k in range(12)])})
+    assert TASK.score(fields, wanted, MADE) == {"psnr": pytest.approx(120.0)}
 
 
 def test_the_plain_filter_that_suits_noise_and_blur() -> None:

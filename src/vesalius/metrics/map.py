@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from vesalius.core import grids
 from vesalius.core.answers.map import Map
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array, Image
@@ -45,6 +46,8 @@ def measured(answer: Map, truth: Image) -> dict[str, float]:
     x, y = answer.image.array.astype(np.float64), truth.array.astype(np.float64)
     if x.shape != y.shape:
         raise DataError("the field and the truth lie on different grids", found=f"{x.shape} and {y.shape}")
+    if (apart := grids.difference(answer.image, truth)) is not None:
+        raise DataError("the field and the truth lie on different grids", found=apart)
     return {"psnr": psnr(x, y), "ssim": ssim(x, y), "mae": float(np.abs(x - y).mean())}
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from vesalius import losses
+from vesalius.core import grids
 from vesalius.core.answers import Answer
 from vesalius.core.answers.map import HIGHEST, LOWEST, Map
 from vesalius.core.ask import Ask
@@ -41,6 +42,7 @@ DEFAULT_FOR = ("clean",)
 OPTIONS = {"degradation": "", "amount": 0.0}
 LOOKED_AT = 16  # training cases that the plain filter is chosen by
 WRONG = "wrong"  # what the head is to give, among the targets of an example
+CHANNEL = "channel-"  # what the field of a channel is called, before its number
 _STILL = 1e-6
 
 
@@ -154,6 +156,8 @@ class Restore(Task):
                 f"case {case.id}: the clean image lies on another grid",
                 found=f"{image.array.shape}, not {reference.array.shape}",
             )
+        if (apart := grids.difference(image, reference)) is not None:
+            raise DataError(f"case {case.id}: the clean image lies on another grid", found=apart)
         wrong = image.array.astype(np.float32) - reference.array.astype(np.float32)
         wrong /= scales(reference, state)
         made = geometry.forward(wrong, prepared.undo).astype(np.float32)
@@ -180,7 +184,7 @@ class Restore(Task):
 
     def point(self, raw: Tensor) -> Tensor | Mapping[str, Tensor]:
         """Return the fields as they are, one a channel."""
-        return raw[0] if len(raw) == 1 else {f"channel-{k}": one for k, one in enumerate(raw)}
+        return raw[0] if len(raw) == 1 else {f"{CHANNEL}{k}": one for k, one in enumerate(raw)}
 
     def decode(
         self,
@@ -192,11 +196,7 @@ class Restore(Task):
         undo: Undo | None = None,
     ) -> Answer:
         """Return the image with what was wrong taken away, in its own type and unit, on its own grid."""
-        fields = (
-            np.stack([raw[name] for name in sorted(raw)])
-            if isinstance(raw, Mapping)
-            else np.asarray(raw)[None]
-        )
+        fields = _fields(raw)
         if fields.shape != reference.array.shape:
             raise DataError(
                 "the image has other channels than the model restores",
@@ -209,11 +209,7 @@ class Restore(Task):
         """Return the peak signal-to-noise ratio on the prepared grid, where 10 deviations are the peak."""
         if WRONG not in example.targets:
             return None
-        fields = (
-            np.stack([raw[name] for name in sorted(raw)])
-            if isinstance(raw, Mapping)
-            else np.asarray(raw)[None]
-        )
+        fields = _fields(raw)
         error = float(((fields - np.asarray(example.targets[WRONG])) ** 2).mean())
         return {"psnr": float(10 * np.log10(100 / max(error, 1e-10)))}
 
@@ -257,6 +253,13 @@ def scales(reference: Image, state: State) -> Array:
     each = [planned[c] if c < len(planned) and planned[c] else float(own[c]) for c in range(len(own))]
     found: Array = np.maximum(np.array(each, dtype=np.float32), _STILL).reshape(-1, 1, 1, 1)
     return found
+
+
+def _fields(raw: Any) -> Array:
+    """Return the fields that `point` gave, `(C, Z, Y, X)`, in the order of their channels' numbers."""
+    if not isinstance(raw, Mapping):
+        return np.asarray(raw)[None]
+    return np.stack([raw[name] for name in sorted(raw, key=lambda n: int(n.removeprefix(CHANNEL)))])
 
 
 def _answer(made: Array, reference: Image) -> Map:

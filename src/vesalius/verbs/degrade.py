@@ -135,6 +135,7 @@ def degrade(
             "target": name,
             "cases": [c.id for c in choice.cases],
             "seed": seed,
+            "accept_mismatch": accept_mismatch,
         },
     )
     job = Scored(
@@ -181,6 +182,12 @@ def levels_of(by: Sequence[str] | Mapping[str, Sequence[float]] | None) -> tuple
         amounts = tuple(by[name]) if isinstance(by, Mapping) and by[name] else way.amounts
         for amount in amounts:
             way.assert_amount(amount, name)
+        if min(amounts) < way.clean < max(amounts):
+            raise DataError(
+                f"amounts of '{name}' lie on both sides of {way.clean:g}, which changes nothing",
+                found=", ".join(f"{a:g}" for a in amounts),
+                hint="one side at a time",
+            )
         found += [
             Level(name, a) for a in sorted(set(amounts), key=lambda a: abs(a - way.clean)) if a != way.clean
         ]

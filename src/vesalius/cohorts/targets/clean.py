@@ -8,6 +8,7 @@ import numpy as np
 
 from vesalius import formats
 from vesalius.cohorts.targets.contract import Row, TargetKind
+from vesalius.core import grids
 from vesalius.core.case import Ref, Target
 from vesalius.core.errors import DataError
 from vesalius.core.image import Image
@@ -40,6 +41,8 @@ class CleanImage(TargetKind):
             return "is no image"
         if reference is not None and value.array.shape != reference.array.shape:
             return f"lies on another grid: {value.array.shape}, not {reference.array.shape}"
+        if reference is not None and (apart := grids.difference(value, reference)) is not None:
+            return f"lies on another grid than its image: {apart}"
         return None if np.isfinite(value.array).all() else "holds values that are not finite"
 
 

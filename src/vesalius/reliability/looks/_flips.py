@@ -10,7 +10,8 @@ from vesalius.core.image import Array
 
 LEAST = 16  # images from which a side can be learned
 TOLD = 0.75  # of the images that must be told from their flip out of fold: else no side is usual
-USUAL = 0.4  # a score below minus this share of the usual one is the flip's
+USUAL = 0.4  # a score below minus this share of the usual one may be the flip's
+SURE = 3.0  # … if it lies so many robust standard deviations below the usual one, too
 FOLDS = 8
 MOST = 500  # images that are learned from at once
 RIDGE = 0.3  # of the kernel's mean diagonal
@@ -42,6 +43,12 @@ def judged(views: Array, flipped: Array, groups: Sequence[str]) -> Array | None:
     if middle <= 0:
         return None
     return np.asarray(scores / middle)
+
+
+def limit_of(scores: Array) -> float:
+    """Return below which score an image is told for its flip: where the side is weak, many are merely misjudged."""
+    spread = 1.4826 * float(np.median(np.abs(scores - 1)))
+    return min(-USUAL, 1 - SURE * spread)
 
 
 def _rounds(kernel: Array, side: Array, fold: Array, learned: Array) -> Array:

@@ -35,6 +35,10 @@ def _pictures(mine: Sequence[CaseRecord], theirs: Sequence[CaseRecord], name: st
         for side, records in ((HERE, mine), (THERE, theirs))
         for f in records
     ]
+    if len(marked) > duplicates.LIMIT:
+        both = f"{len(marked)} cases here and in {name}"
+        text = f"{both} are too many to compare in pairs: near duplicates were not looked for"
+        yield Finding("note", "near shared picture", (), text, "exact ones were, by their hash")
     for twin in duplicates.find(marked):
         here, there = (
             [case.partition("\0")[2] for case in twin.cases if case.startswith(f"{side}\0")]

@@ -34,11 +34,15 @@ TECHNICAL = re.compile(
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Clue:
-    """What is known of each case beside its finding: a name, features `(N, F)`, and whether it is technical."""
+    """What is known of each case beside its finding: a name, features `(N, F)`, and whether it is technical.
+
+    `at` are the places of the cases that the features are of, where they are not of all.
+    """
 
     name: str
     features: Array
     technical: bool
+    at: Sequence[int] | None = None
 
 
 def measure(sight: Sight) -> Array | None:
@@ -58,7 +62,8 @@ def find(seen: Seen) -> Iterator[Finding]:
         others = {t.name for t in seen.cohort.targets.values()}
         clues = [c for c in _clues(seen, rows, others) if np.ptp(c.features, axis=0).any()]
         for clue in clues:
-            said = told(labels, clue.features, tests=len(clues) * len(asked))
+            theirs = labels if clue.at is None else [labels[i] for i in clue.at]
+            said = told(theirs, clue.features, tests=len(clues) * len(asked))
             if said is not None and said.beyond_chance and said.low > (TELLS if clue.technical else MUCH):
                 yield _finding(info.name, clue, said)
         yield from _marks(seen, info.name, rows, labels, tests=len(clues) * len(asked))
@@ -97,9 +102,10 @@ def _clues(seen: Seen, rows: Sequence[tuple[CaseRecord, Case]], targets: set[str
         spacing = [None if f.spacing_mm is None else float(np.prod(f.spacing_mm)) for f, _ in rows]
         yield Clue("the spacing", binned(spacing), True)
     text = seen.kept("text")
-    if text:
-        words = [str(bool(text[f.case])) if f.case in text else None for f, _ in rows]
-        yield Clue("burned-in text", one_hot(words), True)
+    read = [i for i, (f, _) in enumerate(rows) if f.case in text]
+    if read:  # of many cases some are read, and which ones says nothing of a label
+        words = [str(bool(text[rows[i][0].case])) for i in read]
+        yield Clue("burned-in text", one_hot(words), True, read)
 
 
 def _column(cells: Sequence[float | str | None]) -> Array | None:

@@ -11,7 +11,7 @@ from vesalius.core.words import counted
 from vesalius.prepare.geometry import orientation, turn
 from vesalius.reliability._thumbs import shrink
 from vesalius.reliability.finding import Finding
-from vesalius.reliability.looks._flips import USUAL, judged
+from vesalius.reliability.looks._flips import judged, limit_of
 from vesalius.reliability.looks._robust import worst_first
 from vesalius.reliability.looks.contract import Seen, Sight
 
@@ -68,7 +68,8 @@ def _of_kind(seen: Seen, kept: Mapping[str, Array], kind: str) -> Iterator[Findi
     scores = judged(views, flipped(views, kind), groups) if len(kept) else None
     if scores is None:
         return
-    turned = worst_first({c: float(s) for c, s in zip(kept, scores, strict=True) if s < -USUAL})
+    limit = limit_of(scores)
+    turned = worst_first({c: float(s) for c, s in zip(kept, scores, strict=True) if s < limit})
     evidence = (
         f"{np.mean(scores > 0):.0%} of the images are told from their own flip by what the others teach; "
         f"these are told for the flip (score {max(turned.values(), default=0.0):.2f} and below, usually 1)"
