@@ -173,3 +173,23 @@ def test_studies_that_drift_are_told_by_the_service_and_its_figures(chest: Path,
     for name, drifted in told.items():
         assert f'vesalius_drift{{feature="{name}",model="chest"}} {float(drifted)}' in text
     made.close()
+
+
+def test_each_upload_counts_as_a_case_of_drift(chest: Path, tmp_path: Path) -> None:
+    threads = torch.get_num_threads()
+    made = Clients(Catalogue([chest], ["cpu"]), tmp_path)
+    torch.set_num_threads(threads)
+    client = made()
+    found = [answered(client, 910 + k) for k in range(3)]
+    assert [job["answers"][0]["case"] for job in found] == ["c1"] * 3
+    assert made.models.get("chest").drifting.report().cases == 3
+    files = [("files", (f"{k}.png", png(920 + k))) for k in range(3)]
+    study = client.post("/api/studies", files=files).json()["study"]  # cases that are answered together
+    job = client.post("/api/jobs", json={"study": study}).json()
+    until = time.monotonic() + 60
+    while job["status"] not in ("done", "failed") and time.monotonic() < until:
+        time.sleep(0.02)
+        job = client.get(f"/api/jobs/{job['job']}").json()
+    assert job["status"] == "done" and sorted(one["case"] for one in job["answers"]) == ["c1", "c2", "c3"]
+    assert made.models.get("chest").drifting.report().cases == 6
+    made.close()
