@@ -13,6 +13,7 @@ import torch
 from vesalius import nets
 from vesalius.core.bundle import Bundle, Stage, State
 from vesalius.core.case import Case
+from vesalius.core.cohort import SetAside
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array, Image
 from vesalius.core.plan import (
@@ -25,6 +26,7 @@ from vesalius.core.plan import (
     TaskPlan,
     TrainPlan,
 )
+from vesalius.core.progress import Silent
 from vesalius.infer.alarm import RECORD, Alarm, alarm_of, fitted, gathered
 from vesalius.infer.drift import DRIFT, RATE, Drift, drift_of, referenced
 from vesalius.infer.drifting import UNTOLD, Drifting, DriftReport, of_folder, reference_of
@@ -34,7 +36,10 @@ from vesalius.infer.novelty.contract import FEWEST
 from vesalius.infer.predictor import Loaded, Predictor
 from vesalius.infer.runs.contract import Members
 from vesalius.run.drift_rows import TABLE, DriftRows
+from vesalius.run.filling import fill
 from vesalius.run.ledger import Sheet
+from vesalius.run.predict_settings import PredictSettings
+from vesalius.run.wanted import Wanted
 from vesalius.tasks import contract as tasks
 
 
@@ -319,3 +324,16 @@ def test_a_folder_that_was_interrupted_counts_what_it_has(predictor: Predictor, 
     assert again.report() == rows.report() and again.report().cases == 3
     head = (tmp_path / "out" / TABLE.replace(".csv", ".partial.csv")).read_text().splitlines()[0]
     assert head.startswith("case,brightness")
+
+
+def test_cases_that_are_refused_as_strange_count_in_a_folders_drift(
+    predictor: Predictor, tmp_path: Path
+) -> None:
+    strict = predictor.refusing
+    assert strict.alarm is not None
+    strict.stages = (replace(strict.stages[0], alarm=replace(strict.alarm, threshold=-1.0)),)
+    wanted = Wanted(tuple(pictures(3, 400)), "here", (SetAside("unread", "a broken file"),))
+    found = fill(
+        Sheet.new(tmp_path / "out", {}), strict, wanted, settings=PredictSettings(), progress=Silent()
+    )
+    assert len(found.set_aside) == 4 and found.drift is not None and found.drift.cases == 3

@@ -93,6 +93,7 @@ class _Filling:
         reason = reason_of(error, case.id)
         if reason not in {s.reason for s in self.failed}:
             self.progress.note(f"not answered: {case.id}: {reason}")
+        self.drift.write(case.id)  # what is refused as strange is what a drift is made of
         self._fail(case.id, reason)
 
     def write(self, case: Case, answer: Answer, reference: Image | None) -> None:
