@@ -35,9 +35,11 @@ from vesalius.infer.layers import Features
 from vesalius.infer.novelty.contract import FEWEST
 from vesalius.infer.predictor import Loaded, Predictor
 from vesalius.infer.runs.contract import Members
+from vesalius.run.answering import several_answers
 from vesalius.run.drift_rows import TABLE, DriftRows
 from vesalius.run.filling import fill
 from vesalius.run.ledger import Sheet
+from vesalius.run.novelty import one_a_patient
 from vesalius.run.predict_settings import PredictSettings
 from vesalius.run.wanted import Wanted
 from vesalius.tasks import contract as tasks
@@ -286,7 +288,7 @@ def predictor() -> Predictor:
 
 def heard(of: Predictor, cases: list[Case], *, together: bool) -> dict[str, tuple[int, ...]]:
     found: dict[str, tuple[int, ...]] = {}
-    following = of.listening(found.__setitem__)
+    following = of.listening(lambda case, bins: found.__setitem__(case.id, bins))
     if together:
         following.together(cases)
     else:
@@ -337,3 +339,17 @@ def test_cases_that_are_refused_as_strange_count_in_a_folders_drift(
         Sheet.new(tmp_path / "out", {}), strict, wanted, settings=PredictSettings(), progress=Silent()
     )
     assert len(found.set_aside) == 4 and found.drift is not None and found.drift.cases == 3
+
+
+def test_one_case_of_each_patient_counts(predictor: Predictor, tmp_path: Path) -> None:
+    cases = tuple(replace(case, patient=f"p{k // 2}") for k, case in enumerate(pictures(6, 500)))
+    following = Drifting.of(predictor.bundle)
+    predictor.listening(following.hear).together(cases)
+    assert following.report().cases == 3
+    wanted = Wanted(cases, "here")
+    assert several_answers(predictor, wanted, Silent()).drift.cases == 3  # type: ignore[union-attr]
+    sheet = Sheet.new(tmp_path / "out", {})
+    found = fill(sheet, predictor, wanted, settings=PredictSettings(), progress=Silent())
+    assert found.drift is not None and found.drift.cases == 3
+    assert DriftRows(sheet, predictor.bundle, cases).report() == found.drift  # gone on with
+    assert one_a_patient(cases) == [0, 2, 4]

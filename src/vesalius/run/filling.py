@@ -34,7 +34,8 @@ def fill(
     Raises MismatchError where every case is of another kind than the bundle learned from, OutputError where the
     folder holds answers to other cases. A reason that several cases share is said once; `failed.csv` has it for each.
     """
-    drift = DriftRows(sheet, predictor.bundle)
+    known = wanted.cases if isinstance(wanted.cases, tuple) else ()
+    drift = DriftRows(sheet, predictor.bundle, known)
     filling = _Filling(sheet, wanted, settings, progress, drift)
     for found in answers(predictor.listening(drift.hear), filling.left, progress=progress):
         if isinstance(found.answer, VesaliusError):

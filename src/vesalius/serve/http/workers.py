@@ -200,7 +200,7 @@ def _heard_of(unit: WorkUnit, predictor: Predictor) -> Predictor:
     listen = predictor.listen
     if listen is None:
         return predictor
-    return predictor.listening(lambda case, bins: listen(f"{unit.job.study.id}/{case}", bins))
+    return predictor.listening(lambda case, bins: listen(_named(unit, case), bins))
 
 
 def _named(unit: WorkUnit, case: Case) -> Case:
