@@ -13,6 +13,7 @@ import torch
 from vesalius import nets
 from vesalius.core.bundle import Bundle, Stage, State
 from vesalius.core.case import Case
+from vesalius.core.cohort import SetAside
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array, Image
 from vesalius.core.plan import (
@@ -25,6 +26,7 @@ from vesalius.core.plan import (
     TaskPlan,
     TrainPlan,
 )
+from vesalius.core.progress import Silent
 from vesalius.infer.alarm import RECORD, Alarm, alarm_of, fitted, gathered
 from vesalius.infer.drift import DRIFT, RATE, Drift, drift_of, referenced
 from vesalius.infer.drifting import UNTOLD, Drifting, DriftReport, of_folder, reference_of
@@ -33,8 +35,13 @@ from vesalius.infer.layers import Features
 from vesalius.infer.novelty.contract import FEWEST
 from vesalius.infer.predictor import Loaded, Predictor
 from vesalius.infer.runs.contract import Members
+from vesalius.run.answering import several_answers
 from vesalius.run.drift_rows import TABLE, DriftRows
+from vesalius.run.filling import fill
 from vesalius.run.ledger import Sheet
+from vesalius.run.novelty import one_a_patient
+from vesalius.run.predict_settings import PredictSettings
+from vesalius.run.wanted import Wanted
 from vesalius.tasks import contract as tasks
 
 
@@ -281,7 +288,7 @@ def predictor() -> Predictor:
 
 def heard(of: Predictor, cases: list[Case], *, together: bool) -> dict[str, tuple[int, ...]]:
     found: dict[str, tuple[int, ...]] = {}
-    following = of.listening(found.__setitem__)
+    following = of.listening(lambda case, bins: found.__setitem__(case.id, bins))
     if together:
         following.together(cases)
     else:
@@ -319,3 +326,30 @@ def test_a_folder_that_was_interrupted_counts_what_it_has(predictor: Predictor, 
     assert again.report() == rows.report() and again.report().cases == 3
     head = (tmp_path / "out" / TABLE.replace(".csv", ".partial.csv")).read_text().splitlines()[0]
     assert head.startswith("case,brightness")
+
+
+def test_cases_that_are_refused_as_strange_count_in_a_folders_drift(
+    predictor: Predictor, tmp_path: Path
+) -> None:
+    strict = predictor.refusing
+    assert strict.alarm is not None
+    strict.stages = (replace(strict.stages[0], alarm=replace(strict.alarm, threshold=-1.0)),)
+    wanted = Wanted(tuple(pictures(3, 400)), "here", (SetAside("unread", "a broken file"),))
+    found = fill(
+        Sheet.new(tmp_path / "out", {}), strict, wanted, settings=PredictSettings(), progress=Silent()
+    )
+    assert len(found.set_aside) == 4 and found.drift is not None and found.drift.cases == 3
+
+
+def test_one_case_of_each_patient_counts(predictor: Predictor, tmp_path: Path) -> None:
+    cases = tuple(replace(case, patient=f"p{k // 2}") for k, case in enumerate(pictures(6, 500)))
+    following = Drifting.of(predictor.bundle)
+    predictor.listening(following.hear).together(cases)
+    assert following.report().cases == 3
+    wanted = Wanted(cases, "here")
+    assert several_answers(predictor, wanted, Silent()).drift.cases == 3  # type: ignore[union-attr]
+    sheet = Sheet.new(tmp_path / "out", {})
+    found = fill(sheet, predictor, wanted, settings=PredictSettings(), progress=Silent())
+    assert found.drift is not None and found.drift.cases == 3
+    assert DriftRows(sheet, predictor.bundle, cases).report() == found.drift  # gone on with
+    assert one_a_patient(cases) == [0, 2, 4]

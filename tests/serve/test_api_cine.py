@@ -108,6 +108,7 @@ def test_old_frames_are_dropped_and_named(
         return predictor(case)
 
     slow: Any = SimpleNamespace(open=lambda case: Anew(held, case), over_frames="each")
+    slow.listening = lambda listen: slow
     monkeypatch.setitem(models.by_name, "chest", replace(models.get("chest"), predictors=(slow,)))
     with open_(client, "chest") as cine:
         cine.send_text(json.dumps({"height": 8, "width": 8}))

@@ -139,6 +139,7 @@ def test_what_was_dropped_is_told_and_the_state_knows_the_real_times(
             return self.session.step(more)
 
     slow: Any = SimpleNamespace(open=Slow, over_frames=predictor.over_frames, stages=predictor.stages)
+    slow.listening = lambda listen: slow
     monkeypatch.setitem(causal.by_name, "beat", replace(causal.get("beat"), predictors=(slow,)))
     with opened(client) as socket:
         socket.send_text(LAYOUT)

@@ -27,6 +27,8 @@ from vesalius.infer.drift import DRIFT, referenced
 from vesalius.infer.predictor import Predictor
 from vesalius.infer.runs.contract import Members
 from vesalius.serve.http.catalogue import Catalogue
+from vesalius.serve.http.cine_frames import Frame, Told
+from vesalius.serve.http.cine_session import CineSession
 from vesalius.serve.models import open_model
 from vesalius.serve.node.answering import SeriesAnswers, SeriesModel
 from vesalius.serve.node.faults import message_of
@@ -173,3 +175,31 @@ def test_studies_that_drift_are_told_by_the_service_and_its_figures(chest: Path,
     for name, drifted in told.items():
         assert f'vesalius_drift{{feature="{name}",model="chest"}} {float(drifted)}' in text
     made.close()
+
+
+def test_each_upload_counts_as_a_case_of_drift(chest: Path, tmp_path: Path) -> None:
+    threads = torch.get_num_threads()
+    made = Clients(Catalogue([chest], ["cpu"]), tmp_path)
+    torch.set_num_threads(threads)
+    client = made()
+    found = [answered(client, 910 + k) for k in range(3)]
+    assert [job["answers"][0]["case"] for job in found] == ["c1"] * 3
+    assert made.models.get("chest").drifting.report().cases == 3
+    files = [("files", (f"{k}.png", png(920 + k))) for k in range(3)]
+    study = client.post("/api/studies", files=files).json()["study"]  # cases that are answered together
+    job = client.post("/api/jobs", json={"study": study}).json()
+    until = time.monotonic() + 60
+    while job["status"] not in ("done", "failed") and time.monotonic() < until:
+        time.sleep(0.02)
+        job = client.get(f"/api/jobs/{job['job']}").json()
+    assert job["status"] == "done" and sorted(one["case"] for one in job["answers"]) == ["c1", "c2", "c3"]
+    assert made.models.get("chest").drifting.report().cases == 6
+    made.close()
+
+
+def test_frames_of_a_live_cine_count_in_no_drift(chest: Path) -> None:
+    model = open_model("chest", chest, devices=["cpu"], selftest=False)
+    cine = CineSession(model.predictor())
+    for k in range(3):
+        cine.step(Frame(k, b"", 0.1 * k, Told(time_s=0.1 * k), None), Image(pixels(930 + k)[None, None]))
+    assert model.drifting.report().cases == 0

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from vesalius.core.bundle import Bundle
+from vesalius.core.case import Case
 from vesalius.core.words import counted
 from vesalius.infer.drift import DRIFT, Drift, drift_of
 from vesalius.infer.evidence import UNKNOWN, Evidence
@@ -111,6 +112,10 @@ class Drifting:
             self._evidence.add(bins)
             self._window.append(tuple(bins))
 
+    def hear(self, case: Case, bins: Sequence[int]) -> None:
+        """Take in one case by its bins, unless one of its patient was counted before."""
+        self.add(whose(case.id, case.patient), bins)
+
     def report(self) -> DriftReport:
         """Return what is known by now."""
         if self.reference is None:
@@ -128,13 +133,18 @@ class Drifting:
         return DriftReport(True, cases, reference.cases, reference.rate, untold, tuple(features))
 
 
+def whose(case: str, patient: str | None) -> str:
+    """Return the name by which a case counts: its patient's where that is known, since cases of one are much alike."""
+    return patient or case
+
+
 def reference_of(bundle: Bundle) -> Drift | None:
     """Return the reference that a bundle keeps; None where it keeps none."""
     return next((found for stage in bundle.stages if (found := drift_of(stage)) is not None), None)
 
 
 def of_folder(reference: Drift | None, rows: Iterable[tuple[str, Sequence[int]]]) -> DriftReport:
-    """Return the drift of cases that are all there, by their names and bins.
+    """Return the drift of cases that are all there, by the names by which they count (`whose`) and their bins.
 
     Their order is drawn anew, always alike for the same cases: a folder that is sorted by what it shows is no drift.
     """
@@ -154,4 +164,4 @@ def _where(one: Followed) -> str:
     return f"{'higher' if one.percentile > 50 else 'lower'}: now at its {one.percentile:.0f}th percentile"
 
 
-__all__ = ["DRIFT", "DriftReport", "Drifting", "Followed", "of_folder", "reference_of"]
+__all__ = ["DRIFT", "DriftReport", "Drifting", "Followed", "of_folder", "reference_of", "whose"]

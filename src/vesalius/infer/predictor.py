@@ -46,7 +46,7 @@ from vesalius.tasks import contract as tasks
 from vesalius.tasks.contract import Task
 
 Watch = Callable[[float], None]
-Listen = Callable[[str, tuple[int, ...]], None]  # a case's id, and the bin of each feature of `Drift`
+Listen = Callable[[Case, tuple[int, ...]], None]  # a case, and the bin of each feature of `Drift`
 T = TypeVar("T")
 
 
@@ -535,7 +535,7 @@ class Predictor:
         if loaded.alarm is None:
             return ()
         if self.listen is not None and loaded.drift is not None:
-            self.listen(case.id, loaded.drift.bins(loaded.alarm, features))
+            self.listen(case, loaded.drift.bins(loaded.alarm, features))
         return guard.unlike(self.bundle, case.id, loaded.alarm, features, refuse=self.refuse_unlike)
 
     def _answer(

@@ -11,7 +11,7 @@ from vesalius.core.cohort import SetAside
 from vesalius.core.errors import DataError, GeometryError, MismatchError, SourceError, VesaliusError
 from vesalius.core.progress import Progress, Silent
 from vesalius.core.words import counted
-from vesalius.infer.drifting import of_folder, reference_of
+from vesalius.infer.drifting import of_folder, reference_of, whose
 from vesalius.infer.each import answers
 from vesalius.infer.given import Asked
 from vesalius.infer.predictor import Predictor
@@ -38,8 +38,12 @@ def several_answers(predictor: Predictor, wanted: Wanted, progress: Progress) ->
     failed = list(wanted.set_aside)
     errors: list[VesaliusError] = []
     files: dict[str, Ref] = {}
-    bins: dict[str, tuple[int, ...]] = {}
-    predictor = predictor.listening(bins.__setitem__)
+    bins: dict[str, tuple[str, tuple[int, ...]]] = {}
+
+    def hear(case: Case, where: tuple[int, ...]) -> None:
+        bins[case.id] = whose(case.id, case.patient), where
+
+    predictor = predictor.listening(hear)
 
     def so_far() -> Predictions:
         return Predictions(
@@ -48,7 +52,7 @@ def several_answers(predictor: Predictor, wanted: Wanted, progress: Progress) ->
             asked=tuple(asked),
             answers=found,
             by=predictor.bundle,
-            drift=of_folder(reference_of(predictor.bundle), bins.items()),
+            drift=of_folder(reference_of(predictor.bundle), bins.values()),
         )
 
     try:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from vesalius.core.bundle import Bundle
-from vesalius.infer.drifting import DriftReport, of_folder, reference_of
+from vesalius.core.case import Case
+from vesalius.infer.drifting import DriftReport, of_folder, reference_of, whose
 from vesalius.infer.evidence import UNKNOWN
 from vesalius.run.ledger import Ledger, Sheet
 
@@ -15,16 +16,19 @@ TABLE = "drift.csv"
 class DriftRows:
     """The table `drift.csv` of a predict's folder: at which percentile of the reference each feature of a case lies.
 
-    A bundle without a reference has no such table. What a predict that was interrupted wrote counts, too.
+    A bundle without a reference has no such table. What a predict that was interrupted wrote counts, too; whose the
+    cases are is known of those in `known`, and of those that are heard of.
     """
 
-    def __init__(self, sheet: Sheet, bundle: Bundle) -> None:
+    def __init__(self, sheet: Sheet, bundle: Bundle, known: Iterable[Case] = ()) -> None:
         self._sheet, self._reference = sheet, reference_of(bundle)
+        self._patients = {case.id: case.patient for case in known}
         self._heard: dict[str, tuple[int, ...]] = {}
 
-    def hear(self, case: str, bins: tuple[int, ...]) -> None:
+    def hear(self, case: Case, bins: tuple[int, ...]) -> None:
         """Take in where a case lies, to be written with its answer."""
-        self._heard[case] = bins
+        self._heard[case.id] = bins
+        self._patients[case.id] = case.patient
 
     def write(self, case: str) -> None:
         """Write the row of a case that was heard of, before the row of its answer."""
@@ -38,7 +42,7 @@ class DriftRows:
         self._sheet.enlist(TABLE, [{"case": case, **cells}])
 
     def report(self) -> DriftReport:
-        """Return the drift of all cases whose rows are on disk."""
+        """Return the drift of all cases whose rows are on disk, one of each patient."""
         return of_folder(self._reference, self._rows())
 
     def _rows(self) -> Iterator[tuple[str, tuple[int, ...]]]:
@@ -47,4 +51,5 @@ class DriftRows:
         middles = [self._reference.percentile(b) for b in range(len(self._reference.gaps))]
         places = {f"{middle:.2f}": b for b, middle in enumerate(middles)}
         for row in Ledger(self._sheet.folder / TABLE).rows():
-            yield row["case"], tuple(places.get(row[name], UNKNOWN) for name in self._reference.names)
+            bins = tuple(places.get(row[name], UNKNOWN) for name in self._reference.names)
+            yield whose(row["case"], self._patients.get(row["case"])), bins

@@ -34,7 +34,8 @@ def fill(
     Raises MismatchError where every case is of another kind than the bundle learned from, OutputError where the
     folder holds answers to other cases. A reason that several cases share is said once; `failed.csv` has it for each.
     """
-    drift = DriftRows(sheet, predictor.bundle)
+    known = wanted.cases if isinstance(wanted.cases, tuple) else ()
+    drift = DriftRows(sheet, predictor.bundle, known)
     filling = _Filling(sheet, wanted, settings, progress, drift)
     for found in answers(predictor.listening(drift.hear), filling.left, progress=progress):
         if isinstance(found.answer, VesaliusError):
@@ -93,6 +94,7 @@ class _Filling:
         reason = reason_of(error, case.id)
         if reason not in {s.reason for s in self.failed}:
             self.progress.note(f"not answered: {case.id}: {reason}")
+        self.drift.write(case.id)  # what is refused as strange is what a drift is made of
         self._fail(case.id, reason)
 
     def write(self, case: Case, answer: Answer, reference: Image | None) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from vesalius.cohorts.targets import contract as kinds
 from vesalius.core.bundle import State
+from vesalius.core.case import Case
 from vesalius.core.errors import DataError
 from vesalius.core.plan import USER, Plan, override
 from vesalius.core.progress import Progress
@@ -15,6 +16,7 @@ from vesalius.core.seeds import seed_of
 from vesalius.infer import handover
 from vesalius.infer.alarm import RECORD, Alarm, fitted, gathered
 from vesalius.infer.drift import DRIFT, referenced
+from vesalius.infer.drifting import whose
 from vesalius.infer.layers import Features
 from vesalius.infer.predictor import device_of
 from vesalius.infer.runs.contract import Members
@@ -127,7 +129,16 @@ def extras(
             f"{job.name}: {alarm.rate:.1%} of ordinary cases raise the alarm, not {planned.alarm_rate:.1%}: "
             f"{alarm.held_out} held-out cases can promise no less"
         )
-    return {RECORD: alarm.state(), **_drift(alarm, *seen, job=job, progress=progress)}
+    apart = [seen[1][k] for k in one_a_patient([space.cohort.case(e.case_id) for e in held])]
+    return {RECORD: alarm.state(), **_drift(alarm, seen[0], apart, job=job, progress=progress)}
+
+
+def one_a_patient(held: Sequence[Case]) -> list[int]:
+    """Return which cases are the first of their patients: a drift counts one case of each, here and there."""
+    first: dict[str, int] = {}
+    for k, case in enumerate(held):
+        first.setdefault(whose(case.id, case.patient), k)
+    return list(first.values())
 
 
 def _drift(

@@ -97,7 +97,9 @@ def open_model(
 def _followed(name: str, bundle: Bundle, predictors: Sequence[Predictor], selftest: SelfTest) -> LoadedModel:
     """Return a model whose drift is followed from now on; made-up inputs of its self-test have no part in it."""
     drifting = Drifting.of(bundle)
-    return LoadedModel(name, bundle, tuple(p.listening(drifting.add) for p in predictors), selftest, drifting)
+    return LoadedModel(
+        name, bundle, tuple(p.listening(drifting.hear) for p in predictors), selftest, drifting
+    )
 
 
 def open_models(

@@ -18,12 +18,13 @@ GAP = 100  # intervals between frames that were learned from, after which anothe
 class CineSession:
     """A session of one cine after the other: which frames the state stands on, and when they were.
 
+    Its frames count in no drift: they are of one patient, and as many as others' studies of a day.
     `gap_s` is the pause after which another cine begins, 0 for none; by default a hundred of the intervals between the
     frames that were learned from.
     """
 
     def __init__(self, predictor: Predictor, gap_s: float | None = None) -> None:
-        self.predictor = predictor
+        self.predictor = predictor.listening(_unheard)
         self.streams = predictor.over_frames == STREAM
         self.gap_s = (gap_of(predictor) if gap_s is None else gap_s) if self.streams else 0.0
         self._begin()
@@ -60,6 +61,10 @@ class CineSession:
         if frame.told.time_s is not None:
             return frame.told.time_s
         return 0.0 if self._since is None else self._last_s + frame.since_s - self._arrived_s
+
+
+def _unheard(case: object, bins: object) -> None:
+    """Take in nothing of where a frame lies beside what was learned from."""
 
 
 def gap_of(predictor: Predictor) -> float:

@@ -233,7 +233,8 @@ class Jobs:
         """
         job, case = unit.job, unit.case
         said = {k: v and job.study.plainly(v) for k, v in error_body(error).items()}
-        said["error"] = str(said["error"]).replace(f"case {case.id}", case.name)
+        for name in (f"case {job.study.id}/{case.id}", f"case {case.id}"):
+            said["error"] = str(said["error"]).replace(name, case.name)
         self.metrics.cases.labels(job.model.name, "failed").inc()
         with self._more:
             if job.ended:

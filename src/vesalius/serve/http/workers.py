@@ -78,17 +78,18 @@ class Workers:
             began = time.perf_counter()
             cases = [_opened(unit) for unit in units]
             if len(units) == 1:
-                self._each(units[0], cases[0], lambda: self._alone(units[0], cases[0], predictor))
+                alone = _heard_of(units[0], predictor)
+                self._each(units[0], cases[0], lambda: self._alone(units[0], cases[0], alone))
             else:
                 try:
-                    found = predictor.together(cases)
+                    found = predictor.together([_named(u, c) for u, c in zip(units, cases, strict=True)])
                 except Exception as error:  # noqa: BLE001 - one caller's picture must not fail another's
                     log_unexpected(_LOG, "cases could not be answered together", error)
                     for unit in units:
                         self._answer([unit], device)
                     return
                 for unit, case, answer in zip(units, cases, found, strict=True):
-                    self._each(unit, case, partial(_same, answer))
+                    self._each(unit, case, partial(_unnamed, answer, case))
             self.metrics.passes.labels(model.name).observe(len(units))
             self.metrics.case_s.labels(model.name).observe((time.perf_counter() - began) / len(units))
 
@@ -194,5 +195,24 @@ def _opened(unit: WorkUnit) -> Case:
         return case
 
 
-def _same(answer: Answer | DataError) -> Answer | DataError:
-    return answer
+def _heard_of(unit: WorkUnit, predictor: Predictor) -> Predictor:
+    """Return a predictor that tells its listener of a unit's case by a name that no other upload's case has."""
+    listen = predictor.listen
+    if listen is None:
+        return predictor
+    return predictor.listening(lambda case, bins: listen(_named(unit, case), bins))
+
+
+def _named(unit: WorkUnit, case: Case) -> Case:
+    """Return a case by the name by which it is heard of, since each upload calls its first case alike."""
+    return replace(case, id=f"{unit.job.study.id}/{case.id}")
+
+
+def _unnamed(answer: Answer | DataError, case: Case) -> Answer | DataError:
+    """Return an answer about a case by its own name again, and so its parts."""
+    return answer if isinstance(answer, DataError) else _by_name(answer, case.id)
+
+
+def _by_name(answer: Answer, name: str) -> Answer:
+    parts = {part: _by_name(one, name) for part, one in answer.parts.items()}
+    return replace(answer, case_id=name if answer.case_id else "", parts=parts)
