@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,14 +12,7 @@ import pytest
 from PIL import Image as Picture
 
 import vesalius as vs
-from vesalius import formats
-from vesalius.consensus.majority import decided
-from vesalius.core.case import NOBODY, Case, Event, Ref
-from vesalius.core.cohort import Label
 from vesalius.core.errors import DataError, OutputError, UnknownName
-from vesalius.core.image import Image
-from vesalius.core.progress import watched
-from vesalius.run.consensus import writing
 
 
 @pytest.fixture(scope="module")
@@ -136,44 +128,6 @@ def test_begun_again_nothing_is_written_twice_and_something_else_is_refused(mask
     assert lost.is_file() and again.document == found.document
     with pytest.raises(OutputError):
         vs.consensus(root / "data", root / "joined", resamples=20, method="majority")
-
-
-def test_other_labels_are_something_else(tmp_path: Path) -> None:
-    lines = [f"c{k},{'ab'[k % 2]},{'ab'[k % 2]}" for k in range(6)]
-    (tmp_path / "t.csv").write_text("\n".join(["case,expert 1,expert 2", *lines]) + "\n")
-    given: dict[str, Any] = {"columns": {"image": "", "id": "case"}, "resamples": 20}
-    vs.consensus(tmp_path / "t.csv", tmp_path / "out", **given)
-    vs.consensus(tmp_path / "t.csv", tmp_path / "out", **given)
-    with pytest.raises(OutputError):
-        vs.consensus(tmp_path / "t.csv", tmp_path / "out", **given, labels={"b": "c"})
-
-
-def test_targets_beside_those_of_experts_are_kept_or_named(tmp_path: Path) -> None:
-    lines = [f"c{k},{'ab'[k % 2]},{'ab'[k % 2]},{'uv'[k % 2]}" for k in range(6)]
-    (tmp_path / "t.csv").write_text("\n".join(["case,expert 1,expert 2,label", *lines]) + "\n")
-    columns = {"image": "", "id": "case", "label": "label"}
-    found = vs.consensus(tmp_path / "t.csv", tmp_path / "out", columns=columns, resamples=20)
-    assert [r["label"] for r in csv.DictReader(found.path.open())] == ["u", "v"] * 3
-    case = Case("c", {}, None, targets={"x": "a", "age": 7.0, "end": Event(5.0, True)})
-    said: Any = SimpleNamespace(cases=[case], targets={"one": "x"})
-    assert writing.left_out(said) == ("Not in the consensus's table, since it is no word or number: end.",)
-
-
-def test_soft_maps_say_where_no_expert_says_anything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of three pixels all experts agree on one, are tied on the next, and say nothing of the last."""
-    monkeypatch.setattr(writing, "levels", lambda _: np.zeros(3, np.uint8))
-    case = Case("c", {}, None, targets={"x": Image(np.zeros((1, 1, 1, 3), np.uint8))})
-    said: Any = SimpleNamespace(
-        cases=[case],
-        labels=(Label(1, "a"),),
-        targets={"one": "x"},
-        patterns=SimpleNamespace(seen=np.array([[True, True], [True, True], [False, False]])),
-        coded=lambda _: np.arange(3).reshape(1, 1, 3),
-    )
-    found: Any = SimpleNamespace(joined=decided(np.array([[0.0, 1.0], [0.5, 0.5], [0.5, 0.5]])))
-    paths = writing.write_masks(tmp_path, said, found, watched(False))
-    file = tmp_path / paths["c"]["p(a)"]
-    assert formats.read_mask(Ref((file,))).array.ravel().tolist() == [255, 128, NOBODY]
 
 
 @pytest.mark.parametrize(

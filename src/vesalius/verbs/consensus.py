@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from vesalius.run.consensus.joining import join, method_of
 from vesalius.run.consensus.page import page
 from vesalius.run.consensus.reading import Said, said
 from vesalius.run.consensus.result import Consensus
-from vesalius.run.consensus.writing import SKILL, TABLE, as_json, left_out, write_masks, write_table
+from vesalius.run.consensus.writing import SKILL, TABLE, as_json, write_masks, write_table
 from vesalius.run.grid import opened
 
 __all__ = ["Consensus", "consensus"]
@@ -94,7 +93,6 @@ def consensus(
         workers=machines.measure().cores,
     )
     what = said(chosen, cohort, shown)
-    what = replace(what, notes=(*what.notes, *left_out(what)))
     p = None if probabilities is None else _probabilities(Path(probabilities), what)
     way = method_of(method, what, p)
     found = join(what, method=way, p=p, look=not independent, resamples=resamples, seed=seed)

@@ -13,7 +13,7 @@ import numpy as np
 
 from vesalius import formats
 from vesalius.consensus.majority import TIED
-from vesalius.core.case import NOBODY, SURE, Case, Ref, Target
+from vesalius.core.case import NOBODY, SURE, Case, Ref
 from vesalius.core.cohort import Cohort, Label
 from vesalius.core.disk import output_errors, write_text
 from vesalius.core.file_names import FileNames
@@ -21,7 +21,6 @@ from vesalius.core.image import Array, Image
 from vesalius.core.interval import Interval
 from vesalius.core.numbers import finite
 from vesalius.core.progress import Progress
-from vesalius.core.words import listed
 from vesalius.prepare.case import load_mask, load_reference
 from vesalius.run.consensus.joining import Found, disputed, levels
 from vesalius.run.consensus.reading import Said
@@ -118,9 +117,6 @@ def write_table(
                 f"p({x.name})": f"{p:.6f}"
                 for x, p in zip(said.labels, found.joined.p[row_of[k]], strict=True)
             }
-        row |= {
-            n: v for n, v in _others(case, said).items() if n not in row and isinstance(v, str | int | float)
-        }
         rows.append(row)
     heads = [
         h for h in dict.fromkeys(n for row in rows for n in row) if any(r.get(h) is not None for r in rows)
@@ -139,22 +135,6 @@ def write_table(
         write_text(folder / NAMES, json.dumps(about, indent=1) + "\n")
     write_text(folder / TABLE, text.getvalue())
     return tied
-
-
-def left_out(said: Said) -> tuple[str, ...]:
-    """Return a note of the targets beside those of experts that are no words or numbers, and are not written."""
-    names = {
-        n for c in said.cases for n, v in _others(c, said).items() if not isinstance(v, str | int | float)
-    }
-    return (
-        (f"Not in the consensus's table, since it is no word or number: {listed(sorted(names), 5)}.",)
-        if names
-        else ()
-    )
-
-
-def _others(case: Case, said: Said) -> dict[str, Target]:
-    return {n: v for n, v in case.targets.items() if n not in said.targets.values()}
 
 
 def _images(folder: Path, case: Case, name: str) -> dict[str, str]:
