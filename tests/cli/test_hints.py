@@ -35,6 +35,7 @@ FILES = {
     "cohorts/_experts.py": ("consensus",),
     "cohorts/_cleaning.py": ("clean",),
     "cohorts/_folds.py": ("fit",),
+    "cohorts/_splits.py": ("inspect", "fit", "evaluate", "clean"),
     "cohorts/_shots.py": ("fit",),
     "learn/episodes.py": ("few-shot",),
     "cohorts/_dealing.py": ("fit",),

@@ -108,6 +108,7 @@ NEVER_ONE = {
     "infer/alarm.py: cases at least",
     "infer/layers.py: rows of",
     "prepare/harmonise/combat.py: cases of each",  # 3 at least
+    "reliability/looks/across.py: cases here and",
     "reliability/looks/duplicates.py: cases are too many",
     "reliability/looks/targets.py: cases have no patient id",
     "reliability/told.py: patients on",  # 10 at least
