@@ -256,10 +256,10 @@ def scales(reference: Image, state: State) -> Array:
 
 
 def _fields(raw: Any) -> Array:
-    """Return the fields that `point` gave, `(C, Z, Y, X)`, in the order of their channels' numbers."""
+    """Return the fields that `point` gave, `(C, Z, Y, X)`, in the order of their channels' numbers; one has none."""
     if not isinstance(raw, Mapping):
         return np.asarray(raw)[None]
-    return np.stack([raw[name] for name in sorted(raw, key=lambda n: int(n.removeprefix(CHANNEL)))])
+    return np.stack([raw[name] for name in sorted(raw, key=lambda n: int(n.removeprefix(CHANNEL) or 0))])
 
 
 def _answer(made: Array, reference: Image) -> Map:
