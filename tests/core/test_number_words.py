@@ -112,8 +112,8 @@ NEVER_ONE = {
     "reliability/looks/duplicates.py: cases are too many",
     "reliability/looks/targets.py: cases have no patient id",
     "reliability/told.py: patients on",  # 10 at least
-    "run/harmonise_features.py: cases",  # 8
-    "run/harmonise_looks.py: images are looked at",  # of several
+    "run/harmonise/features.py: cases",  # 8
+    "run/harmonise/looks.py: images are looked at",  # of several
     "run/budgeting.py: steps at",  # 20 at least
     "run/members.py: steps)",  # of one step no half is missing
     "run/reporting.py: models together",

@@ -17,6 +17,7 @@ from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, Label, TargetInfo
 from vesalius.core.errors import UnknownName
 from vesalius.core.image import Array, Image
+from vesalius.metrics import rank_auc
 from vesalius.reliability import duplicates, html, looks
 from vesalius.reliability.inspect import Inspection, inspect
 from vesalius.reliability.looks import _flips, _masks, _telling, turned
@@ -230,7 +231,7 @@ def test_an_auc_and_its_interval_are_those_of_the_literature() -> None:
     y = rng.random(60) < 0.4
     scores = rng.normal(size=60) + y
     expected = stats.mannwhitneyu(scores[y], scores[~y]).statistic / (y.sum() * (~y).sum())
-    assert _telling._auc(scores, y) == pytest.approx(expected)
+    assert rank_auc(scores, y) == pytest.approx(expected)
 
 
 def test_noise_tells_no_label_and_a_site_that_goes_with_it_does(draw: Draw, cohort_from: Build) -> None:

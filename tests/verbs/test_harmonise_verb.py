@@ -23,7 +23,7 @@ from vesalius.prepare import harmonise as harmonisers
 from vesalius.prepare.case import load_reference
 from vesalius.prepare.harmonise.contract import Sample
 from vesalius.prepare.harmonising import steps_of
-from vesalius.run.harmonise_out import write_images
+from vesalius.run.harmonise.out import write_images
 
 QUICK = ("zscore", "nyul")
 

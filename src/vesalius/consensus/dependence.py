@@ -15,7 +15,7 @@ from itertools import combinations
 
 import numpy as np
 
-from vesalius.consensus.latent import TABLE, Block, Latent, alone, fit
+from vesalius.consensus.latent import TABLE, Block, Latent, fit
 from vesalius.consensus.patterns import Patterns
 from vesalius.core.image import Array
 
@@ -143,6 +143,3 @@ def correlations(patterns: Patterns, counts: Array, made: Latent) -> tuple[Pair,
         value = _phi(share, one, two, joint) if spread > 1e-12 else None
         found.append(Pair((i, j), value, joined=block_of[i] is block_of[j]))
     return tuple(found)
-
-
-__all__ = ["Dependence", "Pair", "alone", "correlations", "fitted"]

@@ -61,7 +61,7 @@ class Patterns:
 
 
 def regrouped(patterns: Patterns) -> Patterns:
-    """Return the same with equal patterns joined into one."""
+    """Return these patterns with equal ones joined into one."""
     calls, where = np.unique(patterns.calls, axis=0, return_inverse=True)
     return replace(patterns, calls=calls, at=np.ravel(where)[patterns.at])
 

@@ -20,6 +20,7 @@ from vesalius.metrics import Rows, resample
 SURE = 0.05  # p below which, where the interval does not hold 0 either, one of two is called better
 HINT = "compare(first, second, DATA), which scores both on the same cases"
 SAME = ("positive", "unit", "tolerance_mm", "tolerance_px")
+NO_PATIENTS = "No patients are known, so each case counts as one: intervals may be too narrow."
 Summary = Callable[[Rows, Array], Mapping[str, float]]
 
 

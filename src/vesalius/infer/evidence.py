@@ -43,7 +43,7 @@ class Evidence:
 
     @property
     def now(self) -> Array:
-        """The capital of each feature, `(F,)`: what was not given out yet, and what the bets made of the rest."""
+        """The capital of each feature, `(F,)`: what has not been bet yet, and what the bets made of the rest."""
         found: Array = 1 - self._begun + self._bets.mean(axis=1)
         return found
 

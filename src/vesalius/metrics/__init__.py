@@ -32,13 +32,14 @@ from vesalius.core.scorecard import Interval
 from vesalius.metrics._decisions import agreement, bounded_rates, net_benefit, rates_at, rates_kept, wilson
 from vesalius.metrics._ends import Standing, at_ends, standing, widened
 from vesalius.metrics._intervals import HEEDLESS, bootstrap, bounds, resample
+from vesalius.metrics._ranks import rank_auc, tied
 from vesalius.metrics._rows import Rows
 from vesalius.metrics._subset import Subset, subset
 
 __all__ = [
     "HEEDLESS", "MUST", "Interval", "Rows", "Standing", "Subset", "agreement", "at_ends", "bootstrap", "bounded_rates",
-    "bounds", "describe", "for_answer", "judges", "net_benefit", "rates_at", "rates_kept",
-    "resample", "standing", "subset", "widened", "wilson",
+    "bounds", "describe", "for_answer", "judges", "net_benefit", "rank_auc", "rates_at", "rates_kept",
+    "resample", "standing", "subset", "tied", "widened", "wilson",
 ]  # fmt: skip
 
 MUST = ("ANSWER", "DESCRIPTIONS", "rows", "summary", "counts", "excluded")

@@ -13,6 +13,17 @@ def tied(values: Array) -> Array:
     return np.asarray((np.cumsum(many) - (many - 1) / 2)[place.ravel()])
 
 
+def rank_auc(scores: Array, y: Array) -> float:
+    """Return the chance that a positive ranks above a negative, ties counted half; NaN with one sort only.
+
+    `scores` `(N,)` and bits `y` `(N,)`. It is the area under the ROC curve (Mann-Whitney).
+    """
+    positive, negative = int(y.sum()), int((~y).sum())
+    if not positive or not negative:
+        return float("nan")
+    return float((tied(scores)[y].sum() - positive * (positive + 1) / 2) / (positive * negative))
+
+
 def descending(p: Array) -> tuple[Array, Array]:
     """For each column of `p` `(N, K)`: the order of falling p, and whether a place there is a tie's last."""
     order = np.argsort(-p, axis=0, kind="stable")

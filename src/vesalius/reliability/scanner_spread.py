@@ -17,7 +17,7 @@ from vesalius.core.errors import DataError
 from vesalius.core.groups import linked
 from vesalius.core.image import Array
 from vesalius.core.interval import Interval
-from vesalius.metrics import bounds, resample
+from vesalius.metrics import bounds, resample, tied
 
 QUANTILES = (10, 25, 50, 75, 90)  # per cent
 REACH = (5, 95)
@@ -116,15 +116,10 @@ def kept(before: Array, after: Array, mask: Array, *, most: int = 2000) -> float
     """Return the rank correlation of an image's values inside a mask before and after: 1 where their order is kept."""
     one, two = before[mask], after[mask]
     step = max(1, len(one) // most)
-    one, two = _ranks(one[::step]), _ranks(two[::step])
+    one, two = tied(one[::step]), tied(two[::step])
     if one.std() == 0 or two.std() == 0:
         return 0.0
     return float(np.corrcoef(one, two)[0, 1])
-
-
-def _ranks(values: Array) -> Array:
-    _, place, many = np.unique(values, return_inverse=True, return_counts=True)
-    return np.asarray((np.cumsum(many) - (many - 1) / 2)[place.ravel()])
 
 
 def telling(channel: Array, mask: Array) -> Array:

@@ -11,7 +11,7 @@ from vesalius.core.errors import DataError
 from vesalius.core.image import Array
 from vesalius.core.interval import Interval
 from vesalius.core.words import counted
-from vesalius.metrics import bounds, resample
+from vesalius.metrics import bounds, rank_auc, resample
 from vesalius.reliability.plain_models import FOLDS, dealt, discriminants, out_of_fold, ridge
 
 RESAMPLES = 500
@@ -64,7 +64,7 @@ def told(
     right = p.argmax(axis=1) == truth
 
     def area(index: Array) -> float:
-        each = [_auc(p[index, k], truth[index] == k) for k in range(len(names))]
+        each = [rank_auc(p[index, k], truth[index] == k) for k in range(len(names))]
         known = [a for a in each if np.isfinite(a)]
         return float(np.mean(known)) if known else float("nan")
 
@@ -97,13 +97,3 @@ def guessed(
     drawn = resample(patients, np.random.default_rng(seed), RESAMPLES)
     mae = bounds(float(off.mean()), np.array([float(off[i].mean()) for i in drawn]), len(truth))
     return Guessed(mae, float(np.abs(mean - truth).mean()))
-
-
-def _auc(p: Array, y: Array) -> float:
-    """Return the chance that a positive ranks above a negative, ties counted half; NaN with one sort only."""
-    positive, negative = int(y.sum()), int((~y).sum())
-    if not positive or not negative:
-        return float("nan")
-    _, place, many = np.unique(p, return_inverse=True, return_counts=True)
-    rank = (np.cumsum(many) - (many - 1) / 2)[place.ravel()]
-    return float((rank[y].sum() - positive * (positive + 1) / 2) / (positive * negative))

@@ -10,13 +10,12 @@ from vesalius.core.bundle import Bundle
 from vesalius.core.errors import DataError, UnknownName
 from vesalius.core.scorecard import Scorecard
 from vesalius.evaluate.degraded import Degraded, Step, curve_of, paired, verdict, with_limits
-from vesalius.evaluate.paired import Difference
+from vesalius.evaluate.paired import NO_PATIENTS, Difference
 from vesalius.prepare import degradations
 from vesalius.run.degrading import Level, card, named
 from vesalius.run.grid import Filled
 
 FIGURES = 3  # headlines that have curves where none is asked for
-NO_PATIENTS = "No patients are known, so each case counts as one: intervals may be too narrow."
 
 
 class Table:
@@ -52,7 +51,10 @@ class Table:
             return [asked]
         first = [n for n in contract.of(self.clean.answer).headlines if n in there]
         if not (first or there):
-            raise DataError("the bundle's answers have no figure here", found=self.clean.answer)
+            raise DataError(
+                "none of the figures of the bundle's answers is defined on these cases",
+                found=self.clean.answer,
+            )
         return (first or there)[:FIGURES]
 
     def made(

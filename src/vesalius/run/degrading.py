@@ -96,8 +96,8 @@ def worse(case: Case, level: Level, *, seed: int) -> Case:
 
 def _scoring(job: Scored, level: Level, *, restore: bool) -> Work:
     def work(place: Path, needed: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
-        wanted = needed[CLEAN]["cases"] if CLEAN in needed else None
-        cases = [c for c in job.cases if wanted is None or c.id in set(wanted)]
+        wanted = set(needed[CLEAN]["cases"]) if CLEAN in needed else None
+        cases = [c for c in job.cases if wanted is None or c.id in wanted]
         wrong: list[DataError] = []
 
         def change(case: Case) -> Case:
@@ -124,7 +124,7 @@ def _scoring(job: Scored, level: Level, *, restore: bool) -> Work:
         except DataError as error:
             raise (wrong[0] if wrong else error) from error
         scored = [str(case["case"]) for case in found.cases]
-        if wanted is not None and set(scored) != set(wanted):
+        if wanted is not None and set(scored) != wanted:
             raise DataError(
                 f"only {len(scored)} of {counted(len(wanted), 'case')} can be answered so",
                 found=str(wrong[0]) if wrong else "others are refused",

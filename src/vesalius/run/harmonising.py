@@ -14,8 +14,8 @@ from vesalius.learn.harmoniser import train
 from vesalius.prepare import harmonise
 from vesalius.prepare.harmonise.contract import Fitted, Sample
 from vesalius.prepare.harmonising import called, fitted_steps, has_scale, steps_of
-from vesalius.run.harmonise_looks import Looks, look_at, planned_pixels
-from vesalius.run.harmonise_trial import chosen_of, least_of, methods_for, scale_of, try_all, words_of
+from vesalius.run.harmonise.looks import Looks, look_at, planned_pixels
+from vesalius.run.harmonise.trial import chosen_of, least_of, methods_for, scale_of, try_all, words_of
 from vesalius.run.workspace import Workspace
 
 FIELD = "data.harmonise"

@@ -23,7 +23,7 @@ from vesalius.core.words import counted
 from vesalius.evaluate import comparison
 from vesalius.evaluate.answered import score_cases
 from vesalius.evaluate.comparison import Comparison
-from vesalius.evaluate.paired import assert_comparable, differences, each_case, together
+from vesalius.evaluate.paired import NO_PATIENTS, assert_comparable, differences, each_case, together
 from vesalius.metrics import Rows
 from vesalius.plan import machine as machines
 from vesalius.plan import torch_threads
@@ -136,7 +136,7 @@ def _compared(sides: tuple[_Side, _Side], notes: tuple[str, ...], *, resamples: 
     said = [[b.text for b in s.card.banners] + [t for t in (s.card.overlap,) if t] for s in sides]
     told = [*notes, *([judged] if judged else []), *comparison.told(names, said)]
     if not known:
-        told.append("No patients are known, so each case counts as one: intervals may be too narrow.")
+        told.append(NO_PATIENTS)
     if a.card.bundle and a.card.bundle == b.card.bundle:
         told.insert(0, "Both are the same bundle.")
     return Comparison(

@@ -15,10 +15,10 @@ from vesalius.core.progress import Progress, watched
 from vesalius.core.shown import Shown
 from vesalius.core.words import counted
 from vesalius.prepare.harmonising import NOTHING
-from vesalius.run.harmonise_data import Asked, of_features, of_images
-from vesalius.run.harmonise_features import lifted, said_of
-from vesalius.run.harmonise_looks import MOST
-from vesalius.run.harmonise_trial import Tried, words_of
+from vesalius.run.harmonise.data import Asked, of_features, of_images
+from vesalius.run.harmonise.features import lifted, said_of
+from vesalius.run.harmonise.looks import MOST
+from vesalius.run.harmonise.trial import Tried, words_of
 from vesalius.run.stopping import all_or_nothing
 
 __all__ = ["Harmonised", "Tried", "harmonise"]

@@ -14,6 +14,7 @@ from vesalius.core.errors import DataError, UnknownName, VesaliusError
 from vesalius.core.progress import Progress, watched
 from vesalius.core.words import counted
 from vesalius.evaluate import transfer as tables
+from vesalius.evaluate.paired import NO_PATIENTS
 from vesalius.evaluate.transfer import Transfer
 from vesalius.plan.budget import seconds
 from vesalius.run.arms import NOTHING, WEIGHTS, Arm, Level, chosen, levels
@@ -267,9 +268,7 @@ def _tabled(
     known = space.cohort.patients_known
     told = [*notes, *failures(made), *collapsed(made)]
     told += [ONE_SEED] if len(asked.seeds) == 1 else []
-    told += (
-        [] if known else ["No patients are known, so each case counts as one: intervals may be too narrow."]
-    )
+    told += [] if known else [NO_PATIENTS]
     nets = {str(r["net"]) for r in made.filled.results.values() if "net" in r}
     told += [f"The arms do not have one net: {', '.join(sorted(nets))}."] if len(nets) > 1 else []
     return Transfer(

@@ -10,6 +10,7 @@ import numpy as np
 from scipy import special, stats
 
 from vesalius.core.image import Array
+from vesalius.metrics import rank_auc
 
 FOLDS = 5
 LEAST = 8  # cases of a class and of the others, so that something can be told
@@ -44,7 +45,7 @@ def told(labels: Sequence[str], features: Array, *, tests: int = 1) -> Told | No
     found = []
     for name in names:
         y = np.array([x == name for x in labels])
-        auc = _auc(_scores(y, features), y)
+        auc = rank_auc(np.round(_scores(y, features), 9), y)
         n, m = int(y.sum()), int((~y).sum())
         far = (auc - 0.5) / math.sqrt((n + m + 1) / (12 * n * m))
         sure = bool(far > stats.norm.ppf(1 - 0.025 / (tests * len(names))))
@@ -96,9 +97,3 @@ def _scores(y: Array, features: Array) -> Array:
         beta = np.linalg.solve(z.T @ z + RIDGE * np.eye(z.shape[1]), z.T @ target)
         scores[held] = w @ beta
     return scores
-
-
-def _auc(scores: Array, y: Array) -> float:
-    ranks = stats.rankdata(np.round(scores, 9))
-    n = int(y.sum())
-    return float((ranks[y].sum() - n * (n + 1) / 2) / (n * (len(y) - n)))

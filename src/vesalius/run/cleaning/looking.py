@@ -87,7 +87,7 @@ def without_lone_copies(made: Sequence[Proposal]) -> list[Proposal]:
 
 
 def untouched(inspection: Inspection, held: Iterable[str]) -> str:
-    """Return in a sentence how many findings are of cases that are tested on, which nothing is done about."""
+    """Return a sentence that says how many findings are of test cases, which are left as they are."""
     tested = set(held)
     told = {c for f in inspection.findings if f.severity != "note" for c in f.cases if c in tested}
     if not told:

@@ -64,7 +64,7 @@ class Cleaning(Shown):
 
     @property
     def verdict(self) -> str:
-        """Return in a sentence what is changed."""
+        """Return a sentence that says what is changed."""
         told = [f"{n} {WORDS[action]}" for action, n in self.counts.items() if n]
         open_ = sum(not p.accept for p in self.proposals)
         left = f"; {counted(open_, 'proposal')} not accepted" if open_ else ""

@@ -69,7 +69,7 @@ def write_masks(folder: Path, said: Said, found: Found, progress: Progress) -> d
 
 
 def _geometry(case: Case, said: Said) -> Image:
-    """Return the mask of an expert, whose geometry the consensus has; that of the image where it says nothing."""
+    """Return an expert's mask, whose geometry the consensus takes; the image's stands in where it has none."""
     item = next(case.targets[t] for t in said.targets.values() if t in case.targets)
     mask = load_mask(item) if isinstance(item, Ref | Image) else load_reference(case)
     if mask.affine is None and isinstance(case.image, Ref | Image):

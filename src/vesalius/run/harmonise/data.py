@@ -16,10 +16,10 @@ from vesalius.core.words import listed
 from vesalius.prepare.harmonise import combat
 from vesalius.prepare.harmonising import NOTHING, fitted_steps, steps_of
 from vesalius.reliability.told import Guessed, Told
-from vesalius.run.harmonise_features import COMBAT, figure, said_of, table_of, try_features
-from vesalius.run.harmonise_looks import Looks, look_at, own_pixels
-from vesalius.run.harmonise_out import write_features, write_images
-from vesalius.run.harmonise_trial import Effect, Tried, chosen_of, methods_for, try_all
+from vesalius.run.harmonise.features import COMBAT, figure, said_of, table_of, try_features
+from vesalius.run.harmonise.looks import Looks, look_at, own_pixels
+from vesalius.run.harmonise.out import write_features, write_images
+from vesalius.run.harmonise.trial import Effect, Tried, chosen_of, methods_for, try_all
 from vesalius.run.harmonising import trainer
 
 

@@ -18,7 +18,7 @@ from vesalius.prepare.harmonise import combat
 from vesalius.reliability.plain_models import dealt
 from vesalius.reliability.scanner_spread import ScannerSpread, centred
 from vesalius.reliability.told import Change, Guessed, Told, guessed, told
-from vesalius.run.harmonise_trial import Tried
+from vesalius.run.harmonise.trial import Tried
 
 FOLDS = 5
 FEWEST = 8  # cases of a site, so that each fold leaves ComBat enough of it

@@ -22,7 +22,7 @@ from vesalius.reliability.plain_models import dealt
 from vesalius.reliability.scanner_spread import ScannerSpread, inside, kept, levels, spread, telling
 from vesalius.reliability.told import Guessed, Told
 from vesalius.reliability.told import told as tell
-from vesalius.run.harmonise_looks import Looks
+from vesalius.run.harmonise.looks import Looks
 
 FOLDS = 3
 Effect = Callable[[Array, Sequence[str]], Told | Guessed | None]  # features and patients → the task's figure

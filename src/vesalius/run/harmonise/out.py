@@ -26,7 +26,7 @@ from vesalius.core.words import listed
 from vesalius.prepare import harmonise
 from vesalius.prepare.case import frame, load
 from vesalius.prepare.harmonise import combat
-from vesalius.run.harmonise_features import Table
+from vesalius.run.harmonise.features import Table
 
 RECORD = "harmonise.json"
 
