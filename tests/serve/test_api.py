@@ -284,6 +284,7 @@ class _Callable:
     """A predictor that is a function."""
 
     joins = False
+    listen = None
 
     def __init__(self, work: Any) -> None:
         self.work = work

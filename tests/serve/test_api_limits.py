@@ -443,6 +443,7 @@ def test_what_lasts_longer_than_a_body_may_stall_is_not_cut_off(
 
     class Slow:
         joins = False
+        listen = None
 
         def __call__(self, case: Any, *, watch: Any = None) -> Any:
             assert listening.wait(60)

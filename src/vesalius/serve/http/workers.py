@@ -78,8 +78,8 @@ class Workers:
             began = time.perf_counter()
             cases = [_opened(unit) for unit in units]
             if len(units) == 1:
-                alone = _heard_of(units[0], predictor)
-                self._each(units[0], cases[0], lambda: self._alone(units[0], cases[0], alone))
+                unit, case = units[0], cases[0]
+                self._each(unit, case, lambda: self._alone(unit, case, _heard_of(unit, predictor)))
             else:
                 try:
                     found = predictor.together([_named(u, c) for u, c in zip(units, cases, strict=True)])
