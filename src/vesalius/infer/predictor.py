@@ -27,6 +27,7 @@ from vesalius.infer.asked import built, decoded
 from vesalius.infer.cropping import in_memory
 from vesalius.infer.doubting import Doubter, Doubting, Prepared, ways_of
 from vesalius.infer.drift import Drift, drift_of
+from vesalius.infer.exact import keep_exact
 from vesalius.infer.features import features as features_of
 from vesalius.infer.guard import require
 from vesalius.infer.handed import given_of, prepared_of
@@ -674,7 +675,7 @@ def _load(bundle: Bundle, stage: Stage, device: torch.device, weights: bool) -> 
     task = tasks.get(stage.plan.task.name)
     models = []
     for name in stage.members if weights else ():
-        model = built(task, stage.plan, stage.state, nets)
+        model = keep_exact(built(task, stage.plan, stage.state, nets))
         try:
             model.load_state_dict(load_file(bundle.path / name, device="cpu"))
         except (OSError, RuntimeError, ValueError) as error:

@@ -16,11 +16,11 @@ from vesalius.core.errors import CodeError, PlanError
 from vesalius.core.plan import Plan
 from vesalius.core.seeds import seed_of
 from vesalius.infer.asked import built, inferred, terms_of
+from vesalius.infer.exact import keep_exact
 from vesalius.learn.adapters import added
 from vesalius.learn.checkpoint import Checkpoint
 from vesalius.learn.optimise import Average, optimizer, rate
 from vesalius.learn.phases import frozen_parts, is_frozen
-from vesalius.learn.shallow import keep_exact
 from vesalius.learn.weights import fit_of, placed
 from vesalius.prepare.batch import Batch
 from vesalius.tasks.contract import Task

@@ -136,7 +136,8 @@ def _place(folder: Path, item: Target) -> str | None:
 
 def _write_names(folder: Path, cohort: Cohort) -> None:
     """Write what masks' values mean, where they all mean the same."""
-    masks = [t for t in cohort.targets.values() if t.kind == "mask" and t.labels]
+    files = {name for case in cohort.cases for name, value in case.targets.items() if isinstance(value, Ref)}
+    masks = [t for t in cohort.targets.values() if t.name in files and t.labels]
     if masks and all(t.labels == masks[0].labels and t.ignore == masks[0].ignore for t in masks):
         names = {"background": 0, **{x.name: x.value for x in masks[0].labels}}
         names |= {"ignore": masks[0].ignore[0]} if len(masks[0].ignore) == 1 else {}
