@@ -43,7 +43,7 @@ class Beside:
         cache: Path | None = None,
     ) -> None:
         self.signature, self.runtime, self.asked = signature, runtime, 0
-        self._source, self._cache = source, cache
+        self._source, self.cache = source, cache
         self._modules = tuple(model.modules())
         self._tensors = (*model.parameters(), *model.buffers())
         self._versions = self._changes()
@@ -88,7 +88,7 @@ class Beside:
         with self._lock:
             found = self._sessions.get(threads)
             if found is None:
-                found = self.runtime.open(self._source(), threads, cache=self._cache)
+                found = self.runtime.open(self._source(), threads, cache=self.cache)
                 last = list(self._sessions.items())[-(_MOST - 1) :]
                 self._sessions = {**dict(last), threads: found}
             return found
