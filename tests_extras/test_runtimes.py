@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import vesalius as vs
-from vesalius.core.bundle import Bundle, open_bundle, save_bundle
+from vesalius.core.bundle import Bundle, save_bundle
 from vesalius.core.case import Case
 from vesalius.core.errors import BundleError, MissingExtra, OutputError, PlanError
 from vesalius.infer import beside, choosing, runtimes
@@ -47,7 +47,8 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Any:
     root = tmp_path_factory.mktemp("pictures")
     made = phantom(root / "made", cases=60, seed=3, size=(8, 32, 32), format="png")
-    return made, vs.fit(made, root / "run", target="class", settings={**SMALL, "data.size": [1, 32, 32]}, seed=3)
+    settings = {**SMALL, "data.size": [1, 32, 32], "infer.novelty": "knn"}
+    return made, vs.fit(made, root / "run", target="class", settings=settings, seed=3)
 
 
 @pytest.fixture(scope="module")
@@ -212,7 +213,7 @@ def test_predict_writes_down_what_answered_and_resumes_with_it(pictures: Any, tm
     assert json.loads((tmp_path / "out" / ".predicted_by").read_text())["runtime"] == "openvino"
     plain = vs.predict(run.bundle, data, tmp_path / "plain", runtime="torch")
     one, other = done.to_polars(), plain.to_polars()
-    numbers = [c for c in one.columns if c.startswith("p(") or c.startswith("p_")]
+    numbers = [c for c in one.columns if c.startswith(("p(", "p_"))]
     assert one.columns == other.columns and one["case"].to_list() == other["case"].to_list()
     for column in numbers:
         assert np.allclose(one[column].to_numpy(), other[column].to_numpy(), atol=1e-4)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -107,3 +108,16 @@ def of(model: nn.Module) -> Beside | None:
     """Return what stands beside a member; None where it answers alone."""
     found: Beside | None = vars(model).get(_KEY)
     return found
+
+
+@contextmanager
+def aside(models: Sequence[nn.Module]) -> Iterator[bool]:
+    """Let members answer alone inside this block; it is told whether anything stood beside one of them."""
+    held = [of(model) for model in models]
+    for model in models:
+        put(model, None)
+    try:
+        yield any(one is not None for one in held)
+    finally:
+        for model, one in zip(models, held, strict=True):
+            put(model, one)
