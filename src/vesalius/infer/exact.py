@@ -23,7 +23,8 @@ class _Exact:
     """What each of these does: what the layer does, in single precision where bfloat16 would be wrong."""
 
     def forward(self, input: Tensor, *rest: Any, **named: Any) -> Tensor:
-        if input.device.type != "cpu" or not risky(self, input.shape[2:]):  # type: ignore[arg-type]
+        low = input.device.type == "cpu" and torch.is_autocast_enabled("cpu")
+        if not low or not risky(self, input.shape[2:]):  # type: ignore[arg-type]
             usual: Tensor = super().forward(input, *rest, **named)  # type: ignore[misc]
             return usual
         with torch.autocast("cpu", enabled=False):
