@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 
 from vesalius.core.image import Array
@@ -36,7 +37,7 @@ def batches(task: Task, plan: Plan, examples: Sequence[Example]) -> Iterator[Bat
 
 def arrays_of(graph: Any, shown: Sequence[Batch]) -> list[dict[str, Array]]:
     """Return batches as the arrays that a graph is fed; those of another kind are left out."""
-    found = (graph.arrays_of(batch) for batch in shown)
+    found = (graph.signature.arrays_of(batch) for batch in shown)
     return [one for one in found if one is not None]
 
 
@@ -49,7 +50,7 @@ def _tile(example: Example, window: tuple[Grid, Grid]) -> Batch:
 def _target(example: Example, grid: Grid) -> Array | None:
     """Return where the target of a case is, as bits on its prepared grid; None where it says nothing of places."""
     for name in sorted(example.on_grid):
-        found: Array = (example.targets[name] > 0).any(axis=0)
+        found: Array = np.any(example.targets[name] > 0, axis=0)
         if found.shape == grid and found.any():
             return found
     return None
