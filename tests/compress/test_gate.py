@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 
 from vesalius.compress import gate
-from vesalius.compress.gate import Drop, judged, measured
+from vesalius.compress.gate import Drop, judged
 from vesalius.core.errors import PlanError
 from vesalius.metrics import Rows, scores
 
 LABELS = ("no", "yes")
+measured = functools.partial(gate.measured, resamples=60)
 
 
 def rows(p: np.ndarray, y: np.ndarray) -> Rows:
@@ -82,7 +85,9 @@ def test_a_figure_that_never_changes_is_bounded_by_what_nobody_showed() -> None:
 def test_a_figure_that_is_not_defined_or_has_no_direction_is_refused() -> None:
     p = np.linspace(0.1, 0.9, 30)
     one = rows(p, np.ones(30, dtype=int))
-    told = judged(measured("Scores", "auc", one, rows(p[::-1].copy(), np.ones(30, dtype=int)), patients={}), 0.9)
+    told = judged(
+        measured("Scores", "auc", one, rows(p[::-1].copy(), np.ones(30, dtype=int)), patients={}), 0.9
+    )
     assert not told.passed and "cannot be compared" in told.why
     with pytest.raises(PlanError, match="better higher or lower"):
         measured("Scores", "no such figure", one, one, patients={})
