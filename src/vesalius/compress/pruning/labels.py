@@ -60,14 +60,14 @@ class Units:
 
 def frozen(shape: Sequence[int]) -> Tensor:
     """Return labels of a tensor of which nothing is removed."""
-    return torch.zeros((1,) * len(shape), dtype=torch.int64).expand(*shape)
+    return torch.zeros((1,) * len(shape), dtype=torch.int64).expand(tuple(shape))
 
 
 def along(units: range, shape: Sequence[int], axis: int) -> Tensor:
     """Return labels of a tensor of this shape whose places along one axis are these units."""
     form = [1] * len(shape)
     form[axis] = len(units)
-    return torch.arange(units.start, units.stop).view(form).expand(*shape)
+    return torch.arange(units.start, units.stop).view(form).expand(tuple(shape))
 
 
 def varies(labels: Tensor, axis: int) -> bool:
@@ -87,4 +87,4 @@ def squeezed(labels: Tensor) -> Tensor:
 
 def spread(labels: Tensor, shape: Sequence[int]) -> Tensor:
     """Return labels, which have one place or all along each axis, on a shape."""
-    return squeezed(labels).expand(*shape)
+    return squeezed(labels).expand(tuple(shape))

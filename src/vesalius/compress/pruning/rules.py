@@ -207,7 +207,7 @@ def cat(tracer: Tracer, func: Any, args: Any, kwargs: Any, found: Tensor) -> Non
         spread(one, [one.shape[k] if k == axis else n for k, n in enumerate(shape)]) for one in labels
     ]
     tracer.put(
-        found, torch.cat(cut, dim=axis).expand(*found.shape), loose=any(tracer.seen(t).loose for t in given)
+        found, torch.cat(cut, dim=axis).expand(found.shape), loose=any(tracer.seen(t).loose for t in given)
     )
 
 
@@ -219,8 +219,12 @@ def moves(tracer: Tracer, func: Any, args: Any, kwargs: Any, found: Tensor) -> N
     if seen.labels is None and packet in (aten.t, aten.transpose, aten.permute):
         tracer.put_view(found, seen, tuple(seen.axes[k] for k in _order(packet, args, args[0].ndim)))
         return
-    labels = func(tracer.labels(args[0]), *args[1:], **kwargs)
-    tracer.put(found, squeezed(labels).expand(*found.shape), loose=seen.loose)
+    labels = tracer.labels(args[0])
+    labels = labels.reshape(found.shape) if packet in VIEWS else func(labels, *args[1:], **kwargs)
+    tracer.put(found, squeezed(labels).expand(found.shape), loose=seen.loose)
+
+
+VIEWS = tuple(getattr(aten, n) for n in ("view", "_unsafe_view", "reshape", "_reshape_alias", "flatten", "unflatten"))
 
 
 def _order(packet: Any, args: Any, ndim: int) -> list[int]:
@@ -250,7 +254,7 @@ def cuts(tracer: Tracer, func: Any, args: Any, kwargs: Any, found: Any) -> None:
         tracer.freeze(labels, "channels that are cut at fixed places")
     moved = tensors_in(func(labels, *args[1:], **kwargs))
     for tensor, own in zip(outs, moved, strict=True):
-        tracer.put(tensor, squeezed(own).expand(*tensor.shape), loose=loose)
+        tracer.put(tensor, squeezed(own).expand(tensor.shape), loose=loose)
 
 
 POOLS = (
@@ -289,7 +293,7 @@ def reduces(tracer: Tracer, func: Any, args: Any, kwargs: Any, found: Tensor) ->
         return
     for axis in sorted(axes, reverse=True):
         labels = labels.narrow(axis, 0, 1) if keep else labels.select(axis, 0)
-    tracer.put(found, labels.expand(*found.shape), loose=tracer.seen(x).loose)
+    tracer.put(found, labels.expand(found.shape), loose=tracer.seen(x).loose)
 
 
 @rule("empty", "zeros", "ones", "full", "arange", "empty_like", "zeros_like", "ones_like", "scalar_tensor", "rand")

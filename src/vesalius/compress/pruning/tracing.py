@@ -52,26 +52,24 @@ class Trace:
     """What a run of a model told: its units, where they lie in which parameter, and how often each weight is used.
 
     `positions` are by a weight's name at how many places it is applied to one case, so that its operations are that many
-    times its size. `bare` are operations that are not known.
+    times its size. `along` are the axes of parameters whose units were met.
     """
 
     units: Units = field(default_factory=Units)
     ids: dict[tuple[str, int], range] = field(default_factory=dict)
     makes: set[tuple[str, int]] = field(default_factory=set)
     positions: dict[str, int] = field(default_factory=dict)
-    touched: set[str] = field(default_factory=set)
+    along: set[tuple[str, int]] = field(default_factory=set)
 
     def slices(self) -> dict[int, list[Slice]]:
         """Return the slices of each unit that may be removed, by the unit that stands for it."""
         found: dict[int, list[Slice]] = {}
-        for (name, axis), ids in self.ids.items():
-            for place, unit in enumerate(ids):
-                root = self.units.root(unit)
-                if root != FROZEN:
-                    found.setdefault(root, []).append(
-                        Slice(name, axis, place, (name, axis) in self.makes)
-                    )
-        return found
+        for name, axis in sorted(self.along):
+            makes = (name, axis) in self.makes
+            for place, unit in enumerate(self.ids[name, axis]):
+                if (root := self.units.root(unit)) != FROZEN:
+                    found.setdefault(root, []).append(Slice(name, axis, place, makes))
+        return {root: slices for root, slices in found.items() if any(s.makes for s in slices)}
 
 
 class Tracer(TorchDispatchMode):
@@ -121,7 +119,7 @@ class Tracer(TorchDispatchMode):
         seen = self.seen(tensor)
         if seen.labels is not None:
             return seen.labels
-        long = [k for k, n in enumerate(tensor.shape) if n > 1]
+        long = [k for k, n in enumerate(tensor.shape) if n > 1] or ([0] if tensor.ndim == 1 else [])
         if len(long) == 1:
             self._made(seen.name, seen.axes[long[0]])
             return along(self.trace.ids[seen.name, seen.axes[long[0]]], tensor.shape, long[0])
@@ -137,6 +135,7 @@ class Tracer(TorchDispatchMode):
         """Return the units along an axis of a weight; `makes` says that what they compute follows from it."""
         if makes:
             self._made(weight.name, weight.axes[axis])
+        self.trace.along.add((weight.name, weight.axes[axis]))
         return self.trace.ids[weight.name, weight.axes[axis]]
 
     def used(self, weight: Seen, positions: int) -> None:
@@ -161,7 +160,7 @@ class Tracer(TorchDispatchMode):
 
     def _made(self, name: str, axis: int) -> None:
         self.trace.makes.add((name, axis))
-        self.trace.touched.add(name)
+        self.trace.along.add((name, axis))
 
     def _stays(self, name: str, axes: int, why: str) -> None:
         for axis in range(axes):
