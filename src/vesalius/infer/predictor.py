@@ -36,6 +36,7 @@ from vesalius.infer.layers import Features
 from vesalius.infer.layers import Watch as Layers
 from vesalius.infer.runs.contract import Members
 from vesalius.infer.session import EACH, STREAM, WHOLE, Session
+from vesalius.infer.stored import weights_of
 from vesalius.infer.streaming import Memories, parts_of, see
 from vesalius.infer.weighing import Weighing
 from vesalius.plan.threads import Threads
@@ -667,8 +668,6 @@ def device_of(name: str | None = None) -> torch.device:
 
 
 def _load(bundle: Bundle, stage: Stage, device: torch.device, weights: bool) -> Loaded:
-    from safetensors.torch import load_file
-
     if stage.runtime != "torch":
         raise BundleError(f"this Vesalius cannot run '{stage.runtime}' bundles", hint="runtime torch")
     task = tasks.get(stage.plan.task.name)
@@ -676,7 +675,7 @@ def _load(bundle: Bundle, stage: Stage, device: torch.device, weights: bool) -> 
     for name in stage.members if weights else ():
         model = built(task, stage.plan, stage.state, nets)
         try:
-            model.load_state_dict(load_file(bundle.path / name, device="cpu"))
+            model.load_state_dict(weights_of(bundle.path / name))
         except (OSError, RuntimeError, ValueError) as error:
             raise BundleError(
                 f"{bundle.path}: weights '{name}' do not fit the plan", found=str(error)[:200]

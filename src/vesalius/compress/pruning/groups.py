@@ -19,7 +19,9 @@ from vesalius.infer.shapes import Form, take
 from vesalius.nets import Net
 
 Run = Callable[[nn.Module], Any]  # asks a model about some cases, and returns its raw outputs
-ALIKE = 1e-4  # of the largest output: as far may a model without some filters be from one in which these are zero
+ALIKE = (
+    1e-4  # of the largest output: as far may a model without some filters be from one in which these are zero
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,9 +65,7 @@ class Groups:
             if one.name in self.trace.positions:
                 shape = self.shapes[one.name]
                 found[one.name] = found.get(one.name, 1.0) * (1 - 1 / shape[one.axis])
-        return sum(
-            self.trace.positions[n] * _size(self.shapes[n]) * (1 - left) for n, left in found.items()
-        )
+        return sum(self.trace.positions[n] * _size(self.shapes[n]) * (1 - left) for n, left in found.items())
 
     @property
     def reasons(self) -> dict[str, int]:
@@ -146,25 +146,26 @@ def removed(model: nn.Module, units: Sequence[Unit], run: Run) -> tuple[nn.Modul
     names = ", ".join(sorted({s.name for u in units[:1] for s in u.slices})[:3])
     try:
         left, form = without(model, units)
+        form = Form(form.shapes, (), channels_of(left, run))
+        take(left, Form(channels=form.channels))
         with torch.no_grad():
-            expected, found = (
-                tensors_in(run(m.eval())) for m in (silenced(model, units), left)
-            )
+            expected, found = (tensors_in(run(m.eval())) for m in (silenced(model, units), left))
     except (RuntimeError, ValueError, IndexError) as error:
         raise CodeError(
             "the net cannot run without some of its filters",
             found=f"{' '.join(str(error).split())[:120]} ({names})",
             hint="another way: distil, prune-weights",
         ) from error
-    apart = [float((a - b).abs().max() / a.abs().max().clamp_min(1e-6)) for a, b in zip(expected, found, strict=True)]
+    apart = [
+        float((a - b).abs().max() / a.abs().max().clamp_min(1e-6))
+        for a, b in zip(expected, found, strict=True)
+    ]
     if not max(apart, default=0.0) <= ALIKE:
         raise CodeError(
             "the net answers differently without filters that compute zero, so its filters cannot be told apart",
             found=f"{max(apart):.2g} ({names})",
             hint="another way: distil, prune-weights",
         )
-    form = Form(form.shapes, (), channels_of(left, run))
-    take(left, Form(channels=form.channels))
     return left, form
 
 

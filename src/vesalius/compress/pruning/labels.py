@@ -39,7 +39,7 @@ class Units:
 
     def join(self, one: Tensor, other: Tensor) -> None:
         """Join units element by element; the tensors broadcast."""
-        one, other = torch.broadcast_tensors(one, other)
+        one, other = torch.broadcast_tensors(one, other)  # type: ignore[no-untyped-call]
         for axis in range(one.ndim):
             if one.stride(axis) == 0 and other.stride(axis) == 0 and one.shape[axis] > 1:
                 one, other = one.narrow(axis, 0, 1), other.narrow(axis, 0, 1)
@@ -55,7 +55,6 @@ class Units:
             self.why[why] = self.why.get(why, 0) + len(found)
         for unit in found:
             self._parent[self.root(unit)] = FROZEN
-
 
 
 def frozen(shape: Sequence[int]) -> Tensor:

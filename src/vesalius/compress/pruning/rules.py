@@ -170,8 +170,6 @@ def together(tracer: Tracer, func: Any, args: Any, kwargs: Any, found: Tensor) -
                 stays.append(a)  # one value for many channels
     for labels in stays:
         tracer.freeze(labels, "one value that is spread over channels")
-    if len(stays) == 2:
-        tracer.freeze(one, "values spread over channels"), tracer.freeze(other, "values spread over channels")
     if stays:
         kept = other if any(s is one for s in stays) else one
     else:
@@ -203,16 +201,25 @@ def cat(tracer: Tracer, func: Any, args: Any, kwargs: Any, found: Tensor) -> Non
         labels = [one.unsqueeze(axis) for one in labels]
     shape = [1 if all(not varies(one, k) for one in labels) else n for k, n in enumerate(found.shape)]
     shape[axis] = -1
-    cut = [
-        spread(one, [one.shape[k] if k == axis else n for k, n in enumerate(shape)]) for one in labels
-    ]
+    cut = [spread(one, [one.shape[k] if k == axis else n for k, n in enumerate(shape)]) for one in labels]
     tracer.put(
         found, torch.cat(cut, dim=axis).expand(found.shape), loose=any(tracer.seen(t).loose for t in given)
     )
 
 
 @rule("view", "_unsafe_view", "reshape", "_reshape_alias", "flatten", "unflatten", "pixel_shuffle")
-@rule("permute", "transpose", "t", "unsqueeze", "squeeze", "expand", "unsqueeze_", "squeeze_", "repeat", "movedim")
+@rule(
+    "permute",
+    "transpose",
+    "t",
+    "unsqueeze",
+    "squeeze",
+    "expand",
+    "unsqueeze_",
+    "squeeze_",
+    "repeat",
+    "movedim",
+)
 def moves(tracer: Tracer, func: Any, args: Any, kwargs: Any, found: Tensor) -> None:
     """What only moves values moves their units with them."""
     seen, packet = tracer.seen(args[0]), func.overloadpacket
@@ -224,7 +231,9 @@ def moves(tracer: Tracer, func: Any, args: Any, kwargs: Any, found: Tensor) -> N
     tracer.put(found, squeezed(labels).expand(found.shape), loose=seen.loose)
 
 
-VIEWS = tuple(getattr(aten, n) for n in ("view", "_unsafe_view", "reshape", "_reshape_alias", "flatten", "unflatten"))
+VIEWS = tuple(
+    getattr(aten, n) for n in ("view", "_unsafe_view", "reshape", "_reshape_alias", "flatten", "unflatten")
+)
 
 
 def _order(packet: Any, args: Any, ndim: int) -> list[int]:
@@ -238,7 +247,18 @@ def _order(packet: Any, args: Any, ndim: int) -> list[int]:
     return order
 
 
-@rule("slice", "select", "split", "split_with_sizes", "chunk", "unbind", "narrow", "flip", "roll", "index_select")
+@rule(
+    "slice",
+    "select",
+    "split",
+    "split_with_sizes",
+    "chunk",
+    "unbind",
+    "narrow",
+    "flip",
+    "roll",
+    "index_select",
+)
 def cuts(tracer: Tracer, func: Any, args: Any, kwargs: Any, found: Any) -> None:
     """What is cut at fixed places keeps its units, and along an axis where these differ they all stay."""
     x, packet = args[0], func.overloadpacket
@@ -296,7 +316,18 @@ def reduces(tracer: Tracer, func: Any, args: Any, kwargs: Any, found: Tensor) ->
     tracer.put(found, labels.expand(found.shape), loose=tracer.seen(x).loose)
 
 
-@rule("empty", "zeros", "ones", "full", "arange", "empty_like", "zeros_like", "ones_like", "scalar_tensor", "rand")
+@rule(
+    "empty",
+    "zeros",
+    "ones",
+    "full",
+    "arange",
+    "empty_like",
+    "zeros_like",
+    "ones_like",
+    "scalar_tensor",
+    "rand",
+)
 @rule("new_zeros", "new_ones", "new_empty", "full_like", "linspace", "eye", "randn", "rand_like")
 def fresh(tracer: Tracer, func: Any, args: Any, kwargs: Any, found: Tensor) -> None:
     """What is made anew belongs to no unit."""

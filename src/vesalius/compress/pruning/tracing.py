@@ -72,15 +72,18 @@ class Trace:
         return {root: slices for root, slices in found.items() if any(s.makes for s in slices)}
 
 
-class Tracer(TorchDispatchMode):
+class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Carries labels through all that is computed inside this block, by the rules of `rules.py`."""
 
     def __init__(self, model: nn.Module, rules: Mapping[Any, Callable[..., Any]]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.rules, self.trace = rules, Trace()
         self._seen: dict[Key, Seen] = {}
         self._alive: list[Tensor] = []  # so that no place in memory is used twice
-        named = [*model.named_parameters(remove_duplicate=False), *model.named_buffers(remove_duplicate=False)]
+        named = [
+            *model.named_parameters(remove_duplicate=False),
+            *model.named_buffers(remove_duplicate=False),
+        ]
         known: dict[Key, str] = {}
         for name, tensor in named:
             for axis, many in enumerate(tensor.shape):
