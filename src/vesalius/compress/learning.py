@@ -1,4 +1,4 @@
-"""What ways share that train: asking a model about a few cases, its loss on them, and training on through learn's loop."""
+"""What ways share that train: asking a model about a few cases, its loss on them, and training it on."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def tuned(
 
 
 def recipe_of(source: Source, *, sparse: bool = False) -> dict[str, Any]:
-    """Return the settings of the recipe that goes on: with the model before as its teacher where answers can be compared."""
+    """Return the settings of the recipe that goes on: with the model before as its teacher where that can be."""
     from vesalius.tasks.contract import Task as Contract
 
     compares = type(source.task).opinion is not Contract.opinion

@@ -81,7 +81,11 @@ def take(model: nn.Module, form: Form) -> None:
         owner, _, last = name.rpartition(".")
         module = _inside(model, owner)
         old = getattr(module, last, None)
-        if old is None or old.ndim != len(shape) or any(not 1 <= n <= m for n, m in zip(shape, old.shape)):
+        if (
+            old is None
+            or old.ndim != len(shape)
+            or any(not 1 <= n <= m for n, m in zip(shape, old.shape, strict=True))
+        ):
             found = "no such tensor" if old is None else f"{tuple(shape)} of {tuple(old.shape)}"
             raise BundleError(f"the pruned shape of '{name}' is none that the plan can have", found=found)
         cut = old.detach()[tuple(slice(0, n) for n in shape)].clone()

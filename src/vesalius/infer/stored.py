@@ -1,7 +1,7 @@
 """Weights as a bundle's file holds them: a tensor that is mostly zero as where it is not, and its values there.
 
-A tensor of which many values are zero is written as `NAME:values`, what is not zero in order, `NAME:mask`, one bit a place,
-and `NAME:shape`; no tensor of a model has a colon in its name. It is read back bit for bit.
+A tensor of which many values are zero is written as `NAME:values`, what is not zero in order, `NAME:mask`, one bit a
+place, and `NAME:shape`; no tensor of a model has a colon in its name. It is read back bit for bit.
 """
 
 from __future__ import annotations

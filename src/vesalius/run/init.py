@@ -16,6 +16,7 @@ from vesalius.core.sealed import MANIFEST
 from vesalius.core.words import counted
 from vesalius.evaluate.answered import of_its_training
 from vesalius.evaluate.banners import COLLAPSED
+from vesalius.infer.stored import unpacked, weights_of
 from vesalius.learn import adapters
 from vesalius.learn.frozen import assert_known
 from vesalius.learn.phases import assert_learned

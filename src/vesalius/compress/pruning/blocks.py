@@ -65,7 +65,7 @@ def cut_out(model: nn.Module, name: str) -> nn.Module:
 
 
 def least(source: Source, members: Sequence[Member], names: Sequence[str]) -> str | None:
-    """Return the block without which the loss on training cases is lowest, over all members; None where there is none."""
+    """Return the block without which the loss on training cases is lowest, over all members; None without any."""
     found: dict[str, float] = {}
     for member in members:
         draw = drawn(source, member.number)

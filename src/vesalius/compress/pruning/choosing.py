@@ -1,4 +1,4 @@
-"""Choosing which units go: what each counts for, by the loss or by its weights, against the operations that it takes."""
+"""Choosing which units go: what each counts for, by the loss, against the operations that it takes."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def by_loss(
 ) -> Scores:
     """Return how far the loss would change without each unit, in first order, as the mean over training batches.
 
-    It is |Σ w · ∂L/∂w| over what makes the unit (Molchanov et al. 2019, Importance estimation for neural network pruning,
-    arXiv 1906.10771, eq. 8, of whole groups).
+    It is |Σ w · ∂L/∂w| over what makes the unit (Molchanov et al. 2019, Importance estimation for
+    neural network pruning, arXiv 1906.10771, eq. 8, of whole groups).
     """
     plan = source.model.plan
     stepper = Stepper(source.task, plan, state, number, fabric_for(plan, source.device), weights)
@@ -37,21 +37,6 @@ def by_loss(
         stepper.wrapped.zero_grad()
         for unit in groups.units:
             found[unit.number] += abs(_sum(unit, along)) / LOOKED_AT
-    return found
-
-
-def by_weights(model: nn.Module, groups: Groups) -> Scores:
-    """Return the norm of what makes each unit, as a share of the mean over its group."""
-    along = {
-        (name, axis): p.detach().square().movedim(axis, 0).flatten(1).sum(1).tolist()
-        for name, p in model.named_parameters()
-        for axis in range(p.ndim)
-    }
-    found = {}
-    for group in groups.groups:
-        norms = [max(_sum(unit, along), 0.0) ** 0.5 for unit in group]
-        mean = sum(norms) / len(norms) or 1.0
-        found |= {unit.number: norm / mean for unit, norm in zip(group, norms, strict=True)}
     return found
 
 

@@ -1,4 +1,4 @@
-"""Labels: which removable unit each element of a tensor belongs to, and which units are one and the same (union-find)."""
+"""Labels: which removable unit each element of a tensor belongs to, and which units are one (union-find)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from torch import Tensor
-
 
 FROZEN = 0  # the unit of all that stays
 

@@ -1,4 +1,4 @@
-"""What torch's operations do to the units of their inputs: the rules of `tracing.py`, one function a kind of operation."""
+"""What torch's operations do to the units of their inputs: the rules of `tracing.py`, one a kind of operation."""
 
 from __future__ import annotations
 

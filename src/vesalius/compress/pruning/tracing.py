@@ -1,9 +1,9 @@
 """Which channels of a model belong together: labels are carried through the operations that a model runs.
 
-Each place along each axis of each parameter is a unit (see `labels.py`). While the model runs, every operation says what
-it does to the units of what it is given: a convolution joins its input's channels with its weight's input axis and gives
-those of its output axis; a sum joins, a concatenation lists, a view moves. What an operation is not known to do is left
-as it is: its units stay. So nothing is assumed of how a network is written, only of what torch computes.
+Each place along each axis of each parameter is a unit (see `labels.py`). While the model runs, every operation says
+what it does to the units of what it is given: a convolution joins its input's channels with its weight's input axis,
+and gives those of its output axis; a sum joins, a concatenation lists, a view moves. Where it is not known what an
+operation does, its units stay. So nothing is assumed of how a network is written, only of what torch computes.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ class Slice:
 class Trace:
     """What a run of a model told: its units, where they lie in which parameter, and how often each weight is used.
 
-    `positions` are by a weight's name at how many places it is applied to one case, so that its operations are that many
-    times its size. `along` are the axes of parameters whose units were met.
+    `positions` are by a weight's name at how many places it is applied to the cases that were asked about, so that its
+    operations are that many times its size. `along` are the axes of parameters whose units were met.
     """
 
     units: Units = field(default_factory=Units)

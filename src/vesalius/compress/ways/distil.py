@@ -58,8 +58,8 @@ class Distil(Way):
     """One student a member, on the cases that this member learned from: its fold is out of fold for both.
 
     A student of the same family is as wide as takes half of the operations at most, by the dial `net.scale`; one of
-    another family is as large as takes so many at most, 1 or less. It begins from nothing, and makes as many steps as the
-    original's training did.
+    another family is as large as takes so many at most, 1 or less. It begins from nothing, and makes as many steps as
+    the original's training did.
     """
 
     combines: ClassVar[bool] = True
@@ -116,8 +116,8 @@ class Distil(Way):
             found.append(Member(one.number, student.eval()))
         many = len(source.unlabelled)
         said = (
-            f"{counted(len(found), 'student')} ({plan.net.name}, scale {plan.net.scale:g}) learned from nothing what each "
-            f"member says of the cases that it had learned from; {share:.0%} of the operations are left",
+            f"{counted(len(found), 'student')} ({plan.net.name}, scale {plan.net.scale:g}) learned from nothing what "
+            f"each member says of the cases that it had learned from; {share:.0%} of the operations are left",
             *([f"also of {counted(many, 'case')} without the target"] if many else []),
         )
         figures = {"share of operations left": share, "scale": plan.net.scale}

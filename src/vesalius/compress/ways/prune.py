@@ -22,8 +22,8 @@ from vesalius.core.words import counted, listed
 from vesalius.infer.shapes import Form, form_of, with_form
 
 NAMES = {
-    "prune-filters": "Whole filters and neurons are removed until half of the operations are left, and the rest trained on",
-    "prune-layers": "Whole blocks are removed until half of the operations are left, and the rest trained on",
+    "prune-filters": "Whole filters and neurons are removed until half of the operations are left; the rest trains on",
+    "prune-layers": "Whole blocks are removed until half of the operations are left; the rest trains on",
     "prune-weights": "Four of five weights become zero, which makes the file smaller and nothing faster",
 }
 GOAL = 0.5  # of the operations that are left
@@ -244,8 +244,8 @@ def _variant(
     )
     said = (
         f"{what}: {share:.0%} of the operations and {after / before:.0%} of the parameters are left",
-        f"{counted(len(members), 'member')} trained on for {sum(SHARES):.0%} of the steps of the first training, on the "
-        "cases that each had learned from",
+        f"{counted(len(members), 'member')} trained on for {sum(SHARES):.0%} of the steps of the first training, on "
+        "the cases that each had learned from",
     )
     figures = {"share of operations left": share, "share of parameters left": after / before}
     plan: Plan = source.model.plan
