@@ -67,6 +67,7 @@ class Distil(Way):
 
     def __init__(self, name: str) -> None:
         self.name = name  # type: ignore[misc]
+        self.cost = 100.0 if not self.family else 200.0  # type: ignore[misc]
 
     @property
     def family(self) -> str:

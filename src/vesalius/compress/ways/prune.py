@@ -145,7 +145,7 @@ class PruneLayers(_Pruning):
     """Blocks whose output has the shape of their input are taken out, the one first that the loss misses least."""
 
     name: ClassVar[str] = "prune-layers"
-    cost: ClassVar[float] = 28.0
+    cost: ClassVar[float] = 120.0
 
     def apply(self, source: Source, *, to: Path, progress: Progress) -> Variant:
         """Return the shallower model."""
@@ -180,7 +180,7 @@ class PruneWeights(_Pruning):
     """The smallest weights become zero and stay so, more of them each round (Zhu and Gupta 2017, arXiv 1710.01878)."""
 
     name: ClassVar[str] = "prune-weights"
-    cost: ClassVar[float] = 26.0
+    cost: ClassVar[float] = 140.0
 
     def apply(self, source: Source, *, to: Path, progress: Progress) -> Variant:
         """Return the model with zeros, which are not written."""
