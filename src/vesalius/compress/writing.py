@@ -22,6 +22,7 @@ from vesalius.infer.predictor import Predictor
 from vesalius.infer.runs.contract import Members
 from vesalius.infer.selftest.record import NAME as SELF_TEST
 from vesalius.infer.selftest.recording import recorded
+from vesalius.infer.stored import written_as
 from vesalius.reliability.trained_on import FILE, TrainedOn, learned, save_trained_on
 from vesalius.run import novelty
 from vesalius.run.free_promise import with_promise
@@ -48,8 +49,6 @@ def model_of(bundle: Bundle) -> Model:
 
 def written(opened: Opened, variant: Variant, folder: Path, calibration: Mapping[str, Any]) -> Bundle:
     """Write what a way made as a bundle that answers, to be judged: without alarm, self-test and scorecard."""
-    from safetensors.torch import save
-
     with output_errors(folder):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
@@ -57,8 +56,7 @@ def written(opened: Opened, variant: Variant, folder: Path, calibration: Mapping
     for one in model.members:
         name = f"weights-0-{one.number}{'.safetensors' if one.graph is None else '.onnx'}"
         if one.graph is None:
-            weights = {n: t.detach().cpu().contiguous() for n, t in one.module.state_dict().items()}
-            write_bytes(folder / name, save(weights))
+            write_bytes(folder / name, written_as(one.module.state_dict()))
         else:
             _copied(one.graph, folder / name)
         names.append(name)
