@@ -93,6 +93,7 @@ COMMANDS = (
         "features",
         "weights",
         "calibrate",
+        "compress",
         "card",
         "selftest",
         "opinions",
@@ -104,6 +105,7 @@ COMMANDS = (
         "looks",
         "families",
         "refits",
+        "compressors",
         "checklists",
     ),
 )  # that were promised

@@ -8,14 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import numpy as np
 import pytest
 from _ways import CALLS, SEEN, join
 from typer.testing import CliRunner
 
 import vesalius as vs
-from vesalius import cohorts
-from vesalius.cli import app
+from vesalius import cli, cohorts
+from vesalius.cli import _outcome, app
 from vesalius.compress import auto, gate, held_out, measure, opened, trial
 from vesalius.compress.measure import Cost
 from vesalius.compress.opened import Reading
@@ -200,3 +201,20 @@ def test_costs_are_measured_turn_by_turn(two: Path, pictures: Any) -> None:
     assert found.weights_bytes == weights < found.size_bytes and found.answers == 2
     assert found.p50_s is not None and found.p95_s is not None and found.p50_s <= found.p95_s
     assert found.macs is not None and found.throughput > 0
+
+
+def test_its_document_is_as_the_schema_says(
+    two: Path, ways: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["vesalius", "compress", str(two), "-o", str(tmp_path / "small"), "--max-drop", "0.9", "--json"]
+    monkeypatch.setattr("sys.argv", words)
+    monkeypatch.setattr(auto.ways, "in_order", lambda: ("trial-unfit", "trial-same"))
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    document = json.loads(capsys.readouterr().out)
+    jsonschema_rs.validator_for(_outcome.schema()).validate(document)
+    found = document["result"]
+    assert left.value.code in (0, None) and document["verb"] == "compress" and len(found["bundle"]) == 64
+    told = found["compression"]
+    assert told["chosen"] == "trial-same" and [one["allowed"] for one in told["tried"]] == [False, True]
+    assert "wrong colour" in told["tried"][0]["why"] and told["tried"][1]["cost"]["ratio"] == 3
