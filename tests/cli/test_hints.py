@@ -29,6 +29,7 @@ ROOMS = {
     "learn": ("fit",),
     "tasks": ("fit",),
     "serve": ("serve",),
+    "compress": ("compress",),
 }
 FILES = {
     "cohorts/_limits.py": ("fit",),  # the others bear any share
@@ -49,9 +50,6 @@ FILES = {
     "cohorts/_overlap.py": ("fit",),
     "infer/guard.py": ("predict", "evaluate", "serve"),
     "infer/doubting.py": ("predict",),
-    "compress/opened.py": ("compress",),
-    "compress/trial.py": ("compress",),
-    "compress/quantising/integers.py": ("compress",),
     "core/groups.py": ("fit", "evaluate", "calibrate"),
     "core/index.py": ("explain",),
     "cohorts/_target.py": ("inspect", "fit", "evaluate"),

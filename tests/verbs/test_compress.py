@@ -12,11 +12,10 @@ import jsonschema_rs
 import numpy as np
 import pytest
 from _ways import CALLS, SEEN, join
-from typer.testing import CliRunner
 
 import vesalius as vs
 from vesalius import cli, cohorts
-from vesalius.cli import _outcome, app
+from vesalius.cli import _outcome
 from vesalius.compress import auto, gate, held_out, measure, opened, trial
 from vesalius.compress.measure import Cost
 from vesalius.compress.opened import Reading
@@ -89,13 +88,15 @@ def test_a_model_that_drops_is_refused_and_the_next_is_sealed(
 
 
 def test_where_all_are_refused_nothing_is_sealed_and_nothing_is_tried_twice(
-    two: Path, ways: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    two: Path, ways: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(auto.ways, "in_order", lambda: ("trial-spoiled", "trial-unfit", "trial-failing"))
     out = tmp_path / "small"
-    done = CliRunner().invoke(app, ["compress", str(two), "-o", str(out), "--max-drop", "0.001"])
-    said = done.stderr
-    assert done.exit_code == 2
+    monkeypatch.setattr("sys.argv", ["vesalius", "compress", str(two), "-o", str(out), "--max-drop", "0.001"])
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    said = capsys.readouterr().err
+    assert left.value.code == 2
     assert "nothing was compressed" in said and "wrong colour" in said and "trial-spoiled" in said
     assert (out / "compress.html").is_file() and not list(out.rglob("MANIFEST.sha256"))[1:]
     assert not (out / "bundle").exists() and json.loads((out / "compress.json").read_text())["chosen"] is None
