@@ -69,7 +69,14 @@ def parse_drop(data: Mapping[str, Any]) -> Drop:
 
 
 def measured(
-    answer: str, figure: str, first: Rows, second: Rows, *, patients: Mapping[str, str], seed: int = 0
+    answer: str,
+    figure: str,
+    first: Rows,
+    second: Rows,
+    *,
+    patients: Mapping[str, str],
+    resamples: int = 1000,
+    seed: int = 0,
 ) -> Drop:
     """Return the drop of one figure between the rows of the original and those of the compressed model.
 
@@ -82,7 +89,8 @@ def measured(
         raise PlanError(f"nothing says whether {figure} is better higher or lower, so no drop can be bounded")
     rows = together(answer, first, second)
     whose = [patients.get(case) or f"case {case}" for case in first.case_ids]
-    found = differences(answer, rows, patients=whose, names=NAMES, seed=seed).get(figure)
+    every = differences(answer, rows, patients=whose, names=NAMES, resamples=resamples, seed=seed)
+    found = every.get(figure)
     many = len(set(whose))
     if found is None or found.difference is None:
         why = "the figure is not defined on these cases" if found is None else found.reason

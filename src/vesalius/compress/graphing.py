@@ -10,6 +10,8 @@ from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
+
 from vesalius.compress.contract import ONNX, OPENVINO, TORCH, Member, Source, Variant
 from vesalius.compress.shown import arrays_of, batches
 from vesalius.core.bundle import State
@@ -71,7 +73,7 @@ def as_graphs(
         )
         arrays = arrays_of(plain, seen)
         graph = change(plain, arrays)
-        for name, seconds in _timed(graph, arrays[0], only).items():
+        for name, seconds in _timed(graph, _at_once(arrays, source.model.plan.infer.batch), only).items():
             took.setdefault(name, []).append(seconds)
         plains.append(plain)
         made.append(graph)
@@ -97,6 +99,12 @@ def _written(member: Member, graph: Graph, folded: State, place: int, to: Path) 
     twin = copy.deepcopy(member.module)
     twin.load_state_dict(twin_state(graph, folded, place, twin))
     return Member(member.number, twin.eval(), file)
+
+
+def _at_once(arrays: Arrays, rows: int) -> dict[str, Array]:
+    """Return as many rows as are planned to go through the model at once."""
+    chosen = [arrays[k % len(arrays)] for k in range(max(rows, 1))]
+    return {name: np.concatenate([one[name] for one in chosen]) for name in arrays[0]}
 
 
 def _timed(graph: Graph, arrays: dict[str, Array], names: Sequence[str]) -> dict[str, float]:

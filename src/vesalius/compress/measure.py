@@ -20,6 +20,7 @@ from vesalius.core.progress import Progress
 from vesalius.infer import runs
 from vesalius.infer.predictor import Predictor
 from vesalius.infer.runs.contract import Members
+from vesalius.infer.runtimes import TORCH
 from vesalius.prepare.batch import Example
 from vesalius.prepare.case import with_reference
 from vesalius.run.measuring import measure
@@ -104,7 +105,7 @@ def beside(
         p50_s=_share(answered, 0.5),
         p95_s=_share(answered, 0.95),
         answers=len(answered),
-        macs=_macs(members[1], few[:1]),
+        macs=_macs(_members(Predictor(mine, device="cpu", accept_mismatch=True, runtime=TORCH)), few[:1]),
         size_bytes=used.size_bytes,
         weights_bytes=sum((mine.path / name).stat().st_size for name in mine.stages[0].members),
         memory_bytes=used.memory_bytes,
@@ -157,7 +158,7 @@ def _share(values: Sequence[float], q: float) -> float | None:
 
 
 def _macs(members: Members, examples: Sequence[Example]) -> int | None:
-    """Return the multiply-adds of torch's own pass; None where another runtime answers, whose work torch cannot see."""
+    """Return the multiply-adds of one pass as torch counts them: of a graph those of its torch twin."""
     counter = FlopCounterMode(display=False)
     with counter:
         _seconds(members, examples)

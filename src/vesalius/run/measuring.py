@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import math
 import statistics
 import threading
 import time
@@ -25,6 +26,8 @@ from vesalius.core.registry import names
 from vesalius.core.words import counted
 from vesalius.evaluate.decision import Cost, Timed
 from vesalius.explain import methods
+from vesalius.infer.graphs import open_graph
+from vesalius.infer.loading import GRAPH
 from vesalius.infer.predictor import Predictor
 from vesalius.plan.energy import WATTS, Energy, Meter
 from vesalius.run.engineering import machine_facts
@@ -45,14 +48,17 @@ def static_cost(bundle: Bundle) -> Cost:
     """Return what is known of a bundle's size without running it: numbers in its weights, and its bytes on disk."""
     numbers = 0
     for name in (name for stage in bundle.stages for name in stage.members):
-        with safe_open(bundle.path / name, framework="pt") as file:
-            for key in file.keys():  # noqa: SIM118 - no mapping
-                many = 1
-                for n in file.get_slice(key).get_shape():
-                    many *= n
-                numbers += many
+        numbers += sum(math.prod(shape) for shape in _shapes(bundle.path / name))
     size = sum(p.stat().st_size for p in bundle.path.iterdir() if p.is_file())
     return Cost(parameters=numbers, size_bytes=size)
+
+
+def _shapes(path: Path) -> list[Sequence[int]]:
+    """Return the shapes of the tensors of a file of weights: safetensors, or a graph's constants with any axis."""
+    if path.suffix == GRAPH:
+        return [one.dims for one in open_graph(path).proto.graph.initializer if one.dims]
+    with safe_open(path, framework="pt") as file:
+        return [file.get_slice(key).get_shape() for key in file.keys()]  # noqa: SIM118 - no mapping
 
 
 def measure(

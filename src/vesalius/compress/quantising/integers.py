@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import tempfile
 import warnings
@@ -13,7 +14,8 @@ from typing import Any
 from vesalius.compress.graphing import Arrays
 from vesalius.core.errors import PlanError
 from vesalius.core.image import Array
-from vesalius.infer.graphs import RAW, Graph, described
+from vesalius.infer.feeds import RAW
+from vesalius.infer.graphs import Graph, described
 
 WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")  # what has weights
 
@@ -150,7 +152,11 @@ def _quiet() -> Iterator[None]:
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
-        with warnings.catch_warnings():
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stdout(io.StringIO()),  # NNCF draws bars where a program waits for JSON
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
             warnings.simplefilter("ignore")
             yield
     finally:

@@ -18,7 +18,8 @@ from vesalius.compress.graphing import Arrays
 from vesalius.compress.quantising.integers import WEIGHTED, beside_raw, quantised
 from vesalius.core.image import Array
 from vesalius.infer import runtimes
-from vesalius.infer.graphs import RAW, Graph
+from vesalius.infer.feeds import RAW
+from vesalius.infer.graphs import Graph
 from vesalius.plan import torch_threads
 
 SHARES = (0.1, 0.25, 0.5)  # of the layers, that stay as they are
