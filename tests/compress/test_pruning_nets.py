@@ -1,4 +1,4 @@
-"""Every registered net: without filters that compute zero it answers the same, and takes fewer operations and weights."""
+"""Every registered net: without filters that compute zero it answers the same, and takes fewer operations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vesalius.core.errors import MissingExtra
 from vesalius.testing.net import Classifier, NetTrial, net_trials
 
 # nets of which no filter can be removed, and why
-WHOLE = {"hypercolumn": "operation linalg_vector_norm"}  # features of all channels are brought to one length
+WHOLE = {"hypercolumn": "operation linalg_vector_norm"}  # all of a map's channels are brought to one length
 BOTH = ("unet", "resnet-10", "mobilenetv2")
 MLP_ALONE = (
     "vit-tiny",

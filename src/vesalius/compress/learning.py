@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -136,14 +136,17 @@ def tuned(
     return result.weights
 
 
+def compares(task: Task) -> bool:
+    """Return whether what two models say can be compared: a task tells it by its `opinion`, or by its `chances`."""
+    return type(task).opinion is not Task.opinion or type(task).chances is not Task.chances
+
+
 def recipe_of(source: Source, *, sparse: bool = False) -> dict[str, Any]:
     """Return the settings of the recipe that goes on: with the model before as its teacher where that can be."""
-    from vesalius.tasks.contract import Task as Contract
-
-    compares = type(source.task).opinion is not Contract.opinion
     if sparse:
-        return {"train.recipe": "sparse", "train.recipe_options": {} if compares else {"weight": 0.0}}
-    if compares:
+        options = {} if compares(source.task) else {"weight": 0.0}
+        return {"train.recipe": "sparse", "train.recipe_options": options}
+    if compares(source.task):
         return {"train.recipe": "distil", "train.recipe_options": {}}
     return {"train.recipe": "supervised", "train.recipe_options": {}}
 
@@ -162,6 +165,3 @@ def mean_loss(source: Source, model: nn.Module, batches_: Sequence[Batch]) -> fl
         for batch in batches_:
             total += float(torch.stack(Asking(source.task, batch).loss(model.eval())).sum())
     return total / len(batches_)
-
-
-Said = Callable[[str], None]

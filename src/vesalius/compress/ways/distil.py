@@ -10,7 +10,7 @@ from torch import nn
 
 from vesalius import nets
 from vesalius.compress.contract import TORCH, Member, Model, Source, Variant, Way
-from vesalius.compress.learning import Clock, asking, tuned
+from vesalius.compress.learning import Clock, asking, compares, tuned
 from vesalius.compress.pruning.groups import groups_of
 from vesalius.core.bundle import State
 from vesalius.core.errors import PlanError, VesaliusError
@@ -19,7 +19,6 @@ from vesalius.core.progress import Progress
 from vesalius.core.words import counted
 from vesalius.infer.asked import built
 from vesalius.infer.shapes import FORM
-from vesalius.tasks.contract import Task
 
 NAMES = {
     "distil": "A narrower net of the same family learns what the model says",
@@ -77,7 +76,7 @@ class Distil(Way):
     def suits(self, source: Source) -> str:
         """Return why nothing can be distilled: answers that cannot be compared, or a net that fits no such task."""
         task, plan = source.task, source.model.plan
-        if type(task).opinion is Task.opinion:
+        if not compares(task):
             return f"what two models of {task.name} say cannot be compared (it has no `opinion`)"
         if not self.family:
             return ""
