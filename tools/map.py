@@ -37,12 +37,12 @@ FLOORS: dict[str, int] = {
     "explain": 9,
     "knowledge": 9,
     "run": 10,
-    "compress": 10,
-    "verbs": 11,
-    "serve": 12,
-    "shown": 12,
-    "cli": 13,
-    "testing": 14,
+    "compress": 11,
+    "verbs": 12,
+    "serve": 13,
+    "shown": 13,
+    "cli": 14,
+    "testing": 15,
 }
 CODE = (".py", ".ts", ".mjs")
 BEGIN, END = "<!-- map:begin -->", "<!-- map:end -->"
@@ -76,7 +76,7 @@ KINDS = {
     "reliability/looks": "Looks of inspect",
     "radiomics/families": "Families of radiomics",
     "evaluate/checklists": "Checklists of a report",
-    "compress": "Compressors",
+    "compress/ways": "Compressors",
 }
 AVAILABLE = """\
 # What is available

@@ -23,6 +23,8 @@ _HOME = {
     "clean": "verbs.clean",
     "Cleaning": "verbs.clean",
     "compare": "verbs.compare",
+    "compress": "verbs.compress",
+    "Compression": "compress.report",
     "Comparison": "verbs.compare",
     "consensus": "verbs.consensus",
     "Consensus": "verbs.consensus",
@@ -101,6 +103,7 @@ __all__ = [
     "CodeError",
     "Cohort",
     "Comparison",
+    "Compression",
     "Consensus",
     "DataError",
     "Degraded",
@@ -142,6 +145,7 @@ __all__ = [
     "clean",
     "cohort_from_dataset",
     "compare",
+    "compress",
     "consensus",
     "degrade",
     "deidentify",
@@ -168,6 +172,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from vesalius.compress.report import Compression as Compression
     from vesalius.core.case import Case as Case
     from vesalius.core.cohort import Cohort as Cohort
     from vesalius.core.errors import BudgetError as BudgetError
@@ -209,6 +214,7 @@ if TYPE_CHECKING:
     from vesalius.verbs.cohort_from_dataset import cohort_from_dataset as cohort_from_dataset
     from vesalius.verbs.compare import Comparison as Comparison
     from vesalius.verbs.compare import compare as compare
+    from vesalius.verbs.compress import compress as compress
     from vesalius.verbs.consensus import Consensus as Consensus
     from vesalius.verbs.consensus import consensus as consensus
     from vesalius.verbs.degrade import Degraded as Degraded

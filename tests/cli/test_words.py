@@ -94,6 +94,7 @@ COMMANDS = (
         "features",
         "weights",
         "calibrate",
+        "compress",
         "card",
         "selftest",
         "opinions",
@@ -105,6 +106,7 @@ COMMANDS = (
         "looks",
         "families",
         "refits",
+        "compressors",
         "checklists",
     ),
 )  # that were promised

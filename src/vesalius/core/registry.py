@@ -58,7 +58,7 @@ KINDS = (
     "evaluate.calibrations",
     "evaluate.checklists",
     "radiomics.families",
-    "compress",
+    "compress.ways",
     "shown",
 )
 _PLURAL = {
@@ -69,7 +69,7 @@ _PLURAL = {
     "reliability.looks": "looks",
     "explain.methods": "explainers",
     "infer.opinions": "opinions",
-    "compress": "compressors",
+    "compress.ways": "compressors",
     "evaluate.calibrations": "refits",
     "infer.novelty": "detectors",
     "infer.handover": "handovers",
@@ -82,7 +82,7 @@ _PLURAL = {
 }
 _SINGULAR = {"cohorts": "layout", "metrics": "answer kind", "losses": "loss", "explain.methods": "explainer"}
 _SINGULAR |= {
-    "compress": "compressor",
+    "compress.ways": "compressor",
     "infer.runs": "way of running a case",
     "infer.opinions": "way of having several opinions",
     "evaluate.calibrations": "refit",

@@ -20,6 +20,7 @@ from vesalius.core.fields import short
 from vesalius.core.image import Image
 from vesalius.core.plan import Plan
 from vesalius.infer import beside
+from vesalius.infer.shapes import form_of, take
 from vesalius.prepare.batch import Batch, Example
 from vesalius.prepare.case import Prepared
 from vesalius.prepare.geometry import Undo
@@ -85,7 +86,10 @@ def encoded(task: Task, case: Case, prepared: Prepared, reference: Image, state:
 
 
 def built(task: Task, plan: Plan, state: State, nets: Nets) -> nn.Module:
-    """Return the task's model. Raises CodeError for what is none."""
+    """Return the task's model, in the form that its state holds where it was pruned (`shapes.py`).
+
+    Raises CodeError for what is none, BundleError for a form that is not of this model.
+    """
     from torch import nn
 
     with calling(f"task {task.name}", task, "build"):
@@ -94,6 +98,9 @@ def built(task: Task, plan: Plan, state: State, nets: Nets) -> nn.Module:
         raise CodeError(
             f"task {task.name}: `build` must return a torch.nn.Module", found=type(model).__name__
         )
+    form = form_of(state)
+    if form is not None:
+        take(model, form)
     return model
 
 

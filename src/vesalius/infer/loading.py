@@ -18,6 +18,7 @@ from vesalius.infer.asked import built
 from vesalius.infer.drift import Drift, drift_of
 from vesalius.infer.exact import keep_exact
 from vesalius.infer.graphs import open_graph
+from vesalius.infer.stored import weights_of
 from vesalius.infer.twins import FOLDED, twin_state
 from vesalius.tasks import contract as tasks
 from vesalius.tasks.contract import Task
@@ -95,8 +96,6 @@ def _member(
 
 def _state(stage: Stage, path: Path, place: int, model: nn.Module) -> dict[str, Tensor]:
     """Return the state dict that a member's file holds."""
-    from safetensors.torch import load_file
-
     if path.suffix != GRAPH:
-        return load_file(path, device="cpu")
+        return weights_of(path)
     return twin_state(open_graph(path), stage.extras.get(FOLDED), place, model)

@@ -73,6 +73,7 @@ def train(
     start: Mapping[str, Tensor] | None = None,
     unlabelled: Collection[str] = (),
     held: Held | None = None,
+    teacher: nn.Module | None = None,
 ) -> Trained:
     """Train one member, from its checkpoint below `folder` where there is one; logs go there too.
 
@@ -80,8 +81,8 @@ def train(
     `time.monotonic()`: past it, training stops at the next checkpoint and says so. `pace` may change the number of
     steps and of threads on the way; what it changed is in the checkpoint. Raises Interrupted on Ctrl-C, after saving.
     `start` are weights to begin from (see `stepper.transfer`), and `unlabelled` the ids of the examples that lack the
-    target, for recipes that learn from them, too; `held` is what a recipe may look at. How a step is taken is the
-    planned recipe's business.
+    target, for recipes that learn from them, too; `held` is what a recipe may look at, and `teacher` a
+    model that it may learn from. How a step is taken is the planned recipe's business.
     """
     label = f"{name}-{member}"
     path = folder / "checkpoints" / f"{label}.pt"
@@ -103,6 +104,7 @@ def train(
             unlabelled=without,
             steps=course.first,
             held=held or Held(),
+            teacher=teacher,
         )
     )
     if saved.step:

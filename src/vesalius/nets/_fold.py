@@ -77,7 +77,8 @@ class Folded(Net):
         if any(padding):
             x = F.pad(x, padding)
         found = self.inner(fold(x))
-        full = self.refine(torch.cat([unfold(self.spread(found.full), self.out_channels), x], dim=1))
+        spread = self.spread(found.full)
+        full = self.refine(torch.cat([unfold(spread, spread.shape[1] >> self.dims), x], dim=1))
         for axis, n in enumerate(size):
             full = full.narrow(axis + 2, 0, n)
         return Dense(found.features, full)

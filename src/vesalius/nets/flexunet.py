@@ -186,7 +186,7 @@ class FlexUNet(Net):
         for place, k in enumerate(reversed(range(len(self.steps) - 1))):
             at = self._at(padded, k)
             up = self.reduce[place](maps[-1])
-            up = unfold(up, self.channels[k]) if self._folded(k) else _resized(up, at)
+            up = unfold(up, up.shape[1] // 2**self.dims) if self._folded(k) else _resized(up, at)
             parts = [up]
             for lateral, m in zip(self.lateral[place], self.steps[k].maps, strict=True):  # type: ignore[call-overload]
                 parts.append(_resized(lateral(found[m]), at))

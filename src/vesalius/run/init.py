@@ -16,6 +16,7 @@ from vesalius.core.sealed import MANIFEST
 from vesalius.core.words import counted
 from vesalius.evaluate.answered import of_its_training
 from vesalius.evaluate.banners import COLLAPSED
+from vesalius.infer.stored import unpacked, weights_of
 from vesalius.learn import adapters
 from vesalius.learn.frozen import assert_known
 from vesalius.learn.phases import assert_learned
@@ -67,8 +68,6 @@ def initial_weights(what: str) -> Start:
 
     A file of a bundle stands for its bundle. Raises BundleError, UnknownName.
     """
-    from safetensors.torch import load_file
-
     path = Path(what)
     if path.is_file() and (path.parent / MANIFEST).is_file():
         bundle = open_bundle(path.parent)
@@ -76,7 +75,7 @@ def initial_weights(what: str) -> Start:
     if path.is_dir() and not _is_foreign(path):
         bundle = open_bundle(path)
         stage = bundle.stages[-1]
-        weights = load_file(bundle.path / stage.members[0])
+        weights = weights_of(bundle.path / stage.members[0])
         against = tuple(b.text for b in of_its_training(bundle) if b.kind == COLLAPSED)
         return Start(weights, past_of_bundle(bundle), stage.plan, members=len(stage.members), warned=against)
     return _of_others(reader.read(what))
@@ -99,7 +98,7 @@ def _of_file(path: Path, bundle: Bundle, past: Past) -> Start:
     for stage in bundle.stages:
         if path.name in stage.members:
             member = stage.members.index(path.name)
-            weights = open_file(path).tensors
+            weights = unpacked(open_file(path).tensors)
             return Start(weights, past, stage.plan, member=member, members=len(stage.members))
     raise BundleError(
         f"{path} holds no weights of its bundle", hint=f"{path.parent}, or a file of weights in it"

@@ -47,7 +47,7 @@ def weights_file(stage: int, member: int) -> str:
 
 def member_of(file: str) -> int:
     """Return the number of the member that a file of weights is of, which is that of the fold that it never saw."""
-    return int(file.removesuffix(".safetensors").rpartition("-")[2])
+    return int(file.partition(".")[0].rpartition("-")[2])
 
 
 def steps_of(trained: Trained, plan: Plan) -> tuple[int, int]:

@@ -98,13 +98,25 @@ def extras(
     if planned.novelty == NONE:
         return {}
     member = outcome.kept[0]
-    learned = _chosen(job, space.assignment.training(member), planned.novelty_cases, job.plan)
-    held = _chosen(job, space.assignment.folds[member], int(HELD_OUT * planned.novelty_cases), job.plan)
-    learned = learned[: planned.novelty_cases - len(held)]
     where = device_of(device)
     model = build(job.task, job.plan, job.state, 0)
     model.load_state_dict(outcome.trained[member].weights)
     members = Members(job.task, [model.to(where).eval()], job.plan, where)
+    return told_by(members, job, space, member, weights=weights, progress=progress)
+
+
+def told_by(
+    members: Members, job: Ready, space: Workspace, member: int, *, weights: str, progress: Progress
+) -> Mapping[str, State]:
+    """Return what tells strange cases, and a drift of many, by one member, if it can be had.
+
+    `members` is that member alone as it answers, `member` its number, and `weights` the file of its weights. What is
+    said where it cannot be had is noted.
+    """
+    planned = job.plan.infer
+    learned = _chosen(job, space.assignment.training(member), planned.novelty_cases, job.plan)
+    held = _chosen(job, space.assignment.folds[member], int(HELD_OUT * planned.novelty_cases), job.plan)
+    learned = learned[: planned.novelty_cases - len(held)]
     words, exclusive = _groups(job, space, learned)
     name = f"{job.name}: {planned.novelty}"
     progress.start(name, len(learned) + len(held))

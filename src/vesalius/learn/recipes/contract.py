@@ -51,6 +51,8 @@ class Member:
     `unlabelled` are the ids of the examples that lack the target. `steps` is how many steps the schedule was made for.
     `held` is what it does not learn from, to be looked at while it trains.
     `timed` says that some steps are only timed, on a few examples that may lack a class; nothing is kept of them.
+    `teacher` is a model of the same question, for recipes that learn from what it says. Whoever gives it sees to it
+    that it learned from none of the cases that this member is judged by.
     """
 
     task: Task
@@ -64,6 +66,7 @@ class Member:
     steps: int = 1
     held: Held = field(default_factory=Held)
     timed: bool = False
+    teacher: nn.Module | None = None
 
 
 class NoOptions(Section):
