@@ -13,7 +13,7 @@ from torch import Tensor
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array
 from vesalius.core.plan import Plan
-from vesalius.infer import tiles
+from vesalius.infer import native, tiles
 from vesalius.infer.asked import chances_of
 from vesalius.infer.runs.contract import Grid, Members, Run, Spread, Told
 from vesalius.infer.tiles import Piece
@@ -34,7 +34,7 @@ class Dense(Run):
         pieces = self._stream(members, example)
         if told is not None:
             pieces = telling(pieces, undo.shape, told)
-        return tiles.to_native(pieces, undo, _point(members))
+        return native.to_native(pieces, undo, _point(members))
 
     def raw(self, members: Members, examples: Sequence[Example]) -> Iterator[Any]:
         """Return the values on the prepared grid of each case, `(Z, Y, X)`, or several such fields by name."""
@@ -52,7 +52,7 @@ class Dense(Run):
 
     def decodable(self, members: Members, raw: Tensor, undo: Undo) -> Any:
         """Return the values on the native grid of a field over the whole prepared image, `(K, Z, Y, X)`."""
-        return tiles.to_native(iter([(0, 0, raw.shape[1], raw.float())]), undo, members.task.point)
+        return native.to_native(iter([(0, 0, raw.shape[1], raw.float())]), undo, members.task.point)
 
     def turned_back(self, raw: Tensor, axes: Sequence[int]) -> Tensor:
         """Return the field flipped back."""
@@ -83,14 +83,14 @@ class Dense(Run):
             alone = not isinstance(values, Mapping)
             place: list[slice] = [slice(None)] * 3
             place[axis] = slice(start, stop)
-            for name, field in tiles.by_name(values).items():
+            for name, field in native.by_name(values).items():
                 found = field.cpu().numpy()
                 if name not in out:
                     out[name] = np.zeros(shape, dtype=found.dtype)
                 out[name][tuple(place)] = found
         if not out:
             raise DataError(f"case {example.case_id}: an empty image")
-        return out[tiles.ONLY] if alone else out
+        return out[native.ONLY] if alone else out
 
     def _stream(self, members: Members, example: Example) -> Iterator[Piece]:
         """Blend the field of all models over a prepared image, streamed (see `tiles.stream`)."""
@@ -150,7 +150,7 @@ class _Spreading:
         )
         if told is not None:
             pieces = telling(pieces, undo.shape, told)
-        found = tiles.to_native(pieces, undo, lambda raw: dict(zip(self.names, raw, strict=True)))
+        found = native.to_native(pieces, undo, lambda raw: dict(zip(self.names, raw, strict=True)))
         if not isinstance(found, Mapping) or self.called is None:
             raise DataError(f"case {self.example.case_id}: an empty image")
         grown = float(np.prod(undo.turned)) / float(np.prod(undo.inner))
@@ -192,12 +192,12 @@ class _Spreading:
             )
 
 
-def _point(members: Members) -> Callable[[Tensor], tiles.Values]:
+def _point(members: Members) -> Callable[[Tensor], native.Values]:
     """Return what turns finished stretches of the field into values, with levels beside them where these are asked."""
     task = members.task
     if not members.levels:
         return task.point
-    return lambda raw: {**tiles.by_name(task.point(raw)), **task.levels(raw)}
+    return lambda raw: {**native.by_name(task.point(raw)), **task.levels(raw)}
 
 
 def telling(pieces: Iterator[Piece], shape: Sequence[int], told: Told) -> Iterator[Piece]:
