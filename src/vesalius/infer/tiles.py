@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from vesalius.core.image import Array
-from vesalius.prepare.geometry import Undo, inner_slices, turn_back
+from vesalius.prepare.geometry import Undo, inner_slices, unseen
 
 Size = tuple[int, int, int]
 Forward = Callable[[Tensor], Tensor]
@@ -18,12 +18,19 @@ Piece = tuple[int, int, int, Tensor]  # axis, start, stop, and the field `(K, z,
 Values = Tensor | Mapping[str, Tensor]  # of each point `(z, y, x)`: one field, or several by name
 CHUNK_BYTES = 64 << 20
 ONLY = ""  # the name of a field that has none
+EVEN, NNUNET = "even", "nnunet"  # how tiles lie and count (see `InferPlan.tiling`)
 
 
-def starts(n: int, tile: int, overlap: float) -> list[int]:
-    """Return where tiles begin along an axis of `n`: evenly spread, at least `overlap` of a tile in common."""
+def starts(n: int, tile: int, overlap: float, *, tiling: str = EVEN) -> list[int]:
+    """Return where tiles begin along an axis of `n`: evenly spread, at least `overlap` of a tile in common.
+
+    As nnU-Net has it a step is not a whole number of voxels before it is rounded, so that a voxel less may be common.
+    """
     if n <= tile:
         return [0]
+    if tiling == NNUNET:
+        count = int(np.ceil((n - tile) / (tile * (1 - overlap)))) + 1
+        return [int(np.round((n - tile) / (count - 1) * k)) for k in range(count)]
     step = max(1, int(tile * (1 - overlap)))
     count = -(-(n - tile) // step) + 1
     return [round(k * (n - tile) / (count - 1)) for k in range(count)]
@@ -44,13 +51,15 @@ def around(shape: Size, size: Size, where: Array | None) -> tuple[Size, Size]:
     return (start[0], start[1], start[2]), size
 
 
-def shares(shape: Size, size: Size, overlap: float) -> Callable[[Size], Tensor]:
+def shares(
+    shape: Size, size: Size, overlap: float, *, tiling: str = EVEN
+) -> Callable[[Size], Tensor]:
     """Return a function from where a tile begins to how much each of its points counts in the blend, `(z, y, x)`.
 
     Over all tiles of an array of that shape these make one at each of its points.
     """
-    places = [starts(n, t, overlap) for n, t in zip(shape, size, strict=True)]
-    ramps = [gaussian(t) for t in size]
+    places = [starts(n, t, overlap, tiling=tiling) for n, t in zip(shape, size, strict=True)]
+    ramps = [gaussian(t, tiling=tiling) for t in size]
     totals = [_total(ramp, at, n) for ramp, at, n in zip(ramps, places, shape, strict=True)]
 
     def share(start: Size) -> Tensor:
@@ -62,10 +71,16 @@ def shares(shape: Size, size: Size, overlap: float) -> Callable[[Size], Tensor]:
     return share
 
 
-def gaussian(n: int) -> Tensor:
-    """Return the weight along one axis of a tile: a Gaussian of sigma n/8, never below a thousandth of its peak."""
+def gaussian(n: int, *, tiling: str = EVEN) -> Tensor:
+    """Return the weight along one axis of a tile: a Gaussian of sigma n/8, never below a thousandth of its peak.
+
+    As nnU-Net has it the peak is at the voxel n // 2, and nothing is raised.
+    """
     if n == 1:
         return torch.ones(1)
+    if tiling == NNUNET:
+        at = torch.arange(n, dtype=torch.float64) - n // 2
+        return torch.exp(-0.5 * (at / (n / 8)) ** 2).float()
     x = torch.arange(n, dtype=torch.float32) - (n - 1) / 2
     return torch.exp(-0.5 * (x / (n / 8)) ** 2).clamp_min(1e-3)
 
@@ -75,6 +90,7 @@ def stream(
     *,
     size: Size,
     overlap: float,
+    tiling: str = EVEN,
     batch: int,
     forward: Forward,
     device: torch.device,
@@ -89,8 +105,8 @@ def stream(
     """
     shape = array.shape[1:]
     axis = int(np.argmax(shape))
-    places = [starts(n, t, overlap) for n, t in zip(shape, size, strict=True)]
-    ramps = [gaussian(t) for t in size]
+    places = [starts(n, t, overlap, tiling=tiling) for n, t in zip(shape, size, strict=True)]
+    ramps = [gaussian(t, tiling=tiling) for t in size]
     window = (ramps[0][:, None, None] * ramps[1][None, :, None] * ramps[2][None, None, :]).to(device)
     totals = [_total(ramp, at, n) for ramp, at, n in zip(ramps, places, shape, strict=True)]
     across = [k for k in range(3) if k != axis]
@@ -193,25 +209,24 @@ def to_native(
         where[axis + 1] = slice(a - start, b - start)
         piece = raw[tuple(where)]
         held = piece if held is None else torch.cat([held, piece], dim=axis + 1)
-        n_in, n_out = undo.inner[axis], undo.turned[axis]
+        n_in, n_out = undo.inner[axis], undo.seen[axis]
         last = b - low == n_in
         ready = n_out if last else _ready(b - low, n_in, n_out)
-        rows = max(1, CHUNK_BYTES // (4 * held.shape[0] * max(1, _plane(undo.turned, axis))))
+        rows = max(1, CHUNK_BYTES // (4 * held.shape[0] * max(1, _plane(undo.seen, axis))))
         while done < ready:
             upto = min(ready, done + rows)
-            field = _lerp(held, axis, done, upto, n_in, n_out, held_from)
+            field = _FIND[undo.back[axis]](held, axis, done, upto, n_in, n_out, held_from)
             for other in range(3):
                 if other != axis:
-                    field = _lerp(
-                        field, other, 0, undo.turned[other], undo.inner[other], undo.turned[other], 0
-                    )
+                    size, find = undo.seen[other], _FIND[undo.back[other]]
+                    field = find(field, other, 0, size, undo.inner[other], size, 0)
             values = point(field)
             alone = not isinstance(values, Mapping)
             place: list[slice] = [slice(None)] * 3
             place[axis] = slice(done, upto)
             for name, found in by_name(values).items():
                 if name not in out:
-                    out[name] = np.zeros(undo.turned, dtype=_kind(found, held.shape[0]))
+                    out[name] = np.zeros(undo.seen, dtype=_kind(found, held.shape[0]))
                 out[name][tuple(place)] = found.cpu().numpy()
             done = upto
         keep = int(np.floor((done + 0.5) * n_in / n_out - 0.5)) if done < n_out else n_in
@@ -220,7 +235,7 @@ def to_native(
         held_from += drop
     if not out:
         raise ValueError("an empty field")
-    home = {name: turn_back(array, undo.order, undo.flips) for name, array in out.items()}
+    home = {name: unseen(array, undo) for name, array in out.items()}
     return home[ONLY] if alone else home
 
 
@@ -252,3 +267,13 @@ def _lerp(field: Tensor, axis: int, start: int, stop: int, n_in: int, n_out: int
     i = (left.long().clamp(0, n_in - 1) - offset).to(field.device)
     j = ((left.long() + 1).clamp(0, n_in - 1) - offset).to(field.device)
     return torch.lerp(field.index_select(dim, i), field.index_select(dim, j), share)
+
+
+def _nearest(field: Tensor, axis: int, start: int, stop: int, n_in: int, n_out: int, offset: int) -> Tensor:
+    """Rows `[start, stop)` of `n_out`, each the nearest of `n_in`, of which `field` has those from `offset` on."""
+    centre = (torch.arange(start, stop, dtype=torch.float64) + 0.5) * n_in / n_out - 0.5
+    nearest = (centre + 0.5).floor().long().clamp(0, n_in - 1) - offset
+    return field.index_select(axis + 1, nearest.to(field.device))
+
+
+_FIND = {0: _nearest, 1: _lerp}  # by the order of the splines on the way back

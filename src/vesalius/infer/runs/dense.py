@@ -106,6 +106,7 @@ class Dense(Run):
             array.reshape(-1, *array.shape[-3:]),  # the frames of a cine beside one another, as channels
             size=plan.data.size,
             overlap=plan.infer.overlap,
+            tiling=plan.infer.tiling,
             batch=plan.infer.batch,
             forward=run,
             device=members.device,
@@ -136,13 +137,16 @@ class _Spreading:
         array, undo = main_image(self.example), self.undo
         array = array.reshape(-1, *array.shape[-3:])
         shape = (int(array.shape[1]), int(array.shape[2]), int(array.shape[3]))
-        self.share = tiles.shares(shape, self.plan.data.size, self.plan.infer.overlap)
+        self.share = tiles.shares(
+            shape, self.plan.data.size, self.plan.infer.overlap, tiling=self.plan.infer.tiling
+        )
         self.inside = torch.zeros(shape, dtype=torch.bool)
         self.inside[inner_slices(undo)] = True
         pieces = tiles.stream(
             array,
             size=self.plan.data.size,
             overlap=self.plan.infer.overlap,
+            tiling=self.plan.infer.tiling,
             batch=self.plan.infer.batch,
             forward=self._compared,
             device=self.device,
@@ -153,7 +157,7 @@ class _Spreading:
         found = tiles.to_native(pieces, undo, lambda raw: dict(zip(self.names, raw, strict=True)))
         if not isinstance(found, Mapping) or self.called is None:
             raise DataError(f"case {self.example.case_id}: an empty image")
-        grown = float(np.prod(undo.turned)) / float(np.prod(undo.inner))
+        grown = float(np.prod(undo.seen)) / float(np.prod(undo.inner))
         return Spread(found, self.called.numpy() * grown)
 
     def _begin(self, starts: Sequence[tiles.Size]) -> None:
