@@ -58,7 +58,7 @@ def zeros(shape: tuple[int, ...], dtype: Any) -> Array:
 
 
 def mapped(path: Path, shape: tuple[int, ...], dtype: Any, *, offset: int) -> Array:
-    """Return what stands in a file from a byte on as an array that cannot be written to; its pages are read as needed."""
+    """Return what stands in a file from a byte on as an array that cannot be written to, read as it is needed."""
     with path.open("rb") as file:
         held = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     return np.frombuffer(held, dtype, math.prod(shape), offset).reshape(shape)
@@ -107,7 +107,7 @@ class Rows:
     def read(self, row: int, into: Array) -> None:
         """Read one row into a C-contiguous array of `n` bytes."""
         self._file.seek(row * self.n)
-        if self._file.readinto(memoryview(into).cast("B")) != self.n:  # type: ignore[attr-defined]
+        if self._file.readinto(into.data.cast("B")) != self.n:  # type: ignore[attr-defined]
             raise OutputError("a scratch file holds less than was written to it")
 
     def close(self) -> None:

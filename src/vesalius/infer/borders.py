@@ -1,4 +1,4 @@
-"""Borders of columns: sums of tiles that reach into a column that is blended later, kept in scratch files until then."""
+"""Borders of columns: sums of tiles that reach into a column that is blended later, kept in scratch files."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class _Kept:
 class Borders:
     """What columns hand to the next one beside them and below them. A slab holds weighted sums, not yet divided.
 
-    What lies beyond the border to the next column beside goes there with all rows of the slab; what lies beyond the border
-    to the column below goes there without that, and without the rows that came from the column before, which it hands on
-    itself. So each sum is handed on once. Close it, so that the files are given back.
+    What lies beyond the border to the next column beside goes there with all rows of the slab; what lies beyond the
+    border to the column below goes there without that, and without the rows that came from the column before, which it
+    hands on itself. So each sum is handed on once. Close it, so that the files are given back.
     """
 
     def __init__(self, cut: Cut, channels: int) -> None:

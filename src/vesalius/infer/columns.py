@@ -1,7 +1,8 @@
 """Columns: a field that is too large for one slab is blended column by column, cut across its longest axis.
 
 A tile that reaches from one column into the next is either asked about once, and what it says beyond the border is kept
-in a scratch file until the next column takes it (`infer/borders.py`); or, where the disk has no room, asked about again.
+in a scratch file until the next column takes it (`infer/borders.py`); or, where the disk has no room, it is asked about
+again.
 """
 
 from __future__ import annotations
@@ -13,14 +14,16 @@ from dataclasses import dataclass
 
 Size = tuple[int, int, int]
 FLOAT = 4  # bytes
+EVEN = "even"
+ROWS = 6  # of a slab, that are divided, interpolated and decoded at once
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
     """A stretch of one axis of the prepared grid.
 
-    Tiles `[first, last)` of that axis are asked about. The slab holds the rows `[low, high)`; `[start, end)` are finished
-    here, and `[low, start)` are finished rows of the stretch before, which interpolation needs beside them.
+    Tiles `[first, last)` of that axis are asked about. The slab holds the rows `[low, high)`; `[start, end)` are
+    finished here, and `[low, start)` are finished rows of the stretch before, which interpolation needs beside them.
     """
 
     first: int
@@ -48,12 +51,18 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Tiles over a prepared image `shape`: where they begin along each axis, and which axes are then interpolated."""
+    """Tiles over a prepared image `shape`: where they begin along each axis, and which axes are then interpolated.
+
+    `grown` is how many native points there are for each prepared one, across the longest axis. `tiling` is how tiles
+    lie and count (see `InferPlan.tiling`).
+    """
 
     shape: Size
     size: Size
     places: tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
     interpolated: tuple[bool, bool, bool] = (False, False, False)
+    grown: float = 1.0
+    tiling: str = EVEN
 
     @property
     def axis(self) -> int:
@@ -92,9 +101,11 @@ class Cut:
 
     def slab(self, channels: int) -> int:
         """Return the bytes of the largest slab."""
-        rows, others = self._across()
-        deep = self.grid.size[self.grid.axis]
-        return FLOAT * channels * deep * _widest(rows) * _widest(others)
+        return self.grid.size[self.grid.axis] * self._row(channels)
+
+    def takes(self, channels: int) -> int:
+        """Return the bytes of the largest slab, and of the rows that are worked on beside it."""
+        return self.slab(channels) + int(ROWS * self._row(channels) * max(1.0, self.grid.grown))
 
     def asked(self) -> int:
         """Return how many tiles are asked about, those that are asked about twice twice."""
@@ -124,6 +135,10 @@ class Cut:
         again = self.asked() - self.grid.tiles
         return f"{shown}; {again} of {self.grid.tiles} tiles are asked about again ({again / self.grid.tiles:.0%})"
 
+    def _row(self, channels: int) -> int:
+        rows, others = self._across()
+        return FLOAT * channels * _widest(rows) * _widest(others)
+
     def _across(self) -> tuple[list[Span], list[Span]]:
         a, b = (k for k in range(3) if k != self.grid.axis)
         first = _spans(self.grid, a, self.parts[0], kept=self.kept)
@@ -136,29 +151,29 @@ def whole(grid: Grid) -> Cut:
 
 
 def cut(grid: Grid, channels: int, *, most: int, room: int) -> Cut | None:
-    """Return the quickest way to blend a field of so many channels whose slab has at most `most` bytes; None for none.
+    """Return the quickest way to blend a field of so many channels that `takes` at most `most` bytes; None for none.
 
     `room` is what scratch files may take in bytes: within it borders are kept, and as little of them as can be; else
     as few tiles as can be are asked about again.
     """
-    if whole(grid).slab(channels) <= most:
+    if whole(grid).takes(channels) <= most:
         return whole(grid)
     a, b = (k for k in range(3) if k != grid.axis)
     every = itertools.product(range(1, len(grid.places[a]) + 1), range(1, len(grid.places[b]) + 1))
     parts = list(every)
-    kept = [c for c in (Cut(grid, p, kept=True) for p in parts) if c.slab(channels) <= most]
+    kept = [c for c in (Cut(grid, p, kept=True) for p in parts) if c.takes(channels) <= most]
     kept = [c for c in kept if c.borders(channels)[0] <= room]
     if kept:
         return min(kept, key=lambda c: (c.borders(channels)[1], c.parts))
-    again = [c for c in (Cut(grid, p) for p in parts) if c.slab(channels) <= most]
+    again = [c for c in (Cut(grid, p) for p in parts) if c.takes(channels) <= most]
     return min(again, key=lambda c: (c.asked(), c.parts), default=None)
 
 
 def least(grid: Grid, channels: int) -> int:
-    """Return the bytes of the smallest slab that a field of so many channels can be blended in."""
+    """Return the fewest bytes that a field of so many channels can be blended in."""
     a, b = (k for k in range(3) if k != grid.axis)
     finest = (len(grid.places[a]), len(grid.places[b]))
-    return min(Cut(grid, finest, kept=kept).slab(channels) for kept in (True, False))
+    return min(Cut(grid, finest, kept=kept).takes(channels) for kept in (True, False))
 
 
 def _spans(grid: Grid, k: int, parts: int, *, kept: bool) -> list[Span]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
@@ -11,8 +12,8 @@ from torch import Tensor
 from vesalius.core.image import Array
 from vesalius.infer import tiles
 from vesalius.infer.columns import Column, Span
-from vesalius.infer.tiles import Piece, Size
-from vesalius.prepare.geometry import Undo, inner_slices, turn_back
+from vesalius.infer.tiles import Piece
+from vesalius.prepare.geometry import Undo, inner_slices, unseen
 
 Values = Tensor | Mapping[str, Tensor]  # of each point `(z, y, x)`: one field, or several by name
 Point = Callable[[Tensor], Values]
@@ -36,6 +37,12 @@ def to_native(pieces: Iterable[Piece], undo: Undo, point: Point) -> Array | dict
     return home.values()
 
 
+def nbytes(undo: Undo, point: Point, channels: int) -> int:
+    """Return how many bytes the values of a field of so many channels take on the native grid."""
+    found = by_name(point(torch.zeros((channels, 1, 1, 1))))
+    return math.prod(undo.native) * sum(np.dtype(_kind(one, channels)).itemsize for one in found.values())
+
+
 class Home:
     """The native grid of one image, which is filled column by column; `point` turns a field into values.
 
@@ -51,7 +58,7 @@ class Home:
         """Fill in what a column's pieces say, or those of the whole field."""
         undo, held = self._undo, None
         held_from = done = 0
-        inner, across = list(inner_slices(undo)), [slice(0, n) for n in undo.turned]
+        inner, across = list(inner_slices(undo)), [slice(0, n) for n in undo.seen]
         first = [0, 0, 0]  # the row of the image at which a piece begins, on each axis
         for axis, start, stop, raw in pieces:
             low, high = inner_slices(undo)[axis].start, inner_slices(undo)[axis].stop
@@ -67,18 +74,19 @@ class Home:
             inner[axis] = slice(a - start, b - start)
             piece = raw[(slice(None), *inner)]
             held = piece if held is None else torch.cat([held, piece], dim=axis + 1)
-            n_in, n_out = undo.inner[axis], undo.turned[axis]
+            n_in, n_out = undo.inner[axis], undo.seen[axis]
             ready = n_out if b - low == n_in else _ready(b - low, n_in, n_out)
             size = [s.stop - s.start for k, s in enumerate(across) if k != axis]
             rows = max(1, self._chunk // (4 * held.shape[0] * max(1, size[0] * size[1])))
             while done < ready:
                 upto = min(ready, done + rows)
-                field = _lerp(held, axis, done, upto, n_in, n_out, held_from)
+                field = _FIND[undo.back[axis]](held, axis, done, upto, n_in, n_out, held_from)
                 across[axis] = slice(done, upto)
                 for k in range(3):
                     if k != axis:
                         ends = across[k].start, across[k].stop
-                        field = _lerp(field, k, *ends, undo.inner[k], undo.turned[k], first[k])
+                        find = _FIND[undo.back[k]]
+                        field = find(field, k, *ends, undo.inner[k], undo.seen[k], first[k])
                 self._put(field, (across[0], across[1], across[2]))
                 done = upto
             keep = int(np.floor((done + 0.5) * n_in / n_out - 0.5)) if done < n_out else n_in
@@ -90,27 +98,21 @@ class Home:
         """Return the values on the native grid. Raises ValueError where there are none."""
         if not self._out:
             raise ValueError("an empty field")
-        home = {n: turn_back(array, self._undo.order, self._undo.flips) for n, array in self._out.items()}
+        home = {n: unseen(array, self._undo) for n, array in self._out.items()}
         return home[ONLY] if self._alone else home
-
-    def nbytes(self, channels: int) -> int:
-        """Return how many bytes the values of a field of so many channels take on the native grid."""
-        found = by_name(self._point(torch.zeros((channels, 1, 1, 1))))
-        points = int(np.prod(self._undo.turned))
-        return points * sum(np.dtype(_kind(one, channels)).itemsize for one in found.values())
 
     def _put(self, field: Tensor, place: tuple[slice, slice, slice]) -> None:
         values = self._point(field)
         self._alone = not isinstance(values, Mapping)
         for name, found in by_name(values).items():
             if name not in self._out:
-                self._out[name] = np.zeros(self._undo.turned, dtype=_kind(found, field.shape[0]))
+                self._out[name] = np.zeros(self._undo.seen, dtype=_kind(found, field.shape[0]))
             self._out[name][place] = found.cpu().numpy()
 
 
 def _part(undo: Undo, span: Span, k: int) -> tuple[slice, int, slice]:
     """Return which rows of a column's piece lie in the image, the first of them there, and the native rows it fills."""
-    before, n_in, n_out = undo.before[k], undo.inner[k], undo.turned[k]
+    before, n_in, n_out = undo.before[k], undo.inner[k], undo.seen[k]
     low, end = max(span.low, before), min(span.end, before + n_in)
     last = span.end >= before + n_in
     filled = slice(
@@ -149,3 +151,13 @@ def _lerp(field: Tensor, axis: int, start: int, stop: int, n_in: int, n_out: int
     i = (left.long().clamp(0, n_in - 1) - offset).to(field.device)
     j = ((left.long() + 1).clamp(0, n_in - 1) - offset).to(field.device)
     return torch.lerp(field.index_select(dim, i), field.index_select(dim, j), share)
+
+
+def _nearest(field: Tensor, axis: int, start: int, stop: int, n_in: int, n_out: int, offset: int) -> Tensor:
+    """Rows `[start, stop)` of `n_out`, each the nearest of `n_in`, of which `field` has those from `offset` on."""
+    centre = (torch.arange(start, stop, dtype=torch.float64) + 0.5) * n_in / n_out - 0.5
+    nearest = (centre + 0.5).floor().long().clamp(0, n_in - 1) - offset
+    return field.index_select(axis + 1, nearest.to(field.device))
+
+
+_FIND = {0: _nearest, 1: _lerp}  # by the order of the splines on the way back

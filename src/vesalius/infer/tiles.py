@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -20,12 +21,19 @@ Size = tuple[int, int, int]
 Forward = Callable[[Tensor], Tensor]
 Piece = tuple[int, int, int, Tensor]  # axis, start, stop, and the field `(K, z, y, x)` between them
 CHUNK_BYTES = 64 << 20
+EVEN, NNUNET = columns.EVEN, "nnunet"  # how tiles lie and count (see `InferPlan.tiling`)
 
 
-def starts(n: int, tile: int, overlap: float) -> list[int]:
-    """Return where tiles begin along an axis of `n`: evenly spread, at least `overlap` of a tile in common."""
+def starts(n: int, tile: int, overlap: float, *, tiling: str = EVEN) -> list[int]:
+    """Return where tiles begin along an axis of `n`: evenly spread, at least `overlap` of a tile in common.
+
+    As nnU-Net has it a step is not a whole number of voxels before it is rounded, so that a voxel less may be common.
+    """
     if n <= tile:
         return [0]
+    if tiling == NNUNET:
+        count = int(np.ceil((n - tile) / (tile * (1 - overlap)))) + 1
+        return [int(np.round((n - tile) / (count - 1) * k)) for k in range(count)]
     step = max(1, int(tile * (1 - overlap)))
     count = -(-(n - tile) // step) + 1
     return [round(k * (n - tile) / (count - 1)) for k in range(count)]
@@ -46,13 +54,13 @@ def around(shape: Size, size: Size, where: Array | None) -> tuple[Size, Size]:
     return (start[0], start[1], start[2]), size
 
 
-def shares(shape: Size, size: Size, overlap: float) -> Callable[[Size], Tensor]:
+def shares(shape: Size, size: Size, overlap: float, *, tiling: str = EVEN) -> Callable[[Size], Tensor]:
     """Return a function from where a tile begins to how much each of its points counts in the blend, `(z, y, x)`.
 
     Over all tiles of an array of that shape these make one at each of its points.
     """
-    places = [starts(n, t, overlap) for n, t in zip(shape, size, strict=True)]
-    ramps = [gaussian(t) for t in size]
+    places = [starts(n, t, overlap, tiling=tiling) for n, t in zip(shape, size, strict=True)]
+    ramps = [gaussian(t, tiling=tiling) for t in size]
     totals = [_total(ramp, at, n) for ramp, at, n in zip(ramps, places, shape, strict=True)]
 
     def share(start: Size) -> Tensor:
@@ -64,10 +72,16 @@ def shares(shape: Size, size: Size, overlap: float) -> Callable[[Size], Tensor]:
     return share
 
 
-def gaussian(n: int) -> Tensor:
-    """Return the weight along one axis of a tile: a Gaussian of sigma n/8, never below a thousandth of its peak."""
+def gaussian(n: int, *, tiling: str = EVEN) -> Tensor:
+    """Return the weight along one axis of a tile: a Gaussian of sigma n/8, never below a thousandth of its peak.
+
+    As nnU-Net has it the peak is at the voxel n // 2, and nothing is raised.
+    """
     if n == 1:
         return torch.ones(1)
+    if tiling == NNUNET:
+        at = torch.arange(n, dtype=torch.float64) - n // 2
+        return torch.exp(-0.5 * (at / (n / 8)) ** 2).float()
     x = torch.arange(n, dtype=torch.float32) - (n - 1) / 2
     return torch.exp(-0.5 * (x / (n / 8)) ** 2).clamp_min(1e-3)
 
@@ -77,6 +91,7 @@ def stream(
     *,
     size: Size,
     overlap: float,
+    tiling: str = EVEN,
     batch: int,
     forward: Forward,
     device: torch.device,
@@ -89,25 +104,31 @@ def stream(
     `raw` is `(K, z, y, x)` on `device`, whole in two axes and `[start, stop)` along `axis`, the longest one.
     The Gaussian is a product of three, so its sum over a grid of tiles is too: no weight volume is kept.
     """
-    asking = Asking(array, grid_of(array, size, overlap), batch, forward, device, before)
+    asking = Asking(array, grid_of(array, size, overlap, tiling=tiling), batch, forward, device, before)
     (column,) = columns.whole(asking.grid).columns()
     yield from blend(asking, column)
 
 
-def grid_of(array: Array, size: Size, overlap: float, undo: Undo | None = None) -> columns.Grid:
+def grid_of(
+    array: Array, size: Size, overlap: float, undo: Undo | None = None, *, tiling: str = EVEN
+) -> columns.Grid:
     """Return how tiles lie on a prepared image `(C, Z, Y, X)`; with `undo`, whether its axes are then interpolated."""
     _, nz, ny, nx = array.shape
-    z, y, x = (tuple(starts(n, t, overlap)) for n, t in zip((nz, ny, nx), size, strict=True))
-    ends = ((1, 1),) * 3 if undo is None else tuple(zip(undo.inner, undo.turned, strict=True))
-    lerped = [a != b for a, b in ends]
-    return columns.Grid((nz, ny, nx), size, (z, y, x), (lerped[0], lerped[1], lerped[2]))
+    z, y, x = (tuple(starts(n, t, overlap, tiling=tiling)) for n, t in zip((nz, ny, nx), size, strict=True))
+    grid = columns.Grid((nz, ny, nx), size, (z, y, x), tiling=tiling)
+    if undo is None:
+        return grid
+    lerped = [a != b for a, b in zip(undo.inner, undo.seen, strict=True)]
+    grown = math.prod(undo.seen[k] / undo.inner[k] for k in range(3) if k != grid.axis)
+    return replace(grid, interpolated=(lerped[0], lerped[1], lerped[2]), grown=grown)
 
 
 @dataclass(eq=False)
 class Asking:
     """Tiles of one prepared image `(C, Z, Y, X)` and the model that they are given to, `batch` at a time.
 
-    What was said of the first tiles is kept until they are asked about.
+    What was said of the first tiles is kept until they are asked about. A tile that is asked about again is given to
+    `again`, where that is another one: nobody who watches the model sees it twice.
     """
 
     array: Array
@@ -117,25 +138,39 @@ class Asking:
     device: torch.device
     before: Callable[[Sequence[Size]], None] | None = None
     first: tuple[list[Size], Tensor] | None = None
+    channels: int = 0  # of the field, once somebody asked
+    again: Forward | None = None
+    asked: set[Size] = field(default_factory=set)
 
     def ask_first(self) -> int:
         """Ask about the first tiles, and return how many channels the field has."""
         (column,) = columns.whole(self.grid).columns()
         group = next(_batches(_tiles(self.grid, column, 0), self.batch))
         self.first = group, self.raw(group)
-        return int(self.first[1].shape[1])
+        self.channels = int(self.first[1].shape[1])
+        return self.channels
 
     def raw(self, group: list[Size]) -> Tensor:
         """Return what the model says of tiles that begin there, `(B, K, z, y, x)`."""
         if self.first is not None and self.first[0] == group:
-            found, self.first = self.first[1], None
-            return found
-        size = self.grid.size
-        stacked = np.stack([self.array[(slice(None), *_cut(at, size))] for at in group])
+            raw, self.first = self.first[1], None
+            return raw
+        old = [at for at in group if at in self.asked] if self.again is not None else []
+        new = [at for at in group if at not in old]
+        self.asked.update(new)
+        if not old or self.again is None:
+            return self._given(group, self.forward)
+        found: dict[Size, Tensor] = dict(zip(old, self._given(old, self.again), strict=True))
+        if new:
+            found.update(zip(new, self._given(new, self.forward), strict=True))
+        return torch.stack([found[at] for at in group])
+
+    def _given(self, group: Sequence[Size], forward: Forward) -> Tensor:
+        stacked = np.stack([self.array[(slice(None), *_cut(at, self.grid.size))] for at in group])
         let_go(self.array)
         if self.before is not None:
             self.before(group)
-        return self.forward(torch.from_numpy(stacked).to(self.device)).float()
+        return forward(torch.from_numpy(stacked).to(self.device)).float()
 
 
 def blend(
@@ -146,7 +181,7 @@ def blend(
     What reaches over its borders is taken from and handed to `borders`. A stretch has about `chunk` bytes.
     """
     grid, axis = asking.grid, column.axis
-    ramps = [gaussian(t) for t in grid.size]
+    ramps = [gaussian(t, tiling=grid.tiling) for t in grid.size]
     window = (ramps[0][:, None, None] * ramps[1][None, :, None] * ramps[2][None, None, :]).to(asking.device)
     totals = [_total(ramp, at, n) for ramp, at, n in zip(ramps, grid.places, grid.shape, strict=True)]
     slab: Tensor | None = None
@@ -181,9 +216,9 @@ def blend(
 
 def _tiles(grid: columns.Grid, column: columns.Column, i: int) -> list[Size]:
     """Return where a column's tiles begin whose place along its axis is the `i`-th."""
-    each = [list(grid.places[k][span.first : span.last]) for k, span in enumerate(column.spans)]
-    each[column.axis] = [grid.places[column.axis][i]]
-    return list(itertools.product(*each))
+    z, y, x = (grid.places[k][span.first : span.last] for k, span in enumerate(column.spans))
+    only = grid.places[column.axis][i]
+    return [at for at in itertools.product(z, y, x) if at[column.axis] == only]
 
 
 def _within(

@@ -56,10 +56,10 @@ def _mend(count: int, channels: int, names: Sequence[str], planned: Sequence[str
     return "images with as many channels, or a bundle that learned from such"
 
 
-def normalise(array: Array, plans: Sequence[Normalisation]) -> Array:
+def normalise(array: Array, plans: Sequence[Normalisation], *, inside: Array | None = None) -> Array:
     """Apply one Normalisation a channel to `(C, Z, Y, X)` in place where it is float32; returns float32.
 
-    Values that are not finite become the channel's lower limit or, without one, its finite minimum.
+    One that is `masked` sees and changes only what is `inside`, bool `(Z, Y, X)`. Values that are not finite become the channel's lower limit or, without one, its finite minimum.
     """
     array = np.array(array, dtype=np.float32, copy=None)
     if not array.flags.writeable:
@@ -68,13 +68,18 @@ def normalise(array: Array, plans: Sequence[Normalisation]) -> Array:
         _finite(channel, plan)
         if plan.low is not None or plan.high is not None:
             np.clip(channel, plan.low, plan.high, out=channel)
-        numbers = {"low": plan.low, "high": plan.high, "mean": plan.mean, "sd": plan.sd}
-        channel[...] = (
-            harmonise.get(plan.method)
-            .apply(channel, Known(harmonise.options_for(plan.method, {}), numbers))
-            .channel
-        )
+        if plan.masked and inside is not None:
+            channel[inside] = _applied(channel[inside][None, None], plan)[0, 0]
+        else:
+            channel[...] = _applied(channel, plan)
     return array
+
+
+def _applied(channel: Array, plan: Normalisation) -> Array:
+    """Return `(Z, Y, X)` float32 after the method of a plan; it may be changed in place."""
+    numbers = {"low": plan.low, "high": plan.high, "mean": plan.mean, "sd": plan.sd}
+    known = Known(harmonise.options_for(plan.method, {}), numbers)
+    return harmonise.get(plan.method).apply(channel, known).channel
 
 
 def _finite(channel: Array, plan: Normalisation) -> None:
