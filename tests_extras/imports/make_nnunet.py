@@ -25,7 +25,12 @@ import numpy as np
 CT, MR, FLAT = "ct", "mr", "flat"
 KINDS = {
     CT: {"channels": {"0": "CT"}, "shape": (24, 30, 26), "spacing": (1.0, 1.2, 1.1), "folds": (0,)},
-    MR: {"channels": {"0": "T1", "1": "T2"}, "shape": (12, 34, 30), "spacing": (0.9, 1.0, 4.0), "folds": (0, 1)},
+    MR: {
+        "channels": {"0": "T1", "1": "T2"},
+        "shape": (12, 34, 30),
+        "spacing": (0.9, 1.0, 4.0),
+        "folds": (0, 1),
+    },
     FLAT: {"channels": {"0": "MR"}, "shape": (5, 34, 40), "spacing": (1.0, 1.0, 3.0), "folds": ("all",)},
 }
 LABELS = {"background": 0, "organ": 1, "lesion": 2}
@@ -75,7 +80,12 @@ def dataset(kind: str, root: Path, number: int) -> str:
         for k, channel in enumerate(stacked):
             write(kind, channel, folder / "imagesTr" / f"case{seed}_{k:04d}.nii.gz")
         write(kind, labels, folder / "labelsTr" / f"case{seed}.nii.gz")
-    about = {"channel_names": KINDS[kind]["channels"], "labels": LABELS, "numTraining": 5, "file_ending": ".nii.gz"}
+    about = {
+        "channel_names": KINDS[kind]["channels"],
+        "labels": LABELS,
+        "numTraining": 5,
+        "file_ending": ".nii.gz",
+    }
     (folder / "dataset.json").write_text(json.dumps(about))
     return name
 
@@ -147,7 +157,9 @@ def answered(kind: str, results: Path) -> np.ndarray:
     import torch
     from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 
-    predictor = nnUNetPredictor(device=torch.device("cpu"), perform_everything_on_device=False, allow_tqdm=False)
+    predictor = nnUNetPredictor(
+        device=torch.device("cpu"), perform_everything_on_device=False, allow_tqdm=False
+    )
     predictor.initialize_from_trained_model_folder(str(results), KINDS[kind]["folds"])
     spacing = list(KINDS[kind]["spacing"])[::-1]
     found = predictor.predict_single_npy_array(image(kind, 77)[0], {"spacing": spacing}, None, None, True)
@@ -159,7 +171,11 @@ def kept(kind: str, results: Path, exactly: np.ndarray, roughly: np.ndarray, out
     import torch
 
     shutil.rmtree(out, ignore_errors=True)
-    for path in [results / "dataset.json", results / "plans.json", *results.glob("fold_*/checkpoint_final.pth")]:
+    for path in [
+        results / "dataset.json",
+        results / "plans.json",
+        *results.glob("fold_*/checkpoint_final.pth"),
+    ]:
         place = out / results.name / path.relative_to(results)
         place.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix == ".json":

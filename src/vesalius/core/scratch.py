@@ -66,12 +66,14 @@ def mapped(path: Path, shape: tuple[int, ...], dtype: Any, *, offset: int) -> Ar
 
 def let_go(array: Array) -> None:
     """Take the pages of an array that lies in a file out of memory; values stay. Others are left as they are."""
-    base: Any = array
-    while isinstance(base, np.ndarray):
-        base = base.base
-    base = base.obj if isinstance(base, memoryview) else base
-    if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-        base.madvise(mmap.MADV_DONTNEED)
+    held = _map_of(array)
+    if held is not None and hasattr(mmap, "MADV_DONTNEED"):
+        held.madvise(mmap.MADV_DONTNEED)
+
+
+def in_file(array: Array) -> bool:
+    """Return whether an array, or what it is a part of, lies in a file."""
+    return _map_of(array) is not None
 
 
 def in_chunks(array: Array, *, axis: int = 0, nbytes: int = CHUNK) -> Iterator[slice]:
@@ -113,6 +115,14 @@ class Rows:
     def close(self) -> None:
         """Give the file back."""
         self._file.close()
+
+
+def _map_of(array: Array) -> mmap.mmap | None:
+    base: Any = array
+    while isinstance(base, np.ndarray):
+        base = base.base
+    base = base.obj if isinstance(base, memoryview) else base
+    return base if isinstance(base, mmap.mmap) else None
 
 
 def _in_file(shape: tuple[int, ...], kind: np.dtype[Any], nbytes: int) -> Array:
