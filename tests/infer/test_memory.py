@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tests.infer.test_predictor import TURNED, made_of, masks, plan
 from torch import Tensor, nn
 
-from tests.infer.test_predictor import TURNED, made_of, masks, plan
 from vesalius import formats
 from vesalius.core import scratch
 from vesalius.core.answers.mask import Mask
@@ -22,7 +22,7 @@ from vesalius.core.errors import BudgetError
 from vesalius.core.image import Image
 from vesalius.core.plan import InferPlan, Normalisation
 from vesalius.core.promise import LEVELS
-from vesalius.infer import columns, fitting
+from vesalius.infer import columns, fitting, folding, tiles
 from vesalius.infer.predictor import Predictor
 
 GIB = 1 << 30
@@ -38,6 +38,20 @@ class Here(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         found: Tensor = self.look(x) + 0.2 * torch.linspace(-1, 1, x.shape[-2])[:, None]
+        return found
+
+
+class Headed(nn.Module):
+    """A net of two channels with a last layer of one point, and, where `scaled`, something after it."""
+
+    def __init__(self, labels: int, seed: int = 0, scaled: float = 1.0) -> None:
+        super().__init__()
+        torch.manual_seed(seed)
+        self.net, self.head = Here(1, seed), nn.Conv3d(2, labels + 1, 1)
+        self.scaled = scaled
+
+    def forward(self, x: Tensor) -> Tensor:
+        found: Tensor = self.scaled * self.head(self.net(x))
         return found
 
 
@@ -124,6 +138,50 @@ def test_members_levels_and_planes(cramped: list[columns.Cut]) -> None:
     flat = stage(dims=2, size=(1, 8, 8))
     plane = Case("c", {"image": volume((1, 40, 33), np.eye(4))})
     same(spared(made_of((flat, (Here(3),))))(plane), made_of((flat, (Here(3),)))(plane))
+
+
+@pytest.mark.parametrize("scaled", [1.0, -2.0])
+@pytest.mark.parametrize("levels", [False, True])
+def test_the_last_layer_is_put_on_the_blended_map_where_that_is_the_same(
+    scaled: float, levels: bool, cramped: list[columns.Cut], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channels: list[int] = []
+    real = tiles.blend
+
+    def noted(asking: tiles.Asking, *args: Any, **how: Any) -> Any:
+        channels.append(asking.channels)
+        return real(asking, *args, **how)
+
+    one = replace(stage(spacing_mm=(1.3, 1.1, 0.9), infer={"mirror": ("y",)}), members=("a",))
+    both = (Headed(5, 0, scaled),)
+    state = masks((1, 2, 3, 4, 5))
+    one = replace(one, state=state)
+    case = Case("c", {"image": volume()})
+    first, second = made_of((one, both)), spared(made_of((one, both)))
+    first.levels = second.levels = levels
+    want = first(case)
+    monkeypatch.setattr(tiles, "blend", noted)
+    monkeypatch.setattr(folding, "_BYTES", 4000)
+    found = second(case)
+    same(found, want)
+    assert set(channels) == ({2} if scaled == 1.0 else {6}), "what comes after the last layer is seen"
+    assert isinstance(both[0].head, nn.Conv3d) and both[0].head.out_channels == 6, "the model stays as it is"
+    if levels:
+        apart = found.parts[LEVELS].image.array.astype(int) - want.parts[LEVELS].image.array  # type: ignore[attr-defined]
+        assert np.abs(apart).max() <= 1
+
+
+def test_two_members_are_folded_into_one_matrix() -> None:
+    models = (Headed(8), Headed(8, 1))
+    given = made_of((replace(stage(), members=("a", "b"), state=masks(tuple(range(1, 9)))), models)).last
+    found = folding.folded(given, 9)
+    assert found is not None and found.channels == 4
+    x = torch.randn(2, 1, 8, 8, 8)
+    maps = torch.cat([m.models[0](x) for m in found.members], dim=1)
+    raw = (models[0](x) + models[1](x)) / 2
+    assert found.agrees(maps, raw) and not found.agrees(maps, raw + 0.1)
+    assert folding.folded(given, 8) is None, "not the last layer of this field"
+    assert folding.folded(replace(given, models=models * 2), 9) is None, "eight channels of nine gain nothing"
 
 
 def test_a_stage_that_looks_at_a_part(cramped: list[columns.Cut]) -> None:

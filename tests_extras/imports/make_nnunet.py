@@ -97,9 +97,11 @@ def shrunk(kind: str, plans: Path) -> None:
     own = found["configurations"][configuration]
     flat = len(PATCH[kind]) == 2
     own["patch_size"], own["spacing"], own["batch_size"] = PATCH[kind], PLANNED_MM[kind], 2
+    if kind == MR:  # as it plans where images are mostly empty
+        own["use_mask_for_norm"] = [True] * len(KINDS[kind]["channels"])
     kwargs = own["architecture"]["arch_kwargs"]
     ones, twos = ([1, 1], [2, 2]) if flat else ([1, 1, 1], [2, 2, 2])
-    strides = [ones, twos] if kind != MR else [ones, [1, 2, 2], twos]
+    strides = [ones, [1, 2, 2] if kind == MR else twos, twos]
     stages = len(strides)
     kernels = [[3, 3] if flat else ([1, 3, 3] if kind == MR and k == 0 else [3, 3, 3]) for k in range(stages)]
     changed = {"n_stages": stages, "features_per_stage": [4 * 2**k for k in range(stages)]}
@@ -117,7 +119,7 @@ def trained(kind: str, name: str, root: Path) -> Path:
     from nnunetv2.training.nnUNetTrainer import nnUNetTrainer as module
 
     number = int(name[7:10])
-    os.environ["nnUNet_n_proc_DA"] = "1"  # as many threads as it plans with
+    os.environ["nnUNet_n_proc_DA"] = "1"  # noqa: SIM112 - threads to plan with
     api.extract_fingerprints([number], num_processes=1)
     api.plan_experiments([number])
     folder = root / "preprocessed" / name
@@ -127,11 +129,12 @@ def trained(kind: str, name: str, root: Path) -> Path:
     about = json.loads((folder / "dataset.json").read_text())
     import torch
 
-    os.environ["nnUNet_n_proc_DA"] = "0"  # patches are drawn in this process
+    os.environ["nnUNet_n_proc_DA"] = "0"  # noqa: SIM112 - patches are drawn in this process
     for fold in KINDS[kind]["folds"]:
-        trainer = module.nnUNetTrainer(plans, CONFIGURATION[kind], fold, about, device=torch.device("cpu"))
-        trainer.num_epochs, trainer.num_iterations_per_epoch, trainer.num_val_iterations_per_epoch = 1, 12, 1
-        trainer.initial_lr = 0.05
+        given = {**plans, "continue_training": False}
+        trainer = module.nnUNetTrainer(given, CONFIGURATION[kind], fold, about, device=torch.device("cpu"))
+        trainer.num_epochs, trainer.num_iterations_per_epoch, trainer.num_val_iterations_per_epoch = 1, 25, 1
+        trainer.initial_lr = 0.01
         trainer.run_training()
         out = Path(trainer.output_folder)
     return out.parent
@@ -198,7 +201,7 @@ def main(out: Path) -> None:
     for name in ("raw", "preprocessed", "results"):
         (root / name).mkdir()
         os.environ[f"nnUNet_{name}"] = str(root / name)
-    os.environ["nnUNet_compile"] = "false"
+    os.environ["nnUNet_compile"] = "false"  # noqa: SIM112
     results = {kind: trained(kind, dataset(kind, root, k + 1), root) for k, kind in enumerate(KINDS)}
     rough = {kind: answered(kind, place) for kind, place in results.items()}
     exact()
