@@ -43,7 +43,8 @@ class Normalisation(Section):
     """What is done to one channel's intensities at the end: clip to `[low, high]`, then the method.
 
     `method` is a registered name of `prepare/harmonise/` that is not fitted: `zscore` measures mean and sd on each
-    image, `fixed` takes the planned ones, `unit` maps `[low, high]` to [-1, 1].
+    image, `fixed` takes the planned ones, `unit` maps `[low, high]` to [-1, 1]. With `masked` it sees, and changes,
+    only what is not zero in some channel, holes filled (see `DataPlan.nonzero`).
     """
 
     method: str
@@ -51,6 +52,7 @@ class Normalisation(Section):
     high: float | None = None
     mean: float | None = None
     sd: float | None = None
+    masked: bool = False
 
 
 class HarmoniseStep(Section):
@@ -109,6 +111,23 @@ def _harmonised(text: str) -> dict[str, Any]:
     return found
 
 
+class ResamplePlan(Section):
+    """How values between voxels are found by splines, where that is not linear interpolation along each axis.
+
+    `order` is that of an image's splines, and `back` that of fields on their way back: 0 the nearest, 1 linear. Where
+    the voxels of an image, or else the planned ones, are more than `apart` times longer along one axis than along
+    another, the longest is resampled by itself, by `apart_order` and on the way back `apart_back`; None for never.
+    `planes` leaves slices where they are: only x and y are brought to the planned spacing.
+    """
+
+    order: int = Field(3, ge=0, le=5)
+    back: Literal[0, 1] = 1
+    apart: float | None = Field(3.0, gt=1)
+    apart_order: Literal[0, 1] = 0
+    apart_back: Literal[0, 1] = 0
+    planes: bool = False
+
+
 class DataPlan(Section):
     """How images become a network's input. Sizes are `(Z, Y, X)`, spacings `(x, y, z)` in mm.
 
@@ -116,6 +135,10 @@ class DataPlan(Section):
     known, as in the plans of earlier versions. `taken` are images that earlier stages make, by the stage's name, with
     what each of their channels is called: the net is given them behind the planned channels, on the same grid and
     never normalised. `harmonise` is what is done to intensities before `normalise`; None for nothing.
+
+    `nonzero` cuts an image to the box of what is not zero in some channel before anything else is measured; an answer
+    outside of it is nothing. `normalise_first` normalises before it resamples. `resample` is how it resamples; None is
+    linear, and smooth where it shrinks. These three are how some other tools prepare the images of their models.
     """
 
     dims: Literal[2, 3]
@@ -128,7 +151,17 @@ class DataPlan(Section):
     normalise: tuple[Normalisation, ...]
     harmonise: HarmonisePlan | None = None
     canonical: bool = True
+    nonzero: bool = False
+    normalise_first: bool = False
+    resample: ResamplePlan | None = None
     taken: dict[str, tuple[str, ...]] = {}
+
+    @model_validator(mode="after")
+    def _body_known(self) -> DataPlan:
+        """Refuse a normalisation inside of what is not zero where that was not looked for, or is resampled already."""
+        if any(n.masked for n in self.normalise) and not (self.nonzero and self.normalise_first):
+            raise Unfit("masked needs nonzero and normalise_first as well", found="normalise with masked")
+        return self
 
     @property
     def inputs(self) -> int:
@@ -372,9 +405,13 @@ class InferPlan(Section):
     the plans of earlier versions. It is fitted on `novelty_cases` at most, of which those that were not learned from
     decide where the alarm is raised: of cases like them `alarm_rate` raise it, or the smallest share that so many can
     promise.
+
+    `tiling` is how tiles lie and count: `even`, or `nnunet`, whose steps are that share of a tile at most, rounded one
+    by one, and whose Gaussian peaks at the voxel n // 2 of a tile.
     """
 
     overlap: float = Field(0.5, ge=0, lt=1)
+    tiling: Literal["even", "nnunet"] = "even"
     mirror: tuple[Literal["z", "y", "x"], ...] = ()
     batch: int = Field(1, ge=1)
     novelty: str = "none"

@@ -16,7 +16,7 @@ from vesalius.core.image import Array, Image, Source, pixel_fault
 from vesalius.core.modalities import of_word
 from vesalius.core.plan import DataPlan
 from vesalius.core.words import counted
-from vesalius.prepare import geometry, harmonise, intensity
+from vesalius.prepare import body, geometry, harmonise, intensity, piecewise, splines
 
 MAIN = "image"  # the name of the array of all planned images that share the reference's grid
 BLANK = Image(np.zeros((1, 1, 1, 1), dtype=np.uint8))  # where an image is asked for and there is none
@@ -115,20 +115,27 @@ def prepare(case: Case, plan: DataPlan, *, reference: Image | None = None, takes
                 found=f"a single plane of {reference.shape[2]} × {reference.shape[1]} pixels without a spacing",
                 hint="a volume (Z, Y, X) with its spacing: vs.image(x, axes='zyx', spacing_mm=(x, y, z))",
             )
-        undo = _layout(reference, plan, plan.size)
         if not case.images and case.reference is None:
-            return Prepared(case.id, {}, undo, reference.source)
+            return Prepared(case.id, {}, _layout(reference, plan, plan.size), reference.source)
         if plan.dims == 2 and plan.sampling == "whole" and not reference.is_2d:
             raise MismatchError(
                 "the plan reads single pictures, one plane (Y, X) a case",
                 found=f"a volume of shape {reference.shape}",
                 hint="a plan or a bundle that was made for volumes",
             )
-        made = _taken(case, plan, reference, undo)
+        given = case
         case = replace(case, images={n: i for n, i in case.images.items() if n not in plan.taken})
         named = planned_images(case, plan, incomplete=takes.incomplete)
         shared = [k for k, name in enumerate(plan.images) if name not in takes.sizes]
-        images = {MAIN: _shared(case, plan, reference, undo, named, shared, takes)} if shared else {}
+        there = [k for k in shared if named[k] is not None]
+        if shared and not there:
+            found = ", ".join(map(repr, case.images))
+            raise MismatchError("the case has none of the images that the plan names", found=found)
+        stacked = stack(case, plan, reference, named=named, chosen=there, takes=takes) if shared else None
+        undo = _layout(reference, plan, plan.size, stacked)
+        made = _taken(given, plan, reference, undo)
+        images = {} if stacked is None else {MAIN: _shared(stacked, plan, reference, undo, there, shared)}
+        del stacked
         if made is not None:
             images[MAIN] = _with_taken(images, made)
         undos = {}
@@ -141,8 +148,8 @@ def prepare(case: Case, plan: DataPlan, *, reference: Image | None = None, takes
     except DataError as error:
         raise type(error)(f"case {case.id}: {error.what}", found=error.found, hint=error.hint) from error
     times = np.array(reference.times_s or (0.0,), np.float32) if takes.time else None
-    there = {name: held is not None for name, held in zip(plan.images, named, strict=True)}
-    return Prepared(case.id, images, undo, reference.source, undos, there, times)
+    present = {name: held is not None for name, held in zip(plan.images, named, strict=True)}
+    return Prepared(case.id, images, undo, reference.source, undos, present, times)
 
 
 def _taken(case: Case, plan: DataPlan, reference: Image, undo: geometry.Undo) -> Array | None:
@@ -179,35 +186,38 @@ def _with_taken(images: Mapping[str, Array], made: Array) -> Array:
     return np.concatenate([own, np.broadcast_to(made, (*own.shape[:-4], *made.shape))], axis=-4)
 
 
-def _layout(image: Image, plan: DataPlan, size: geometry.Size | None) -> geometry.Undo:
+def _layout(
+    image: Image, plan: DataPlan, size: geometry.Size | None, stacked: Array | None = None
+) -> geometry.Undo:
+    """Return how an image meets a plan; `stacked` are the pixels that decide what of it is seen."""
+    part = None
+    if plan.nonzero and stacked is not None:
+        order, flips = geometry.orientation(image.affine if plan.canonical else None)
+        flat = stacked.reshape(-1, *stacked.shape[-3:])  # frames beside channels
+        part = body.box_of(body.body_of(geometry.turn(flat, order, flips)))
     return geometry.layout(
         image,
         canonical=plan.canonical,
         spacing_mm=plan.spacing_mm,
         size=size,
         whole=plan.sampling == "whole",
+        part=part,
+        how=plan.resample,
     )
 
 
 def _shared(
-    case: Case,
+    stacked: Array,
     plan: DataPlan,
     reference: Image,
     undo: geometry.Undo,
-    named: Sequence[str | None],
+    there: Sequence[int],
     shared: Sequence[int],
-    takes: Takes,
 ) -> Array:
-    """Return the images that share the reference's grid, prepared.
+    """Return the images that share the reference's grid, prepared; of the `shared` planned ones only some are `there`.
 
     Those that are not there are zero, which is the mean.
     """
-    there = [k for k in shared if named[k] is not None]
-    if not there:
-        raise MismatchError(
-            "the case has none of the images that the plan names", found=", ".join(map(repr, case.images))
-        )
-    stacked = stack(case, plan, reference, named=named, chosen=there, takes=takes)
     array = _finished(stacked, reference, undo, plan, there)
     if len(there) == len(shared):
         return array
@@ -223,21 +233,48 @@ def _finished(
     array: Array, image: Image, undo: geometry.Undo, plan: DataPlan, chosen: Sequence[int]
 ) -> Array:
     """Turn, resample, normalise and pad `(…, C, Z, Y, X)` whose channels are those of the chosen planned images."""
+    array = geometry.seen(array, undo)
+    if piecewise.suits(array, undo, plan):
+        return piecewise.finished(array, undo, lambda inner: _normalised(inner, image, plan, chosen))
+    if plan.normalise_first:
+        array = (
+            array if array.dtype != np.float32 else array.copy()
+        )  # the caller's pixels are not ours to change
+        array = _resampled(_normalised(array, image, plan, chosen), undo, plan)
+    else:
+        array = _resampled(array, undo, plan)
+        if np.may_share_memory(array, image.array):
+            array = array.copy()
+        array = _normalised(array, image, plan, chosen)
+    return geometry.pad_to(array, undo, value=0.0)
+
+
+def _resampled(array: Array, undo: geometry.Undo, plan: DataPlan) -> Array:
+    """Return `(…, C, Z, Y, X)` on the prepared grid without its padding, float32, as the plan resamples."""
+    if plan.resample is None:
+        return geometry.resample(array, undo.inner)
+    flat = array.reshape(-1, *array.shape[-3:])
+    made = splines.resized(flat, undo.inner, plan.resample, apart=undo.apart)
+    return made.reshape(*array.shape[:-3], *undo.inner)
+
+
+def _normalised(array: Array, image: Image, plan: DataPlan, chosen: Sequence[int]) -> Array:
+    """Return `(…, C, Z, Y, X)` harmonised and normalised; what is float32 is changed in place."""
     each = plan.channels // len(plan.images)
     how = [plan.normalise[k * each + c] for k in chosen for c in range(each)]
-    array = geometry.resample(geometry.turn(array, undo.order, undo.flips), undo.inner)
-    if np.may_share_memory(array, image.array):  # the caller's pixels are not ours to change
-        array = array.copy()
     places = [k * each + c for k in chosen for c in range(each)]
+    inside = None
+    if any(n.masked for n in how):
+        inside = body.body_of(array.reshape(-1, *array.shape[-3:]))
     if array.ndim == 4:
-        array = intensity.normalise(_harmonised(array, plan, image, places), how)
-    else:  # all frames of a channel as one image, so that what changes in time is not normalised away
-        frames, channels, *shape = array.shape
-        flat = np.moveaxis(array, 0, 1).reshape(channels, -1, *shape[1:])
-        flat = _harmonised(flat, plan, image, places, frames=frames)
-        array = intensity.normalise(flat, how).reshape(channels, frames, *shape)
-        array = np.ascontiguousarray(np.moveaxis(array, 1, 0))
-    return geometry.pad_to(array, undo, value=0.0)
+        return intensity.normalise(_harmonised(array, plan, image, places), how, inside=inside)
+    # all frames of a channel as one image, so that what changes in time is not normalised away
+    frames, channels, *shape = array.shape
+    flat = np.moveaxis(array, 0, 1).reshape(channels, -1, *shape[1:])
+    flat = _harmonised(flat, plan, image, places, frames=frames)
+    inside = None if inside is None else np.tile(inside, (frames, 1, 1))
+    array = intensity.normalise(flat, how, inside=inside).reshape(channels, frames, *shape)
+    return np.ascontiguousarray(np.moveaxis(array, 1, 0))
 
 
 def _harmonised(

@@ -11,6 +11,7 @@ import scipy.sparse as sparse
 from vesalius.core import grids
 from vesalius.core.errors import GeometryError
 from vesalius.core.image import Array, Image, Triple
+from vesalius.core.plan import ResamplePlan
 
 Size = tuple[int, int, int]
 SAME_MM = 1e-2  # how far corners may lie apart where voxels are taken to be the same ones
@@ -20,8 +21,10 @@ SAME_MM = 1e-2  # how far corners may lie apart where voxels are taken to be the
 class Undo:
     """How a prepared grid came from a native one; enough to bring a field back to it.
 
-    native `(Z, Y, X)` → transpose by `order` → flip `flips` → resample to `inner` → pad `before` up to `shape`.
-    Axis tuples speak of the array's order (Z, Y, X). `affine` and `spacing_mm` are the native image's.
+    native `(Z, Y, X)` → transpose by `order` → flip `flips` → cut to `cut` voxels from `low` on, where something is cut
+    off → resample to `inner` → pad `before` up to `shape`. Axis tuples speak of the array's order (Z, Y, X). `affine`
+    and `spacing_mm` are the native image's. `back` is how a field is resampled on its way back along each axis: 1
+    linear, 0 the nearest; `apart` is the axis that is resampled by itself, if any (see `ResamplePlan`).
     """
 
     native: Size
@@ -34,11 +37,20 @@ class Undo:
     affine: Array | None
     spacing_mm: Triple | None
     turned_spacing_mm: Triple | None
+    low: Size = (0, 0, 0)
+    cut: Size | None = None
+    back: tuple[int, int, int] = (1, 1, 1)
+    apart: int | None = None
+
+    @property
+    def seen(self) -> Size:
+        """What of the turned image is seen: all of it, or the part that it was cut to."""
+        return self.turned if self.cut is None else self.cut
 
     @property
     def resampled(self) -> bool:
         """Whether values were interpolated."""
-        return self.inner != self.turned
+        return self.inner != self.seen
 
 
 def orientation(affine: Array | None) -> tuple[tuple[int, int, int], tuple[int, ...]]:
@@ -96,9 +108,18 @@ def upright_points(points: Array, image: Image) -> Array:
 
 
 def layout(
-    image: Image, *, canonical: bool, spacing_mm: Triple | None, size: Size | None, whole: bool
+    image: Image,
+    *,
+    canonical: bool,
+    spacing_mm: Triple | None,
+    size: Size | None,
+    whole: bool,
+    part: tuple[Size, Size] | None = None,
+    how: ResamplePlan | None = None,
 ) -> Undo:
     """Decide how one image meets a plan.
+
+    `part` is the first corner and the size of what of the turned image is seen, `how` how it is resampled.
 
     With `whole` it is scaled, keeping its proportions (in units of `spacing_mm` where that is planned), to
     fit `size` and padded around; otherwise it is resampled to `spacing_mm` `(x, y, z)` and padded up to
@@ -111,7 +132,8 @@ def layout(
     if image.spacing_mm is not None:
         zyx = image.spacing_mm[::-1]
         turned_spacing = (zyx[order[2]], zyx[order[1]], zyx[order[0]])
-    scaled = [float(n) for n in turned]
+    low, cut = part if part is not None else ((0, 0, 0), None)
+    scaled = [float(n) for n in (cut or turned)]
     if spacing_mm is not None:
         if turned_spacing is None:
             raise GeometryError(
@@ -119,7 +141,11 @@ def layout(
                 hint="of an array vs.image(x, axes='zyx', spacing_mm=(x, y, z)); files with a spacing; "
                 "or a model that works in pixels (fitted with data.spacing_mm=null)",
             )
-        scaled = [n * turned_spacing[2 - a] / spacing_mm[2 - a] for a, n in enumerate(turned)]
+        kept = how is not None and how.planes
+        scaled = [
+            n if kept and a == 0 else n * turned_spacing[2 - a] / spacing_mm[2 - a]
+            for a, n in enumerate(cut or turned)
+        ]
     if whole and size is not None:
         factor = min(
             (s / n for s, n in zip(size, scaled, strict=True) if n > 0 and (s > 1 or n > 1)), default=1.0
@@ -134,6 +160,7 @@ def layout(
     inner = (rounded[0], rounded[1], rounded[2])
     shape = tuple(max(n, m) for n, m in zip(inner, size, strict=True)) if size else inner
     before = tuple((m - n) // 2 for n, m in zip(inner, shape, strict=True))
+    apart = None if how is None else coarse_axis(turned_spacing, spacing_mm, how)
     return Undo(
         native=native,
         order=order,
@@ -145,7 +172,52 @@ def layout(
         affine=image.affine,
         spacing_mm=image.spacing_mm,
         turned_spacing_mm=turned_spacing,
+        low=low,
+        cut=cut,
+        back=(1, 1, 1) if how is None else _orders_back(how, apart),
+        apart=apart,
     )
+
+
+def coarse_axis(own: Triple | None, planned: Triple | None, how: ResamplePlan) -> int | None:
+    """Return the axis (Z, Y, X) along which voxels are so much longer that it is resampled by itself; else None.
+
+    `own` and `planned` are spacings `(x, y, z)`; the image's own decides where either is that uneven. Where two axes
+    share the longest none is.
+    """
+    if how.apart is None or own is None or planned is None:
+        return None
+    known = planned if not how.planes else (planned[0], planned[1], own[2])
+    for spacing in (own, known):
+        if max(spacing) / min(spacing) > how.apart:
+            longest = [2 - k for k, s in enumerate(spacing) if max(spacing) / s == 1]
+            return longest[0] if len(longest) == 1 else None
+    return None
+
+
+def _orders_back(how: ResamplePlan, apart: int | None) -> tuple[int, int, int]:
+    z, y, x = (how.apart_back if axis == apart else how.back for axis in range(3))
+    return z, y, x
+
+
+def seen(array: Array, undo: Undo) -> Array:
+    """Return what of a native array's last three axes is seen, turned; a view."""
+    turned = turn(array, undo.order, undo.flips)
+    return turned if undo.cut is None else turned[(..., *_part(undo))]
+
+
+def unseen(array: Array, undo: Undo, *, fill: float = 0.0) -> Array:
+    """Return what is seen, on the native grid with `fill` around it: the inverse of `seen`."""
+    if undo.cut is not None:
+        whole = np.full((*array.shape[:-3], *undo.turned), fill, dtype=array.dtype)
+        whole[(..., *_part(undo))] = array
+        array = whole
+    return turn_back(array, undo.order, undo.flips)
+
+
+def _part(undo: Undo) -> tuple[slice, slice, slice]:
+    z, y, x = (slice(a, a + n) for a, n in zip(undo.low, undo.seen, strict=True))
+    return z, y, x
 
 
 @lru_cache(maxsize=64)  # frame after frame of a cine is brought to the same size
@@ -201,13 +273,13 @@ def resample_labels(array: Array, shape: Size) -> Array:
 
 def forward(array: Array, undo: Undo, *, pad: float = 0.0) -> Array:
     """Return an intensity array `(C, Z, Y, X)` on the native grid, brought onto the prepared one; float32."""
-    turned = resample(turn(array, undo.order, undo.flips), undo.inner)
+    turned = resample(seen(array, undo), undo.inner)
     return pad_to(turned.astype(np.float32, copy=False), undo, value=pad)
 
 
 def forward_labels(array: Array, undo: Undo, *, pad: int = 0) -> Array:
     """Return integer labels `(Z, Y, X)` on the native grid, brought onto the prepared one."""
-    return pad_to(resample_labels(turn(array, undo.order, undo.flips), undo.inner), undo, value=pad)
+    return pad_to(resample_labels(seen(array, undo), undo.inner), undo, value=pad)
 
 
 def pad_to(array: Array, undo: Undo, *, value: float) -> Array:
@@ -228,7 +300,7 @@ def inner_slices(undo: Undo) -> tuple[slice, slice, slice]:
 def backward(array: Array, undo: Undo) -> Array:
     """Return a float field `(C, Z, Y, X)` on the prepared grid, brought back to the native one."""
     inner = array[(..., *inner_slices(undo))]
-    return turn_back(resample(inner, undo.turned), undo.order, undo.flips)
+    return unseen(resample(inner, undo.seen), undo)
 
 
 def forward_points(points: Array, undo: Undo) -> Array:
@@ -240,15 +312,16 @@ def forward_points(points: Array, undo: Undo) -> Array:
     turned = np.asarray(points, dtype=np.float64)[..., list(undo.order)]
     for axis in undo.flips:
         turned[..., axis] = undo.turned[axis] - turned[..., axis]
-    scaled: Array = turned * np.divide(undo.inner, undo.turned) + np.asarray(undo.before)
+    turned = turned - np.asarray(undo.low)
+    scaled: Array = turned * np.divide(undo.inner, undo.seen) + np.asarray(undo.before)
     return scaled
 
 
 def backward_points(points: Array, undo: Undo) -> Array:
     """Bring points `(…, 3)` of the prepared grid back onto the native one: the inverse of `forward_points`."""
     turned = (np.asarray(points, dtype=np.float64) - np.asarray(undo.before)) * np.divide(
-        undo.turned, undo.inner
-    )
+        undo.seen, undo.inner
+    ) + np.asarray(undo.low)
     for axis in undo.flips:
         turned[..., axis] = undo.turned[axis] - turned[..., axis]
     native: Array = turned[..., np.argsort(undo.order)]

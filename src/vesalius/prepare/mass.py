@@ -8,7 +8,7 @@ import scipy.sparse as sparse
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array
 from vesalius.prepare.batch import Example, main_image
-from vesalius.prepare.geometry import Undo, inner_slices, lerp_weights, turn_back
+from vesalius.prepare.geometry import Undo, inner_slices, lerp_weights, unseen
 
 INSIDE = "inside"  # in an example's `ragged`: where the image lies within its padded grid
 COUNTS, DENSITY = (
@@ -61,9 +61,9 @@ class Backward:
         self.undo = undo
         self.inner = inner_slices(undo)
         self.weights = [
-            None if a == b else share_weights(a, b) for a, b in zip(undo.turned, undo.inner, strict=True)
+            None if a == b else share_weights(a, b) for a, b in zip(undo.seen, undo.inner, strict=True)
         ]
-        self.field: Array | None = None  # (K, Z, Y, X) on the turned grid
+        self.field: Array | None = None  # (K, Z, Y, X) of what is seen, turned
         self.sums: Array | None = None  # (K,)
 
     def add(self, axis: int, start: int, piece: Array) -> None:
@@ -77,7 +77,7 @@ class Backward:
         where[axis + 1] = slice(a - start, b - start)
         held = np.asarray(piece[tuple(where)], dtype=np.float64)
         if self.field is None or self.sums is None:
-            self.field = np.zeros((len(piece), *self.undo.turned), dtype=np.float32)
+            self.field = np.zeros((len(piece), *self.undo.seen), dtype=np.float32)
             self.sums = np.zeros(len(piece))
         self.sums += held.sum(axis=(1, 2, 3))
         for other in range(3):
@@ -98,7 +98,7 @@ class Backward:
         """Return the fields on the native grid, `(K, Z, Y, X)` float32. Raises DataError where nothing was added."""
         if self.field is None:
             raise DataError("an empty field", hint="an image with at least one voxel")
-        return np.ascontiguousarray(turn_back(self.field, self.undo.order, self.undo.flips))
+        return np.ascontiguousarray(unseen(self.field, self.undo))
 
     def counts(self) -> Array:
         """Return the sum of each field within the image, `(K,)`. Raises DataError where nothing was added."""

@@ -15,7 +15,7 @@ from vesalius.core.errors import DataError, GeometryError
 from vesalius.core.image import Array, Image
 from vesalius.core.things import Things
 from vesalius.prepare.case import load_mask
-from vesalius.prepare.geometry import Undo, pad_to, turn
+from vesalius.prepare.geometry import Undo, pad_to, seen
 
 
 def load_things(item: object, labels: Sequence[Label], *, region: Image | None = None) -> Things:
@@ -74,7 +74,7 @@ def prepared_ids(things: Things, reference: Image, undo: Undo, *, case_id: str) 
         ids[things.unknown] = -1
     for crowd in things.crowd:
         ids[ids == crowd] = -1
-    ids = turn(ids, undo.order, undo.flips)
+    ids = seen(ids, undo)
     for axis, n in enumerate(undo.inner):
         many = ids.shape[axis]
         if many != n:

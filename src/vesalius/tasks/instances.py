@@ -392,12 +392,12 @@ def _spacing(undo: Undo) -> tuple[float, float, float]:
     """Return the spacing of the prepared grid, `(z, y, x)`; of one that says none 1."""
     if undo.turned_spacing_mm is None:
         return (1.0, 1.0, 1.0)
-    z, y, x = (s * a / b for s, a, b in zip(undo.turned_spacing_mm, undo.turned, undo.inner, strict=True))
+    z, y, x = (s * a / b for s, a, b in zip(undo.turned_spacing_mm, undo.seen, undo.inner, strict=True))
     return (float(z), float(y), float(x))
 
 
 def _grown(undo: Undo | None) -> float:
-    return 1.0 if undo is None else float(np.prod(undo.turned) / np.prod(undo.inner))
+    return 1.0 if undo is None else float(np.prod(undo.seen) / np.prod(undo.inner))
 
 
 TASK = SplitThings()

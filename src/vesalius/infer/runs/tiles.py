@@ -56,7 +56,10 @@ class Tiles(Run):
         shape = (int(array.shape[-3]), int(array.shape[-2]), int(array.shape[-1]))
         generator = torch.Generator(device="cpu").manual_seed(0)
         batch_of = with_tiles(example, members.device)
-        starts = [tiles.starts(n, t, members.plan.infer.overlap) for n, t in zip(shape, size, strict=True)]
+        plan = members.plan.infer
+        starts = [
+            tiles.starts(n, t, plan.overlap, tiling=plan.tiling) for n, t in zip(shape, size, strict=True)
+        ]
         places = list(itertools.product(*starts))
         found = []
         for n, (z, y, x) in enumerate(places, start=1):
