@@ -134,8 +134,8 @@ def test_a_bundle_of_graphs_answers_and_its_torch_twin_explains(pictures: Any, g
         assert np.abs(compiled(case).p - p).max() < 1e-4 and np.abs(twin(case).p - p).max() < 1e-4
         assert compiled(case).outside == own(case).outside
     assert beside.of(compiled.stages[0].models[0]) is not None and beside.of(twin.stages[0].models[0]) is None
-    seen = vs.explain(graphs, cases_of(data, 1)[0], method="gradcam").image.array
-    expected = vs.explain(run.bundle, cases_of(data, 1)[0], method="gradcam").image.array
+    seen = vs.explain(graphs, cases_of(data, 1)[0], method="gradcam").explained[0].map.image.array
+    expected = vs.explain(run.bundle, cases_of(data, 1)[0], method="gradcam").explained[0].map.image.array
     assert np.abs(seen - expected).max() <= 1e-3 * np.abs(expected).max()
     assert static_cost(graphs).parameters < static_cost(run.bundle).parameters, (
         "norms are in the convolutions"
