@@ -11,8 +11,9 @@ import torch
 import vesalius as vs
 from vesalius.compress import auto, gate, graphing, measure, opened, ways
 from vesalius.compress.opened import Reading
+from vesalius.compress.quantising.deviating import deviation, outputs
 from vesalius.compress.quantising.integers import beside_raw, by_weights, in_matrices, quantised
-from vesalius.compress.quantising.sensitive import deviation, mixed, outputs
+from vesalius.compress.quantising.sensitive import mixed
 from vesalius.compress.shown import arrays_of, batches
 from vesalius.core.bundle import open_bundle
 from vesalius.core.progress import Silent
