@@ -25,7 +25,12 @@ import numpy as np
 CT, MR, FLAT = "ct", "mr", "flat"
 KINDS = {
     CT: {"channels": {"0": "CT"}, "shape": (24, 30, 26), "spacing": (1.0, 1.2, 1.1), "folds": (0,)},
-    MR: {"channels": {"0": "T1", "1": "T2"}, "shape": (12, 34, 30), "spacing": (0.9, 1.0, 4.0), "folds": (0, 1)},
+    MR: {
+        "channels": {"0": "T1", "1": "T2"},
+        "shape": (12, 34, 30),
+        "spacing": (0.9, 1.0, 4.0),
+        "folds": (0, 1),
+    },
     FLAT: {"channels": {"0": "MR"}, "shape": (5, 34, 40), "spacing": (1.0, 1.0, 3.0), "folds": ("all",)},
 }
 LABELS = {"background": 0, "organ": 1, "lesion": 2}
@@ -75,7 +80,12 @@ def dataset(kind: str, root: Path, number: int) -> str:
         for k, channel in enumerate(stacked):
             write(kind, channel, folder / "imagesTr" / f"case{seed}_{k:04d}.nii.gz")
         write(kind, labels, folder / "labelsTr" / f"case{seed}.nii.gz")
-    about = {"channel_names": KINDS[kind]["channels"], "labels": LABELS, "numTraining": 5, "file_ending": ".nii.gz"}
+    about = {
+        "channel_names": KINDS[kind]["channels"],
+        "labels": LABELS,
+        "numTraining": 5,
+        "file_ending": ".nii.gz",
+    }
     (folder / "dataset.json").write_text(json.dumps(about))
     return name
 
@@ -87,6 +97,8 @@ def shrunk(kind: str, plans: Path) -> None:
     own = found["configurations"][configuration]
     flat = len(PATCH[kind]) == 2
     own["patch_size"], own["spacing"], own["batch_size"] = PATCH[kind], PLANNED_MM[kind], 2
+    if kind == MR:  # as it plans where images are mostly empty
+        own["use_mask_for_norm"] = [True] * len(KINDS[kind]["channels"])
     kwargs = own["architecture"]["arch_kwargs"]
     ones, twos = ([1, 1], [2, 2]) if flat else ([1, 1, 1], [2, 2, 2])
     strides = [ones, twos] if kind != MR else [ones, [1, 2, 2], twos]
@@ -107,7 +119,7 @@ def trained(kind: str, name: str, root: Path) -> Path:
     from nnunetv2.training.nnUNetTrainer import nnUNetTrainer as module
 
     number = int(name[7:10])
-    os.environ["nnUNet_n_proc_DA"] = "1"  # as many threads as it plans with
+    os.environ["nnUNet_n_proc_DA"] = "1"  # noqa: SIM112 - threads to plan with
     api.extract_fingerprints([number], num_processes=1)
     api.plan_experiments([number])
     folder = root / "preprocessed" / name
@@ -117,11 +129,12 @@ def trained(kind: str, name: str, root: Path) -> Path:
     about = json.loads((folder / "dataset.json").read_text())
     import torch
 
-    os.environ["nnUNet_n_proc_DA"] = "0"  # patches are drawn in this process
+    os.environ["nnUNet_n_proc_DA"] = "0"  # noqa: SIM112 - patches are drawn in this process
     for fold in KINDS[kind]["folds"]:
-        trainer = module.nnUNetTrainer(plans, CONFIGURATION[kind], fold, about, device=torch.device("cpu"))
-        trainer.num_epochs, trainer.num_iterations_per_epoch, trainer.num_val_iterations_per_epoch = 1, 12, 1
-        trainer.initial_lr = 0.05
+        given = {**plans, "continue_training": False}
+        trainer = module.nnUNetTrainer(given, CONFIGURATION[kind], fold, about, device=torch.device("cpu"))
+        trainer.num_epochs, trainer.num_iterations_per_epoch, trainer.num_val_iterations_per_epoch = 1, 25, 1
+        trainer.initial_lr = 0.01
         trainer.run_training()
         out = Path(trainer.output_folder)
     return out.parent
@@ -147,7 +160,9 @@ def answered(kind: str, results: Path) -> np.ndarray:
     import torch
     from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 
-    predictor = nnUNetPredictor(device=torch.device("cpu"), perform_everything_on_device=False, allow_tqdm=False)
+    predictor = nnUNetPredictor(
+        device=torch.device("cpu"), perform_everything_on_device=False, allow_tqdm=False
+    )
     predictor.initialize_from_trained_model_folder(str(results), KINDS[kind]["folds"])
     spacing = list(KINDS[kind]["spacing"])[::-1]
     found = predictor.predict_single_npy_array(image(kind, 77)[0], {"spacing": spacing}, None, None, True)
@@ -159,7 +174,11 @@ def kept(kind: str, results: Path, exactly: np.ndarray, roughly: np.ndarray, out
     import torch
 
     shutil.rmtree(out, ignore_errors=True)
-    for path in [results / "dataset.json", results / "plans.json", *results.glob("fold_*/checkpoint_final.pth")]:
+    for path in [
+        results / "dataset.json",
+        results / "plans.json",
+        *results.glob("fold_*/checkpoint_final.pth"),
+    ]:
         place = out / results.name / path.relative_to(results)
         place.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix == ".json":
@@ -182,7 +201,7 @@ def main(out: Path) -> None:
     for name in ("raw", "preprocessed", "results"):
         (root / name).mkdir()
         os.environ[f"nnUNet_{name}"] = str(root / name)
-    os.environ["nnUNet_compile"] = "false"
+    os.environ["nnUNet_compile"] = "false"  # noqa: SIM112
     results = {kind: trained(kind, dataset(kind, root, k + 1), root) for k, kind in enumerate(KINDS)}
     rough = {kind: answered(kind, place) for kind, place in results.items()}
     exact()

@@ -51,9 +51,7 @@ def around(shape: Size, size: Size, where: Array | None) -> tuple[Size, Size]:
     return (start[0], start[1], start[2]), size
 
 
-def shares(
-    shape: Size, size: Size, overlap: float, *, tiling: str = EVEN
-) -> Callable[[Size], Tensor]:
+def shares(shape: Size, size: Size, overlap: float, *, tiling: str = EVEN) -> Callable[[Size], Tensor]:
     """Return a function from where a tile begins to how much each of its points counts in the blend, `(z, y, x)`.
 
     Over all tiles of an array of that shape these make one at each of its points.

@@ -235,7 +235,9 @@ def _finished(
     """Turn, resample, normalise and pad `(…, C, Z, Y, X)` whose channels are those of the chosen planned images."""
     array = geometry.seen(array, undo)
     if plan.normalise_first:
-        array = array if array.dtype != np.float32 else array.copy()  # the caller's pixels are not ours to change
+        array = (
+            array if array.dtype != np.float32 else array.copy()
+        )  # the caller's pixels are not ours to change
         array = _resampled(_normalised(array, image, plan, chosen), undo, plan)
     else:
         array = _resampled(array, undo, plan)

@@ -59,7 +59,8 @@ def _mend(count: int, channels: int, names: Sequence[str], planned: Sequence[str
 def normalise(array: Array, plans: Sequence[Normalisation], *, inside: Array | None = None) -> Array:
     """Apply one Normalisation a channel to `(C, Z, Y, X)` in place where it is float32; returns float32.
 
-    One that is `masked` sees and changes only what is `inside`, bool `(Z, Y, X)`. Values that are not finite become the channel's lower limit or, without one, its finite minimum.
+    One that is `masked` sees and changes only what is `inside`, bool `(Z, Y, X)`. Values that are not finite become the
+    channel's lower limit or, without one, its finite minimum.
     """
     array = np.array(array, dtype=np.float32, copy=None)
     if not array.flags.writeable:

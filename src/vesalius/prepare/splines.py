@@ -45,8 +45,10 @@ def _along(array: Array, n: int, order: int) -> Array:
         return array.astype(np.float32, copy=False)
     centre = (have / n) * (np.arange(n) + 0.5) - 0.5
     if order == 0:
-        return array[np.clip(np.floor(centre + 0.5).astype(np.int64), 0, have - 1)]
+        nearest: Array = array[np.clip(np.floor(centre + 0.5).astype(np.int64), 0, have - 1)]
+        return nearest
     left = np.floor(centre).astype(np.int64)
     share = (centre - left)[:, None, None]
     low, high = array[np.clip(left, 0, have - 1)], array[np.clip(left + 1, 0, have - 1)]
-    return ((1 - share) * low + share * high).astype(np.float32)
+    between: Array = ((1 - share) * low + share * high).astype(np.float32)
+    return between
