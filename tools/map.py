@@ -77,7 +77,7 @@ KINDS = {
     "radiomics/families": "Families of radiomics",
     "evaluate/checklists": "Checklists of a report",
     "compress": "Compressors",
-    "imports": "Origins of models that are imported",
+    "imports/origins": "Origins of models that are imported",
 }
 AVAILABLE = """\
 # What is available

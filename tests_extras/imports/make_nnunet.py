@@ -101,7 +101,7 @@ def shrunk(kind: str, plans: Path) -> None:
         own["use_mask_for_norm"] = [True] * len(KINDS[kind]["channels"])
     kwargs = own["architecture"]["arch_kwargs"]
     ones, twos = ([1, 1], [2, 2]) if flat else ([1, 1, 1], [2, 2, 2])
-    strides = [ones, twos] if kind != MR else [ones, [1, 2, 2], twos]
+    strides = [ones, [1, 2, 2] if kind == MR else twos, twos]
     stages = len(strides)
     kernels = [[3, 3] if flat else ([1, 3, 3] if kind == MR and k == 0 else [3, 3, 3]) for k in range(stages)]
     changed = {"n_stages": stages, "features_per_stage": [4 * 2**k for k in range(stages)]}

@@ -21,7 +21,7 @@ def import_model(
     origin: str | None = typer.Option(
         None,
         "--as",
-        help="What it is; see `vesalius imports`.",
+        help="What it is; see `vesalius origins`.",
         show_default="what its names and first bytes tell",
     ),
     task: str | None = typer.Option(

@@ -58,7 +58,7 @@ KINDS = (
     "evaluate.checklists",
     "radiomics.families",
     "compress",
-    "imports",
+    "imports.origins",
     "shown",
 )
 _PLURAL = {
@@ -82,7 +82,7 @@ _PLURAL = {
 _SINGULAR = {"cohorts": "layout", "metrics": "answer kind", "losses": "loss", "explain.methods": "explainer"}
 _SINGULAR |= {
     "compress": "compressor",
-    "imports": "origin of models",
+    "imports.origins": "origin of models",
     "infer.runs": "way of running a case",
     "infer.opinions": "way of having several opinions",
     "evaluate.calibrations": "refit",

@@ -1,15 +1,1 @@
-"""Models of others as ordinary bundles: one file = one origin, read as data and never run.
-
-A file holds the literal `NAMES = {"nnunet": "one line"}`, `ORDER`, its place among those that are asked whether a
-source is theirs, and two functions:
-
-    suits(source: Path) -> bool                              whether it looks like that, by names and first bytes
-    bring(source: Path, told: Told) -> Brought               the model; see `contract.py`
-"""
-
-from __future__ import annotations
-
-KIND = "imports"
-MUST = ("suits", "bring")
-
-__all__ = ["KIND", "MUST"]
+"""Imports: models that others trained, as ordinary bundles; nothing of their files is run."""

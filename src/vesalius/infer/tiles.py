@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from vesalius.core.image import Array
+from vesalius.infer.lines import Line
 from vesalius.prepare.geometry import Undo, inner_slices, unseen
 
 Size = tuple[int, int, int]
@@ -19,12 +20,14 @@ Values = Tensor | Mapping[str, Tensor]  # of each point `(z, y, x)`: one field, 
 CHUNK_BYTES = 64 << 20
 ONLY = ""  # the name of a field that has none
 EVEN, NNUNET = "even", "nnunet"  # how tiles lie and count (see `InferPlan.tiling`)
+MONAI, CONSTANT = "monai", "monai-constant"
 
 
 def starts(n: int, tile: int, overlap: float, *, tiling: str = EVEN) -> list[int]:
     """Return where tiles begin along an axis of `n`: evenly spread, at least `overlap` of a tile in common.
 
-    As nnU-Net has it a step is not a whole number of voxels before it is rounded, so that a voxel less may be common.
+    As nnU-Net has it a step is not a whole number of voxels before it is rounded, so that a voxel less may be common;
+    as MONAI has it all steps are alike but for the last.
     """
     if n <= tile:
         return [0]
@@ -32,6 +35,8 @@ def starts(n: int, tile: int, overlap: float, *, tiling: str = EVEN) -> list[int
         count = int(np.ceil((n - tile) / (tile * (1 - overlap)))) + 1
         return [int(np.round((n - tile) / (count - 1) * k)) for k in range(count)]
     step = max(1, int(tile * (1 - overlap)))
+    if tiling in (MONAI, CONSTANT):
+        return [min(k * step, n - tile) for k in range(-(-(n - tile) // step) + 1)]
     count = -(-(n - tile) // step) + 1
     return [round(k * (n - tile) / (count - 1)) for k in range(count)]
 
@@ -72,15 +77,24 @@ def shares(shape: Size, size: Size, overlap: float, *, tiling: str = EVEN) -> Ca
 def gaussian(n: int, *, tiling: str = EVEN) -> Tensor:
     """Return the weight along one axis of a tile: a Gaussian of sigma n/8, never below a thousandth of its peak.
 
-    As nnU-Net has it the peak is at the voxel n // 2, and nothing is raised.
+    As nnU-Net has it the peak is at the voxel n // 2, and nothing is raised; as MONAI has it all of a tile is raised at
+    once (see `window_of`), or counts alike.
     """
-    if n == 1:
-        return torch.ones(1)
+    if n == 1 or tiling == CONSTANT:
+        return torch.ones(n)
     if tiling == NNUNET:
         at = torch.arange(n, dtype=torch.float64) - n // 2
         return torch.exp(-0.5 * (at / (n / 8)) ** 2).float()
     x = torch.arange(n, dtype=torch.float32) - (n - 1) / 2
-    return torch.exp(-0.5 * (x / (n / 8)) ** 2).clamp_min(1e-3)
+    ramp = torch.exp(-0.5 * (x / (n / 8)) ** 2)
+    return ramp if tiling == MONAI else ramp.clamp_min(1e-3)
+
+
+def window_of(size: Size, *, tiling: str = EVEN) -> Tensor:
+    """Return the weight of each point of a tile, `(z, y, x)`."""
+    z, y, x = (gaussian(t, tiling=tiling) for t in size)
+    window = z[:, None, None] * y[None, :, None] * x[None, None, :]
+    return window.clamp_min(max(float(window.min()), 1e-3)) if tiling == MONAI else window
 
 
 def stream(
@@ -99,16 +113,18 @@ def stream(
     `before` is told where the tiles begin that `forward` is given next.
 
     `raw` is `(K, z, y, x)` on `device`, whole in two axes and `[start, stop)` along `axis`, the longest one.
-    The Gaussian is a product of three, so its sum over a grid of tiles is too: no weight volume is kept.
+    The Gaussian is a product of three, so its sum over a grid of tiles is too: no weight volume is kept. MONAI's is
+    none, and its sum is a slab of its own.
     """
     shape = array.shape[1:]
     axis = int(np.argmax(shape))
     places = [starts(n, t, overlap, tiling=tiling) for n, t in zip(shape, size, strict=True)]
     ramps = [gaussian(t, tiling=tiling) for t in size]
-    window = (ramps[0][:, None, None] * ramps[1][None, :, None] * ramps[2][None, None, :]).to(device)
+    window = window_of(size, tiling=tiling).to(device)
     totals = [_total(ramp, at, n) for ramp, at, n in zip(ramps, places, shape, strict=True)]
     across = [k for k in range(3) if k != axis]
     slab: Tensor | None = None
+    sums: Tensor | None = None
     along = places[axis]
     for i, s in enumerate(along):
         others = itertools.product(*(places[k] for k in across))
@@ -122,15 +138,20 @@ def stream(
                 extent = list(shape)
                 extent[axis] = size[axis]
                 slab = torch.zeros((raw.shape[1], *extent), device=device)
+                sums = torch.zeros((1, *extent), device=device) if tiling == MONAI else None
             for start, tile in zip(group, raw, strict=True):
                 where: list[slice] = [slice(None), *_cut(start, size)]
                 where[axis + 1] = slice(0, size[axis])
                 slab[tuple(where)].addcmul_(tile, window)
+                if sums is not None:
+                    sums[tuple(where)] += window
         if slab is None:
             raise ValueError("no tiles")
         stop = along[i + 1] if i + 1 < len(along) else shape[axis]
-        yield from _finished(slab, totals, axis, s, stop)
+        yield from _finished(slab, totals, axis, s, stop, sums=sums)
         _shift(slab, axis + 1, stop - s)
+        if sums is not None:
+            _shift(sums, axis + 1, stop - s)
 
 
 def _total(ramp: Tensor, at: Sequence[int], n: int) -> Tensor:
@@ -141,13 +162,27 @@ def _total(ramp: Tensor, at: Sequence[int], n: int) -> Tensor:
     return total
 
 
-def _finished(slab: Tensor, totals: Sequence[Tensor], axis: int, start: int, stop: int) -> Iterator[Piece]:
-    """Yield the slab's rows `[start, stop)` divided by their weights, a few at a time: no second slab beside it."""
+def _finished(
+    slab: Tensor,
+    totals: Sequence[Tensor],
+    axis: int,
+    start: int,
+    stop: int,
+    *,
+    sums: Tensor | None = None,
+) -> Iterator[Piece]:
+    """Yield the slab's rows `[start, stop)` divided by their weights, a few at a time: no second slab beside it.
+
+    The weights are the product of the `totals` of each axis, or the `sums` of each point `(1, z, y, x)`.
+    """
     rows = max(1, CHUNK_BYTES * slab.shape[axis + 1] // (4 * slab.numel()))
     for low in range(start, stop, rows):
         high = min(low + rows, stop)
-        z, y, x = (t[low:high] if k == axis else t for k, t in enumerate(totals))
-        weight = (z[:, None, None] * y[None, :, None] * x[None, None, :]).to(slab.device)
+        if sums is not None:
+            weight = sums.narrow(axis + 1, low - start, high - low)[0]
+        else:
+            z, y, x = (t[low:high] if k == axis else t for k, t in enumerate(totals))
+            weight = (z[:, None, None] * y[None, :, None] * x[None, None, :]).to(slab.device)
         yield axis, low, high, slab.narrow(axis + 1, low - start, high - low) / weight
 
 
@@ -209,15 +244,15 @@ def to_native(
         held = piece if held is None else torch.cat([held, piece], dim=axis + 1)
         n_in, n_out = undo.inner[axis], undo.seen[axis]
         last = b - low == n_in
-        ready = n_out if last else _ready(b - low, n_in, n_out)
+        lines = [Line(undo.inner[k], undo.seen[k], undo.back[k], _step(undo, k)) for k in range(3)]
+        ready = n_out if last else lines[axis].ready(b - low)
         rows = max(1, CHUNK_BYTES // (4 * held.shape[0] * max(1, _plane(undo.seen, axis))))
         while done < ready:
             upto = min(ready, done + rows)
-            field = _FIND[undo.back[axis]](held, axis, done, upto, n_in, n_out, held_from)
+            field = lines[axis].rows(held, axis, done, upto, held_from)
             for other in range(3):
                 if other != axis:
-                    size, find = undo.seen[other], _FIND[undo.back[other]]
-                    field = find(field, other, 0, size, undo.inner[other], size, 0)
+                    field = lines[other].rows(field, other, 0, undo.seen[other], 0)
             values = point(field)
             alone = not isinstance(values, Mapping)
             place: list[slice] = [slice(None)] * 3
@@ -227,7 +262,7 @@ def to_native(
                     out[name] = np.zeros(undo.seen, dtype=_kind(found, held.shape[0]))
                 out[name][tuple(place)] = found.cpu().numpy()
             done = upto
-        keep = int(np.floor((done + 0.5) * n_in / n_out - 0.5)) if done < n_out else n_in
+        keep = int(np.floor(lines[axis].at(done))) if done < n_out else n_in
         drop = max(0, min(keep, b - low - 1) - held_from)
         held = held.narrow(axis + 1, drop, held.shape[axis + 1] - drop).clone()
         held_from += drop
@@ -247,31 +282,5 @@ def _plane(shape: Size, axis: int) -> int:
     return int(np.prod([n for k, n in enumerate(shape) if k != axis]))
 
 
-def _ready(have: int, n_in: int, n_out: int) -> int:
-    """Return how many output rows need only the first `have` input rows."""
-    centre = (np.arange(n_out) + 0.5) * n_in / n_out - 0.5
-    return int(np.searchsorted(np.floor(centre) + 1, have))
-
-
-def _lerp(field: Tensor, axis: int, start: int, stop: int, n_in: int, n_out: int, offset: int) -> Tensor:
-    """Rows `[start, stop)` of `n_out` by linear interpolation between those of `n_in`, of which `field` has
-    those from `offset` on. Edges are repeated."""
-    dim = axis + 1
-    if n_in == n_out:
-        return field.narrow(dim, start - offset, stop - start)
-    centre = (torch.arange(start, stop, dtype=torch.float64) + 0.5) * n_in / n_out - 0.5
-    left = centre.floor()
-    share = (centre - left).to(field).view([-1 if k == dim else 1 for k in range(4)])
-    i = (left.long().clamp(0, n_in - 1) - offset).to(field.device)
-    j = ((left.long() + 1).clamp(0, n_in - 1) - offset).to(field.device)
-    return torch.lerp(field.index_select(dim, i), field.index_select(dim, j), share)
-
-
-def _nearest(field: Tensor, axis: int, start: int, stop: int, n_in: int, n_out: int, offset: int) -> Tensor:
-    """Rows `[start, stop)` of `n_out`, each the nearest of `n_in`, of which `field` has those from `offset` on."""
-    centre = (torch.arange(start, stop, dtype=torch.float64) + 0.5) * n_in / n_out - 0.5
-    nearest = (centre + 0.5).floor().long().clamp(0, n_in - 1) - offset
-    return field.index_select(axis + 1, nearest.to(field.device))
-
-
-_FIND = {0: _nearest, 1: _lerp}  # by the order of the splines on the way back
+def _step(undo: Undo, axis: int) -> float | None:
+    return None if undo.steps is None else undo.steps[axis]

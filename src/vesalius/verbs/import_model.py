@@ -9,7 +9,7 @@ from typing import Any
 from vesalius.core.bundle import Bundle
 from vesalius.core.disk import assert_apart
 from vesalius.core.progress import Progress, watched
-from vesalius.imports import origins
+from vesalius.imports.bringing import bring
 from vesalius.imports.contract import Told
 from vesalius.imports.sealing import seal
 
@@ -35,7 +35,7 @@ def import_model(
         source: A folder of results of nnU-Net v2, a MONAI bundle, an ONNX file, or a file of weights of a registered
             net in the naming of torchvision, timm or MONAI.
         out: A new folder for the bundle.
-        origin: What it is, where that cannot be told by itself; one of `vesalius imports`.
+        origin: What it is, where that cannot be told by itself; one of `vesalius origins`.
         task: The task that it answers, where it is not the usual one.
         labels: What its outputs are, by place or by a mask's value: `{0: "benign", 1: "malignant"}`.
         normalise: How its images were normalised, where the files do not say: `imagenet`, `zscore`, `none`, `0..255`,
@@ -57,7 +57,7 @@ def import_model(
     place, folder = Path(source), Path(out)
     assert_apart(place, folder)
     told = Told(task, dict(labels or {}), normalise, dict(settings or {}))
-    _, brought = origins.bring(place, told, origin=origin)
+    _, brought = bring(place, told, origin=origin)
     made = seal(brought, folder, device=device)
     for note in brought.notes:
         shown.note(note)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from vesalius.core import registry
 from vesalius.core.errors import BundleError, closest_path
-from vesalius.imports import KIND
 from vesalius.imports.contract import Brought, Told
+from vesalius.imports.origins import KIND
 
 
 def bring(source: Path, told: Told, *, origin: str | None = None) -> tuple[str, Brought]:
