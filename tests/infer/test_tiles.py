@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from vesalius.core.image import Image
-from vesalius.infer import tiles
+from vesalius.infer import native, tiles
 from vesalius.prepare import geometry
 
 CPU = torch.device("cpu")
@@ -119,7 +119,7 @@ def test_home_is_the_resampled_field_and_its_largest_label(
     undo = geometry.layout(image, canonical=True, spacing_mm=spacing, size=(16, 8, 8), whole=False)
     array = geometry.forward(image.array, undo)
     how: dict[str, Any] = {"size": (8, 8, 8), "overlap": 0.5, "batch": 8, "forward": smooth}
-    found = tiles.to_native(tiles.stream(array, device=CPU, **how), undo, lambda raw: raw.argmax(dim=0))
+    found = native.to_native(tiles.stream(array, device=CPU, **how), undo, lambda raw: raw.argmax(dim=0))
     field, _ = gathered(array, **how)
     inner = field[(slice(None), *geometry.inner_slices(undo))]
     whole = F.interpolate(inner[None], size=undo.turned, mode="trilinear", align_corners=False)[0]
@@ -134,7 +134,7 @@ def test_a_float_field_stays_one() -> None:
     image = Image(np.random.default_rng(3).normal(size=(1, 9, 8, 10)).astype(np.float32), affine=np.eye(4))
     undo = geometry.layout(image, canonical=True, spacing_mm=(0.5, 1.0, 1.0), size=(8, 8, 8), whole=False)
     array = geometry.forward(image.array, undo)
-    found = tiles.to_native(
+    found = native.to_native(
         tiles.stream(array, size=(8, 8, 8), overlap=0.5, batch=1, forward=lambda x: x, device=CPU),
         undo,
         lambda raw: raw[0],
@@ -166,6 +166,6 @@ def test_no_tensor_is_larger_than_a_slab_however_long_the_image(
     array = geometry.forward(image.array, undo)
     with Largest() as seen:
         pieces = tiles.stream(array, size=(8, 8, 8), overlap=0.5, batch=1, forward=smooth, device=CPU)
-        tiles.to_native(pieces, undo, lambda raw: raw.argmax(dim=0))
+        native.to_native(pieces, undo, lambda raw: raw.argmax(dim=0))
     slab = 3 * 8 * 20 * 24
     assert slab <= seen.numel <= 2 * slab, "a slab, and at most as much again waiting to be interpolated"

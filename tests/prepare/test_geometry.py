@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from vesalius.core.errors import GeometryError
 from vesalius.core.image import Image
-from vesalius.infer import tiles
+from vesalius.infer import native, tiles
 from vesalius.phantom.ct import AbdomenPatient, patient
 from vesalius.prepare import geometry
 
@@ -112,7 +112,7 @@ def test_after_resampling_organs_keep_their_place(
     there = geometry.forward_labels(labels, undo, pad=0)
     field = torch.from_numpy(np.stack([(there == v).astype(np.float32) for v in range(5)]))
     pieces = iter([(0, 0, undo.shape[0], field)])
-    back = tiles.to_native(pieces, undo, lambda raw: raw.argmax(dim=0))
+    back = native.to_native(pieces, undo, lambda raw: raw.argmax(dim=0))
     assert back.shape == labels.shape and undo.resampled == (factor != (1.0, 1.0, 1.0))
     coarser = np.maximum(image.spacing_mm, (x, y, z))[::-1]
     for value in range(1, 5):

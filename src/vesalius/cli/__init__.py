@@ -39,7 +39,7 @@ from vesalius.cli import (
 from vesalius.cli._app import app, process_began
 from vesalius.cli._outcome import FLAG, document, write
 from vesalius.cli._usage import in_our_words
-from vesalius.core.errors import BudgetError, Interrupted, VesaliusError
+from vesalius.core.errors import BudgetError, Interrupted, VesaliusError, out_of_memory
 
 __all__ = ["app", "main"]
 
@@ -114,9 +114,7 @@ def _in_our_words(error: Exception, verb: str) -> VesaliusError | None:
         return error
     if isinstance(error, typer.TyperException):  # an option that is not there, a number that is none
         return in_our_words(error, verb, [command.name or "" for command in app.registered_commands])
-    if isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError) and "allocate memory" in str(error)
-    ):
+    if out_of_memory(error):
         hint = "a smaller net (net.scale), batch or size" if verb == "fit" else "a larger machine"
         return BudgetError("not enough memory", hint=hint)
     return None

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
+from vesalius.cli import _limits
 from vesalius.cli._app import shown_progress
 from vesalius.core.errors import VesaliusError
 from vesalius.core.numbers import finite
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 SCHEMA = "schema.json"
 FLAG = "--json"
+
+
+_CONTEXT = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,7 @@ class Talk:
 
     def __init__(self, verb: str, *, as_json: bool) -> None:
         self.verb, self.as_json = verb, as_json
+        self.used: Mapping[str, Any] | None = None  # of time, memory and energy, where limits were told
         self._out = sys.stdout  # while the verb works, what libraries print goes to standard error
         self._noted: Noted | None = None
 
@@ -74,19 +79,27 @@ class Talk:
             return
         notes = self._noted.notes if self._noted else []
         told = [*outcome.warnings, *(("note", text) for text in notes)]
-        write(document(self.verb, result=outcome.result, warnings=told, code=outcome.code), self._out)
+        found = document(self.verb, result=outcome.result, warnings=told, code=outcome.code, used=self.used)
+        write(found, self._out)
 
 
 def add(
-    app: typer.Typer, name: str, verb: Callable[..., Outcome | None], *, panel: str | None = None
+    app: typer.Typer,
+    name: str,
+    verb: Callable[..., Outcome | None],
+    *,
+    panel: str | None = None,
+    limited: bool = True,
 ) -> None:
-    """Add a verb to the command line, with `--json` beside its own options.
+    """Add a verb to the command line, with `--json` and the limits of `_limits.py` beside its own options.
 
     Its function takes the arguments and options as typer knows them, may take a Talk by the name `talk`, and returns
-    its Outcome; None where it has said it already.
+    its Outcome; None where it has said it already. A verb that is over at once, or never, is not `limited`.
     """
     signature = inspect.signature(verb, eval_str=True)
     own = [p for p in signature.parameters.values() if p.name != "talk"]
+    limits = _limits.parameters(signature.parameters) if limited else []
+    context = [] if "context" in signature.parameters or not limits else [_CONTEXT]
     flag = inspect.Parameter(
         "as_json",
         inspect.Parameter.KEYWORD_ONLY,
@@ -99,16 +112,21 @@ def add(
     @functools.wraps(verb)
     def run(*, as_json: bool, **given: Any) -> None:
         talk = Talk(name, as_json=as_json)
+        told = {p.name: given.pop(p.name) for p in limits}
+        asked = given.pop("context") if context else given.get("context")
         if "talk" in signature.parameters:
             given["talk"] = talk
-        with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
+        with (
+            contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext(),
+            _limits.kept(told, talk, asked.obj if asked is not None else None),
+        ):
             outcome = verb(**given)
         if outcome is not None:
             talk.say(outcome)
             if outcome.code:
                 raise typer.Exit(outcome.code)
 
-    shown = signature.replace(parameters=[*own, flag], return_annotation=None)
+    shown = signature.replace(parameters=[*own, *context, *limits, flag], return_annotation=None)
     run.__signature__ = shown  # type: ignore[attr-defined]
     run.__annotations__ = {p.name: p.annotation for p in shown.parameters.values()}
     app.command(name, rich_help_panel=panel)(run)
@@ -121,8 +139,12 @@ def document(
     warnings: Sequence[tuple[str, str]] = (),
     error: VesaliusError | None = None,
     code: int = 0,
+    used: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Return the envelope that every verb's JSON has, whether it ended well or not."""
+    """Return the envelope that every verb's JSON has, whether it ended well or not.
+
+    `used` is what it took, where limits or rates were told.
+    """
     said = None
     if error is not None:
         said = {"kind": type(error).__name__, "what": error.what, "found": error.found, "hint": error.hint}
@@ -134,6 +156,7 @@ def document(
         "result": result,
         "warnings": [{"kind": kind, "text": text} for kind, text in warnings],
         "error": said,
+        **({} if used is None else {"used": dict(used)}),
     }
 
 

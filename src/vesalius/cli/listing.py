@@ -90,4 +90,4 @@ def register(app: typer.Typer) -> None:
     """Add a command for each kind that has a room."""
     for kind in KINDS:
         if exists(kind):
-            add(app, plural(kind), command(kind), panel=PANEL)
+            add(app, plural(kind), command(kind), panel=PANEL, limited=False)

@@ -236,4 +236,4 @@ def _make_key(path: Path | None, name: str, role: str) -> Outcome:
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    add(app, "serve", serve)
+    add(app, "serve", serve, limited=False)

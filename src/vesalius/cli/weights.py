@@ -151,4 +151,4 @@ def _lines(found: dict[str, Any]) -> list[str]:
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    add(app, "weights", weights, panel=PANEL)
+    add(app, "weights", weights, panel=PANEL, limited=False)

@@ -14,6 +14,7 @@ VesaliusError              exit code 2, one line
 │   └── CodeError          a file that another package brings does not do what its kind promises, or fails
 ├── PlanError              a plan that cannot be followed
 ├── BudgetError            not enough time, memory or disk for what was asked
+│   └── LimitReached       a declared limit of time, memory or energy ended the work; exit code 3
 ├── RegisterError          something that cannot be registered: a name that is taken, or a part that is missing
 ├── BundleError            a bundle that is damaged, foreign or from a newer version
 ├── OutputError            a place that cannot be written to, or already holds something
@@ -144,6 +145,19 @@ class BudgetError(VesaliusError):
     """Not enough time, memory or disk for what was asked."""
 
 
+class LimitReached(BudgetError):
+    """A declared limit ended the work in an orderly way: what is kept, what was used, and how to go on.
+
+    `limit` is `time`, `memory` or `energy`.
+    """
+
+    exit_code = 3
+
+    def __init__(self, what: str, *, limit: str, found: str | None = None, hint: str | None = None) -> None:
+        super().__init__(what, found=found, hint=hint)
+        self.limit = limit
+
+
 class RegisterError(VesaliusError):
     """Something that cannot be registered: its name is taken, or a part of what its kind promises is missing."""
 
@@ -179,3 +193,19 @@ class Interrupted(VesaliusError):
     """Ctrl-C: what is kept, and as the hint the command that goes on where there is one."""
 
     exit_code = 130
+
+
+def out_of_memory(error: BaseException | None) -> bool:
+    """Return whether an error, or what it came from, says that memory was refused, whichever library raised it."""
+    while error is not None:
+        if isinstance(error, MemoryError) or any(said in str(error) for said in _REFUSED):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+_REFUSED = (
+    "allocate memory",
+    "std::bad_alloc",
+    "does not fit into memory",
+)  # torch's, C++'s and our own words

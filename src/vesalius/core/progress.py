@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Protocol, TypeVar
 
 from vesalius.core.notebook import notebook
@@ -43,12 +45,30 @@ class Silent:
         """Nothing."""
 
 
+_BESIDE: ContextVar[Callable[[Progress], Progress] | None] = ContextVar("beside", default=None)
+
+
+@contextmanager
+def listening(wrap: Callable[[Progress], Progress]) -> Iterator[None]:
+    """Inside this block, let `wrap` hear the progress of every verb, beside who watches it."""
+    token = _BESIDE.set(wrap)
+    try:
+        yield
+    finally:
+        _BESIDE.reset(token)
+
+
 def watched(progress: Progress | bool | None) -> Progress:
     """Return what is told how far the work of a verb is.
 
     A Progress is itself; None shows bars in a notebook and on a terminal, and nothing elsewhere; True shows plain lines
-    on standard error there, too; False shows nothing.
+    on standard error there, too; False shows nothing. Inside `listening`, something else hears it as well.
     """
+    shown, wrap = _shown(progress), _BESIDE.get()
+    return shown if wrap is None else wrap(shown)
+
+
+def _shown(progress: Progress | bool | None) -> Progress:
     if progress is False:
         return Silent()
     if progress is not None and progress is not True:

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor, arange, float64, lerp
 
+from vesalius.prepare.geometry import Undo
+
 
 @dataclass(frozen=True)
 class Line:
@@ -51,3 +53,12 @@ class Line:
         i = (left.long().clamp(0, last) - offset).to(field.device)
         j = ((left.long() + 1).clamp(0, last) - offset).to(field.device)
         return lerp(field.index_select(dim, i), field.index_select(dim, j), share)
+
+
+def lines_of(undo: Undo) -> tuple[Line, Line, Line]:
+    """Return how a prepared field is brought back along each axis."""
+    z, y, x = (
+        Line(undo.inner[k], undo.seen[k], undo.back[k], None if undo.steps is None else undo.steps[k])
+        for k in range(3)
+    )
+    return z, y, x

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, TypeVar
@@ -13,6 +14,7 @@ from torch import nn
 
 from vesalius import nets
 from vesalius.answers import contract
+from vesalius.core import scratch
 from vesalius.core.answers import Answer
 from vesalius.core.bundle import Bundle, Stage, State
 from vesalius.core.case import Case
@@ -21,7 +23,7 @@ from vesalius.core.groups import fitted_for
 from vesalius.core.image import Array, Image
 from vesalius.core.promise import LEVELS, PROMISE
 from vesalius.core.weighed import Weighed
-from vesalius.infer import guard, handover, pace, runs
+from vesalius.infer import fitting, guard, handover, pace, runs
 from vesalius.infer.alarm import Alarm, alarm_of, gathered, watched_of
 from vesalius.infer.asked import built, decoded
 from vesalius.infer.cropping import in_memory
@@ -121,12 +123,15 @@ class Predictor:
     (`infer/alarm.py`) is answered and marked, and with `refuse_unlike` refused. On a processor it computes with as many
     threads as there are cores that others leave free, at most `cores`, by default torch's threads. Without `weights` it
     prepares cases and answers none. With `levels` answers that have a field keep how likely each label is at each
-    point, for who promises something of them; a bundle that promises something does so by itself. Raises BundleError.
+    point, for who promises something of them; a bundle that promises something does so by itself. `memory` is how many
+    bytes this process may hold in all: large images then lie in scratch files, and a field that is too large is blended
+    column by column (`infer/columns.py`); None is what the machine has. Raises BundleError.
     """
 
     accept_mismatch = False
     doubts: tuple[str, int | None] | None = None  # the way of doubting, and how many samples
     levels = False
+    memory: int | None = None  # bytes
     listen: Listen | None = None  # is told where each case lies beside those that were learned from
     refuse_unlike = False
     threads: Threads | None = None  # on a processor alone
@@ -141,7 +146,9 @@ class Predictor:
         cores: int | None = None,
         weights: bool = True,
         levels: bool = False,
+        memory: int | None = None,
     ) -> None:
+        self.memory = memory
         self.bundle, self.accept_mismatch, self.refuse_unlike = bundle, accept_mismatch, refuse_unlike
         self.levels = levels or bool(bundle.stages[-1].calibration.get(PROMISE))
         self.doubts = doubt_of(bundle.stages[-1].calibration)
@@ -158,7 +165,8 @@ class Predictor:
         DataError for a case that lacks a covariate which the bundle needs.
         """
         case = self._ready(case)
-        return self._told_of(case, self.reference_of(case), watch).answer
+        with self._sparing():
+            return self._told_of(case, self.reference_of(case), watch).answer
 
     def raw(self, case: Case) -> Any:
         """Return what the last stage says of a case before it is decoded, in a way of running that joins cases."""
@@ -428,7 +436,12 @@ class Predictor:
             levels=levels,
             watch=layers,
             weighing=weighing,
+            memory=self.memory,
         )
+
+    def _sparing(self) -> AbstractContextManager[None]:
+        """Inside this block large arrays lie in scratch files, where a memory was declared."""
+        return scratch.for_large(fitting.large(self.memory))
 
     def encoded(self, case: Case) -> Encoded:
         """Return a case as the last stage is given it, prepared; earlier stages find which part of it that is.

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from vesalius.core.image import Array
-from vesalius.infer.lines import Line
-from vesalius.prepare.geometry import Undo, inner_slices, unseen
+from vesalius.core.scratch import let_go
+from vesalius.infer import columns
+from vesalius.infer.borders import Borders
+from vesalius.infer.lines import lines_of
+from vesalius.prepare.geometry import Undo
 
 Size = tuple[int, int, int]
 Forward = Callable[[Tensor], Tensor]
 Piece = tuple[int, int, int, Tensor]  # axis, start, stop, and the field `(K, z, y, x)` between them
-Values = Tensor | Mapping[str, Tensor]  # of each point `(z, y, x)`: one field, or several by name
 CHUNK_BYTES = 64 << 20
-ONLY = ""  # the name of a field that has none
-EVEN, NNUNET = "even", "nnunet"  # how tiles lie and count (see `InferPlan.tiling`)
+EVEN, NNUNET = columns.EVEN, "nnunet"  # how tiles lie and count (see `InferPlan.tiling`)
 MONAI, CONSTANT = "monai", "monai-constant"
 
 
@@ -113,45 +116,132 @@ def stream(
     `before` is told where the tiles begin that `forward` is given next.
 
     `raw` is `(K, z, y, x)` on `device`, whole in two axes and `[start, stop)` along `axis`, the longest one.
-    The Gaussian is a product of three, so its sum over a grid of tiles is too: no weight volume is kept. MONAI's is
-    none, and its sum is a slab of its own.
+    The Gaussian is a product of three, so its sum over a grid of tiles is too: no weight volume is kept.
     """
-    shape = array.shape[1:]
-    axis = int(np.argmax(shape))
-    places = [starts(n, t, overlap, tiling=tiling) for n, t in zip(shape, size, strict=True)]
-    ramps = [gaussian(t, tiling=tiling) for t in size]
-    window = window_of(size, tiling=tiling).to(device)
-    totals = [_total(ramp, at, n) for ramp, at, n in zip(ramps, places, shape, strict=True)]
-    across = [k for k in range(3) if k != axis]
+    asking = Asking(array, grid_of(array, size, overlap, tiling=tiling), batch, forward, device, before)
+    (column,) = columns.whole(asking.grid).columns()
+    yield from blend(asking, column)
+
+
+def grid_of(
+    array: Array, size: Size, overlap: float, undo: Undo | None = None, *, tiling: str = EVEN
+) -> columns.Grid:
+    """Return how tiles lie on a prepared image `(C, Z, Y, X)`; with `undo`, whether its axes are then interpolated."""
+    _, nz, ny, nx = array.shape
+    z, y, x = (tuple(starts(n, t, overlap, tiling=tiling)) for n, t in zip((nz, ny, nx), size, strict=True))
+    grid = columns.Grid((nz, ny, nx), size, (z, y, x), tiling=tiling)
+    if undo is None:
+        return grid
+    lerped = [not line.same for line in lines_of(undo)]
+    grown = math.prod(undo.seen[k] / undo.inner[k] for k in range(3) if k != grid.axis)
+    return replace(grid, interpolated=(lerped[0], lerped[1], lerped[2]), grown=grown)
+
+
+@dataclass(eq=False)
+class Asking:
+    """Tiles of one prepared image `(C, Z, Y, X)` and the model that they are given to, `batch` at a time.
+
+    What was said of the first tiles is kept until they are asked about. A tile that is asked about again is given to
+    `again`, where that is another one: nobody who watches the model sees it twice.
+    """
+
+    array: Array
+    grid: columns.Grid
+    batch: int
+    forward: Forward
+    device: torch.device
+    before: Callable[[Sequence[Size]], None] | None = None
+    first: tuple[list[Size], Tensor] | None = None
+    channels: int = 0  # of the field, once somebody asked
+    again: Forward | None = None
+    asked: set[Size] = field(default_factory=set)
+
+    def ask_first(self) -> int:
+        """Ask about the first tiles, and return how many channels the field has."""
+        (column,) = columns.whole(self.grid).columns()
+        group = next(_batches(_tiles(self.grid, column, 0), self.batch))
+        self.first = group, self.raw(group)
+        self.channels = int(self.first[1].shape[1])
+        return self.channels
+
+    def raw(self, group: list[Size]) -> Tensor:
+        """Return what the model says of tiles that begin there, `(B, K, z, y, x)`."""
+        if self.first is not None and self.first[0] == group:
+            raw, self.first = self.first[1], None
+            return raw
+        old = [at for at in group if at in self.asked] if self.again is not None else []
+        new = [at for at in group if at not in old]
+        self.asked.update(new)
+        if not old or self.again is None:
+            return self._given(group, self.forward)
+        found: dict[Size, Tensor] = dict(zip(old, self._given(old, self.again), strict=True))
+        if new:
+            found.update(zip(new, self._given(new, self.forward), strict=True))
+        return torch.stack([found[at] for at in group])
+
+    def _given(self, group: Sequence[Size], forward: Forward) -> Tensor:
+        stacked = np.stack([self.array[(slice(None), *_cut(at, self.grid.size))] for at in group])
+        let_go(self.array)
+        if self.before is not None:
+            self.before(group)
+        return forward(torch.from_numpy(stacked).to(self.device)).float()
+
+
+def blend(
+    asking: Asking, column: columns.Column, *, borders: Borders | None = None, chunk: int | None = None
+) -> Iterator[Piece]:
+    """Blend one column, as `stream` does; `raw` has the rows from `low` to `end` of its spans across `axis`.
+
+    What reaches over its borders is taken from and handed to `borders`. A stretch has about `chunk` bytes.
+    """
+    grid, axis = asking.grid, column.axis
+    window = window_of(grid.size, tiling=grid.tiling).to(asking.device)
+    weigh = _weights(grid, column, window)
     slab: Tensor | None = None
-    sums: Tensor | None = None
-    along = places[axis]
+    along = grid.places[axis]
+    inside = [slice(0, s.end - s.low) for s in column.spans]
     for i, s in enumerate(along):
-        others = itertools.product(*(places[k] for k in across))
-        tiles = [_ordered(axis, s, across, other) for other in others]
-        for group in _batches(tiles, batch):
-            stacked = np.stack([array[(slice(None), *_cut(at, size))] for at in group])
-            if before is not None:
-                before(group)
-            raw = forward(torch.from_numpy(stacked).to(device)).float()
+        for group in _batches(_tiles(grid, column, i), asking.batch):
+            raw = asking.raw(group)
             if slab is None:
-                extent = list(shape)
-                extent[axis] = size[axis]
-                slab = torch.zeros((raw.shape[1], *extent), device=device)
-                sums = torch.zeros((1, *extent), device=device) if tiling == MONAI else None
+                extent = [span.high - span.low for span in column.spans]
+                extent[axis] = grid.size[axis]
+                slab = torch.zeros((raw.shape[1], *extent), device=asking.device)
             for start, tile in zip(group, raw, strict=True):
-                where: list[slice] = [slice(None), *_cut(start, size)]
-                where[axis + 1] = slice(0, size[axis])
-                slab[tuple(where)].addcmul_(tile, window)
-                if sums is not None:
-                    sums[tuple(where)] += window
+                there, own = _within(column, start, grid.size)
+                slab[(slice(None), *there)].addcmul_(tile[(slice(None), *own)], window[own])
+            del raw, tile
         if slab is None:
             raise ValueError("no tiles")
-        stop = along[i + 1] if i + 1 < len(along) else shape[axis]
-        yield from _finished(slab, totals, axis, s, stop, sums=sums)
+        stop = along[i + 1] if i + 1 < len(along) else grid.shape[axis]
+        if borders is not None:
+            borders.take(column, slab, (s, stop))
+            borders.hand(column, slab, (s, stop))
+        inside[axis] = slice(None)
+        yield from _finished(slab[(slice(None), *inside)], weigh, axis, s, stop, chunk or CHUNK_BYTES)
         _shift(slab, axis + 1, stop - s)
-        if sums is not None:
-            _shift(sums, axis + 1, stop - s)
+    if borders is not None:
+        borders.done(column)
+
+
+def _tiles(grid: columns.Grid, column: columns.Column, i: int) -> list[Size]:
+    """Return where a column's tiles begin whose place along its axis is the `i`-th."""
+    z, y, x = (grid.places[k][span.first : span.last] for k, span in enumerate(column.spans))
+    only = grid.places[column.axis][i]
+    return [at for at in itertools.product(z, y, x) if at[column.axis] == only]
+
+
+def _within(
+    column: columns.Column, start: Size, size: Size
+) -> tuple[tuple[slice, ...], tuple[slice, slice, slice]]:
+    """Return which part of a column's slab a tile lies in, and which part of the tile that is."""
+    there, own = [], []
+    for k, (a, t, span) in enumerate(zip(start, size, column.spans, strict=True)):
+        low, high = (a, a + t) if k == column.axis else (max(a, span.low), min(a + t, span.high))
+        origin = a if k == column.axis else span.low
+        there.append(slice(low - origin, high - origin))
+        own.append(slice(low - a, high - a))
+    return tuple(there), (own[0], own[1], own[2])
 
 
 def _total(ramp: Tensor, at: Sequence[int], n: int) -> Tensor:
@@ -162,28 +252,40 @@ def _total(ramp: Tensor, at: Sequence[int], n: int) -> Tensor:
     return total
 
 
-def _finished(
-    slab: Tensor,
-    totals: Sequence[Tensor],
-    axis: int,
-    start: int,
-    stop: int,
-    *,
-    sums: Tensor | None = None,
-) -> Iterator[Piece]:
-    """Yield the slab's rows `[start, stop)` divided by their weights, a few at a time: no second slab beside it.
+def _weights(grid: columns.Grid, column: columns.Column, window: Tensor) -> Callable[[int, int], Tensor]:
+    """Return what gives the sum of the weights of a column's finished rows `[low, high)` along its axis.
 
-    The weights are the product of the `totals` of each axis, or the `sums` of each point `(1, z, y, x)`.
+    A window that is a product of three has sums that are one; MONAI's is none, and is added up tile by tile.
     """
-    rows = max(1, CHUNK_BYTES * slab.shape[axis + 1] // (4 * slab.numel()))
+    ends = [(span.low, span.end) for span in column.spans]
+    if grid.tiling != MONAI:
+        ramps = [gaussian(t, tiling=grid.tiling) for t in grid.size]
+        totals = [_total(ramp, at, n) for ramp, at, n in zip(ramps, grid.places, grid.shape, strict=True)]
+
+    def weigh(low: int, high: int) -> Tensor:
+        there = [(low, high) if k == column.axis else pair for k, pair in enumerate(ends)]
+        if grid.tiling != MONAI:
+            z, y, x = (total[a:b] for total, (a, b) in zip(totals, there, strict=True))
+            return (z[:, None, None] * y[None, :, None] * x[None, None, :]).to(window.device)
+        found = torch.zeros([b - a for a, b in there], device=window.device)
+        for at in itertools.product(*grid.places):
+            cut = [(max(s, a), min(s + t, b)) for s, t, (a, b) in zip(at, grid.size, there, strict=True)]
+            if all(a < b for a, b in cut):
+                place = tuple(slice(a - t, b - t) for (a, b), (t, _) in zip(cut, there, strict=True))
+                found[place] += window[tuple(slice(a - s, b - s) for (a, b), s in zip(cut, at, strict=True))]
+        return found
+
+    return weigh
+
+
+def _finished(
+    slab: Tensor, weigh: Callable[[int, int], Tensor], axis: int, start: int, stop: int, chunk: int
+) -> Iterator[Piece]:
+    """Yield the slab's rows `[start, stop)` divided by their weights, a few at a time: no second slab beside it."""
+    rows = max(1, chunk * slab.shape[axis + 1] // (4 * slab.numel()))
     for low in range(start, stop, rows):
         high = min(low + rows, stop)
-        if sums is not None:
-            weight = sums.narrow(axis + 1, low - start, high - low)[0]
-        else:
-            z, y, x = (t[low:high] if k == axis else t for k, t in enumerate(totals))
-            weight = (z[:, None, None] * y[None, :, None] * x[None, None, :]).to(slab.device)
-        yield axis, low, high, slab.narrow(axis + 1, low - start, high - low) / weight
+        yield axis, low, high, slab.narrow(axis + 1, low - start, high - low) / weigh(low, high)
 
 
 def _shift(slab: Tensor, dim: int, by: int) -> None:
@@ -195,14 +297,6 @@ def _shift(slab: Tensor, dim: int, by: int) -> None:
     slab.narrow(dim, rest, by).zero_()
 
 
-def _ordered(axis: int, along: int, across: Sequence[int], other: Sequence[int]) -> Size:
-    place = [0, 0, 0]
-    place[axis] = along
-    for k, value in zip(across, other, strict=True):
-        place[k] = value
-    return place[0], place[1], place[2]
-
-
 def _cut(at: Size, size: Size) -> tuple[slice, slice, slice]:
     z, y, x = (slice(a, a + s) for a, s in zip(at, size, strict=True))
     return z, y, x
@@ -211,76 +305,3 @@ def _cut(at: Size, size: Size) -> tuple[slice, slice, slice]:
 def _batches(items: list[Size], n: int) -> Iterator[list[Size]]:
     for k in range(0, len(items), n):
         yield items[k : k + n]
-
-
-def by_name(values: Values) -> Mapping[str, Tensor]:
-    """Return fields by name; one that has no name is called `ONLY`."""
-    return values if isinstance(values, Mapping) else {ONLY: values}
-
-
-def to_native(
-    pieces: Iterator[Piece], undo: Undo, point: Callable[[Tensor], Values]
-) -> Array | dict[str, Array]:
-    """Bring a streamed field back to the native grid and turn it into values there, a stretch at a time.
-
-    Interpolation and `point` (an arg-max) happen together on a few rows, so that neither the field at native
-    resolution nor at the network's exists whole. Returns `(Z, Y, X)` of the native image: uint8 or int16 for
-    integers, float32 otherwise; where `point` gives several fields, one of these for each name.
-    """
-    out: dict[str, Array] = {}
-    alone = False
-    held: Tensor | None = None
-    held_from = 0
-    done = 0
-    inner = inner_slices(undo)
-    for axis, start, stop, raw in pieces:
-        low, high = inner[axis].start, inner[axis].stop
-        a, b = max(start, low), min(stop, high)
-        if a >= b:
-            continue
-        where: list[slice] = [slice(None), *inner]
-        where[axis + 1] = slice(a - start, b - start)
-        piece = raw[tuple(where)]
-        held = piece if held is None else torch.cat([held, piece], dim=axis + 1)
-        n_in, n_out = undo.inner[axis], undo.seen[axis]
-        last = b - low == n_in
-        lines = [Line(undo.inner[k], undo.seen[k], undo.back[k], _step(undo, k)) for k in range(3)]
-        ready = n_out if last else lines[axis].ready(b - low)
-        rows = max(1, CHUNK_BYTES // (4 * held.shape[0] * max(1, _plane(undo.seen, axis))))
-        while done < ready:
-            upto = min(ready, done + rows)
-            field = lines[axis].rows(held, axis, done, upto, held_from)
-            for other in range(3):
-                if other != axis:
-                    field = lines[other].rows(field, other, 0, undo.seen[other], 0)
-            values = point(field)
-            alone = not isinstance(values, Mapping)
-            place: list[slice] = [slice(None)] * 3
-            place[axis] = slice(done, upto)
-            for name, found in by_name(values).items():
-                if name not in out:
-                    out[name] = np.zeros(undo.seen, dtype=_kind(found, held.shape[0]))
-                out[name][tuple(place)] = found.cpu().numpy()
-            done = upto
-        keep = int(np.floor(lines[axis].at(done))) if done < n_out else n_in
-        drop = max(0, min(keep, b - low - 1) - held_from)
-        held = held.narrow(axis + 1, drop, held.shape[axis + 1] - drop).clone()
-        held_from += drop
-    if not out:
-        raise ValueError("an empty field")
-    home = {name: unseen(array, undo) for name, array in out.items()}
-    return home[ONLY] if alone else home
-
-
-def _kind(values: Tensor, channels: int) -> type[np.generic]:
-    if values.is_floating_point():
-        return np.float32
-    return np.uint8 if channels <= 256 else np.int16
-
-
-def _plane(shape: Size, axis: int) -> int:
-    return int(np.prod([n for k, n in enumerate(shape) if k != axis]))
-
-
-def _step(undo: Undo, axis: int) -> float | None:
-    return None if undo.steps is None else undo.steps[axis]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 import time
 from dataclasses import dataclass
 from functools import cache
@@ -13,7 +14,21 @@ import psutil
 
 from vesalius.plan import torch_threads
 
+if sys.platform != "win32":
+    import resource
+
 QUOTA = Path("/sys/fs/cgroup/cpu.max")
+CONTAINER = Path("/sys/fs/cgroup")
+_FILES = (  # of cgroup version 2 and 1: the limit, what is used, and how much of it is files' pages that can go
+    ("memory.max", "memory.current", "memory.stat", "inactive_file"),
+    (
+        "memory/memory.limit_in_bytes",
+        "memory/memory.usage_in_bytes",
+        "memory/memory.stat",
+        "total_inactive_file",
+    ),
+)
+A_WORKER = 256 * 2**20  # what reading and checking one large study may take
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +45,78 @@ class Machine:
     bf16: bool
     weights: tuple[str, ...] | None = None
 
+    @property
+    def workers(self) -> int:
+        """How many cases may be read and checked at once: one a core, fewer where there is little memory."""
+        return max(1, min(self.cores, self.memory // A_WORKER))
+
 
 def measure() -> Machine:
-    """Look at the machine as it is now. bf16 counts only where the hardware multiplies in it, and is quicker for it."""
+    """Look at the machine as it is now. bf16 counts only where the hardware multiplies in it, and is quicker for it.
+
+    Its memory is what is free of it, of a container's share and of a declared limit, whichever is least.
+    """
     import torch
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     cores = min(cores, _granted() or cores)
-    memory = int(psutil.virtual_memory().available)
+    memory = free_memory()
     if torch.cuda.is_available():
         properties = torch.cuda.get_device_properties(0)
         return Machine(
             cores, memory, properties.name, int(properties.total_memory), torch.cuda.is_bf16_supported()
         )
     return Machine(cores, memory, None, 0, _cpu_bf16())
+
+
+def free_memory() -> int:
+    """Return the bytes that this process may still take, of the machine, its container and a declared limit."""
+    free = [int(psutil.virtual_memory().available)]
+    granted, used = _container()
+    if granted is not None:
+        free.append(granted - used)
+    declared = declared_memory()
+    if declared is not None:
+        free.append(declared)
+    return max(0, min(free))
+
+
+def declared_memory() -> int | None:
+    """Return the bytes that are left of a limit on this process (RLIMIT_DATA); None where it has none.
+
+    The limit is what `ulimit -d` says, or what a verb was told by `--memory-limit`.
+    """
+    if sys.platform == "win32":
+        return None
+    cap = resource.getrlimit(resource.RLIMIT_DATA)[0]
+    if cap == resource.RLIM_INFINITY:
+        return None
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines()
+        taken = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmData"))
+    except (OSError, StopIteration, ValueError, IndexError):
+        taken = int(psutil.Process().memory_info().rss)
+    return max(0, cap - taken)
+
+
+def granted_memory() -> int | None:
+    """Return the bytes that a container may hold in all; None where it has no such limit, or there is none."""
+    return _container()[0]
+
+
+def _container() -> tuple[int | None, int]:
+    """Return a container's limit of memory and what is used of it, in bytes; no limit where none is told."""
+    for most, now, details, name in _FILES:
+        try:
+            limit = int((CONTAINER / most).read_text(encoding="ascii"))
+            used = int((CONTAINER / now).read_text(encoding="ascii"))
+            cells = (line.split() for line in (CONTAINER / details).read_text(encoding="ascii").splitlines())
+            used -= next((int(cell[1]) for cell in cells if cell[:1] == [name]), 0)
+        except (OSError, ValueError):  # 'max', or no container
+            continue
+        if limit < psutil.virtual_memory().total:  # version 1 writes a number beyond all memory for none
+            return limit, used
+    return None, 0
 
 
 def _granted() -> int | None:

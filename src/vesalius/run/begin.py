@@ -27,6 +27,7 @@ from vesalius.plan.machine import Vacancy
 from vesalius.run.clock import left
 from vesalius.run.given import GivenStage, given_stages
 from vesalius.run.init import Start, initial_weights
+from vesalius.run.limits.planning import time_within
 from vesalius.run.workspace import untouched
 from vesalius.tasks import contract as tasks
 from vesalius.weights.packages import is_installed
@@ -86,7 +87,8 @@ class Begun:
     """A run before its data are read, new or opened again; nobody after this need know which.
 
     `asked` is complete: what is not asked again is as the run was told. `path` is the run's folder, None before there
-    is one, and `told` what its run.json says. `limit_s` counts from `asked.began`. `given` is a plan to follow where
+    is one, and `told` what its run.json says. `limit_s` counts from `asked.began`; `own_limit_s` is
+    what of it the run's folder keeps, as limits around a run are not its own. `given` is a plan to follow where
     `follows`, or else to start from. `assignment` and `start` are the folds and the weights to begin from. `stages` are
     the bundles that are earlier stages, by name.
     """
@@ -99,6 +101,7 @@ class Begun:
     told: Mapping[str, Any] = field(default_factory=dict)
     given: Plan | None = None
     follows: bool = False
+    own_limit_s: float | None = None
     assignment: Assignment | None = None
     start: Start | None = None
     stages: Mapping[str, GivenStage] = field(default_factory=dict)
@@ -112,7 +115,8 @@ class Begun:
 
 def begin(asked: Asked) -> Begun:
     """Return a new run. Raises VesaliusError's kinds for what can be said before the data are read."""
-    limit = None if asked.time_limit is None else seconds(asked.time_limit)
+    own = None if asked.time_limit is None else seconds(asked.time_limit)
+    limit = time_within(own, asked.began)
     _assert_possible(asked)
     if asked.task is not None:  # said at once, not when the data are read
         assert_sound(tasks.get(asked.task))
@@ -121,7 +125,8 @@ def begin(asked: Asked) -> Begun:
         untouched(asked.out)
     asked = _with_weights(asked, given)
     start, stages = _start(asked, given), given_stages(asked.stages)
-    return Begun(asked, _seed(asked, given), limit, Vacancy(), given=given, start=start, stages=stages)
+    seed, free = _seed(asked, given), Vacancy()
+    return Begun(asked, seed, limit, free, given=given, start=start, stages=stages, own_limit_s=own)
 
 
 def reopen(asked: Asked) -> Begun:
@@ -149,7 +154,8 @@ def reopen(asked: Asked) -> Begun:
     return Begun(
         asked,
         _seed(asked, given),
-        limit,
+        time_within(limit, asked.began),
+        own_limit_s=limit,
         assignment=cohorts.load_assignment(folds) if folds.is_file() else None,
         start=_start(asked, given),
         vacancy=Vacancy(),

@@ -98,7 +98,7 @@ def index_until(begun: Begun, planned: Planned) -> float | None:
 def at_work(begun: Begun, space: Workspace, path: Path) -> Iterator[None]:
     """Keep the folder to this process and its clock running; Ctrl-C inside says how to go on. Raises Interrupted."""
     try:
-        with held(path), on_the_clock(path, begun.limit_s, begun.asked.began):
+        with held(path), on_the_clock(path, begun.own_limit_s, begun.asked.began):
             yield
     except (KeyboardInterrupt, Interrupted) as error:
         what = error.what if isinstance(error, Interrupted) else "interrupted; what was trained is saved"

@@ -8,12 +8,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from vesalius.core.errors import Interrupted
+from vesalius.run.limits.watch import current
 
 
 @contextmanager
 def all_or_nothing(folder: Path | None = None) -> Iterator[None]:
-    """Leave nothing of the new `folder` where what is done inside fails. Raises Interrupted after Ctrl-C."""
+    """Leave nothing of the new `folder` where what is done inside fails. Raises Interrupted after Ctrl-C.
+
+    Where limits are open around it, the first cases say whether they can be kept; if not, it is refused at once.
+    """
+    watch = current()
     try:
+        if watch is not None:
+            watch.whole += 1
         yield
     except BaseException as error:
         if folder is not None:
@@ -21,3 +28,6 @@ def all_or_nothing(folder: Path | None = None) -> Iterator[None]:
         if isinstance(error, KeyboardInterrupt):
             raise Interrupted("interrupted; nothing was written") from error
         raise
+    finally:
+        if watch is not None:
+            watch.whole -= 1

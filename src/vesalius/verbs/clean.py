@@ -161,7 +161,7 @@ def _proposed(
         target=asked["target"],
         silence=asked["silence"],
         progress=progress,
-        workers=machine.measure().cores,
+        workers=machine.measure().workers,
     )
     held = held_out(cohort)
     first = proposals_of(found, cohort, held)

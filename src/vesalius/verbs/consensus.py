@@ -90,7 +90,7 @@ def consensus(
         chosen.cohort,
         progress=shown,
         max_set_aside=max_set_aside,
-        workers=machines.measure().cores,
+        workers=machines.measure().workers,
     )
     what = said(chosen, cohort, shown)
     p = None if probabilities is None else _probabilities(Path(probabilities), what)

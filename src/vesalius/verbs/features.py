@@ -114,7 +114,7 @@ def features(
     """
     shown, file = watched(progress), FeaturesFile(Path(out))
     chosen = settings_of(settings or {})
-    cores = workers or machines.measure().cores
+    cores = workers or machines.measure().workers
     torch_threads.use(cores)
     bundle = None if str(what) == RADIOMICS else made_by(what)
     if bundle is not None and (mask is not None or only or settings or image):

@@ -84,7 +84,7 @@ def inspect(
             silence=silence,
             read_text=_places if read_text else None,
             progress=watched(progress),
-            workers=machine.measure().cores,
+            workers=machine.measure().workers,
         )
         if html is not None:
             write(found, Path(html))

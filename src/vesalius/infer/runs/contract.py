@@ -34,7 +34,8 @@ class Members:
     `view` are the axes of the one mirror image that is asked about, none for the image itself; where it is None it is
     the image with all planned mirror images. `levels` asks a way that has a field for how likely each label is at each
     point, too (`Task.levels`). `watch` sums up what the first model's layers show of what it is asked, `weighing` how
-    much each source counted, of models that join several.
+    much each source counted, of models that join several. `memory` is how many bytes this process may hold in all;
+    where it is None, what the machine has.
     """
 
     task: Task
@@ -45,6 +46,7 @@ class Members:
     levels: bool = False
     watch: Watch | None = None
     weighing: Weighing | None = None
+    memory: int | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,8 +15,10 @@ from torch import Tensor
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array
 from vesalius.core.plan import Plan
-from vesalius.infer import tiles
+from vesalius.infer import columns, native, tiles
 from vesalius.infer.asked import chances_of
+from vesalius.infer.borders import Borders
+from vesalius.infer.fitting import fitted
 from vesalius.infer.runs.contract import Grid, Members, Run, Spread, Told
 from vesalius.infer.tiles import Piece
 from vesalius.prepare.batch import Batch, Example, main_image, with_tiles
@@ -31,10 +35,19 @@ class Dense(Run):
 
     def answer(self, members: Members, example: Example, undo: Undo, *, told: Told | None = None) -> Any:
         """Return the values on the native grid, `(Z, Y, X)`, or several such fields by name."""
-        pieces = self._stream(members, example)
-        if told is not None:
-            pieces = telling(pieces, undo.shape, told)
-        return tiles.to_native(pieces, undo, _point(members))
+        asking, point = self._asking(members, example, undo), _point(members)
+        how = fitted(asking, undo, point, memory=members.memory)
+        home = native.Home(undo, point, chunk=how.chunk)
+        several = list(how.cut.columns())
+        with closing(Borders(how.cut, asking.channels)) as borders:
+            for k, column in enumerate(several):
+                pieces = tiles.blend(
+                    asking, column, borders=borders if how.cut.kept else None, chunk=how.chunk
+                )
+                if told is not None:
+                    pieces = telling(pieces, undo.shape, told, part=(k, len(several)))
+                home.take(pieces, column)
+        return home.values()
 
     def raw(self, members: Members, examples: Sequence[Example]) -> Iterator[Any]:
         """Return the values on the prepared grid of each case, `(Z, Y, X)`, or several such fields by name."""
@@ -52,7 +65,7 @@ class Dense(Run):
 
     def decodable(self, members: Members, raw: Tensor, undo: Undo) -> Any:
         """Return the values on the native grid of a field over the whole prepared image, `(K, Z, Y, X)`."""
-        return tiles.to_native(iter([(0, 0, raw.shape[1], raw.float())]), undo, members.task.point)
+        return native.to_native(iter([(0, 0, raw.shape[1], raw.float())]), undo, members.task.point)
 
     def turned_back(self, raw: Tensor, axes: Sequence[int]) -> Tensor:
         """Return the field flipped back."""
@@ -83,34 +96,39 @@ class Dense(Run):
             alone = not isinstance(values, Mapping)
             place: list[slice] = [slice(None)] * 3
             place[axis] = slice(start, stop)
-            for name, field in tiles.by_name(values).items():
+            for name, field in native.by_name(values).items():
                 found = field.cpu().numpy()
                 if name not in out:
                     out[name] = np.zeros(shape, dtype=found.dtype)
                 out[name][tuple(place)] = found
         if not out:
             raise DataError(f"case {example.case_id}: an empty image")
-        return out[tiles.ONLY] if alone else out
+        return out[native.ONLY] if alone else out
 
-    def _stream(self, members: Members, example: Example) -> Iterator[Piece]:
-        """Blend the field of all models over a prepared image, streamed (see `tiles.stream`)."""
+    def _stream(self, members: Members, example: Example, undo: Undo | None = None) -> Iterator[Piece]:
+        """Blend the field of all models over a prepared image, streamed whole (see `tiles.stream`)."""
+        asking = self._asking(members, example, undo)
+        if undo is not None:
+            fitted(asking, undo, lambda raw: {}, memory=members.memory, whole=True)
+        (column,) = columns.whole(asking.grid).columns()
+        return tiles.blend(asking, column)
+
+    def _asking(self, members: Members, example: Example, undo: Undo | None) -> tiles.Asking:
+        """Return the tiles of a prepared image, and what all models together say of them."""
         plan, array = members.plan, main_image(example)
+        array = array.reshape(-1, *array.shape[-3:])  # the frames of a cine beside one another, as channels
         generator = torch.Generator(device="cpu").manual_seed(0)
         batch_of = with_tiles(example, members.device)
 
-        def run(tile: Tensor) -> Tensor:
-            with torch.inference_mode():
-                return self.together(members, batch_of(tile), generator)
+        unwatched = replace(members, watch=None, weighing=None)
 
-        return tiles.stream(
-            array.reshape(-1, *array.shape[-3:]),  # the frames of a cine beside one another, as channels
-            size=plan.data.size,
-            overlap=plan.infer.overlap,
-            tiling=plan.infer.tiling,
-            batch=plan.infer.batch,
-            forward=run,
-            device=members.device,
-        )
+        def run(tile: Tensor, asked: Members = members) -> Tensor:
+            with torch.inference_mode():
+                return self.together(asked, batch_of(tile), generator)
+
+        grid = tiles.grid_of(array, plan.data.size, plan.infer.overlap, undo, tiling=plan.infer.tiling)
+        again = partial(run, asked=unwatched)
+        return tiles.Asking(array, grid, plan.infer.batch, run, members.device, again=again)
 
 
 class _Spreading:
@@ -154,7 +172,7 @@ class _Spreading:
         )
         if told is not None:
             pieces = telling(pieces, undo.shape, told)
-        found = tiles.to_native(pieces, undo, lambda raw: dict(zip(self.names, raw, strict=True)))
+        found = native.to_native(pieces, undo, lambda raw: dict(zip(self.names, raw, strict=True)))
         if not isinstance(found, Mapping) or self.called is None:
             raise DataError(f"case {self.example.case_id}: an empty image")
         grown = float(np.prod(undo.seen)) / float(np.prod(undo.inner))
@@ -196,19 +214,22 @@ class _Spreading:
             )
 
 
-def _point(members: Members) -> Callable[[Tensor], tiles.Values]:
+def _point(members: Members) -> Callable[[Tensor], native.Values]:
     """Return what turns finished stretches of the field into values, with levels beside them where these are asked."""
     task = members.task
     if not members.levels:
         return task.point
-    return lambda raw: {**tiles.by_name(task.point(raw)), **task.levels(raw)}
+    return lambda raw: {**native.by_name(task.point(raw)), **task.levels(raw)}
 
 
-def telling(pieces: Iterator[Piece], shape: Sequence[int], told: Told) -> Iterator[Piece]:
-    """Tell of each stretch of a streamed field before it is handed on."""
+def telling(
+    pieces: Iterator[Piece], shape: Sequence[int], told: Told, *, part: tuple[int, int] = (0, 1)
+) -> Iterator[Piece]:
+    """Tell of each stretch of a streamed field before it is handed on; `part` is which of how many columns it is of."""
+    k, n = part
     for piece in pieces:
         axis, _, stop, _ = piece
-        told(stop / shape[axis])
+        told((k + stop / shape[axis]) / n)
         yield piece
 
 

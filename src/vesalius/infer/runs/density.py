@@ -30,7 +30,7 @@ class Density(Dense):
 
     def answer(self, members: Members, example: Example, undo: Undo, *, told: Told | None = None) -> Any:
         """Return `counts` `(1, K)` and `density` `(K, Z, Y, X)`, float32 on the native grid."""
-        pieces = self._stream(members, example)
+        pieces = self._stream(members, example, undo)
         if told is not None:
             pieces = telling(pieces, undo.shape, told)
         return _gathered(pieces, undo)

@@ -1,0 +1,132 @@
+"""The memory of this process and its children, and a cap that the system keeps on it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+
+from vesalius.core.errors import BudgetError
+from vesalius.plan.machine import granted_memory
+from vesalius.run.limits.allowance import memory_written
+
+if sys.platform != "win32":
+    import resource
+
+_STATUS = Path("/proc/self/status")
+_TASKS = Path("/proc/self/task")
+SLACK, SLACK_SHARE = 24 * 2**20, 0.04  # below the limit work is ended, so that nothing is ever above it
+LOADING = 90 * 2**20  # what the libraries of a verb, read when they are needed, take beside torch
+WORK = 60 * 2**20  # the least that anything done with an image takes
+
+
+def slack(limit: int) -> int:
+    """Return how many bytes below a limit the work is ended."""
+    return max(SLACK, int(SLACK_SHARE * limit))
+
+
+def held() -> int:
+    """Return the resident bytes of this process and of its children now."""
+    total = int(psutil.Process().memory_info().rss)
+    for child in _children():
+        with suppress(psutil.Error):
+            total += int(psutil.Process(child).memory_info().rss)
+    return total
+
+
+def _children() -> list[int]:
+    """Return the process ids of the children; none where the system does not list them."""
+    found: list[int] = []
+    with suppress(OSError, ValueError):
+        for task in _TASKS.iterdir():
+            found += map(int, (task / "children").read_text(encoding="ascii").split())
+    return found
+
+
+def _parts() -> dict[str, int]:
+    """Return the bytes of this process by the kernel's names; none where there is no such file."""
+    with suppress(OSError, ValueError):
+        lines = _STATUS.read_text(encoding="ascii", errors="replace").splitlines()
+        cells = (line.split() for line in lines if line.startswith(("VmData", "RssFile", "RssShmem")))
+        return {name.rstrip(":"): int(number) * 1024 for name, number, _ in cells}
+    return {}
+
+
+def assert_possible(limit: int) -> int:
+    """Return the limit, or that of the container where that is less. Raises BudgetError where nothing can work in it.
+
+    The libraries that any work needs are loaded first, so that what is said is measured.
+    """
+    import torch
+
+    torch.ones(1 << 18).sum()  # its threads begin now, and not where there is no memory for them
+    there = granted_memory()
+    limit = limit if there is None else min(limit, there)
+    least = held() + LOADING + WORK + slack(limit)
+    if limit < least:
+        raise BudgetError(
+            f"a memory limit of {memory_written(limit)} is too small for any work",
+            found=f"{memory_written(held())} in use before it begins",
+            hint=f"--memory-limit {memory_written(1.05 * least)}",
+        )
+    return limit
+
+
+class Cap:
+    """What the system lets this process hold: memory beyond it is refused where it is asked for, never given.
+
+    The kernel caps private memory (RLIMIT_DATA, Linux 4.7), not pages of files; so what those take is taken off, and
+    that is looked at again and again. Elsewhere there is no cap, and watching alone must do.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit, self._set = limit, -1
+        self.works = sys.platform == "linux" and bool(_parts())
+        self._before = resource.getrlimit(resource.RLIMIT_DATA) if self.works else (-1, -1)
+
+    def follow(self, *, share: float = 1.0, children: int = 0) -> None:
+        """Set it by what the pages of files and the children's `children` bytes take now.
+
+        A `share` of what would be left of it is given, where only a trial is made.
+        """
+        if not self.works:
+            return
+        parts = _parts()
+        if "VmData" not in parts:
+            return
+        fixed = parts.get("RssFile", 0) + parts.get("RssShmem", 0) + children
+        cap = self.limit - fixed - SLACK // 3
+        if share < 1.0:
+            cap = parts["VmData"] + int(share * max(0, cap - parts["VmData"]))
+        if abs(cap - self._set) > 2**20:
+            self._put(max(cap, 2**20))
+
+    def _put(self, cap: int) -> None:
+        hard = self._before[1]
+        cap = cap if hard == resource.RLIM_INFINITY else min(cap, hard)
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_DATA, (cap, hard))
+            self._set = cap
+
+    def lift(self) -> None:
+        """Put back what was before."""
+        if self.works:
+            with suppress(OSError, ValueError):
+                resource.setrlimit(resource.RLIMIT_DATA, self._before)
+
+
+@contextmanager
+def capped(limit: int | None) -> Iterator[Cap | None]:
+    """Inside this block, let the process hold no more than `limit` bytes; None is no limit."""
+    if limit is None:
+        yield None
+        return
+    cap = Cap(limit)
+    cap.follow()
+    try:
+        yield cap
+    finally:
+        cap.lift()

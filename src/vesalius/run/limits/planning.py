@@ -1,0 +1,73 @@
+"""Limits as what planning goes by: the time that is left, and a batch that fits into the memory."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from vesalius.core.errors import VesaliusError, out_of_memory
+from vesalius.core.plan import USER, Plan, override, steps_fixed
+from vesalius.plan import machine as machines
+from vesalius.plan.energy import full_power_w
+from vesalius.run.limits.allowance import memory_written
+from vesalius.run.limits.watch import current
+
+TRIED = 0.8  # of what is left, which a trial may take: what comes later adds to it
+
+
+def time_within(own_s: float | None, began: float) -> float | None:
+    """Return the time limit, counted from `began`, of work that plans for it; None where there is none.
+
+    It is the least of its own, of the time that is left of the limits around it, and of the time in which this machine
+    uses up the energy that is left of them with all its cores at work. Since it is planned for, the work is ended only
+    a little later than that.
+    """
+    watch = current()
+    left = None if watch is None else watch.left_s(full_power_w(cores=machines.measure().cores))
+    if watch is None or left is None:
+        return own_s
+    watch.planned = True
+    around = max(0.0, left) + time.monotonic() - began
+    return around if own_s is None else min(own_s, around)
+
+
+@contextmanager
+def _trial() -> Iterator[None]:
+    """Let what is tried here be refused memory without the work being ended for it."""
+    watch = current()
+    if watch is None or watch.cap is None:
+        yield
+        return
+    watch.trying += 1
+    watch.cap.follow(share=TRIED)
+    try:
+        yield
+    finally:
+        watch.cap.follow()
+        watch.trying -= 1
+
+
+def batch_that_fits(plan: Plan, step: Callable[[Plan], object]) -> Plan:
+    """Return the plan with a batch of which a real step fits into the declared memory; as it is without one.
+
+    `step` makes one of a plan. The batch is halved until it fits; what the user set is left as it is, and so is what
+    not even a batch of one would mend: then training says so. The learning rate stays, as for any batch of the rules.
+    """
+    there = machines.declared_memory()
+    if there is None or steps_fixed(plan) or plan.reasons.get("train.batch") == USER:
+        return plan
+    planned = plan.train.batch
+    while True:
+        try:
+            with _trial():
+                step(plan)
+        except (VesaliusError, MemoryError, RuntimeError) as error:
+            if not out_of_memory(error):
+                raise
+        else:
+            return plan
+        if plan.train.batch < 2:
+            return plan
+        why = f"{planned} do not fit into the declared memory, of which {memory_written(there)} were left"
+        plan = override(plan, {"train.batch": plan.train.batch // 2}, reason=why)
