@@ -32,8 +32,9 @@ class Brought:
     """One model of others, ready to be sealed into a bundle.
 
     `members` are the weights of each member by the names of our model, or the bytes of its ONNX graph where `runtime`
-    is `onnx`. `origin` is where it came from, in words without a path; `facts` are further ones by name, for its card.
-    `notes` are sentences that must be read: what is assumed, and what was left out.
+    is `onnx`; with `alone` such a graph is all that there is: no net of ours computes the same. `origin` is where it
+    came from, in words without a path; `facts` are further ones by name, for its card. `notes` are sentences that must
+    be read: what is assumed, and what was left out.
     """
 
     plan: Plan
@@ -46,3 +47,4 @@ class Brought:
     runtime: str = "torch"
     calibration: Mapping[str, Any] = field(default_factory=dict)
     extras: Mapping[str, State] = field(default_factory=dict)
+    alone: bool = False

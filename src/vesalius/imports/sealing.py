@@ -6,8 +6,8 @@ import datetime
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from vesalius.core.bundle import ORIGIN, Bundle, Stage, State, open_bundle, save_bundle
 from vesalius.core.disk import new_folder, output_errors, write_bytes
@@ -16,6 +16,7 @@ from vesalius.evaluate.cards.about import About
 from vesalius.evaluate.cards.card import card_of
 from vesalius.evaluate.cards.known import known_of, with_record
 from vesalius.imports.contract import Brought
+from vesalius.infer.alone import ALONE
 from vesalius.infer.selftest.recording import recorded
 
 CARD = "card.md"
@@ -60,7 +61,8 @@ def _stage(brought: Brought, place: Path) -> Stage:
     for k, member in enumerate(brought.members):
         names.append(f"weights-0-{k}.{SUFFIX.get(brought.runtime, 'onnx')}")
         write_bytes(place / names[-1], member if isinstance(member, bytes) else _bytes(member))
-    record = {"from": brought.origin, "notes": list(brought.notes), "facts": dict(brought.facts)}
+    record: dict[str, Any] = {"from": brought.origin, "notes": list(brought.notes)}
+    record |= {"facts": dict(brought.facts), **({ALONE: True} if brought.alone else {})}
     stage = Stage(
         "main",
         brought.plan,
@@ -96,8 +98,3 @@ def _ahead(brought: Brought) -> str:
         *brought.notes,
     ]
     return "".join(f"> {line}\n>\n" for line in lines).removesuffix(">\n") + "\n"
-
-
-def imported(stage: Stage) -> str:
-    """Return where a stage was imported from, in words; empty where it was not."""
-    return str(stage.extras.get(ORIGIN, replace(State())).values.get("from", ""))

@@ -14,6 +14,7 @@ from vesalius.core.bundle import Bundle, Stage
 from vesalius.core.errors import BundleError, PlanError
 from vesalius.infer import beside, runtimes
 from vesalius.infer.alarm import Alarm, alarm_of
+from vesalius.infer.alone import Alone, is_alone
 from vesalius.infer.asked import built
 from vesalius.infer.drift import Drift, drift_of
 from vesalius.infer.graphs import open_graph
@@ -76,6 +77,10 @@ def _member(
 ) -> nn.Module:
     name = stage.members[place]
     path = bundle.path / name
+    if is_alone(stage):
+        opened = runtimes.get(stage.runtime if runtime == runtimes.TORCH else runtime)
+        _ = opened.version  # says now what is not installed
+        return Alone(path, opened).eval()
     model = built(task, stage.plan, stage.state, nets)
     try:
         model.load_state_dict(_state(stage, path, place, model))
