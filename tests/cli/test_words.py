@@ -94,6 +94,7 @@ COMMANDS = (
         "features",
         "weights",
         "calibrate",
+        "import",
         "card",
         "selftest",
         "opinions",

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from _fields import case_of, probabilities
+
 from vesalius.core.errors import BundleError
 from vesalius.imports.contract import Brought, Told
 from vesalius.imports.origins import nnunet
