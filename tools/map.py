@@ -38,6 +38,7 @@ FLOORS: dict[str, int] = {
     "knowledge": 9,
     "run": 10,
     "compress": 10,
+    "imports": 10,
     "verbs": 11,
     "serve": 12,
     "shown": 12,
@@ -76,6 +77,7 @@ KINDS = {
     "radiomics/families": "Families of radiomics",
     "evaluate/checklists": "Checklists of a report",
     "compress": "Compressors",
+    "imports/origins": "Origins of models that are imported",
 }
 AVAILABLE = """\
 # What is available

@@ -63,6 +63,7 @@ _HOME = {
     "register": "verbs.register",
     "demo": "verbs.demo",
     "image": "verbs.image",
+    "import_model": "verbs.import_model",
     "Image": "core.image",
     "Case": "core.case",
     "Cohort": "core.cohort",
@@ -155,6 +156,7 @@ __all__ = [
     "fit",
     "harmonise",
     "image",
+    "import_model",
     "inspect",
     "phantom",
     "predict",
@@ -231,6 +233,7 @@ if TYPE_CHECKING:
     from vesalius.verbs.harmonise import Harmonised as Harmonised
     from vesalius.verbs.harmonise import harmonise as harmonise
     from vesalius.verbs.image import image as image
+    from vesalius.verbs.import_model import import_model as import_model
     from vesalius.verbs.inspect import inspect as inspect
     from vesalius.verbs.open import open as open
     from vesalius.verbs.phantom import phantom as phantom

@@ -51,6 +51,7 @@ KINDS = (
     "infer.opinions",
     "infer.novelty",
     "infer.handover",
+    "infer.runtimes",
     "learn.recipes",
     "plan.presets",
     "explain.methods",
@@ -58,6 +59,7 @@ KINDS = (
     "evaluate.checklists",
     "radiomics.families",
     "compress",
+    "imports.origins",
     "shown",
 )
 _PLURAL = {
@@ -72,6 +74,7 @@ _PLURAL = {
     "evaluate.calibrations": "refits",
     "infer.novelty": "detectors",
     "infer.handover": "handovers",
+    "infer.runtimes": "runtimes",
     "prepare.aligning": "registrations",
     "prepare.harmonise": "harmonisers",
     "prepare.degradations": "degradations",
@@ -81,11 +84,13 @@ _PLURAL = {
 _SINGULAR = {"cohorts": "layout", "metrics": "answer kind", "losses": "loss", "explain.methods": "explainer"}
 _SINGULAR |= {
     "compress": "compressor",
+    "imports.origins": "origin of models",
     "infer.runs": "way of running a case",
     "infer.opinions": "way of having several opinions",
     "evaluate.calibrations": "refit",
     "infer.novelty": "detector",
     "infer.handover": "handover",
+    "infer.runtimes": "runtime",
     "phantom.faults": "planted fault",
     "reliability.looks": "look",
     "prepare.transforms": "transform",

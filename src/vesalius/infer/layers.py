@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,6 +35,20 @@ class Features:
     mean: Array | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """What one map of a network showed in one pass: means and sums of squared deviations `(N, C)` over `n` points.
+
+    `grain` is how many channels the image has where the map is what is seen before the first layer, else 0.
+    """
+
+    layer: str
+    n: int
+    mean: Array
+    squares: Array
+    grain: int = 0
+
+
 @dataclass(eq=False)
 class Sum:
     """Count, means `(C,)` and sums of squared deviations `(C,)` of a layer's channels, to which more can be added.
@@ -59,6 +73,10 @@ class Sum:
         return np.concatenate([self.mean, np.log(np.sqrt(np.maximum(self.squares / self.n, 0.0)) + QUIET)])
 
 
+Told = Callable[[str, Sequence[Tensor], int], None]
+Taken = Callable[[Sequence[Shown]], None]
+
+
 class Watch:
     """Sums up what the networks of one model show of the cases that pass, for one thread and one answer.
 
@@ -77,23 +95,21 @@ class Watch:
     @contextmanager
     def over(self, model: nn.Module, rows: int) -> Iterator[None]:
         """Watch one pass of `rows` cases or tiles through a model; what other threads ask of it is not looked at."""
-        mine, seen = threading.get_ident(), _Pass(rows)
+        seen = _Pass(rows)
 
-        def looking(name: str) -> Any:
-            def look(module: nn.Module, inputs: Any, output: Any) -> None:
-                if threading.get_ident() == mine:
-                    grain = grain_of(inputs)
-                    self._grains |= {f"{name}.0": int(inputs[0].shape[1])} if grain else {}
-                    seen.look(name, [*grain, *maps_of(module, output)])
+        def look(name: str, maps: Sequence[Tensor], grain: int) -> None:
+            self._grains |= {f"{name}.0": grain} if grain else {}
+            for k, found in enumerate(maps):
+                n, mean, squares = summed(found)
+                seen.add(f"{name}.{k}", n, mean.cpu().numpy(), squares.cpu().numpy())
 
-            return look
+        def take(shown: Sequence[Shown]) -> None:
+            for one in shown:
+                self._grains |= {one.layer: one.grain} if one.grain else {}
+                seen.add(one.layer, one.n, one.mean, one.squares)
 
-        handles = [m.register_forward_hook(looking(name)) for name, m in watched(model).items()]
-        try:
+        with looked_at(model, look, take):
             yield
-        finally:
-            for handle in handles:
-                handle.remove()
         self._keep(seen)
 
     def told(self, raw: Tensor) -> None:
@@ -149,20 +165,15 @@ class _Pass:
         """Return the sums of each row."""
         return self._found
 
-    def look(self, name: str, maps: Sequence[Tensor]) -> None:
-        """Take in the maps of one call of a network; of a network that is called again, both calls count."""
-        for k, found in enumerate(maps):
-            flat = found.detach().float().flatten(2) if found.ndim > 2 else found.detach().float()[..., None]
-            times, left = divmod(len(flat), self.rows)
-            if left or not times:
-                self.lost = f"a network sees {len(flat)} rows of {self.rows}"
-                return
-            mean = flat.mean(dim=-1)
-            squares = (flat - mean[..., None]).square_().sum(dim=-1)
-            means, sums = (t.cpu().numpy().astype(np.float64) for t in (mean, squares))
-            for row in range(len(flat)):  # the frames of a cine, say, follow one another within their case
-                part = {f"{name}.{k}": Sum(float(flat.shape[-1]), means[row], sums[row])}
-                _merge(self._found[row // times], part)
+    def add(self, layer: str, n: float, means: Array, squares: Array) -> None:
+        """Take in the sums of one map `(N, C)`; of a network that is called again, both calls count."""
+        times, left = divmod(len(means), self.rows)
+        if self.lost or left or not times:
+            self.lost = self.lost or f"a network sees {len(means)} rows of {self.rows}"
+            return
+        means, squares = means.astype(np.float64), squares.astype(np.float64)
+        for row in range(len(means)):  # the frames of a cine, say, follow one another within their case
+            _merge(self._found[row // times], {layer: Sum(float(n), means[row], squares[row])})
 
 
 def _merge(into: dict[str, Sum], more: Mapping[str, Sum]) -> None:
@@ -171,6 +182,42 @@ def _merge(into: dict[str, Sum], more: Mapping[str, Sum]) -> None:
             into[name].add(found)
         else:
             into[name] = found
+
+
+class Look:
+    """A hook on one watched network, of one thread: what it shows is told, whatever other threads ask of it meanwhile.
+
+    `told` is given the network's name, its maps, and how many channels the image has where the first map is its grain,
+    else 0. `take` is given instead what all watched networks showed of a pass that was computed elsewhere.
+    """
+
+    def __init__(self, name: str, told: Told, take: Taken | None) -> None:
+        self.name, self.told, self.take, self.thread = name, told, take, threading.get_ident()
+
+    def __call__(self, module: nn.Module, inputs: Any, output: Any) -> None:
+        """Tell of one call of the network."""
+        if threading.get_ident() == self.thread:
+            grain = grain_of(inputs)
+            maps = [*grain, *maps_of(module, output)]
+            self.told(self.name, maps, int(inputs[0].shape[1]) if grain else 0)
+
+
+@contextmanager
+def looked_at(model: nn.Module, told: Told, take: Taken | None = None) -> Iterator[None]:
+    """Look at this thread's passes through the watched networks of a model while this lasts (see `Look`)."""
+    handles = [m.register_forward_hook(Look(name, told, take)) for name, m in watched(model).items()]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def summed(found: Tensor) -> tuple[int, Tensor, Tensor]:
+    """Return of a map `(N, C, …)` its number of points, and each channel's mean and squared deviations `(N, C)`."""
+    flat = found.detach().float().flatten(2) if found.ndim > 2 else found.detach().float()[..., None]
+    mean = flat.mean(dim=-1)
+    return flat.shape[-1], mean, (flat - mean[..., None]).square_().sum(dim=-1)
 
 
 def watched(model: nn.Module) -> dict[str, nn.Module]:
