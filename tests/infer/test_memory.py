@@ -171,6 +171,16 @@ def test_the_last_layer_is_put_on_the_blended_map_where_that_is_the_same(
         assert np.abs(apart).max() <= 1
 
 
+def test_many_labels_are_not_counted_in_a_byte(cramped: list[columns.Cut]) -> None:
+    one = replace(stage(), state=masks(tuple(range(1, 301))))
+    models = (Headed(300),)
+    torch.nn.init.normal_(models[0].head.bias, std=3.0)
+    case = Case("c", {"image": volume((20, 12, 12))})
+    want, found = made_of((one, models))(case), spared(made_of((one, models)))(case)
+    same(found, want)
+    assert want.image.array.max() > 255  # type: ignore[attr-defined]
+
+
 def test_two_members_are_folded_into_one_matrix() -> None:
     models = (Headed(8), Headed(8, 1))
     given = made_of((replace(stage(), members=("a", "b"), state=masks(tuple(range(1, 9)))), models)).last
