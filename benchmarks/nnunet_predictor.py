@@ -89,7 +89,7 @@ def figures(folder: Path, python: Path, size: Size, *, seed: int) -> list[Figure
     for runtime in RUNTIMES:
         words = ["predict", str(bundle), str(image), "-o", str(folder / runtime), "--runtime", runtime]
         try:
-            found[runtime] = _took(vesalius(*words, "--mirror", "z,y,x"))
+            found[runtime] = _took(vesalius(*words))
         except RuntimeError as error:
             if "extra" not in str(error) and "pip install" not in str(error):
                 raise

@@ -248,6 +248,17 @@ def test_a_memory_that_cannot_do_is_refused_with_the_least_that_can(monkeypatch:
     assert isinstance(predictor(case), Mask)
 
 
+def test_a_limit_on_the_process_counts_as_declared(
+    cramped: list[columns.Cut], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = Case("c", {"image": volume()})
+    want = made_of((stage(), (Here(3),)))(case)
+    assert not cramped
+    monkeypatch.setattr("vesalius.plan.machine.declared_memory", lambda: 32 * GIB)
+    same(made_of((stage(), (Here(3),)))(case), want)
+    assert len(cramped) == 1 and not cramped[0].whole
+
+
 def test_without_a_declared_memory_nothing_lies_in_files(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scratch, "_in_file", None)
     assert isinstance(made_of((stage(), (Here(3),)))(Case("c", {"image": volume()})), Mask)

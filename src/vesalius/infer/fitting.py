@@ -38,6 +38,14 @@ class Fitted:
     labels: int
 
 
+def declared(memory: int | None) -> int | None:
+    """Return how many bytes this process may hold in all: what was said, or what a limit on its memory leaves it."""
+    if memory is not None:
+        return memory
+    left = machines.declared_memory()
+    return None if left is None else resident() + left
+
+
 def large(memory: int | None) -> int | None:
     """Return from how many bytes on an array is to lie in a file, under a declared memory; None for never."""
     return None if memory is None else int(memory * LARGE)
