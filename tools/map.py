@@ -37,6 +37,7 @@ FLOORS: dict[str, int] = {
     "explain": 9,
     "knowledge": 9,
     "run": 10,
+    "imports": 10,
     "compress": 11,
     "verbs": 12,
     "serve": 13,
@@ -76,6 +77,7 @@ KINDS = {
     "reliability/looks": "Looks of inspect",
     "radiomics/families": "Families of radiomics",
     "evaluate/checklists": "Checklists of a report",
+    "imports/origins": "Origins of models that are imported",
     "compress/ways": "Compressors",
 }
 AVAILABLE = """\

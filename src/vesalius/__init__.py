@@ -65,6 +65,7 @@ _HOME = {
     "register": "verbs.register",
     "demo": "verbs.demo",
     "image": "verbs.image",
+    "import_model": "verbs.import_model",
     "Image": "core.image",
     "Case": "core.case",
     "Cohort": "core.cohort",
@@ -159,6 +160,7 @@ __all__ = [
     "fit",
     "harmonise",
     "image",
+    "import_model",
     "inspect",
     "phantom",
     "predict",
@@ -237,6 +239,7 @@ if TYPE_CHECKING:
     from vesalius.verbs.harmonise import Harmonised as Harmonised
     from vesalius.verbs.harmonise import harmonise as harmonise
     from vesalius.verbs.image import image as image
+    from vesalius.verbs.import_model import import_model as import_model
     from vesalius.verbs.inspect import inspect as inspect
     from vesalius.verbs.open import open as open
     from vesalius.verbs.phantom import phantom as phantom

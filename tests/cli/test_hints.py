@@ -30,8 +30,12 @@ ROOMS = {
     "tasks": ("fit",),
     "serve": ("serve",),
     "compress": ("compress",),
+    "imports": ("import",),
 }
 FILES = {
+    "cli/import_model.py": ("import",),
+    "verbs/import_model.py": ("import",),
+    "infer/alone.py": ("explain",),
     "cohorts/_limits.py": ("fit",),  # the others bear any share
     "cohorts/_experts.py": ("consensus",),
     "cohorts/_cleaning.py": ("clean",),

@@ -95,6 +95,7 @@ COMMANDS = (
         "weights",
         "calibrate",
         "compress",
+        "import",
         "card",
         "selftest",
         "opinions",

@@ -171,6 +171,16 @@ def test_the_last_layer_is_put_on_the_blended_map_where_that_is_the_same(
         assert np.abs(apart).max() <= 1
 
 
+def test_many_labels_are_not_counted_in_a_byte(cramped: list[columns.Cut]) -> None:
+    one = replace(stage(), state=masks(tuple(range(1, 301))))
+    models = (Headed(300),)
+    torch.nn.init.normal_(models[0].head.bias, std=3.0)
+    case = Case("c", {"image": volume((20, 12, 12))})
+    want, found = made_of((one, models))(case), spared(made_of((one, models)))(case)
+    same(found, want)
+    assert want.image.array.max() > 255  # type: ignore[attr-defined]
+
+
 def test_two_members_are_folded_into_one_matrix() -> None:
     models = (Headed(8), Headed(8, 1))
     given = made_of((replace(stage(), members=("a", "b"), state=masks(tuple(range(1, 9)))), models)).last
@@ -236,6 +246,17 @@ def test_a_memory_that_cannot_do_is_refused_with_the_least_that_can(monkeypatch:
     assert said is not None
     predictor.memory = int(float(said[1]) * GIB)
     assert isinstance(predictor(case), Mask)
+
+
+def test_a_limit_on_the_process_counts_as_declared(
+    cramped: list[columns.Cut], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = Case("c", {"image": volume()})
+    want = made_of((stage(), (Here(3),)))(case)
+    assert not cramped
+    monkeypatch.setattr("vesalius.plan.machine.declared_memory", lambda: 32 * GIB)
+    same(made_of((stage(), (Here(3),)))(case), want)
+    assert len(cramped) == 1 and not cramped[0].whole
 
 
 def test_without_a_declared_memory_nothing_lies_in_files(monkeypatch: pytest.MonkeyPatch) -> None:

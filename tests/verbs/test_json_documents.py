@@ -429,6 +429,28 @@ def test_selftest(pictures: Any, tmp_path: Path, ask: Ask) -> None:
     assert [b["outcome"] for b in both] == ["passed", "stale"]
 
 
+def test_import(tmp_path: Path, ask: Ask) -> None:
+    from monai.networks.nets import resnet10
+
+    theirs = resnet10(spatial_dims=2, n_input_channels=1, num_classes=2, widen_factor=0.125)
+    save_file({k: t.numpy() for k, t in theirs.state_dict().items()}, tmp_path / "theirs.safetensors")
+    words = (
+        "--labels",
+        "0=well",
+        "--labels",
+        "1=ill",
+        "--normalise",
+        "0..255",
+        "--set",
+        "data.size=[1,32,32]",
+    )
+    found = ask("import", tmp_path / "theirs.safetensors", "-o", tmp_path / "made", *words)["result"]
+    assert found["labels"] == ["well", "ill"] and found["members"] == 1 and found["runtime"] == "torch"
+    assert found["origin"].startswith("resnet-10 in MONAI's naming") and str(tmp_path) not in found["origin"]
+    refused = ask("import", tmp_path / "theirs.safetensors", "-o", tmp_path / "other", code=2)
+    assert "what each stands for" in refused["error"]["what"] and not (tmp_path / "other").exists()
+
+
 def test_calibrate(pictures: Any, tmp_path: Path, ask: Ask) -> None:
     data = vesalius.phantom(tmp_path / "made", cases=12, seed=11, size=(16, 48, 48), format="png") / "classes"
     found = ask("calibrate", pictures.path, data, "-o", tmp_path / "sure", "--coverage", "0.8")["result"]

@@ -30,6 +30,7 @@ from vesalius.core.shown import Shown, cut
 from vesalius.core.words import counted
 
 VERSION = 1
+ORIGIN = "origin"  # the extra record of where an imported bundle came from
 RECORD = "record"  # the extra record of how a bundle was made, for its card; no answer follows from it
 SCORED = ("scorecard.json", "card.md")  # what is sealed into a bundle once it has been scored
 BUNDLE = Kind(

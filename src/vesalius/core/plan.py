@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -117,7 +118,8 @@ class ResamplePlan(Section):
     `order` is that of an image's splines, and `back` that of fields on their way back: 0 the nearest, 1 linear. Where
     the voxels of an image, or else the planned ones, are more than `apart` times longer along one axis than along
     another, the longest is resampled by itself, by `apart_order` and on the way back `apart_back`; None for never.
-    `planes` leaves slices where they are: only x and y are brought to the planned spacing.
+    `planes` leaves slices where they are: only x and y are brought to the planned spacing. `grid` says what two grids
+    share: the outer `edges` of their voxels, or the middle of the `first` voxel, from where new ones go on.
     """
 
     order: int = Field(3, ge=0, le=5)
@@ -126,6 +128,10 @@ class ResamplePlan(Section):
     apart_order: Literal[0, 1] = 0
     apart_back: Literal[0, 1] = 0
     planes: bool = False
+    grid: Literal["edges", "first"] = "edges"
+
+
+_AXES = "^(|xyz|zxy|" + "|".join(map("".join, itertools.permutations(("[LR]", "[PA]", "[IS]")))) + ")$"
 
 
 class DataPlan(Section):
@@ -138,7 +144,10 @@ class DataPlan(Section):
 
     `nonzero` cuts an image to the box of what is not zero in some channel before anything else is measured; an answer
     outside of it is nothing. `normalise_first` normalises before it resamples. `resample` is how it resamples; None is
-    linear, and smooth where it shrinks. These three are how some other tools prepare the images of their models.
+    linear, and smooth where it shrinks. `axes` says where the axes of the prepared array run to, in their order, which
+    sizes and spacings are then of: three letters such as `RAS` of L or R, P or A, I or S; `xyz` as the file has them, x
+    first; `zxy` planes as they are, x before y; empty for ours, `SPL` where `canonical`. These four are how some other
+    tools prepare the images of their models.
     """
 
     dims: Literal[2, 3]
@@ -154,6 +163,7 @@ class DataPlan(Section):
     nonzero: bool = False
     normalise_first: bool = False
     resample: ResamplePlan | None = None
+    axes: str = Field("", pattern=_AXES)
     taken: dict[str, tuple[str, ...]] = {}
 
     @model_validator(mode="after")
@@ -411,7 +421,7 @@ class InferPlan(Section):
     """
 
     overlap: float = Field(0.5, ge=0, lt=1)
-    tiling: Literal["even", "nnunet"] = "even"
+    tiling: Literal["even", "nnunet", "monai", "monai-constant"] = "even"
     mirror: tuple[Literal["z", "y", "x"], ...] = ()
     batch: int = Field(1, ge=1)
     novelty: str = "none"

@@ -59,6 +59,7 @@ KINDS = (
     "evaluate.checklists",
     "radiomics.families",
     "compress.ways",
+    "imports.origins",
     "shown",
 )
 _PLURAL = {
@@ -83,6 +84,7 @@ _PLURAL = {
 _SINGULAR = {"cohorts": "layout", "metrics": "answer kind", "losses": "loss", "explain.methods": "explainer"}
 _SINGULAR |= {
     "compress.ways": "compressor",
+    "imports.origins": "origin of models",
     "infer.runs": "way of running a case",
     "infer.opinions": "way of having several opinions",
     "evaluate.calibrations": "refit",

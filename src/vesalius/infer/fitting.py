@@ -26,12 +26,24 @@ Fold = Callable[[tiles.Asking, native.Point], tuple[tiles.Asking, native.Point] 
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """What is asked and decoded, how the field is cut, and about how many bytes of it are brought home at once."""
+    """What is asked and decoded, how the field is cut, and about how many bytes of it are brought home at once.
+
+    `labels` is how many channels a raw field has, whatever of it is blended.
+    """
 
     asking: tiles.Asking
     point: native.Point
     cut: columns.Cut
     chunk: int
+    labels: int
+
+
+def declared(memory: int | None) -> int | None:
+    """Return how many bytes this process may hold in all: what was said, or what a limit on its memory leaves it."""
+    if memory is not None:
+        return memory
+    left = machines.declared_memory()
+    return None if left is None else resident() + left
 
 
 def large(memory: int | None) -> int | None:
@@ -58,12 +70,13 @@ def fitted(
         channels = asking.ask_first()
         plain = columns.whole(asking.grid)
         if plain.takes(channels) + native.nbytes(undo, point, channels) <= PLENTY * machines.free_memory():
-            return Fitted(asking, point, plain, tiles.CHUNK_BYTES)
+            return Fitted(asking, point, plain, tiles.CHUNK_BYTES, channels)
         beside = 0
     else:
         with Peak(asking.device) as peak:
             channels = asking.ask_first()
         beside = peak.beside
+    labels = channels
     made = native.nbytes(undo, point, channels) if asking.device.type == "cpu" else 0
     left = int(_left(memory, asking.device)) - beside - made
     cut = columns.cut(asking.grid, channels, most=left, room=scratch.room())
@@ -79,7 +92,7 @@ def fitted(
         least = columns.whole(asking.grid).takes(channels) if whole else columns.least(asking.grid, channels)
         raise _refused(memory, least - left, channels)
     fine = cut.takes(channels) + columns.ROWS * tiles.CHUNK_BYTES <= left
-    return Fitted(asking, point, cut, tiles.CHUNK_BYTES if fine else 1)
+    return Fitted(asking, point, cut, tiles.CHUNK_BYTES if fine else 1, labels)
 
 
 class Peak:

@@ -1,7 +1,7 @@
 """Folding: a field of many labels is blended as the net's map, and its last layer is put on it afterwards.
 
 A convolution of one point changes places with what is linear in space: the mean over tiles, mirror images and members,
-and interpolation. So a map of 32 channels is blended in place of 105 labels, and only a few rows of labels exist at once.
+and interpolation. So a map of 32 channels is blended in place of 105 labels, of which only a few rows exist at once.
 """
 
 from __future__ import annotations
@@ -64,7 +64,9 @@ class Folded:
             return False
         precision = self.members[0].plan.train.precision
         most = CLOSE.get(precision, CLOSE["fp32"]) * float(raw.detach().abs().max().clamp_min(1e-6))
-        return all(float((self.raw(a) - b).detach().abs().max()) <= most for a, b in zip(maps, raw, strict=True))
+        return all(
+            float((self.raw(a) - b).detach().abs().max()) <= most for a, b in zip(maps, raw, strict=True)
+        )
 
 
 def sampled(field: Tensor) -> Tensor:

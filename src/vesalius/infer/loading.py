@@ -13,6 +13,7 @@ from vesalius.core.bundle import Bundle, Stage
 from vesalius.core.errors import BundleError, PlanError
 from vesalius.infer import beside, runtimes
 from vesalius.infer.alarm import Alarm, alarm_of
+from vesalius.infer.alone import Alone, is_alone
 from vesalius.infer.asked import built
 from vesalius.infer.drift import Drift, drift_of
 from vesalius.infer.exact import keep_exact
@@ -77,6 +78,10 @@ def _member(
 ) -> nn.Module:
     name = stage.members[place]
     path = bundle.path / name
+    if is_alone(stage):
+        opened = runtimes.get(stage.runtime if runtime == runtimes.TORCH else runtime)
+        _ = opened.version  # says now what is not installed
+        return Alone(path, opened).eval()
     model = keep_exact(built(task, stage.plan, stage.state, nets))
     graph = open_graph(path) if path.suffix == GRAPH else None
     try:

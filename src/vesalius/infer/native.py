@@ -12,6 +12,7 @@ from torch import Tensor
 from vesalius.core.image import Array
 from vesalius.infer import tiles
 from vesalius.infer.columns import Column, Span
+from vesalius.infer.lines import Line, lines_of
 from vesalius.infer.tiles import Piece
 from vesalius.prepare.geometry import Undo, inner_slices, unseen
 
@@ -46,17 +47,21 @@ def nbytes(undo: Undo, point: Point, channels: int) -> int:
 class Home:
     """The native grid of one image, which is filled column by column; `point` turns a field into values.
 
-    A stretch that is interpolated and turned has about `chunk` bytes.
+    A stretch that is interpolated and turned has about `chunk` bytes. `labels` is how many values a point may have,
+    where that is not the number of the field's channels.
     """
 
-    def __init__(self, undo: Undo, point: Point, *, chunk: int | None = None) -> None:
+    def __init__(
+        self, undo: Undo, point: Point, *, chunk: int | None = None, labels: int | None = None
+    ) -> None:
         self._undo, self._point, self._chunk = undo, point, chunk or tiles.CHUNK_BYTES
+        self._labels = labels
         self._out: dict[str, Array] = {}
         self._alone = False
 
     def take(self, pieces: Iterable[Piece], column: Column | None = None) -> None:
         """Fill in what a column's pieces say, or those of the whole field."""
-        undo, held = self._undo, None
+        undo, held, lines = self._undo, None, lines_of(self._undo)
         held_from = done = 0
         inner, across = list(inner_slices(undo)), [slice(0, n) for n in undo.seen]
         first = [0, 0, 0]  # the row of the image at which a piece begins, on each axis
@@ -75,21 +80,19 @@ class Home:
             piece = raw[(slice(None), *inner)]
             held = piece if held is None else torch.cat([held, piece], dim=axis + 1)
             n_in, n_out = undo.inner[axis], undo.seen[axis]
-            ready = n_out if b - low == n_in else _ready(b - low, n_in, n_out)
+            ready = n_out if b - low == n_in else lines[axis].ready(b - low)
             size = [s.stop - s.start for k, s in enumerate(across) if k != axis]
             rows = max(1, self._chunk // (4 * held.shape[0] * max(1, size[0] * size[1])))
             while done < ready:
                 upto = min(ready, done + rows)
-                field = _FIND[undo.back[axis]](held, axis, done, upto, n_in, n_out, held_from)
+                field = lines[axis].rows(held, axis, done, upto, held_from)
                 across[axis] = slice(done, upto)
                 for k in range(3):
                     if k != axis:
-                        ends = across[k].start, across[k].stop
-                        find = _FIND[undo.back[k]]
-                        field = find(field, k, *ends, undo.inner[k], undo.seen[k], first[k])
+                        field = lines[k].rows(field, k, across[k].start, across[k].stop, first[k])
                 self._put(field, (across[0], across[1], across[2]))
                 done = upto
-            keep = int(np.floor((done + 0.5) * n_in / n_out - 0.5)) if done < n_out else n_in
+            keep = int(np.floor(lines[axis].at(done))) if done < n_out else n_in
             drop = max(0, min(keep, b - low - 1) - held_from)
             held = held.narrow(axis + 1, drop, held.shape[axis + 1] - drop).clone()
             held_from += drop
@@ -106,58 +109,30 @@ class Home:
         self._alone = not isinstance(values, Mapping)
         for name, found in by_name(values).items():
             if name not in self._out:
-                self._out[name] = np.zeros(self._undo.seen, dtype=_kind(found, field.shape[0]))
+                self._out[name] = np.zeros(
+                    self._undo.seen, dtype=_kind(found, self._labels or field.shape[0])
+                )
             self._out[name][place] = found.cpu().numpy()
 
 
 def _part(undo: Undo, span: Span, k: int) -> tuple[slice, int, slice]:
     """Return which rows of a column's piece lie in the image, the first of them there, and the native rows it fills."""
-    before, n_in, n_out = undo.before[k], undo.inner[k], undo.seen[k]
+    before, n_in, line = undo.before[k], undo.inner[k], lines_of(undo)[k]
     low, end = max(span.low, before), min(span.end, before + n_in)
     last = span.end >= before + n_in
     filled = slice(
-        _filled(span.start - before, n_in, n_out) if span.start > before else 0,
-        n_out if last else _filled(end - before, n_in, n_out),
+        _filled(span.start - before, line) if span.start > before else 0,
+        line.n_out if last else _filled(end - before, line),
     )
     return slice(low - span.low, end - span.low), low - before, filled
 
 
-def _filled(have: int, n_in: int, n_out: int) -> int:
+def _filled(have: int, line: Line) -> int:
     """Return how many output rows are filled by what ends with the first `have` input rows."""
-    return have if n_in == n_out else _ready(have, n_in, n_out)
+    return have if line.same else line.ready(have)
 
 
 def _kind(values: Tensor, channels: int) -> type[np.generic]:
     if values.is_floating_point():
         return np.float32
     return np.uint8 if channels <= 256 else np.int16
-
-
-def _ready(have: int, n_in: int, n_out: int) -> int:
-    """Return how many output rows need only the first `have` input rows."""
-    centre = (np.arange(n_out) + 0.5) * n_in / n_out - 0.5
-    return int(np.searchsorted(np.floor(centre) + 1, have))
-
-
-def _lerp(field: Tensor, axis: int, start: int, stop: int, n_in: int, n_out: int, offset: int) -> Tensor:
-    """Rows `[start, stop)` of `n_out` by linear interpolation between those of `n_in`, of which `field` has
-    those from `offset` on. Edges are repeated."""
-    dim = axis + 1
-    if n_in == n_out:
-        return field.narrow(dim, start - offset, stop - start)
-    centre = (torch.arange(start, stop, dtype=torch.float64) + 0.5) * n_in / n_out - 0.5
-    left = centre.floor()
-    share = (centre - left).to(field).view([-1 if k == dim else 1 for k in range(4)])
-    i = (left.long().clamp(0, n_in - 1) - offset).to(field.device)
-    j = ((left.long() + 1).clamp(0, n_in - 1) - offset).to(field.device)
-    return torch.lerp(field.index_select(dim, i), field.index_select(dim, j), share)
-
-
-def _nearest(field: Tensor, axis: int, start: int, stop: int, n_in: int, n_out: int, offset: int) -> Tensor:
-    """Rows `[start, stop)` of `n_out`, each the nearest of `n_in`, of which `field` has those from `offset` on."""
-    centre = (torch.arange(start, stop, dtype=torch.float64) + 0.5) * n_in / n_out - 0.5
-    nearest = (centre + 0.5).floor().long().clamp(0, n_in - 1) - offset
-    return field.index_select(axis + 1, nearest.to(field.device))
-
-
-_FIND = {0: _nearest, 1: _lerp}  # by the order of the splines on the way back

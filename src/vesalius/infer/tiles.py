@@ -15,6 +15,7 @@ from vesalius.core.image import Array
 from vesalius.core.scratch import let_go
 from vesalius.infer import columns
 from vesalius.infer.borders import Borders
+from vesalius.infer.lines import lines_of
 from vesalius.prepare.geometry import Undo
 
 Size = tuple[int, int, int]
@@ -22,12 +23,14 @@ Forward = Callable[[Tensor], Tensor]
 Piece = tuple[int, int, int, Tensor]  # axis, start, stop, and the field `(K, z, y, x)` between them
 CHUNK_BYTES = 64 << 20
 EVEN, NNUNET = columns.EVEN, "nnunet"  # how tiles lie and count (see `InferPlan.tiling`)
+MONAI, CONSTANT = "monai", "monai-constant"
 
 
 def starts(n: int, tile: int, overlap: float, *, tiling: str = EVEN) -> list[int]:
     """Return where tiles begin along an axis of `n`: evenly spread, at least `overlap` of a tile in common.
 
-    As nnU-Net has it a step is not a whole number of voxels before it is rounded, so that a voxel less may be common.
+    As nnU-Net has it a step is not a whole number of voxels before it is rounded, so that a voxel less may be common;
+    as MONAI has it all steps are alike but for the last.
     """
     if n <= tile:
         return [0]
@@ -35,6 +38,8 @@ def starts(n: int, tile: int, overlap: float, *, tiling: str = EVEN) -> list[int
         count = int(np.ceil((n - tile) / (tile * (1 - overlap)))) + 1
         return [int(np.round((n - tile) / (count - 1) * k)) for k in range(count)]
     step = max(1, int(tile * (1 - overlap)))
+    if tiling in (MONAI, CONSTANT):
+        return [min(k * step, n - tile) for k in range(-(-(n - tile) // step) + 1)]
     count = -(-(n - tile) // step) + 1
     return [round(k * (n - tile) / (count - 1)) for k in range(count)]
 
@@ -75,15 +80,24 @@ def shares(shape: Size, size: Size, overlap: float, *, tiling: str = EVEN) -> Ca
 def gaussian(n: int, *, tiling: str = EVEN) -> Tensor:
     """Return the weight along one axis of a tile: a Gaussian of sigma n/8, never below a thousandth of its peak.
 
-    As nnU-Net has it the peak is at the voxel n // 2, and nothing is raised.
+    As nnU-Net has it the peak is at the voxel n // 2, and nothing is raised; as MONAI has it all of a tile is raised at
+    once (see `window_of`), or counts alike.
     """
-    if n == 1:
-        return torch.ones(1)
+    if n == 1 or tiling == CONSTANT:
+        return torch.ones(n)
     if tiling == NNUNET:
         at = torch.arange(n, dtype=torch.float64) - n // 2
         return torch.exp(-0.5 * (at / (n / 8)) ** 2).float()
     x = torch.arange(n, dtype=torch.float32) - (n - 1) / 2
-    return torch.exp(-0.5 * (x / (n / 8)) ** 2).clamp_min(1e-3)
+    ramp = torch.exp(-0.5 * (x / (n / 8)) ** 2)
+    return ramp if tiling == MONAI else ramp.clamp_min(1e-3)
+
+
+def window_of(size: Size, *, tiling: str = EVEN) -> Tensor:
+    """Return the weight of each point of a tile, `(z, y, x)`."""
+    z, y, x = (gaussian(t, tiling=tiling) for t in size)
+    window = z[:, None, None] * y[None, :, None] * x[None, None, :]
+    return window.clamp_min(max(float(window.min()), 1e-3)) if tiling == MONAI else window
 
 
 def stream(
@@ -118,7 +132,7 @@ def grid_of(
     grid = columns.Grid((nz, ny, nx), size, (z, y, x), tiling=tiling)
     if undo is None:
         return grid
-    lerped = [a != b for a, b in zip(undo.inner, undo.seen, strict=True)]
+    lerped = [not line.same for line in lines_of(undo)]
     grown = math.prod(undo.seen[k] / undo.inner[k] for k in range(3) if k != grid.axis)
     return replace(grid, interpolated=(lerped[0], lerped[1], lerped[2]), grown=grown)
 
@@ -181,15 +195,11 @@ def blend(
     What reaches over its borders is taken from and handed to `borders`. A stretch has about `chunk` bytes.
     """
     grid, axis = asking.grid, column.axis
-    ramps = [gaussian(t, tiling=grid.tiling) for t in grid.size]
-    window = (ramps[0][:, None, None] * ramps[1][None, :, None] * ramps[2][None, None, :]).to(asking.device)
-    totals = [_total(ramp, at, n) for ramp, at, n in zip(ramps, grid.places, grid.shape, strict=True)]
+    window = window_of(grid.size, tiling=grid.tiling).to(asking.device)
+    weigh = _weights(grid, column, window)
     slab: Tensor | None = None
     along = grid.places[axis]
     inside = [slice(0, s.end - s.low) for s in column.spans]
-    for k, span in enumerate(column.spans):
-        if k != axis:
-            totals[k] = totals[k][span.low : span.end]
     for i, s in enumerate(along):
         for group in _batches(_tiles(grid, column, i), asking.batch):
             raw = asking.raw(group)
@@ -208,7 +218,7 @@ def blend(
             borders.take(column, slab, (s, stop))
             borders.hand(column, slab, (s, stop))
         inside[axis] = slice(None)
-        yield from _finished(slab[(slice(None), *inside)], totals, axis, s, stop, chunk or CHUNK_BYTES)
+        yield from _finished(slab[(slice(None), *inside)], weigh, axis, s, stop, chunk or CHUNK_BYTES)
         _shift(slab, axis + 1, stop - s)
     if borders is not None:
         borders.done(column)
@@ -242,16 +252,40 @@ def _total(ramp: Tensor, at: Sequence[int], n: int) -> Tensor:
     return total
 
 
+def _weights(grid: columns.Grid, column: columns.Column, window: Tensor) -> Callable[[int, int], Tensor]:
+    """Return what gives the sum of the weights of a column's finished rows `[low, high)` along its axis.
+
+    A window that is a product of three has sums that are one; MONAI's is none, and is added up tile by tile.
+    """
+    ends = [(span.low, span.end) for span in column.spans]
+    if grid.tiling != MONAI:
+        ramps = [gaussian(t, tiling=grid.tiling) for t in grid.size]
+        totals = [_total(ramp, at, n) for ramp, at, n in zip(ramps, grid.places, grid.shape, strict=True)]
+
+    def weigh(low: int, high: int) -> Tensor:
+        there = [(low, high) if k == column.axis else pair for k, pair in enumerate(ends)]
+        if grid.tiling != MONAI:
+            z, y, x = (total[a:b] for total, (a, b) in zip(totals, there, strict=True))
+            return (z[:, None, None] * y[None, :, None] * x[None, None, :]).to(window.device)
+        found = torch.zeros([b - a for a, b in there], device=window.device)
+        for at in itertools.product(*grid.places):
+            cut = [(max(s, a), min(s + t, b)) for s, t, (a, b) in zip(at, grid.size, there, strict=True)]
+            if all(a < b for a, b in cut):
+                place = tuple(slice(a - t, b - t) for (a, b), (t, _) in zip(cut, there, strict=True))
+                found[place] += window[tuple(slice(a - s, b - s) for (a, b), s in zip(cut, at, strict=True))]
+        return found
+
+    return weigh
+
+
 def _finished(
-    slab: Tensor, totals: Sequence[Tensor], axis: int, start: int, stop: int, chunk: int
+    slab: Tensor, weigh: Callable[[int, int], Tensor], axis: int, start: int, stop: int, chunk: int
 ) -> Iterator[Piece]:
     """Yield the slab's rows `[start, stop)` divided by their weights, a few at a time: no second slab beside it."""
     rows = max(1, chunk * slab.shape[axis + 1] // (4 * slab.numel()))
     for low in range(start, stop, rows):
         high = min(low + rows, stop)
-        z, y, x = (t[low:high] if k == axis else t for k, t in enumerate(totals))
-        weight = (z[:, None, None] * y[None, :, None] * x[None, None, :]).to(slab.device)
-        yield axis, low, high, slab.narrow(axis + 1, low - start, high - low) / weight
+        yield axis, low, high, slab.narrow(axis + 1, low - start, high - low) / weigh(low, high)
 
 
 def _shift(slab: Tensor, dim: int, by: int) -> None:

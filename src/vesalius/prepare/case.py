@@ -192,7 +192,7 @@ def _layout(
     """Return how an image meets a plan; `stacked` are the pixels that decide what of it is seen."""
     part = None
     if plan.nonzero and stacked is not None:
-        order, flips = geometry.orientation(image.affine if plan.canonical else None)
+        order, flips = geometry.oriented(image.affine, plan.axes, canonical=plan.canonical)
         flat = stacked.reshape(-1, *stacked.shape[-3:])  # frames beside channels
         part = body.box_of(body.body_of(geometry.turn(flat, order, flips)))
     return geometry.layout(
@@ -203,6 +203,7 @@ def _layout(
         whole=plan.sampling == "whole",
         part=part,
         how=plan.resample,
+        axes=plan.axes,
     )
 
 
@@ -254,7 +255,7 @@ def _resampled(array: Array, undo: geometry.Undo, plan: DataPlan) -> Array:
     if plan.resample is None:
         return geometry.resample(array, undo.inner)
     flat = array.reshape(-1, *array.shape[-3:])
-    made = splines.resized(flat, undo.inner, plan.resample, apart=undo.apart)
+    made = splines.resized(flat, undo.inner, plan.resample, apart=undo.apart, steps=undo.steps)
     return made.reshape(*array.shape[:-3], *undo.inner)
 
 

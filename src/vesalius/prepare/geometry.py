@@ -24,7 +24,9 @@ class Undo:
     native `(Z, Y, X)` → transpose by `order` → flip `flips` → cut to `cut` voxels from `low` on, where something is cut
     off → resample to `inner` → pad `before` up to `shape`. Axis tuples speak of the array's order (Z, Y, X). `affine`
     and `spacing_mm` are the native image's. `back` is how a field is resampled on its way back along each axis: 1
-    linear, 0 the nearest; `apart` is the axis that is resampled by itself, if any (see `ResamplePlan`).
+    linear, 0 the nearest; `apart` is the axis that is resampled by itself, if any (see `ResamplePlan`). `steps` is how
+    many voxels of what is seen one of `inner` is along each axis, where the middles of their first voxels coincide;
+    None where the outer edges do.
     """
 
     native: Size
@@ -41,6 +43,7 @@ class Undo:
     cut: Size | None = None
     back: tuple[int, int, int] = (1, 1, 1)
     apart: int | None = None
+    steps: tuple[float, float, float] | None = None
 
     @property
     def seen(self) -> Size:
@@ -70,6 +73,29 @@ def orientation(affine: Array | None) -> tuple[tuple[int, int, int], tuple[int, 
     order = tuple(2 - chosen[2 - axis] for axis in range(3))
     flips = tuple(axis for axis in range(3) if direction[2 - axis, chosen[2 - axis]] < 0)
     return (order[0], order[1], order[2]), flips
+
+
+def oriented(
+    affine: Array | None, axes: str, *, canonical: bool = True
+) -> tuple[tuple[int, int, int], tuple[int, ...]]:
+    """Transpose order and flips, in the array's (Z, Y, X) axes, to the planned `axes` (see `DataPlan.axes`).
+
+    Of an image that does not say where it lies letters stand for the file's own axes, x first.
+    """
+    order, flips = orientation(affine if canonical else None)
+    if not axes:
+        return order, flips
+    if axes == "zxy":
+        return (0, 2, 1), ()
+    if axes == "xyz" or affine is None:
+        return (2, 1, 0), ()
+    order, flips = orientation(affine)
+    places = [next(k for k, pair in enumerate(_WAYS) if letter in pair) for letter in axes]
+    turned = tuple(k for k, place in enumerate(places) if (axes[k] == _WAYS[place][1]) != (place in flips))
+    return (order[places[0]], order[places[1]], order[places[2]]), turned
+
+
+_WAYS = ("SI", "PA", "LR")  # where our axes Z, Y and X run to, and the other way
 
 
 def turn(array: Array, order: tuple[int, int, int], flips: tuple[int, ...]) -> Array:
@@ -116,17 +142,19 @@ def layout(
     whole: bool,
     part: tuple[Size, Size] | None = None,
     how: ResamplePlan | None = None,
+    axes: str = "",
 ) -> Undo:
     """Decide how one image meets a plan.
 
-    `part` is the first corner and the size of what of the turned image is seen, `how` how it is resampled.
+    `part` is the first corner and the size of what of the turned image is seen, `how` how it is resampled, `axes` where
+    the prepared axes run to.
 
     With `whole` it is scaled, keeping its proportions (in units of `spacing_mm` where that is planned), to
     fit `size` and padded around; otherwise it is resampled to `spacing_mm` `(x, y, z)` and padded up to
     `size` where it is smaller. Raises GeometryError where a spacing is planned and the image has none.
     """
     native = image.shape
-    order, flips = orientation(image.affine if canonical else None)
+    order, flips = oriented(image.affine, axes, canonical=canonical)
     turned = (native[order[0]], native[order[1]], native[order[2]])
     turned_spacing: Triple | None = None
     if image.spacing_mm is not None:
@@ -134,6 +162,7 @@ def layout(
         turned_spacing = (zyx[order[2]], zyx[order[1]], zyx[order[0]])
     low, cut = part if part is not None else ((0, 0, 0), None)
     scaled = [float(n) for n in (cut or turned)]
+    steps: tuple[float, float, float] | None = None
     if spacing_mm is not None:
         if turned_spacing is None:
             raise GeometryError(
@@ -141,10 +170,13 @@ def layout(
                 hint="of an array vs.image(x, axes='zyx', spacing_mm=(x, y, z)); files with a spacing; "
                 "or a model that works in pixels (fitted with data.spacing_mm=null)",
             )
-        kept = how is not None and how.planes
+        kept, first = how is not None and how.planes, how is not None and how.grid == "first"
+        ratio = [turned_spacing[2 - a] / spacing_mm[2 - a] for a in range(3)]
+        if first:
+            steps = (1 / ratio[0], 1 / ratio[1], 1 / ratio[2])
         scaled = [
-            n if kept and a == 0 else n * turned_spacing[2 - a] / spacing_mm[2 - a]
-            for a, n in enumerate(cut or turned)
+            n if kept and a == 0 else (n - 1) * ratio[a] + 1 if first else n * ratio[a]
+            for a, n in enumerate(scaled)
         ]
     if whole and size is not None:
         factor = min(
@@ -176,6 +208,7 @@ def layout(
         cut=cut,
         back=(1, 1, 1) if how is None else _orders_back(how, apart),
         apart=apart,
+        steps=steps,
     )
 
 

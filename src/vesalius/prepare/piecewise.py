@@ -18,8 +18,10 @@ def suits(array: Array, undo: Undo, plan: DataPlan) -> bool:
     """Return whether a seen image `(C, Z, Y, X)` is so large that it is prepared so, and planned so that it can be."""
     if array.ndim != 4 or not scratch.wanted(4 * array.shape[0] * math.prod(undo.shape)):
         return False
-    plain = plan.resample is None and not plan.normalise_first
-    return plain and not (plan.harmonise is not None and plan.harmonise.steps)
+    same = undo.inner == array.shape[1:]  # then it does not matter how, or in which order, it is resampled
+    plain = same or (plan.resample is None and not plan.normalise_first)
+    stepped = plan.harmonise is not None and len(plan.harmonise.steps) > 0
+    return plain and not stepped and not any(n.masked for n in plan.normalise)
 
 
 def finished(array: Array, undo: Undo, normalise: Callable[[Array], Array]) -> Array:

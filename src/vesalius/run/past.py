@@ -8,7 +8,7 @@ from pathlib import Path
 
 from vesalius import cohorts
 from vesalius.cohorts import Overlap
-from vesalius.core.bundle import Bundle, open_bundle
+from vesalius.core.bundle import ORIGIN, Bundle, open_bundle
 from vesalius.core.cohort import Assignment, Cohort
 from vesalius.core.disk import write_text
 from vesalius.core.errors import LeakError, VesaliusError
@@ -24,6 +24,7 @@ class Past:
 
     `record` is what their run keeps in its folder. `folds` are those of a run of before there were records: they tell
     cases by their ids, and so only those of the very same data. `data_hash` is empty for weights without a bundle.
+    `elsewhere` is where another tool trained them, in words, of a bundle that was imported.
     """
 
     of: str
@@ -31,6 +32,7 @@ class Past:
     record: TrainedOn | None = None
     folds: Assignment | None = None
     began: str | None = None  # the weights that these began from
+    elsewhere: str = ""
 
     def known(self, cohort: Cohort, marks: Marks) -> TrainedOn | None:
         """Return the record, or one made of an older run's folds where `cohort` is the very same data.
@@ -77,6 +79,8 @@ class Past:
                 f"checked, and {self.of} began from there"
             )
         where = "only a run's folder knows" if self.data_hash else "the file does not say"
+        if self.elsewhere:
+            where = f"it was imported from {self.elsewhere}, and its training cases are not known here"
         text = f"whether these data overlap with what {self.of} learned from could not be checked: {where}"
         return f"{text}; it was trained on these very data, by their hash" if self.same(cohort) else text
 
@@ -87,6 +91,10 @@ def past_of_bundle(bundle: Bundle) -> Past:
     Raises DataError for a damaged record.
     """
     path = bundle.path.resolve()
+    imported = bundle.stages[-1].extras.get(ORIGIN)
+    if imported is not None:
+        elsewhere = str(imported.values.get("from", "another tool"))
+        return Past(f"bundle {bundle.hash[:16]}", elsewhere=elsewhere)
     if path.name != "bundle":  # it lies in no run's folder, or in that of another run
         return Past(f"bundle {bundle.hash[:16]}", bundle.data_hash)
     run = path.parent

@@ -43,7 +43,7 @@ class Dense(Run):
             memory=members.memory,
             fold=partial(self._folded, members, example),
         )
-        asking, home = how.asking, native.Home(undo, how.point, chunk=how.chunk)
+        asking, home = how.asking, native.Home(undo, how.point, chunk=how.chunk, labels=how.labels)
         several = list(how.cut.columns())
         with closing(Borders(how.cut, asking.channels)) as borders:
             for k, column in enumerate(several):

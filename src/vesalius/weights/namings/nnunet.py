@@ -99,7 +99,8 @@ def read(found: Found) -> Weights | None:
 class Configured:
     """What nnU-Net's plan says of a checkpoint. Raises BundleError where there is none, or it means another function.
 
-    `order` are the axes of our kernels among theirs, as nnU-Net may swap the axes of an image before all else.
+    `name` is that of its configuration. `order` are the axes of our kernels among theirs, as nnU-Net may swap the axes
+    of an image before all else.
     """
 
     def __init__(self, found: Found) -> None:
@@ -121,6 +122,7 @@ class Configured:
             )
         self.plans, self.dataset = plans, dataset
         self.fold = init.get("fold")
+        self.name = str(given)
         self.configuration = _inherited(names, str(given))
         self.dims = len(self.configuration.get("patch_size") or ()) or 3
         self.arch = _architecture(self.configuration)
