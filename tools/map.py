@@ -36,6 +36,7 @@ FLOORS: dict[str, int] = {
     "learn": 9,
     "explain": 9,
     "knowledge": 9,
+    "exports": 9,
     "run": 10,
     "compress": 10,
     "verbs": 11,
@@ -76,6 +77,7 @@ KINDS = {
     "radiomics/families": "Families of radiomics",
     "evaluate/checklists": "Checklists of a report",
     "compress": "Compressors",
+    "exports": "Forms of export",
 }
 AVAILABLE = """\
 # What is available

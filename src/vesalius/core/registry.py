@@ -58,6 +58,7 @@ KINDS = (
     "evaluate.checklists",
     "radiomics.families",
     "compress",
+    "exports",
     "shown",
 )
 _PLURAL = {
@@ -81,6 +82,7 @@ _PLURAL = {
 _SINGULAR = {"cohorts": "layout", "metrics": "answer kind", "losses": "loss", "explain.methods": "explainer"}
 _SINGULAR |= {
     "compress": "compressor",
+    "exports": "form of export",
     "infer.runs": "way of running a case",
     "infer.opinions": "way of having several opinions",
     "evaluate.calibrations": "refit",

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from vesalius.core.image import Array
-from vesalius.prepare.harmonise.contract import Applied, Back, Known, Method, foreground, linear, unlinear
+from vesalius.prepare.harmonise.contract import (
+    ABOVE,
+    Applied,
+    Back,
+    Known,
+    Method,
+    foreground,
+    linear,
+    unlinear,
+)
 
 TAKES = "image"
 RANK = 10
@@ -21,6 +32,10 @@ class ZScore(Method):
         """Return `(x - mean) / sd`."""
         over = foreground(channel) if known.options.get("inside") else channel
         return linear(channel, float(over.mean(dtype=np.float64)), float(over.std(dtype=np.float64)))
+
+    def plain(self, known: Known) -> list[dict[str, Any]]:
+        """Return one step."""
+        return [{"do": "own mean and deviation", "over": ABOVE if known.options.get("inside") else "all"}]
 
     def undo(self, channel: Array, back: Back) -> Array:
         """Return the intensities as they were."""
