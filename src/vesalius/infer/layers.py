@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,6 +33,20 @@ class Features:
     raw: Array | None = None
     grains: Mapping[str, int] = field(default_factory=dict)
     mean: Array | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """What one map of a network showed in one pass: means and sums of squared deviations `(N, C)` over `n` points.
+
+    `grain` is how many channels the image has where the map is what is seen before the first layer, else 0.
+    """
+
+    layer: str
+    n: int
+    mean: Array
+    squares: Array
+    grain: int = 0
 
 
 @dataclass(eq=False)
@@ -77,23 +91,24 @@ class Watch:
     @contextmanager
     def over(self, model: nn.Module, rows: int) -> Iterator[None]:
         """Watch one pass of `rows` cases or tiles through a model; what other threads ask of it is not looked at."""
-        mine, seen = threading.get_ident(), _Pass(rows)
+        seen = _Pass(rows)
 
-        def looking(name: str) -> Any:
-            def look(module: nn.Module, inputs: Any, output: Any) -> None:
-                if threading.get_ident() == mine:
-                    grain = grain_of(inputs)
-                    self._grains |= {f"{name}.0": int(inputs[0].shape[1])} if grain else {}
-                    seen.look(name, [*grain, *maps_of(module, output)])
+        def look(name: str, maps: Sequence[Tensor], grain: int) -> None:
+            self._grains |= {f"{name}.0": grain} if grain else {}
+            for k, found in enumerate(maps):
+                n, mean, squares = summed(found)
+                seen.add(f"{name}.{k}", n, mean.cpu().numpy(), squares.cpu().numpy())
 
-            return look
-
-        handles = [m.register_forward_hook(looking(name)) for name, m in watched(model).items()]
-        try:
+        with looked_at(model, look):
             yield
-        finally:
-            for handle in handles:
-                handle.remove()
+        self._keep(seen)
+
+    def take(self, rows: int, shown: Sequence[Shown]) -> None:
+        """Take in what the networks showed of one pass of `rows` cases or tiles that was computed elsewhere."""
+        seen = _Pass(rows)
+        for one in shown:
+            self._grains |= {one.layer: one.grain} if one.grain else {}
+            seen.add(one.layer, one.n, one.mean, one.squares)
         self._keep(seen)
 
     def told(self, raw: Tensor) -> None:
@@ -149,20 +164,15 @@ class _Pass:
         """Return the sums of each row."""
         return self._found
 
-    def look(self, name: str, maps: Sequence[Tensor]) -> None:
-        """Take in the maps of one call of a network; of a network that is called again, both calls count."""
-        for k, found in enumerate(maps):
-            flat = found.detach().float().flatten(2) if found.ndim > 2 else found.detach().float()[..., None]
-            times, left = divmod(len(flat), self.rows)
-            if left or not times:
-                self.lost = f"a network sees {len(flat)} rows of {self.rows}"
-                return
-            mean = flat.mean(dim=-1)
-            squares = (flat - mean[..., None]).square_().sum(dim=-1)
-            means, sums = (t.cpu().numpy().astype(np.float64) for t in (mean, squares))
-            for row in range(len(flat)):  # the frames of a cine, say, follow one another within their case
-                part = {f"{name}.{k}": Sum(float(flat.shape[-1]), means[row], sums[row])}
-                _merge(self._found[row // times], part)
+    def add(self, layer: str, n: float, means: Array, squares: Array) -> None:
+        """Take in the sums of one map `(N, C)`; of a network that is called again, both calls count."""
+        times, left = divmod(len(means), self.rows)
+        if self.lost or left or not times:
+            self.lost = self.lost or f"a network sees {len(means)} rows of {self.rows}"
+            return
+        means, squares = means.astype(np.float64), squares.astype(np.float64)
+        for row in range(len(means)):  # the frames of a cine, say, follow one another within their case
+            _merge(self._found[row // times], {layer: Sum(float(n), means[row], squares[row])})
 
 
 def _merge(into: dict[str, Sum], more: Mapping[str, Sum]) -> None:
@@ -171,6 +181,37 @@ def _merge(into: dict[str, Sum], more: Mapping[str, Sum]) -> None:
             into[name].add(found)
         else:
             into[name] = found
+
+
+@contextmanager
+def looked_at(model: nn.Module, look: Callable[[str, Sequence[Tensor], int], None]) -> Iterator[None]:
+    """Tell `look` what this thread's passes through a model show while this lasts.
+
+    It is told a network's name, its maps, and how many channels the image has where the first map is its grain, else 0.
+    """
+    mine = threading.get_ident()
+
+    def hook(name: str) -> Any:
+        def told(module: nn.Module, inputs: Any, output: Any) -> None:
+            if threading.get_ident() == mine:
+                grain = grain_of(inputs)
+                look(name, [*grain, *maps_of(module, output)], int(inputs[0].shape[1]) if grain else 0)
+
+        return told
+
+    handles = [m.register_forward_hook(hook(name)) for name, m in watched(model).items()]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def summed(found: Tensor) -> tuple[int, Tensor, Tensor]:
+    """Return of a map `(N, C, …)` its number of points, and each channel's mean and squared deviations `(N, C)`."""
+    flat = found.detach().float().flatten(2) if found.ndim > 2 else found.detach().float()[..., None]
+    mean = flat.mean(dim=-1)
+    return flat.shape[-1], mean, (flat - mean[..., None]).square_().sum(dim=-1)
 
 
 def watched(model: nn.Module) -> dict[str, nn.Module]:

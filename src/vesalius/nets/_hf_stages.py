@@ -146,7 +146,7 @@ class SwinStages(Stages):
             for layer in stage.blocks:
                 x = _swin_layer(layer, x, grid)
             y = inner.layernorm(x) if stage is stages[-1] else x
-            maps.append(y.transpose(1, 2).reshape(len(y), -1, *grid))
+            maps.append(y.transpose(1, 2).reshape(y.shape[0], -1, *grid))
             if stage.downsample is not None:
                 x, grid = stage.downsample(x, grid), tuple(-(-n // 2) for n in grid)
         return maps
@@ -156,16 +156,18 @@ def _swin_layer(layer: Any, x: Tensor, grid: Sequence[int]) -> Tensor:
     """Return what one of the library's layers makes of tokens `(B, y·x, C)`, its windows shifted by the grid alone."""
     (height, width), side = grid, layer.window_size
     shift = layer.shift_size if min(grid) > side else 0
-    y = layer.layernorm_before(x).reshape(len(x), height, width, -1)
+    y = layer.layernorm_before(x).reshape(x.shape[0], height, width, -1)
     y, _ = layer.maybe_pad(y, height, width)
     rows, columns, mask = y.shape[1] // side, y.shape[2] // side, None
     if shift:
         y = y.roll((-shift, -shift), (1, 2))
         mask = layer.get_attn_mask(y.shape[1], y.shape[2], dtype=y.dtype, device=y.device)
-    y = y.reshape(len(x), rows, side, columns, side, -1).transpose(2, 3)  # (B, rows, columns, side, side, C)
-    y, _ = layer.attention(y.reshape(len(x) * rows * columns, side * side, -1), mask)
-    y = layer.dropout(y).reshape(len(x), rows, columns, side, side, -1).transpose(2, 3)
-    y = y.reshape(len(x), rows * side, columns * side, -1)
+    y = y.reshape(x.shape[0], rows, side, columns, side, -1).transpose(
+        2, 3
+    )  # (B, rows, columns, side, side, C)
+    y, _ = layer.attention(y.reshape(x.shape[0] * rows * columns, side * side, -1), mask)
+    y = layer.dropout(y).reshape(x.shape[0], rows, columns, side, side, -1).transpose(2, 3)
+    y = y.reshape(x.shape[0], rows * side, columns * side, -1)
     if shift:
         y = y.roll((shift, shift), (1, 2))
     x = x + layer.drop_path(y[:, :height, :width].reshape(x.shape))

@@ -68,7 +68,7 @@ class Tokens(Net):
         out = self.inner(x, output_hidden_states=True, return_dict=True, **self._told)
         norm = getattr(self.inner, self._norm)
         layers = [norm(out.hidden_states[k]) for k in self.heard[:-1]] + [out.last_hidden_state]
-        maps = [t[:, self.prefix :].transpose(1, 2).reshape(len(x), -1, *grid) for t in layers]
+        maps = [t[:, self.prefix :].transpose(1, 2).reshape(x.shape[0], -1, *grid) for t in layers]
         return [*maps, self.summary(out)[:, :, None, None]] if self.pooled else maps
 
     def summary(self, out: Any) -> Tensor:

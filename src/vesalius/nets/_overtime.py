@@ -57,7 +57,7 @@ class OverTime(Net):
 
     def whole(self, x: Tensor, when: When, there: Tensor | None) -> Tensor:
         """Return the answers to whole sequences whose steps that are there stand first. By default step after step."""
-        state, outs = self.blank(len(x)), []
+        state, outs = self.blank(x.shape[0]), []
         kept = torch.is_grad_enabled() and x.shape[1] > 2 * self.chunk
         for at in range(0, x.shape[1], self.chunk):
             now = slice(at, at + self.chunk)
@@ -78,13 +78,13 @@ class OverTime(Net):
         self.check_input(x)
         there = steps_there(x, times_s, there)
         if there is None:
-            when, _ = told(times_s, started(len(x), x.device), steps=x.shape[1])
+            when, _ = told(times_s, started(x.shape[0], x.device), steps=x.shape[1])
             return self.whole(x, when, None)
         order = torch.argsort((~there).to(torch.uint8), dim=1, stable=True)  # those that are there come first
         first = taken(there, order)
         x = torch.where(beside(first, x), taken(x, order), 0.0)
         times = None if times_s is None else taken(times_s, order)
-        when, _ = told(times, started(len(x), x.device), steps=x.shape[1])
+        when, _ = told(times, started(x.shape[0], x.device), steps=x.shape[1])
         out = taken(self.whole(x, when, first), torch.argsort(order, dim=1))
         return torch.where(beside(there, out), out, 0.0)
 
@@ -139,7 +139,7 @@ class OverTime(Net):
 
 def taken(x: Tensor, order: Tensor) -> Tensor:
     """Return `x` `(B, T, …)` with its steps in another order `(B, T)`, a row by itself."""
-    return x[torch.arange(len(x), device=x.device)[:, None], order]
+    return x[torch.arange(x.shape[0], device=x.device)[:, None], order]
 
 
 def last_of(out: Tensor, there: Tensor | None = None) -> Tensor:
@@ -148,7 +148,7 @@ def last_of(out: Tensor, there: Tensor | None = None) -> Tensor:
         return out[:, -1]
     steps = torch.arange(out.shape[1], device=out.device)
     last = torch.where(there, steps, -1).amax(1)
-    found = out[torch.arange(len(out), device=out.device), last.clamp(min=0)]
+    found = out[torch.arange(out.shape[0], device=out.device), last.clamp(min=0)]
     return torch.where(beside(last >= 0, found), found, 0.0)
 
 

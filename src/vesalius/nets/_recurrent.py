@@ -130,7 +130,7 @@ class Recurrent(OverTime):
             return super().whole(x, when, there)
         x, turn = self.coded(x.float(), when), turned(x, there)
         for onward, back in zip(self._layers, self.backward_layers, strict=True):
-            none = [x.new_zeros(len(x), self.hidden) for _ in onward.remembered]
+            none = [x.new_zeros(x.shape[0], self.hidden) for _ in onward.remembered]
             ahead, behind = onward(x, none)[0], back(taken(x, turn), none)[0]
             x = self.drop(torch.cat([ahead, taken(behind, turn)], dim=-1))
         return x

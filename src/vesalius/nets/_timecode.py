@@ -41,7 +41,7 @@ def told(times_s: Tensor | None, clock: State, *, steps: int) -> tuple[When, Sta
     """
     last, since, begun = clock["clock.last_s"], clock["clock.since_s"], clock["clock.begun"]
     if times_s is None:
-        times = last.new_full((len(last), steps), math.nan)
+        times = last.new_full((last.shape[0], steps), math.nan)
     else:
         times = times_s.to(last)
     between = times - torch.cat([last[:, None], times[:, :-1]], dim=1)

@@ -56,7 +56,7 @@ class Cell(nn.Module):
         if self.code is not None and code is not None:
             seen = seen + beside(self.code(code).float(), seen)
         if memory is None:
-            memory = (seen.new_zeros(len(x), self.outside, *x.shape[3:]),) * 2
+            memory = (seen.new_zeros(x.shape[0], self.outside, *x.shape[3:]),) * 2
         h, c = memory
         outs = []
         for k in range(x.shape[1]):

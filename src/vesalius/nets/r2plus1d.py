@@ -50,7 +50,7 @@ class Clip:
 def gathered(frames: Tensor, there: Tensor | None) -> Clip:
     """Return frames `(B, T, C, *S)` as a clip of those that are there."""
     flat = frames.flatten(0, 1)
-    return Clip(flat if there is None else flat[there.flatten()], len(frames), there)
+    return Clip(flat if there is None else flat[there.flatten()], frames.shape[0], there)
 
 
 class Factored(nn.Module):

@@ -128,7 +128,7 @@ class Timeformer(OverTime):
         """Return the answers to steps, and the keys and values of the last `memory - 1` of all."""
         steps, before = x.shape[1], self.memory - 1
         since = torch.cat([state["since_s"], when.since_s], dim=1)
-        held = torch.cat([state["held"], state["held"].new_ones(len(x), steps)], dim=1)
+        held = torch.cat([state["held"], state["held"].new_ones(x.shape[0], steps)], dim=1)
         places = torch.arange(since.shape[1], device=x.device)
         back = places[before:, None] - places  # how many steps each key lies before each query
         far = apart(back, when.since_s, since, held[:, None] & (back >= 0) & (back <= before))

@@ -152,7 +152,7 @@ class ViT(Net):
         grid = tuple(int(n) for n in x.shape[2:])
         tokens = x.flatten(2).transpose(1, 2)  # (B, N, C)
         if self.token is not None:
-            tokens = torch.cat((self.token.expand(len(x), -1, -1), tokens), dim=1)
+            tokens = torch.cat((self.token.expand(x.shape[0], -1, -1), tokens), dim=1)
         return tokens + self._positions(grid), grid
 
     def _read(self, tokens: Tensor) -> Tensor:

@@ -37,7 +37,7 @@ class Framewise(nn.Module):
         maps[there] = full
         joined = self.over(maps, times, there)
         last = (there * torch.arange(x.shape[1], device=x.device)).amax(dim=1)
-        return Dense([], joined[torch.arange(len(x), device=x.device), last])
+        return Dense([], joined[torch.arange(x.shape[0], device=x.device), last])
 
 
 def input_of(batch: Batch, model: nn.Module) -> Tensor | Batch:

@@ -77,12 +77,12 @@ class Waits:
     def said(self, flat: Tensor, given: Tensor | None) -> Tensor:
         """Return the raw answer from a net's outputs `(B, A·W)`: those of the first arm, and what others differ."""
         wide = sum(one.width for one in self.outputs)
-        each = flat.reshape(len(flat), self.arms, wide)
+        each = flat.reshape(flat.shape[0], self.arms, wide)
         logits = torch.cat([each[:, :1], each[:, :1] + each[:, 1:]], dim=1)
         risks = torch.stack(
             [one.risk(part) for one, part in zip(self.outputs, self.parts(logits), strict=True)], dim=-1
         )
-        known = flat.new_zeros(len(flat), self.arms) if given is None else given.to(flat.dtype)
+        known = flat.new_zeros(flat.shape[0], self.arms) if given is None else given.to(flat.dtype)
         return torch.cat([known[..., None], risks, logits], dim=-1)
 
     def parts(self, logits: Tensor) -> Sequence[Tensor]:

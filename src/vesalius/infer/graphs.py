@@ -1,0 +1,314 @@
+"""Graphs: one member of a stage as one ONNX file, which every runtime but torch reads, with what its alarm watches."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import json
+import logging
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vesalius.core.bundle import State
+from vesalius.core.disk import write_bytes
+from vesalius.core.errors import BundleError, MissingExtra, PlanError
+from vesalius.core.image import Array
+from vesalius.core.plan import Plan
+from vesalius.infer.asked import inferred
+from vesalius.infer.feeds import Feed, batch_from, blank, feeds_of, parse_feed, tensors_of
+from vesalius.infer.layers import Shown, looked_at, summed
+from vesalius.prepare.batch import Batch
+from vesalius.tasks.contract import Task
+
+RAW = "raw"  # the output that `Task.infer` returns
+ABOUT = "vesalius"  # the key of the file's metadata under which the rest of a Graph lies
+EXTRA = "compress"  # of pyproject.toml
+VERSION = 1
+_ROWS = 2  # of the batch that is followed; a batch of one would be taken for one that is always of one
+_MOST_BYTES = 2**31 - 2**20  # an ONNX file in one piece is a protobuf message, which holds no more
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One map that the alarm watches: the outputs that are its means and sums of squares, over `n` points of a row.
+
+    `grain` is how many channels the image has where the map is what is seen before the first layer, else 0.
+    """
+
+    layer: str
+    mean: str
+    squares: str
+    n: int
+    grain: int
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """One member as a graph: `proto` is an `onnx.ModelProto` that holds its weights and, as metadata, all the rest.
+
+    `feeds` are its inputs, in their order, with a first axis of any length; the output `RAW` is what `Task.infer`
+    returns, the others are what `layers` names. `given` are the names of all that the batch held which was followed: a
+    batch that holds anything else is another question, though the model may look at a part of it alone.
+    """
+
+    proto: Any
+    feeds: tuple[Feed, ...]
+    given: tuple[str, ...]
+    layers: tuple[Layer, ...]
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Return the names of the outputs, in the order of the file."""
+        return (RAW, *(name for one in self.layers for name in (one.mean, one.squares)))
+
+    def arrays_of(self, batch: Batch) -> dict[str, Array] | None:
+        """Return a batch as the arrays that are fed by name; None where it is of another kind than was followed."""
+        if batch.ragged or batch.memory is not None:
+            return None
+        found = feeds_of(batch)
+        own = {feed.name: feed for feed in found}
+        if tuple(sorted(own)) != self.given or any(own[feed.name] != feed for feed in self.feeds):
+            return None
+        tensors = tensors_of(batch, self.feeds)
+        return {
+            feed.name: t.detach().contiguous().cpu().numpy()
+            for feed, t in zip(self.feeds, tensors, strict=True)
+        }
+
+    def shown(self, outputs: Mapping[str, Array]) -> list[Shown]:
+        """Return what the watched layers showed, of the outputs of one pass by name."""
+        return [
+            Shown(one.layer, one.n, outputs[one.mean], outputs[one.squares], one.grain) for one in self.layers
+        ]
+
+    def to_bytes(self) -> bytes:
+        """Return the file."""
+        data: bytes = self.proto.SerializeToString()
+        return data
+
+    def save(self, path: Path) -> None:
+        """Write the file, whole or not at all."""
+        write_bytes(path, self.to_bytes())
+
+
+def graph_of(
+    task: Task,
+    plan: Plan,
+    state: State,
+    model: nn.Module,
+    *,
+    device: str | torch.device = "cpu",
+    like: Batch | None = None,
+    watch: bool = True,
+) -> Graph:
+    """Return one member of a stage as a graph, of any number of rows.
+
+    It says what `Task.infer` says of a batch, in evaluation mode and in single precision, the model being left as it
+    is. `like` is a batch of the kind that is asked about; without one it is one image of the planned size, which is
+    enough for tasks that take nothing else. With `watch` the sums that an alarm needs are outputs, too. Raises
+    PlanError, with the reason, for a model that cannot be followed, and MissingExtra.
+    """
+    _assert_there()
+    feeds = _single(plan) if like is None else feeds_of(like)
+    followed = _Followed(task, copy.deepcopy(model).to(device).eval(), feeds, watch)
+    tensors = [t.to(device) for t in tensors_of(_of_two_rows(feeds, like), feeds)]
+    with torch.no_grad():
+        followed(*tensors)  # which outputs there are follows from a pass
+    names = [feed.name for feed in feeds]
+    layers = tuple(followed.layers)
+    outputs = [RAW, *(name for one in layers for name in (one.mean, one.squares))]
+    rows = torch.export.Dim("rows", min=1, max=2**16)
+    try:
+        with _silent(), torch.no_grad():
+            program = torch.onnx.export(
+                followed,
+                tuple(tensors),
+                dynamo=True,
+                optimize=True,
+                verbose=False,
+                input_names=names,
+                output_names=outputs,
+                dynamic_shapes={"tensors": tuple({0: rows} for _ in tensors)},
+            )
+    except Exception as error:
+        raise PlanError(
+            f"the model of {task.name} with the net {plan.net.name} cannot be followed as a graph",
+            found=_reason(error),
+            hint="runtime torch",
+        ) from error
+    if program is None:
+        raise PlanError(f"torch exported no graph of {task.name}", hint="runtime torch")
+    proto = program.model_proto
+    _bare(proto)
+    fixed = [v.name for v in proto.graph.input if not v.type.tensor_type.shape.dim[0].dim_param]
+    if fixed:  # torch falls back to sizes as they are where a model reads them as numbers
+        raise PlanError(
+            f"a graph of the net {plan.net.name} would be of batches of {_ROWS} alone: it reads the number of rows",
+            found=", ".join(fixed),
+            hint="x.shape[0] in the net instead of len(x); else runtime torch",
+        )
+    kept = {value.name for value in proto.graph.input}
+    graph = Graph(
+        proto, tuple(f for f in feeds if f.name in kept), tuple(sorted(f.name for f in feeds)), layers
+    )
+    if proto.ByteSize() > _MOST_BYTES:
+        raise PlanError("a graph of more than 2 GiB does not fit into one ONNX file", hint="runtime torch")
+    return _described(graph)
+
+
+def open_graph(path: Path) -> Graph:
+    """Return the graph that a file holds. Raises BundleError for one that no graph of ours is, and MissingExtra."""
+    _assert_there()
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        return described(onnx.load_model_from_string(path.read_bytes()))
+    except (OSError, ValueError, KeyError, TypeError, DecodeError) as error:
+        raise BundleError(f"{path}: this is no graph of a member", found=str(error)[:200]) from error
+
+
+def described(proto: Any, about: Graph | None = None) -> Graph:
+    """Return an `onnx.ModelProto` with what its metadata say, or with those of the graph that it was made from.
+
+    What compresses a graph keeps its inputs and outputs, by name, and may lose its metadata. Raises ValueError, KeyError
+    or TypeError where it holds none.
+    """
+    if about is not None:
+        return _described(Graph(proto, about.feeds, about.given, about.layers))
+    text = {entry.key: entry.value for entry in proto.metadata_props}[ABOUT]
+    data = json.loads(text)
+    if data["version"] > VERSION:
+        raise ValueError(f"graph version {data['version']}, newer than {VERSION}")
+    graph = Graph(
+        proto,
+        tuple(parse_feed(one) for one in data["feeds"]),
+        tuple(map(str, data["given"])),
+        tuple(
+            Layer(str(o["layer"]), str(o["mean"]), str(o["squares"]), int(o["n"]), int(o["grain"]))
+            for o in data["layers"]
+        ),
+    )
+    held = {value.name for value in proto.graph.output}
+    if not held.issuperset(graph.outputs) or {v.name for v in proto.graph.input} != {
+        f.name for f in graph.feeds
+    }:
+        raise ValueError("its inputs and outputs are not those that its metadata name")
+    return graph
+
+
+def _described(graph: Graph) -> Graph:
+    """Put into the metadata of a graph's file all that is not in the file otherwise."""
+    about = {
+        "version": VERSION,
+        "feeds": [feed.json() for feed in graph.feeds],
+        "given": list(graph.given),
+        "layers": [
+            {"layer": o.layer, "mean": o.mean, "squares": o.squares, "n": o.n, "grain": o.grain}
+            for o in graph.layers
+        ],
+    }
+    for entry in list(graph.proto.metadata_props):
+        if entry.key == ABOUT:
+            graph.proto.metadata_props.remove(entry)
+    entry = graph.proto.metadata_props.add()
+    entry.key, entry.value = ABOUT, json.dumps(about)
+    return graph
+
+
+class _Followed(nn.Module):
+    """What is followed: a task's answer of a model, whose inputs are tensors one by one, and what its networks show."""
+
+    def __init__(self, task: Task, model: nn.Module, feeds: Sequence[Feed], watch: bool) -> None:
+        super().__init__()
+        self.model = model
+        self._task, self._feeds, self._watch = task, tuple(feeds), watch
+        self.layers: list[Layer] = []
+
+    def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        """Return the raw output and, a watched map at a time, means and sums of squared deviations."""
+        batch = batch_from(self._feeds, tensors)
+        layers: list[Layer] = []
+        sums: list[Tensor] = []
+
+        def look(name: str, maps: Sequence[Tensor], grain: int) -> None:
+            for k, found in enumerate(maps):
+                n, mean, squares = summed(found)
+                stem = f"{len(layers)}.{name}.{k}"
+                layer = f"{name}.{k}"
+                layers.append(Layer(layer, f"mean.{stem}", f"squares.{stem}", int(n), grain if k == 0 else 0))
+                sums.extend([mean, squares])
+
+        with looked_at(self.model, look) if self._watch else contextlib.nullcontext():
+            raw = inferred(self._task, self.model, batch, torch.Generator(device="cpu").manual_seed(0))
+        if not torch.compiler.is_exporting():  # then sizes are numbers
+            self.layers = layers
+        return (raw.float(), *sums)
+
+
+def _single(plan: Plan) -> tuple[Feed, ...]:
+    """Return what a model of one image is given, of the planned size."""
+    shape = (plan.data.inputs, *plan.data.size)
+    there = Feed("present.image", "present", "image", (), "bool")
+    return (Feed("image", "images", "image", shape, "float32"), there)
+
+
+def _of_two_rows(feeds: Sequence[Feed], like: Batch | None) -> Batch:
+    """Return a batch of two rows that holds these feeds, of the first rows of `like` where there is one."""
+    if like is None:
+        return blank(feeds, _ROWS)
+    found = [t[[0, len(t) - 1]].clone() for t in tensors_of(like, feeds)]
+    return batch_from(feeds, found)
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """Keep what torch's exporter says of itself from the log while it works."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")]
+    levels = [one.level for one in loggers]
+    for one in loggers:
+        one.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for one, level in zip(loggers, levels, strict=True):
+            one.setLevel(level)
+
+
+def _bare(proto: Any) -> None:
+    """Take out of a file the inputs that nothing looks at, and what torch noted of its own code, with its paths."""
+    used = {name for node in proto.graph.node for name in node.input}
+    for value in [value for value in proto.graph.input if value.name not in used]:
+        proto.graph.input.remove(value)
+    for named in (proto, proto.graph, *proto.functions):
+        del named.metadata_props[:]
+    for many in (proto.graph.node, proto.graph.input, proto.graph.output, proto.graph.initializer):
+        for one in many:
+            del one.metadata_props[:]
+            one.ClearField("doc_string")
+    del proto.graph.value_info[:]  # what any reader infers again
+
+
+def _reason(error: BaseException) -> str:
+    """Return why torch could not follow a model, in one line: what lies at the bottom of its chain of errors."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0] if lines else ''}"[:200]
+
+
+def _assert_there() -> None:
+    """Raise MissingExtra where what makes and reads graphs is not installed."""
+    try:
+        import onnx  # noqa: F401
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise MissingExtra(error.name or "onnx", EXTRA) from error
