@@ -22,6 +22,7 @@ ROOMS = {
     "prepare": ("fit", "predict", "evaluate"),
     "infer": ("fit", "predict", "evaluate"),
     "infer/opinions": ("predict",),
+    "exports": ("export",),
     "reliability": ("inspect",),
     "deidentify": ("deidentify",),
     "radiomics": ("features",),

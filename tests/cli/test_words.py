@@ -95,6 +95,8 @@ COMMANDS = (
         "calibrate",
         "card",
         "selftest",
+        "export",
+        "exports",
         "opinions",
         "registrations",
         "degradations",

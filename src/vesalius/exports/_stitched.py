@@ -6,7 +6,7 @@ import ast
 from pathlib import Path
 
 SCRIPT = "predict.py"
-PARTS = ("images", "geometry", "intensities", "running", "answers", "main")
+PARTS = ("images", "geometry", "intensities", "running", "answers", "cases", "main")
 HEAD = '''"""Answers of an exported model without Vesalius: numpy and onnxruntime; pillow or nibabel to read files.
 
     python predict.py IMAGE [-o MASK.nii.gz]      the answer as JSON

@@ -21,12 +21,13 @@ from vesalius.core.case import Case
 from vesalius.core.disk import write_text
 from vesalius.core.errors import BundleError, DataError
 from vesalius.core.image import Array, Image
+from vesalius.core.plan import override
+from vesalius.exports import _stitched
 from vesalius.exports._preparation import left_out, preprocessing_of
-from vesalius.exports._stitched import SCRIPT, script
+from vesalius.exports._stitched import SCRIPT
 from vesalius.exports.contract import LIMIT, Exported, Source, Target, source_of, told_of
 from vesalius.exports.script.main import EXPECTED, PREPROCESSING, SELFTEST
 from vesalius.infer.selftest.checking import selftested
-from vesalius.infer.selftest.record import TOLERANCE
 from vesalius.prepare.case import load
 
 ABOUT, CARD = "export.json", "card.md"
@@ -38,7 +39,7 @@ def written(
     target: Target, bundle: Bundle, to: str, folder: Path, *, member: int | None, script: bool
 ) -> Exported:
     """Return what was written into an empty folder. Raises as `exports.exported`."""
-    source = source_of(bundle, member)
+    source = source_of(bundle, member, script=script)
     _assert_answers(source)
     plain = target.runs_without and script
     if plain:
@@ -106,7 +107,7 @@ def _write_script(source: Source, files: tuple[str, ...], folder: Path) -> list[
     """Write the preparation, the script, and the made-up cases with the answers that the same members give here."""
     models = tuple(name for name in files if name.endswith(".onnx"))
     write_text(folder / PREPROCESSING, json.dumps(preprocessing_of(source, models), indent=1) + "\n")
-    write_text(folder / SCRIPT, script())
+    write_text(folder / SCRIPT, _stitched.script())
     arrays: dict[str, Array] = {}
     cases = []
     for number, case in enumerate(source.cases):
@@ -119,9 +120,7 @@ def _write_script(source: Source, files: tuple[str, ...], folder: Path) -> list[
         units = {n: max(1.0, abs(v)) for n, v in figures.items() if isinstance(v, float)}
         cases.append({"answer": figures, "units": units})
     np.savez_compressed(folder / SELFTEST, **arrays)  # type: ignore[arg-type]
-    precision = source.stage.plan.train.precision
-    limit = LIMIT if precision == "fp32" else TOLERANCE[precision]
-    told = {"cases": cases, "limit": limit, "voxels": max(VOXELS, limit)}
+    told = {"cases": cases, "limit": LIMIT, "voxels": VOXELS}
     write_text(folder / EXPECTED, json.dumps(told, indent=1) + "\n")
     return [PREPROCESSING, SCRIPT, SELFTEST, EXPECTED]
 
@@ -145,11 +144,14 @@ def _as_arrays(image: Image) -> dict[str, Array]:
 
 
 def _answered(source: Source, case: Case) -> Answer:
-    """Return the answer that the exported members alone give to a case."""
+    """Return the answer that the exported members alone give to a case, computed in single precision as there."""
     chosen = copy.copy(source.predictor.accepting)
     chosen.levels = False
     (loaded,) = chosen.stages
-    chosen.stages = (replace(loaded, models=tuple(loaded.models[k] for k in source.members)),)
+    plan = override(loaded.stage.plan, {"train.precision": "fp32"}, reason="exports are in single precision")
+    stage = replace(loaded.stage, plan=plan)
+    models = tuple(loaded.models[k] for k in source.members)
+    chosen.stages = (replace(loaded, stage=stage, models=models),)
     return chosen(case)
 
 

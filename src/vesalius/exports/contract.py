@@ -51,13 +51,15 @@ class Asked(nn.Module):
 class Source:
     """What is exported: an opened bundle of one stage, its loaded models, and which members go out, by their numbers.
 
-    `cases` are made-up cases, that show nobody, on which what goes out is compared with what came in.
+    `cases` are made-up cases, that show nobody, on which what goes out is compared with what came in. `script` says
+    whether the preparation goes with the models, as code that needs no Vesalius, where the form can have it.
     """
 
     bundle: Bundle
     predictor: Predictor
     members: tuple[int, ...]
     cases: tuple[Case, ...]
+    script: bool = True
 
     @property
     def stage(self) -> Stage:
@@ -88,8 +90,8 @@ class Source:
             if plan.data.sampling != "whole" and example.images:
                 shape = main_image(example).shape[-3:]
                 start, size = run.window(plan, (int(shape[0]), int(shape[1]), int(shape[2])), None)
-                cut = tuple(slice(a, a + n) for a, n in zip(start, size, strict=True))
-                images = {name: image[(..., *cut)] for name, image in batch.images.items()}
+                z, y, x = (slice(a, a + n) for a, n in zip(start, size, strict=True))
+                images = {name: image[..., z, y, x] for name, image in batch.images.items()}
                 batch = _with_images(batch, images)
             single.append(batch)
         feeds = feeds_of(single[0])
@@ -191,7 +193,7 @@ class Target(ABC):
         """
 
 
-def source_of(bundle: Bundle, member: int | None) -> Source:
+def source_of(bundle: Bundle, member: int | None, *, script: bool) -> Source:
     """Return what is exported of a bundle. Raises PlanError for a bundle of several stages, or a member it lacks."""
     if len(bundle.stages) > 1:
         raise PlanError(
@@ -214,7 +216,7 @@ def source_of(bundle: Bundle, member: int | None) -> Source:
         )
     predictor = Predictor(bundle, device="cpu", accept_mismatch=True)
     members = tuple(range(len(stage.members))) if member is None else (member,)
-    return Source(bundle, predictor, members, _made_up(bundle, predictor))
+    return Source(bundle, predictor, members, _made_up(bundle, predictor), script)
 
 
 def _made_up(bundle: Bundle, predictor: Predictor) -> tuple[Case, ...]:

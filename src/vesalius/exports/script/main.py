@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from vesalius.exports.script.answers import answer_of, labels_of_points
+from vesalius.exports.script.cases import answered
 from vesalius.exports.script.images import Array, Image, Refused, file_of, placed, read_image
-from vesalius.exports.script.intensities import prepared
-from vesalius.exports.script.running import Model, tiled, whole
+from vesalius.exports.script.running import Model
 
 HERE = Path(__file__).resolve().parent
 PREPROCESSING, SELFTEST, EXPECTED = "preprocessing.json", "selftest.npz", "selftest.json"
@@ -35,19 +34,6 @@ def models_of(names: list[str], threads: int = 0) -> list[Model]:
         return lambda batch: np.asarray(session.run([said], {asked: batch.astype(np.float32)})[0])
 
     return [opened(name) for name in names]
-
-
-def answered(
-    images: list[Image], models: list[Model], told: dict[str, Any]
-) -> tuple[dict[str, Any], Array | None]:
-    """Return the answer about one case, and its mask `(Z, Y, X)` on the first image's own grid, where it is one."""
-    array, layout = prepared(images, told["preparation"])
-    running, rule = told["running"], told["answer"]
-    if running["way"] == "whole":
-        return answer_of(whole(models, array, running), rule), None
-    mask = labels_of_points(tiled(models, array, running), layout, rule)
-    counts = {label["name"]: int((mask == label["value"]).sum()) for label in rule["labels"]}
-    return {"voxels": counts}, mask
 
 
 def selftested(models: list[Model], told: dict[str, Any]) -> list[dict[str, Any]]:
@@ -93,8 +79,9 @@ def saved(mask: Array, image: Image, path: str) -> None:
         raise Refused(f"a mask goes to .npz, .nii or .nii.gz; found {path}")
     import nibabel  # pip install nibabel
 
+    make: Any = nibabel.Nifti1Image
     affine = None if image.affine is None else np.diag([-1.0, -1.0, 1.0, 1.0]) @ image.affine
-    made = nibabel.Nifti1Image(mask.transpose(2, 1, 0), affine)
+    made = make(mask.transpose(2, 1, 0), affine)
     if affine is None and image.spacing_mm is not None:
         made.header.set_zooms(image.spacing_mm)
     nibabel.save(made, path)

@@ -19,7 +19,7 @@ def seen_from_all_sides(model: Model, batch: Array, mirror: Sequence[str], *, fi
     axes = [AXES[a] for a in mirror]
     total, n = model(batch), 1
     for k in range(1, 2 ** len(axes)):
-        chosen = [a for i, a in enumerate(axes) if k >> i & 1]
+        chosen = tuple(a for i, a in enumerate(axes) if k >> i & 1)
         if any(batch.shape[a] == 1 for a in chosen):
             continue
         raw = model(np.ascontiguousarray(np.flip(batch, chosen)))
@@ -61,9 +61,10 @@ def tiled(models: Sequence[Model], array: Array, plan: dict[str, Any]) -> Array:
         group = corners[k : k + plan["batch"]]
         cuts = [tuple(slice(s, s + t) for s, t in zip(corner, size, strict=True)) for corner in group]
         batch = np.stack([array[(slice(None), *cut)] for cut in cuts])
-        raw = sum(seen_from_all_sides(m, batch, plan["mirror"], field=True) for m in models) / np.float32(
-            len(models)
-        )
+        raw = seen_from_all_sides(models[0], batch, plan["mirror"], field=True)
+        for model in models[1:]:
+            raw = raw + seen_from_all_sides(model, batch, plan["mirror"], field=True)
+        raw = raw / np.float32(len(models))
         for cut, tile in zip(cuts, raw, strict=True):
             if total is None:
                 total = np.zeros((tile.shape[0], *shape), np.float32)
