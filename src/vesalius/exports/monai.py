@@ -22,11 +22,10 @@ from vesalius.exports._preparation import preprocessing_of
 from vesalius.exports.contract import LIMIT, Agreement, Source, Target, Written
 from vesalius.prepare.case import MAIN
 
-SCHEMA = (
-    "https://github.com/Project-MONAI/MONAI-extra-test-data/releases/download/0.8.1/meta_schema_20240725.json"
-)
+RELEASE = "https://github.com/Project-MONAI/MONAI-extra-test-data/releases/download/0.8.1"
+SCHEMA = f"{RELEASE}/meta_schema_20240725.json"
 PARTS = ("images", "geometry", "intensities", "running", "answers", "cases")
-HEAD = '''"""The preparation of images, tiles and answers of this bundle, in numpy alone; made by Vesalius, Apache-2.0."""
+HEAD = '''"""Images made ready, tiles and answers of this bundle, in numpy alone; made by Vesalius, Apache-2.0."""
 '''
 LINK = '''
 
@@ -236,7 +235,7 @@ def _metadata(source: Source) -> dict[str, Any]:
         "pytorch_version": torch.__version__.partition("+")[0],
         "numpy_version": np.__version__,
         "task": plan.task.name,
-        "description": f"A model of Vesalius {source.bundle.made_by}: {plan.task.name} by {plan.net.name}; see card.md.",
+        "description": f"{plan.task.name} by {plan.net.name}, trained by {source.bundle.made_by}; see card.md",
         "authors": "see card.md",
         "copyright": "see card.md",
         "bundle_sha256": source.bundle.hash,
