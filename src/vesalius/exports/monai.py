@@ -188,13 +188,13 @@ def _write_preparation(config: dict[str, Any], told: dict[str, Any], source: Sou
     code = _stitched.script(parts=PARTS, head=HEAD, run=False)
     write_text(scripts / "preparation.py", code + LINK)
     write_text(folder / "configs" / "preprocessing.json", json.dumps(told, indent=1) + "\n")
-    config["imports"].append("$import scripts.preparation")
+    config["imports"].append("$import scripts.preparation as preparation")
     config |= {
         "image": "image.nii.gz",
         "told": "$json.load(open(@bundle_root + '/configs/preprocessing.json'))",
-        "images": "$[scripts.preparation.read_image(@image)]",
-        "models": f"$scripts.preparation.models_of(@networks, {source.stage.plan.data.dims})",
-        "answer": "$scripts.preparation.answered(@images, @models, @told)",
+        "images": "$[preparation.read_image(@image)]",
+        "models": f"$preparation.models_of(@networks, {source.stage.plan.data.dims})",
+        "answer": "$preparation.answered(@images, @models, @told)",
         "run": ["$print(json.dumps(@answer[0]))"],
     }
 
