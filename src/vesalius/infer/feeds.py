@@ -1,4 +1,4 @@
-"""Feeds: what a task's model is given of a batch, as arrays by name, and the batch again from such arrays."""
+"""Feeds: what a task's model is given of a batch, as arrays by name, the batch again, and what a graph is fed."""
 
 from __future__ import annotations
 
@@ -10,8 +10,12 @@ import torch
 from torch import Tensor
 
 from vesalius.core.errors import PlanError
+from vesalius.core.image import Array
+from vesalius.infer.layers import Shown
 from vesalius.prepare.batch import Batch
 
+RAW = "raw"  # the output of a graph that `Task.infer` returns
+VERSION = 1
 _SINGLES = ("covariates", "tokens", "frame_times_s", "times_days")
 _NAMED = ("images", "courses", "parents", "vectors", "times_s", "present")
 
@@ -28,10 +32,6 @@ class Feed:
     key: str
     shape: tuple[int, ...]
     dtype: str
-
-    def json(self) -> dict[str, Any]:
-        """Return it as plain data."""
-        return asdict(self)
 
 
 def parse_feed(data: Mapping[str, Any]) -> Feed:
@@ -117,3 +117,69 @@ def _name(field: str, key: str) -> str:
     if field == "images":
         return key
     return f"{field}.{key}" if key else field
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One map that the alarm watches: the outputs that are its means and sums of squares, over `n` points of a row.
+
+    `grain` is how many channels the image has where the map is what is seen before the first layer, else 0.
+    """
+
+    layer: str
+    mean: str
+    squares: str
+    n: int
+    grain: int
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What a graph takes and gives.
+
+    `feeds` are its inputs, in their order, with a first axis of any length; the output `RAW` is what `Task.infer`
+    returns, the others are what `layers` names. `given` are the names of all that the batch held which was followed: a
+    batch that holds anything else is another question, though the model may look at a part of it alone.
+    """
+
+    feeds: tuple[Feed, ...]
+    given: tuple[str, ...]
+    layers: tuple[Layer, ...]
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Return the names of the outputs, in the order of the file."""
+        return (RAW, *(name for one in self.layers for name in (one.mean, one.squares)))
+
+    def arrays_of(self, batch: Batch) -> dict[str, Array] | None:
+        """Return a batch as the arrays that are fed by name; None where it is of another kind than was followed."""
+        if batch.ragged or batch.memory is not None:
+            return None
+        own = {feed.name: feed for feed in feeds_of(batch)}
+        if tuple(sorted(own)) != self.given or any(own[feed.name] != feed for feed in self.feeds):
+            return None
+        tensors = tensors_of(batch, self.feeds)
+        if any(t.device.type != "cpu" for t in tensors):
+            return None
+        return {f.name: t.detach().contiguous().numpy() for f, t in zip(self.feeds, tensors, strict=True)}
+
+    def shown(self, outputs: Mapping[str, Array]) -> list[Shown]:
+        """Return what the watched layers showed, of the outputs of one pass by name."""
+        return [Shown(o.layer, o.n, outputs[o.mean], outputs[o.squares], o.grain) for o in self.layers]
+
+    def json(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {"version": VERSION, **asdict(self)}
+
+
+def parse_signature(data: Mapping[str, Any]) -> Signature:
+    """Return a signature from its plain data. Raises KeyError, TypeError or ValueError where it is none."""
+    if data["version"] > VERSION:
+        raise ValueError(f"the signature of a graph has version {data['version']}, newer than {VERSION}")
+    layers = (
+        Layer(str(o["layer"]), str(o["mean"]), str(o["squares"]), int(o["n"]), int(o["grain"]))
+        for o in data["layers"]
+    )
+    return Signature(
+        tuple(parse_feed(one) for one in data["feeds"]), tuple(map(str, data["given"])), tuple(layers)
+    )

@@ -7,8 +7,9 @@ import copy
 import json
 import logging
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,74 +19,45 @@ from torch import Tensor, nn
 from vesalius.core.bundle import State
 from vesalius.core.disk import write_bytes
 from vesalius.core.errors import BundleError, MissingExtra, PlanError
-from vesalius.core.image import Array
 from vesalius.core.plan import Plan
-from vesalius.infer.asked import inferred
-from vesalius.infer.feeds import Feed, batch_from, blank, feeds_of, parse_feed, tensors_of
-from vesalius.infer.layers import Shown, looked_at, summed
+from vesalius.infer.feeds import (
+    RAW,
+    Feed,
+    Layer,
+    Signature,
+    batch_from,
+    blank,
+    feeds_of,
+    parse_signature,
+    tensors_of,
+)
+from vesalius.infer.layers import looked_at, summed
 from vesalius.prepare.batch import Batch
 from vesalius.tasks.contract import Task
 
-RAW = "raw"  # the output that `Task.infer` returns
+PREFIX = "model."  # of parameters in the file, before their own names
 ABOUT = "vesalius"  # the key of the file's metadata under which the rest of a Graph lies
 EXTRA = "compress"  # of pyproject.toml
-VERSION = 1
 _ROWS = 2  # of the batch that is followed; a batch of one would be taken for one that is always of one
 _MOST_BYTES = 2**31 - 2**20  # an ONNX file in one piece is a protobuf message, which holds no more
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """One map that the alarm watches: the outputs that are its means and sums of squares, over `n` points of a row.
-
-    `grain` is how many channels the image has where the map is what is seen before the first layer, else 0.
-    """
-
-    layer: str
-    mean: str
-    squares: str
-    n: int
-    grain: int
-
-
 @dataclass(frozen=True, eq=False)
 class Graph:
-    """One member as a graph: `proto` is an `onnx.ModelProto` that holds its weights and, as metadata, all the rest.
-
-    `feeds` are its inputs, in their order, with a first axis of any length; the output `RAW` is what `Task.infer`
-    returns, the others are what `layers` names. `given` are the names of all that the batch held which was followed: a
-    batch that holds anything else is another question, though the model may look at a part of it alone.
-    """
+    """One member as a graph: `proto` is an `onnx.ModelProto` with its weights and, as metadata, its `signature`."""
 
     proto: Any
-    feeds: tuple[Feed, ...]
-    given: tuple[str, ...]
-    layers: tuple[Layer, ...]
+    signature: Signature
+
+    @property
+    def feeds(self) -> tuple[Feed, ...]:
+        """Return its inputs, in their order."""
+        return self.signature.feeds
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """Return the names of the outputs, in the order of the file."""
-        return (RAW, *(name for one in self.layers for name in (one.mean, one.squares)))
-
-    def arrays_of(self, batch: Batch) -> dict[str, Array] | None:
-        """Return a batch as the arrays that are fed by name; None where it is of another kind than was followed."""
-        if batch.ragged or batch.memory is not None:
-            return None
-        found = feeds_of(batch)
-        own = {feed.name: feed for feed in found}
-        if tuple(sorted(own)) != self.given or any(own[feed.name] != feed for feed in self.feeds):
-            return None
-        tensors = tensors_of(batch, self.feeds)
-        return {
-            feed.name: t.detach().contiguous().cpu().numpy()
-            for feed, t in zip(self.feeds, tensors, strict=True)
-        }
-
-    def shown(self, outputs: Mapping[str, Array]) -> list[Shown]:
-        """Return what the watched layers showed, of the outputs of one pass by name."""
-        return [
-            Shown(one.layer, one.n, outputs[one.mean], outputs[one.squares], one.grain) for one in self.layers
-        ]
+        """Return the names of its outputs: `RAW`, then what its alarm needs."""
+        return self.signature.outputs
 
     def to_bytes(self) -> bytes:
         """Return the file."""
@@ -114,38 +86,27 @@ def graph_of(
     enough for tasks that take nothing else. With `watch` the sums that an alarm needs are outputs, too. Raises
     PlanError, with the reason, for a model that cannot be followed, and MissingExtra.
     """
-    _assert_there()
+    _assert_there("onnx", "onnxscript")
     feeds = _single(plan) if like is None else feeds_of(like)
+    given = tuple(sorted(feed.name for feed in feeds))
     followed = _Followed(task, copy.deepcopy(model).to(device).eval(), feeds, watch)
-    tensors = [t.to(device) for t in tensors_of(_of_two_rows(feeds, like), feeds)]
-    with torch.no_grad():
-        followed(*tensors)  # which outputs there are follows from a pass
+    two = _of_two_rows(feeds, like)
+    with torch.no_grad():  # which outputs there are follows from a pass
+        followed(*(t.to(device) for t in tensors_of(two, feeds)))
+    if not followed.asked_what_is_there:
+        feeds = followed.feeds = tuple(feed for feed in feeds if feed.field != "present")
+    tensors = [t.to(device) for t in tensors_of(two, feeds)]
     names = [feed.name for feed in feeds]
     layers = tuple(followed.layers)
     outputs = [RAW, *(name for one in layers for name in (one.mean, one.squares))]
-    rows = torch.export.Dim("rows", min=1, max=2**16)
     try:
-        with _silent(), torch.no_grad():
-            program = torch.onnx.export(
-                followed,
-                tuple(tensors),
-                dynamo=True,
-                optimize=True,
-                verbose=False,
-                input_names=names,
-                output_names=outputs,
-                dynamic_shapes={"tensors": tuple({0: rows} for _ in tensors)},
-            )
+        proto = _exported(followed, tensors, names, outputs)
     except Exception as error:
         raise PlanError(
             f"the model of {task.name} with the net {plan.net.name} cannot be followed as a graph",
             found=_reason(error),
             hint="runtime torch",
         ) from error
-    if program is None:
-        raise PlanError(f"torch exported no graph of {task.name}", hint="runtime torch")
-    proto = program.model_proto
-    _bare(proto)
     fixed = [v.name for v in proto.graph.input if not v.type.tensor_type.shape.dim[0].dim_param]
     if fixed:  # torch falls back to sizes as they are where a model reads them as numbers
         raise PlanError(
@@ -153,18 +114,39 @@ def graph_of(
             found=", ".join(fixed),
             hint="x.shape[0] in the net instead of len(x); else runtime torch",
         )
-    kept = {value.name for value in proto.graph.input}
-    graph = Graph(
-        proto, tuple(f for f in feeds if f.name in kept), tuple(sorted(f.name for f in feeds)), layers
-    )
     if proto.ByteSize() > _MOST_BYTES:
         raise PlanError("a graph of more than 2 GiB does not fit into one ONNX file", hint="runtime torch")
-    return _described(graph)
+    kept = {value.name for value in proto.graph.input}
+    used = tuple(f for f in feeds if f.name in kept)
+    return _described(Graph(proto, Signature(used, given, layers)))
+
+
+def _exported(
+    followed: _Followed, tensors: Sequence[Tensor], names: Sequence[str], outputs: Sequence[str]
+) -> Any:
+    """Return the `onnx.ModelProto` that torch's exporter makes. Raises whatever that meets in a model."""
+    rows = torch.export.Dim("rows", min=1, max=2**16)
+    with _silent(), torch.no_grad():
+        program = torch.onnx.export(
+            followed,
+            tuple(tensors),
+            dynamo=True,
+            optimize=True,
+            verbose=False,
+            input_names=names,
+            output_names=outputs,
+            dynamic_shapes={"tensors": tuple({0: rows} for _ in tensors)},
+        )
+    if program is None:
+        raise PlanError("torch exported nothing")
+    proto = program.model_proto
+    _bare(proto)
+    return proto
 
 
 def open_graph(path: Path) -> Graph:
     """Return the graph that a file holds. Raises BundleError for one that no graph of ours is, and MissingExtra."""
-    _assert_there()
+    _assert_there("onnx")
     import onnx
     from google.protobuf.message import DecodeError
 
@@ -177,49 +159,55 @@ def open_graph(path: Path) -> Graph:
 def described(proto: Any, about: Graph | None = None) -> Graph:
     """Return an `onnx.ModelProto` with what its metadata say, or with those of the graph that it was made from.
 
-    What compresses a graph keeps its inputs and outputs, by name, and may lose its metadata. Raises ValueError, KeyError
-    or TypeError where it holds none.
+    What compresses a graph keeps its inputs and outputs, by name, and may lose its metadata. Raises ValueError,
+    KeyError or TypeError where it holds none.
     """
     if about is not None:
-        return _described(Graph(proto, about.feeds, about.given, about.layers))
+        return _described(Graph(proto, about.signature))
     text = {entry.key: entry.value for entry in proto.metadata_props}[ABOUT]
-    data = json.loads(text)
-    if data["version"] > VERSION:
-        raise ValueError(f"graph version {data['version']}, newer than {VERSION}")
-    graph = Graph(
-        proto,
-        tuple(parse_feed(one) for one in data["feeds"]),
-        tuple(map(str, data["given"])),
-        tuple(
-            Layer(str(o["layer"]), str(o["mean"]), str(o["squares"]), int(o["n"]), int(o["grain"]))
-            for o in data["layers"]
-        ),
-    )
+    graph = Graph(proto, parse_signature(json.loads(text)))
     held = {value.name for value in proto.graph.output}
-    if not held.issuperset(graph.outputs) or {v.name for v in proto.graph.input} != {
-        f.name for f in graph.feeds
-    }:
+    fed = {value.name for value in proto.graph.input}
+    if not held.issuperset(graph.outputs) or fed != {feed.name for feed in graph.feeds}:
         raise ValueError("its inputs and outputs are not those that its metadata name")
     return graph
 
 
 def _described(graph: Graph) -> Graph:
-    """Put into the metadata of a graph's file all that is not in the file otherwise."""
-    about = {
-        "version": VERSION,
-        "feeds": [feed.json() for feed in graph.feeds],
-        "given": list(graph.given),
-        "layers": [
-            {"layer": o.layer, "mean": o.mean, "squares": o.squares, "n": o.n, "grain": o.grain}
-            for o in graph.layers
-        ],
-    }
+    """Put into the metadata of a graph's file what it takes and gives."""
     for entry in list(graph.proto.metadata_props):
         if entry.key == ABOUT:
             graph.proto.metadata_props.remove(entry)
     entry = graph.proto.metadata_props.add()
-    entry.key, entry.value = ABOUT, json.dumps(about)
+    entry.key, entry.value = ABOUT, json.dumps(graph.signature.json())
     return graph
+
+
+class _Noting(dict[str, Tensor]):
+    """What is there of each thing, by name, which notes whether anyone looked."""
+
+    touched = False
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in ("get", "items", "values", "keys", "copy"):
+            self.touched = True
+        return super().__getattribute__(name)
+
+    def __getitem__(self, key: str) -> Tensor:
+        self.touched = True
+        return super().__getitem__(key)
+
+    def __contains__(self, key: object) -> bool:
+        self.touched = True
+        return super().__contains__(key)
+
+    def __iter__(self) -> Iterator[str]:
+        self.touched = True
+        return super().__iter__()
+
+    def __len__(self) -> int:
+        self.touched = True
+        return super().__len__()
 
 
 class _Followed(nn.Module):
@@ -228,12 +216,15 @@ class _Followed(nn.Module):
     def __init__(self, task: Task, model: nn.Module, feeds: Sequence[Feed], watch: bool) -> None:
         super().__init__()
         self.model = model
-        self._task, self._feeds, self._watch = task, tuple(feeds), watch
+        self._task, self.feeds, self._watch = task, tuple(feeds), watch
         self.layers: list[Layer] = []
+        self.asked_what_is_there = False
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         """Return the raw output and, a watched map at a time, means and sums of squared deviations."""
-        batch = batch_from(self._feeds, tensors)
+        batch = batch_from(self.feeds, tensors)
+        if not torch.compiler.is_exporting():
+            batch = replace(batch, present=_Noting(batch.present))
         layers: list[Layer] = []
         sums: list[Tensor] = []
 
@@ -246,9 +237,10 @@ class _Followed(nn.Module):
                 sums.extend([mean, squares])
 
         with looked_at(self.model, look) if self._watch else contextlib.nullcontext():
-            raw = inferred(self._task, self.model, batch, torch.Generator(device="cpu").manual_seed(0))
+            raw = self._task.infer(self.model, batch, torch.Generator(device="cpu").manual_seed(0))
         if not torch.compiler.is_exporting():  # then sizes are numbers
             self.layers = layers
+            self.asked_what_is_there = isinstance(batch.present, _Noting) and batch.present.touched
         return (raw.float(), *sums)
 
 
@@ -305,10 +297,8 @@ def _reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {lines[0] if lines else ''}"[:200]
 
 
-def _assert_there() -> None:
-    """Raise MissingExtra where what makes and reads graphs is not installed."""
-    try:
-        import onnx  # noqa: F401
-        import onnxscript  # noqa: F401
-    except ImportError as error:
-        raise MissingExtra(error.name or "onnx", EXTRA) from error
+def _assert_there(*libraries: str) -> None:
+    """Raise MissingExtra where what makes or reads graphs is not installed."""
+    for name in libraries:
+        if find_spec(name) is None:
+            raise MissingExtra(name, EXTRA)

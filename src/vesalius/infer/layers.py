@@ -73,6 +73,10 @@ class Sum:
         return np.concatenate([self.mean, np.log(np.sqrt(np.maximum(self.squares / self.n, 0.0)) + QUIET)])
 
 
+Told = Callable[[str, Sequence[Tensor], int], None]
+Taken = Callable[[Sequence[Shown]], None]
+
+
 class Watch:
     """Sums up what the networks of one model show of the cases that pass, for one thread and one answer.
 
@@ -99,16 +103,13 @@ class Watch:
                 n, mean, squares = summed(found)
                 seen.add(f"{name}.{k}", n, mean.cpu().numpy(), squares.cpu().numpy())
 
-        with looked_at(model, look):
-            yield
-        self._keep(seen)
+        def take(shown: Sequence[Shown]) -> None:
+            for one in shown:
+                self._grains |= {one.layer: one.grain} if one.grain else {}
+                seen.add(one.layer, one.n, one.mean, one.squares)
 
-    def take(self, rows: int, shown: Sequence[Shown]) -> None:
-        """Take in what the networks showed of one pass of `rows` cases or tiles that was computed elsewhere."""
-        seen = _Pass(rows)
-        for one in shown:
-            self._grains |= {one.layer: one.grain} if one.grain else {}
-            seen.add(one.layer, one.n, one.mean, one.squares)
+        with looked_at(model, look, take):
+            yield
         self._keep(seen)
 
     def told(self, raw: Tensor) -> None:
@@ -183,23 +184,28 @@ def _merge(into: dict[str, Sum], more: Mapping[str, Sum]) -> None:
             into[name] = found
 
 
-@contextmanager
-def looked_at(model: nn.Module, look: Callable[[str, Sequence[Tensor], int], None]) -> Iterator[None]:
-    """Tell `look` what this thread's passes through a model show while this lasts.
+class Look:
+    """A hook on one watched network, of one thread: what it shows is told, whatever other threads ask of it meanwhile.
 
-    It is told a network's name, its maps, and how many channels the image has where the first map is its grain, else 0.
+    `told` is given the network's name, its maps, and how many channels the image has where the first map is its grain,
+    else 0. `take` is given instead what all watched networks showed of a pass that was computed elsewhere.
     """
-    mine = threading.get_ident()
 
-    def hook(name: str) -> Any:
-        def told(module: nn.Module, inputs: Any, output: Any) -> None:
-            if threading.get_ident() == mine:
-                grain = grain_of(inputs)
-                look(name, [*grain, *maps_of(module, output)], int(inputs[0].shape[1]) if grain else 0)
+    def __init__(self, name: str, told: Told, take: Taken | None) -> None:
+        self.name, self.told, self.take, self.thread = name, told, take, threading.get_ident()
 
-        return told
+    def __call__(self, module: nn.Module, inputs: Any, output: Any) -> None:
+        """Tell of one call of the network."""
+        if threading.get_ident() == self.thread:
+            grain = grain_of(inputs)
+            maps = [*grain, *maps_of(module, output)]
+            self.told(self.name, maps, int(inputs[0].shape[1]) if grain else 0)
 
-    handles = [m.register_forward_hook(hook(name)) for name, m in watched(model).items()]
+
+@contextmanager
+def looked_at(model: nn.Module, told: Told, take: Taken | None = None) -> Iterator[None]:
+    """Look at this thread's passes through the watched networks of a model while this lasts (see `Look`)."""
+    handles = [m.register_forward_hook(Look(name, told, take)) for name, m in watched(model).items()]
     try:
         yield
     finally:

@@ -9,24 +9,21 @@ from functools import cached_property, partial
 from typing import Any, TypeVar
 
 import torch
-from torch import nn
 
-from vesalius import nets
 from vesalius.answers import contract
 from vesalius.core.answers import Answer
-from vesalius.core.bundle import Bundle, Stage, State
+from vesalius.core.bundle import Bundle, State
 from vesalius.core.case import Case
-from vesalius.core.errors import BundleError, DataError, PlanError
+from vesalius.core.errors import DataError, PlanError
 from vesalius.core.groups import fitted_for
 from vesalius.core.image import Array, Image
 from vesalius.core.promise import LEVELS, PROMISE
 from vesalius.core.weighed import Weighed
 from vesalius.infer import guard, handover, pace, runs
-from vesalius.infer.alarm import Alarm, alarm_of, gathered, watched_of
-from vesalius.infer.asked import built, decoded
+from vesalius.infer.alarm import Alarm, gathered, watched_of
+from vesalius.infer.asked import decoded
 from vesalius.infer.cropping import in_memory
 from vesalius.infer.doubting import Doubter, Doubting, Prepared, ways_of
-from vesalius.infer.drift import Drift, drift_of
 from vesalius.infer.features import features as features_of
 from vesalius.infer.guard import require
 from vesalius.infer.handed import given_of, prepared_of
@@ -34,6 +31,9 @@ from vesalius.infer.handover.contract import Given, Key, Said
 from vesalius.infer.judging import doubt_of, judged_by
 from vesalius.infer.layers import Features
 from vesalius.infer.layers import Watch as Layers
+from vesalius.infer.loading import Loaded as Loaded
+from vesalius.infer.loading import device_of as device_of
+from vesalius.infer.loading import load
 from vesalius.infer.runs.contract import Members
 from vesalius.infer.session import EACH, STREAM, WHOLE, Session
 from vesalius.infer.streaming import Memories, parts_of, see
@@ -42,23 +42,11 @@ from vesalius.plan.threads import Threads
 from vesalius.prepare.batch import Example
 from vesalius.prepare.case import load_reference
 from vesalius.prepare.geometry import Undo
-from vesalius.tasks import contract as tasks
 from vesalius.tasks.contract import Task
 
 Watch = Callable[[float], None]
 Listen = Callable[[Case, tuple[int, ...]], None]  # a case, and the bin of each feature of `Drift`
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, eq=False)
-class Loaded:
-    """One stage, ready: its task, its members' models in evaluation mode, and what tells strange cases, if anything."""
-
-    stage: Stage
-    task: Task
-    models: tuple[nn.Module, ...]
-    alarm: Alarm | None = None
-    drift: Drift | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +109,8 @@ class Predictor:
     (`infer/alarm.py`) is answered and marked, and with `refuse_unlike` refused. On a processor it computes with as many
     threads as there are cores that others leave free, at most `cores`, by default torch's threads. Without `weights` it
     prepares cases and answers none. With `levels` answers that have a field keep how likely each label is at each
-    point, for who promises something of them; a bundle that promises something does so by itself. Raises BundleError.
+    point, for who promises something of them; a bundle that promises something does so by itself. A stage whose members
+    are graphs answers in its own `runtime`, unless another one is named (see `infer/loading.py`). Raises BundleError.
     """
 
     accept_mismatch = False
@@ -141,12 +130,15 @@ class Predictor:
         cores: int | None = None,
         weights: bool = True,
         levels: bool = False,
+        runtime: str | None = None,
     ) -> None:
         self.bundle, self.accept_mismatch, self.refuse_unlike = bundle, accept_mismatch, refuse_unlike
         self.levels = levels or bool(bundle.stages[-1].calibration.get(PROMISE))
         self.doubts = doubt_of(bundle.stages[-1].calibration)
         self.device = device_of(device)
-        self.stages = tuple(_load(bundle, stage, self.device, weights) for stage in bundle.stages)
+        self.stages = tuple(
+            load(bundle, stage, self.device, weights=weights, runtime=runtime) for stage in bundle.stages
+        )
         if self.device.type == "cpu":
             self.threads = Threads(cores or torch.get_num_threads())
 
@@ -650,37 +642,3 @@ def _or_error(work: Callable[[], T]) -> T | DataError:
 def _part(watch: Watch | None, k: int, n: int) -> Watch | None:
     """Return what watches the k-th of n stages, for who watches them all."""
     return None if watch is None else lambda share: watch((k + share) / n)
-
-
-def device_of(name: str | None = None) -> torch.device:
-    """Return the torch device of that name, by default a GPU where there is one.
-
-    Raises PlanError for one that is not.
-    """
-    try:
-        device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
-        torch.zeros(1, device=device).cpu()
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        there = "cpu, cuda" if torch.cuda.is_available() else "cpu"
-        raise PlanError(f"there is no device '{name}' on this machine", hint=there) from error
-    return device
-
-
-def _load(bundle: Bundle, stage: Stage, device: torch.device, weights: bool) -> Loaded:
-    from safetensors.torch import load_file
-
-    if stage.runtime != "torch":
-        raise BundleError(f"this Vesalius cannot run '{stage.runtime}' bundles", hint="runtime torch")
-    task = tasks.get(stage.plan.task.name)
-    models = []
-    for name in stage.members if weights else ():
-        model = built(task, stage.plan, stage.state, nets)
-        try:
-            model.load_state_dict(load_file(bundle.path / name, device="cpu"))
-        except (OSError, RuntimeError, ValueError) as error:
-            raise BundleError(
-                f"{bundle.path}: weights '{name}' do not fit the plan", found=str(error)[:200]
-            ) from error
-        models.append(model.to(device).eval())
-    alarm = alarm_of(stage) if weights else None
-    return Loaded(stage, task, tuple(models), alarm, None if alarm is None else drift_of(stage))

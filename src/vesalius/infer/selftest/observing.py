@@ -19,6 +19,7 @@ from vesalius.core.answers import Answer
 from vesalius.core.case import Case
 from vesalius.core.image import Array
 from vesalius.core.marks import Mark, cells, fields_of, spread_of
+from vesalius.infer.asked import inferred
 from vesalius.infer.predictor import Predictor
 from vesalius.tasks.contract import Task
 
@@ -80,7 +81,7 @@ class _Listening:
 
     def infer(self, model: Any, batch: Any, generator: Any) -> Any:
         """Return the raw output of the other task."""
-        raw = self._task.infer(model, batch, generator)
+        raw = inferred(self._task, model, batch, generator)
         self._heard.add(raw)
         seen = sum(t.numel() for t in batch.images.values()) or len(batch.case_ids)
         self._heard.work += float(seen) * sum(p.numel() for p in model.parameters())
