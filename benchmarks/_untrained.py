@@ -16,6 +16,7 @@ from vesalius.core.bundle import Bundle, Stage, save_bundle
 from vesalius.core.case import Case
 from vesalius.core.cohort import Label, TargetInfo
 from vesalius.core.image import Image
+from vesalius.core.learned import Learned
 from vesalius.core.plan import Plan, parse_plan
 from vesalius.tasks import contract as tasks
 
@@ -59,7 +60,29 @@ def bundle_of(name: str, dims: int, folder: Path) -> Bundle:
     folder.mkdir(parents=True)
     save_file({k: v.contiguous() for k, v in model.state_dict().items()}, folder / "weights-0-0.safetensors")
     stage = Stage(plan.task.name, plan, state, ("weights-0-0.safetensors",))
-    return save_bundle(folder, (stage,), data_hash="0" * 64, made_by="a benchmark")
+    return save_bundle(
+        folder,
+        (stage,),
+        data_hash="0" * 64,
+        made_by="a benchmark",
+        learned=None if plan.net.name == "mlp" else _learned(size),
+    )
+
+
+def _learned(size: tuple[int, ...]) -> Learned:
+    """Return what images were learned from: of that size, with the values of 8-bit pictures."""
+    return Learned(
+        cases=2,
+        modalities=(None,),
+        units=(None,),
+        body_parts=(None,),
+        flat=size[0] == 1,
+        size=tuple((float(n), float(n)) for n in size),  # type: ignore[arg-type]
+        spacing_mm=None,
+        darkest=(0.0, 10.0),
+        brightest=(240.0, 255.0),
+        absolute=True,
+    )
 
 
 def _cases(plan: Plan, size: tuple[int, ...]) -> tuple[list[Case], TargetInfo]:
