@@ -24,8 +24,8 @@ LABELS = tuple(Label(k, name) for k, name in enumerate(("up", "down")))
 SIDES = {2: 32, 3: 16}
 FRAMES = 3
 LEFT_OUT = {
-    "treelstm": "it computes nodes together as the tree has them, so that each tree is another program (its NO_EXPORT)",
-    "bert": "the tokens of a text are made by the tokenizer in its bundle, and reports differ in length from case to case",
+    "treelstm": "which nodes it computes together follows from the tree, so that each tree is another program",
+    "bert": "its tokens are made by the tokenizer in a bundle, and texts differ in length from case to case",
 }  # nets that are not exported, with the reason; at most three
 
 

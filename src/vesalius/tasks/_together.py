@@ -342,7 +342,9 @@ class Together(Net):
         there, eye = _steps(times, x, has), self.eye_of(source)
         if eye.role == "cine":
             graph = torch.compiler.is_exporting()  # whose way cannot hang on what a case has
-            held = None if not graph and bool(there.all()) else there  # frames that a case lacks are passed by
+            held = (
+                None if not graph and bool(there.all()) else there
+            )  # frames that a case lacks are passed by
             maps = eye(x[:, :, :, 0] if eye.dims == 2 else x, None, held)[-1]  # (B, C, T', …)
             tokens = maps.flatten(3).mean(-1).transpose(1, 2)
             place = torch.arange(tokens.shape[1], device=x.device) * eye.strides[-1][0]
@@ -354,7 +356,9 @@ class Together(Net):
     def _frames(self, source: Source, x: Tensor, there: Tensor) -> Tensor:
         """Return what is seen of each frame of `(B, N, C, Z, Y, X)`: `(B, N, F)`, or maps; 0 where there is none."""
         maps = self.reads.get(source.name) == "maps"
-        if torch.compiler.is_exporting():  # a graph sees every frame, and then forgets those that are not there
+        if (
+            torch.compiler.is_exporting()
+        ):  # a graph sees every frame, and then forgets those that are not there
             every = self.seen(source, x.flatten(0, 1), maps=maps).unflatten(0, (x.shape[0], x.shape[1]))
             return torch.where(there.reshape(*there.shape, *(1,) * (every.ndim - 2)), every, 0.0)
         seen = torch.cat(
