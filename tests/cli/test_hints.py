@@ -76,7 +76,7 @@ FILES = {
     "run/consensus/joining.py": ("consensus",),
     "run/consensus/reading.py": ("consensus",),
 }
-FOREIGN = {"--psm", "--no-deps"}  # tesseract's, pip's
+FOREIGN = {"--psm", "--no-deps", "--selftest", "--threads"}  # tesseract's, pip's, those of an export's script
 
 
 @cache

@@ -22,16 +22,16 @@ def export(
         None, "-o", "--out", help="A new folder.", show_default="runs/export-1, export-2 …"
     ),
     member: str = typer.Option("all", "--member", help="One member of an ensemble, from 0; or all."),
-    script: bool = typer.Option(
-        True,
-        "--script/--no-script",
-        help="Beside ONNX files: a script that answers with numpy and onnxruntime alone.",
+    no_script: bool = typer.Option(
+        False,
+        "--no-script",
+        help="Leave out the script that answers with numpy and onnxruntime alone.",
     ),
 ) -> Outcome:
     """Write a bundle in a form that other tools read, read it back with their own library, and compare."""
     from vesalius.verbs.export import export as verb
 
-    found = verb(bundle, to, out=out, member=_member(member), script=script)
+    found = verb(bundle, to, out=out, member=_member(member), script=not no_script)
     return Outcome(_data(found), lambda: _show(found))
 
 
