@@ -76,6 +76,7 @@ COMMANDS = (
         "runs",
         "detectors",
         "handovers",
+        "runtimes",
         "recipes",
         "presets",
         "views",

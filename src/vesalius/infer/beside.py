@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +44,7 @@ class Beside:
         cache: Path | None = None,
     ) -> None:
         self.signature, self.runtime, self.asked = signature, runtime, 0
-        self._source, self._cache = source, cache
+        self._source, self.cache = source, cache
         self._modules = tuple(model.modules())
         self._tensors = (*model.parameters(), *model.buffers())
         self._versions = self._changes()
@@ -82,13 +83,16 @@ class Beside:
             own.take(self.signature.shown(outputs))
         return torch.from_numpy(outputs[RAW])
 
-    def session(self) -> Session:
-        """Return the graph, opened with as many threads as torch computes with in this thread."""
+    def session(self, graph: Graph | None = None) -> Session:
+        """Return the graph, opened with as many threads as torch computes with in this thread.
+
+        `graph` is what `source` would read, where that is at hand.
+        """
         threads = torch_threads.in_use()
         with self._lock:
             found = self._sessions.get(threads)
             if found is None:
-                found = self.runtime.open(self._source(), threads, cache=self._cache)
+                found = self.runtime.open(graph or self._source(), threads, cache=self.cache)
                 last = list(self._sessions.items())[-(_MOST - 1) :]
                 self._sessions = {**dict(last), threads: found}
             return found
@@ -107,3 +111,16 @@ def of(model: nn.Module) -> Beside | None:
     """Return what stands beside a member; None where it answers alone."""
     found: Beside | None = vars(model).get(_KEY)
     return found
+
+
+@contextmanager
+def aside(models: Sequence[nn.Module]) -> Iterator[bool]:
+    """Let members answer alone inside this block; it is told whether anything stood beside one of them."""
+    held = [of(model) for model in models]
+    for model in models:
+        put(model, None)
+    try:
+        yield any(one is not None for one in held)
+    finally:
+        for model, one in zip(models, held, strict=True):
+            put(model, one)
