@@ -36,6 +36,7 @@ FLOORS: dict[str, int] = {
     "learn": 9,
     "explain": 9,
     "knowledge": 9,
+    "exports": 9,
     "run": 10,
     "imports": 10,
     "compress": 11,
@@ -79,6 +80,8 @@ KINDS = {
     "evaluate/checklists": "Checklists of a report",
     "imports/origins": "Origins of models that are imported",
     "compress/ways": "Compressors",
+    "compress": "Compressors",
+    "exports": "Forms of export",
 }
 AVAILABLE = """\
 # What is available

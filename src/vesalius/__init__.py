@@ -53,6 +53,8 @@ _HOME = {
     "explain": "verbs.explain",
     "selftest": "verbs.selftest",
     "SelfTest": "infer.selftest.checking",
+    "export": "verbs.export",
+    "Exported": "exports.contract",
     "Explanations": "verbs.explain",
     "features": "verbs.features",
     "Features": "verbs.features",
@@ -110,6 +112,7 @@ __all__ = [
     "Degraded",
     "Deidentified",
     "Explanations",
+    "Exported",
     "Features",
     "Fetched",
     "FewShot",
@@ -153,6 +156,7 @@ __all__ = [
     "demo",
     "evaluate",
     "explain",
+    "export",
     "features",
     "fetch",
     "few_shot",
@@ -199,6 +203,7 @@ if TYPE_CHECKING:
     from vesalius.core.errors import UsageError as UsageError
     from vesalius.core.errors import VesaliusError as VesaliusError
     from vesalius.core.image import Image as Image
+    from vesalius.exports.contract import Exported as Exported
     from vesalius.infer.selftest.checking import SelfTest as SelfTest
     from vesalius.run.finished import Run as Run
     from vesalius.run.out_of_fold import OutOfFold as OutOfFold
@@ -227,6 +232,7 @@ if TYPE_CHECKING:
     from vesalius.verbs.evaluate import evaluate as evaluate
     from vesalius.verbs.explain import Explanations as Explanations
     from vesalius.verbs.explain import explain as explain
+    from vesalius.verbs.export import export as export
     from vesalius.verbs.features import Features as Features
     from vesalius.verbs.features import features as features
     from vesalius.verbs.fetch import Fetched as Fetched

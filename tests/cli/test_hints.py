@@ -22,6 +22,7 @@ ROOMS = {
     "prepare": ("fit", "predict", "evaluate"),
     "infer": ("fit", "predict", "evaluate"),
     "infer/opinions": ("predict",),
+    "exports": ("export",),
     "reliability": ("inspect",),
     "deidentify": ("deidentify",),
     "radiomics": ("features",),
@@ -81,7 +82,7 @@ FILES = {
     "run/consensus/joining.py": ("consensus",),
     "run/consensus/reading.py": ("consensus",),
 }
-FOREIGN = {"--psm", "--no-deps"}  # tesseract's, pip's
+FOREIGN = {"--psm", "--no-deps", "--selftest", "--threads"}  # tesseract's, pip's, those of an export's script
 
 
 @cache

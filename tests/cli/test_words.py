@@ -98,6 +98,8 @@ COMMANDS = (
         "import",
         "card",
         "selftest",
+        "export",
+        "exports",
         "opinions",
         "registrations",
         "degradations",

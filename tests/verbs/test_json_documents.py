@@ -451,6 +451,18 @@ def test_import(tmp_path: Path, ask: Ask) -> None:
     assert "what each stands for" in refused["error"]["what"] and not (tmp_path / "other").exists()
 
 
+def test_export(pictures: Any, tmp_path: Path, ask: Ask) -> None:
+    words = ("export", pictures.path, "--to", "huggingface", "--member", "0")
+    found = ask(*words, "-o", tmp_path / "out")["result"]
+    assert found["bundle"] == pictures.run.bundle.hash and found["script"] is None
+    assert set(found["files"]) <= {p.name for p in (tmp_path / "out").iterdir()}
+    assert [one["difference"] for one in found["agreement"]] == [0.0]
+    refused = ask("export", pictures.path, "--to", "hugginface", "-o", tmp_path / "none", code=2)["error"]
+    assert refused["kind"] == "UnknownName" and "huggingface" in refused["hint"]
+    assert ask(*words[:-1], "first", "-o", tmp_path / "none", code=2)["error"]["kind"] == "UsageError"
+    assert not (tmp_path / "none").exists()
+
+
 def test_calibrate(pictures: Any, tmp_path: Path, ask: Ask) -> None:
     data = vesalius.phantom(tmp_path / "made", cases=12, seed=11, size=(16, 48, 48), format="png") / "classes"
     found = ask("calibrate", pictures.path, data, "-o", tmp_path / "sure", "--coverage", "0.8")["result"]

@@ -60,6 +60,7 @@ KINDS = (
     "radiomics.families",
     "compress.ways",
     "imports.origins",
+    "exports",
     "shown",
 )
 _PLURAL = {
@@ -85,6 +86,7 @@ _SINGULAR = {"cohorts": "layout", "metrics": "answer kind", "losses": "loss", "e
 _SINGULAR |= {
     "compress.ways": "compressor",
     "imports.origins": "origin of models",
+    "exports": "form of export",
     "infer.runs": "way of running a case",
     "infer.opinions": "way of having several opinions",
     "evaluate.calibrations": "refit",

@@ -31,6 +31,7 @@ from vesalius.infer.feeds import (
     parse_signature,
     tensors_of,
 )
+from vesalius.infer.graph_means import with_plain_means
 from vesalius.infer.layers import looked_at, summed
 from vesalius.prepare.batch import Batch
 from vesalius.tasks.contract import Task
@@ -89,7 +90,7 @@ def graph_of(
     _assert_there("onnx", "onnxscript")
     feeds = _single(plan) if like is None else feeds_of(like)
     given = tuple(sorted(feed.name for feed in feeds))
-    followed = _Followed(task, copy.deepcopy(model).to(device).eval(), feeds, watch)
+    followed = _Followed(task, with_plain_means(copy.deepcopy(model)).to(device).eval(), feeds, watch)
     two = _of_two_rows(feeds, like)
     with torch.no_grad():  # which outputs there are follows from a pass
         followed(*(t.to(device) for t in tensors_of(two, feeds)))

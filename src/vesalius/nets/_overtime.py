@@ -80,12 +80,12 @@ class OverTime(Net):
         if there is None:
             when, _ = told(times_s, started(x.shape[0], x.device), steps=x.shape[1])
             return self.whole(x, when, None)
-        order = torch.argsort((~there).to(torch.uint8), dim=1, stable=True)  # those that are there come first
+        order, back = there_first(there)
         first = taken(there, order)
         x = torch.where(beside(first, x), taken(x, order), 0.0)
         times = None if times_s is None else taken(times_s, order)
         when, _ = told(times, started(x.shape[0], x.device), steps=x.shape[1])
-        out = taken(self.whole(x, when, first), torch.argsort(order, dim=1))
+        out = taken(self.whole(x, when, first), back)
         return torch.where(beside(there, out), out, 0.0)
 
     def begin(self, rows: int) -> State:
@@ -135,6 +135,17 @@ class OverTime(Net):
                 f"a net over time takes {axes} of {self.in_channels} channels and at least one step",
                 found=f"shape {tuple(x.shape)}",
             )
+
+
+def there_first(there: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the order `(B, T)` in which steps that are there come first, each in turn, and the way back from it.
+
+    It counts in place of sorting, which graphs of other runtimes do not have in a stable form.
+    """
+    seen, rest = there.long(), (~there).long()
+    back = torch.where(there, seen.cumsum(1) - 1, seen.sum(1, keepdim=True) + rest.cumsum(1) - 1)
+    places = torch.arange(there.shape[1], device=there.device).expand_as(back)
+    return torch.zeros_like(back).scatter(1, back, places), back
 
 
 def taken(x: Tensor, order: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from vesalius.core.errors import PlanError
 from vesalius.core.options import options_of
 from vesalius.nets._blocks import conv, depth, norm, width
 from vesalius.nets._net import Net
-from vesalius.nets._overtime import AXES, beside, steps_there, taken
+from vesalius.nets._overtime import AXES, beside, steps_there, taken, there_first
 
 NAMES = {"r2plus1d": "a residual network over cines: space and time in turns"}
 ROLE = "cine"
@@ -30,7 +30,8 @@ BLOCKS = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
 class Clip:
     """Frames of a batch of cines: those that are there alone, `(M, C, *S)`, and which of `(B, T)` they are.
 
-    Frames of a cine that are there stand first. Without `there` all of them are.
+    Frames of a cine that are there stand first. Without `there` all of them are. While a graph is made of the net they
+    are all kept, `M = B · T`, for its way cannot hang on what a cine has; those that are not there count as 0 again.
     """
 
     frames: Tensor
@@ -41,6 +42,9 @@ class Clip:
         """Return all frames, `(B, T, C, *S)`, 0 where there is none."""
         if self.there is None:
             return self.frames.reshape(self.rows, -1, *self.frames.shape[1:])
+        if torch.compiler.is_exporting():
+            every = self.frames.reshape(self.rows, -1, *self.frames.shape[1:])
+            return torch.where(beside(self.there, every), every, 0.0)
         places = self.there.flatten().nonzero()[:, 0]
         out = self.frames.new_zeros(self.there.numel(), *self.frames.shape[1:])
         out = out.index_copy(0, places, self.frames)
@@ -50,7 +54,8 @@ class Clip:
 def gathered(frames: Tensor, there: Tensor | None) -> Clip:
     """Return frames `(B, T, C, *S)` as a clip of those that are there."""
     flat = frames.flatten(0, 1)
-    return Clip(flat if there is None else flat[there.flatten()], frames.shape[0], there)
+    every = there is None or torch.compiler.is_exporting()
+    return Clip(flat if every else flat[there.flatten()], frames.shape[0], there)
 
 
 class Factored(nn.Module):
@@ -181,7 +186,7 @@ class R2Plus1D(Net):
         self.check_input(x)
         there = steps_there(x, times_s, there)
         if there is not None:
-            order = torch.argsort((~there).to(torch.uint8), dim=1, stable=True)
+            order, _ = there_first(there)
             there = taken(there, order)
             x = taken(x, order)
         clip = self.stem(gathered(x, there))

@@ -317,7 +317,7 @@ class Together(Net):
         """Return a source's vectors `(B, D)`, which cases have it `(B,)`, and the weights of its steps `(B, N)`."""
         has, key = _has(source, batch), _key(source.name)
         like = next(self.project.parameters())
-        if not bool(has.any()):
+        if not torch.compiler.is_exporting() and not bool(has.any()):
             return like.new_zeros(batch.rows, WIDTH), has, None
         if source.kind in ("vector", "covariates"):
             x = batch.covariates if source.kind == "covariates" else batch.vectors[source.name]
@@ -341,17 +341,26 @@ class Together(Net):
         x = _framed(batch.images[source.name])
         there, eye = _steps(times, x, has), self.eye_of(source)
         if eye.role == "cine":
-            held = None if bool(there.all()) else there  # frames that a case lacks are passed by
+            graph = torch.compiler.is_exporting()  # whose way cannot hang on what a case has
+            held = (
+                None if not graph and bool(there.all()) else there
+            )  # frames that a case lacks are passed by
             maps = eye(x[:, :, :, 0] if eye.dims == 2 else x, None, held)[-1]  # (B, C, T', …)
             tokens = maps.flatten(3).mean(-1).transpose(1, 2)
             place = torch.arange(tokens.shape[1], device=x.device) * eye.strides[-1][0]
-            first = there.long().sort(dim=1, descending=True).values.bool()  # in maps, frames that are there
+            steps = torch.arange(there.shape[1], device=x.device)
+            first = steps < there.sum(dim=1, keepdim=True)  # in maps, frames that are there come first
             return tokens, first[:, place.clamp(max=x.shape[1] - 1)]
         return self._over(source, self._frames(source, x, there), times, there, None), there
 
     def _frames(self, source: Source, x: Tensor, there: Tensor) -> Tensor:
         """Return what is seen of each frame of `(B, N, C, Z, Y, X)`: `(B, N, F)`, or maps; 0 where there is none."""
         maps = self.reads.get(source.name) == "maps"
+        if (
+            torch.compiler.is_exporting()
+        ):  # a graph sees every frame, and then forgets those that are not there
+            every = self.seen(source, x.flatten(0, 1), maps=maps).unflatten(0, (x.shape[0], x.shape[1]))
+            return torch.where(there.reshape(*there.shape, *(1,) * (every.ndim - 2)), every, 0.0)
         seen = torch.cat(
             [self.seen(source, part, maps=maps) for part in torch.split(x[there], self._at_once())]
         )

@@ -239,6 +239,18 @@ class Classify(Labels):
         maps = isotonic.parse(calibration.get("isotonic"))
         return mapped(maps, p.mean(dim=1), labels=names, multilabel=_several(state)).to(raw.dtype)
 
+    def as_rule(self, state: State, calibration: Mapping[str, Any]) -> dict[str, Any]:
+        """Return labels, temperature, isotonic maps and thresholds."""
+        return {
+            "rule": "probabilities",
+            "labels": list(names_of(state)),
+            "exclusive": not _several(state),
+            "temperature": float(calibration.get("temperature", 1.0)),
+            "isotonic": {k: dict(v) for k, v in (isotonic.parse(calibration.get("isotonic")) or {}).items()},
+            "thresholds": dict(calibration.get("thresholds", {})),
+            "positive": calibration.get("positive"),
+        }
+
     def semi_supervised(self, target: TargetInfo | None) -> tuple[str, ...]:
         """Return pseudo-labels where one class holds, a teacher where several may."""
         return ("meanteacher",) if target is None or kinds.of(target.kind).several else ("fixmatch",)

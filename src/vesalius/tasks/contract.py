@@ -403,6 +403,14 @@ class Task(ABC):
             f"the raw outputs of {self.name} are not calibrated", hint="calibrated=False, and the raw outputs"
         )
 
+    def as_rule(self, state: State, calibration: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Return how raw outputs become the answer, as plain data that a script without Vesalius follows.
+
+        Its `rule` is one of those in `exports/script/answers.py`, which says what else it holds. By default None: no
+        such rule says it, so that the model is exported without a script.
+        """
+        return None
+
     def checked(self, raw: Any, example: Example, state: State) -> Any:
         """Return what `calibrate` is given of a raw answer about a case that its model never saw.
 

@@ -132,6 +132,15 @@ class Grade(Labels):
         p = grades.answered(np.atleast_2d(raw), float(calibration.get("temperature", 1.0))).mean(axis=0)
         return Scores(labels=labels_of(state), p=p, kind="ordinal", decision=state.values["decision"])
 
+    def as_rule(self, state: State, calibration: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the grades in their order, the temperature, and how one of them is called."""
+        return {
+            "rule": "grades",
+            "labels": list(names_of(state)),
+            "temperature": float(calibration.get("temperature", 1.0)),
+            "decision": state.values["decision"],
+        }
+
     def trivial(self, state: State, reference: Image) -> Scores:
         """Return how often each grade occurs in training, whatever the image shows."""
         share = np.asarray(state.values["share"], dtype=np.float64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from vesalius import losses
@@ -247,6 +247,10 @@ class Regress(Sources):
         One that lies beyond all that was learned from is marked, for there the model guesses.
         """
         return _numbers.answered(raw, state)[0]
+
+    def as_rule(self, state: State, calibration: Mapping[str, Any]) -> dict[str, Any]:
+        """Return each number's name, unit, mean and deviation, and between which ends it was learned."""
+        return {"rule": "numbers", "numbers": [asdict(about) for about in abouts(state)]}
 
     def semi_supervised(self, target: TargetInfo | None) -> tuple[str, ...]:
         """Return a teacher."""

@@ -267,6 +267,12 @@ class Segment(Task):
         part = Map(image=replace(image, array=likely), quantity="log-odds in steps")
         return replace(mask, parts={LEVELS: part})
 
+    def as_rule(self, state: State, calibration: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the value of each place of the output, the background first, and what each label is called."""
+        labels = labels_of(state)
+        named = [{"value": x.value, "name": x.name} for x in labels]
+        return {"rule": "points", "values": [0, *(x.value for x in labels)], "labels": named}
+
     def levels(self, raw: Tensor) -> Mapping[str, Tensor]:
         """Return how likely each label is at each point, beside all others together."""
         import torch

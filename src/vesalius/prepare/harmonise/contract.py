@@ -66,9 +66,19 @@ class Method:
         """Return a channel with changed intensities. Raises DataError where it cannot be done."""
         raise NotImplementedError
 
+    def plain(self, known: Known) -> list[dict[str, Any]] | None:
+        """Return the change as steps that a script takes which has numpy alone (`exports/script/intensities.py`).
+
+        By default None: no such steps say it, so that models which need it are exported without a script.
+        """
+        return None
+
     def undo(self, channel: Array, back: Back) -> Array:
         """Return a channel as it was before, up to rounding. Raises DataError where there is no way back."""
         raise DataError("this harmoniser cannot be undone", hint="a method that says UNDO = True")
+
+
+ABOVE = "above the mean"  # what `foreground` looks at, in plain steps
 
 
 def foreground(channel: Array) -> Array:

@@ -32,6 +32,16 @@ class Fixed(Method):
         """Return `(x - mean) / sd`."""
         return linear(channel, known.fitted.get("mean") or 0.0, known.fitted.get("sd") or 1.0)
 
+    def plain(self, known: Known) -> list[dict[str, Any]]:
+        """Return one linear step."""
+        return [
+            {
+                "do": "linear",
+                "subtract": known.fitted.get("mean") or 0.0,
+                "divide": known.fitted.get("sd") or 1.0,
+            }
+        ]
+
     def undo(self, channel: Array, back: Back) -> Array:
         """Return the intensities as they were."""
         return unlinear(channel, back)

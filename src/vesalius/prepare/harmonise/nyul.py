@@ -12,7 +12,17 @@ import numpy as np
 
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array
-from vesalius.prepare.harmonise.contract import TINY, Applied, Back, Fitted, Known, Method, Sample, foreground
+from vesalius.prepare.harmonise.contract import (
+    ABOVE,
+    TINY,
+    Applied,
+    Back,
+    Fitted,
+    Known,
+    Method,
+    Sample,
+    foreground,
+)
 
 TAKES = "image"
 RANK = 30
@@ -42,6 +52,12 @@ class Nyul(Method):
         own = _landmarks(channel, {**OPTIONS, **known.options})
         standard = np.asarray(known.fitted["landmarks"], np.float64)
         return Applied(_mapped(channel, own, standard), {"from": standard.tolist(), "to": own.tolist()})
+
+    def plain(self, known: Known) -> list[dict[str, Any]]:
+        """Return one step."""
+        options = {**OPTIONS, **known.options}
+        at = [options["low"], *range(10, 100, 10), options["high"]]
+        return [{"do": "own landmarks", "at": at, "onto": list(known.fitted["landmarks"]), "over": ABOVE}]
 
     def undo(self, channel: Array, back: Back) -> Array:
         """Return the intensities as they were."""

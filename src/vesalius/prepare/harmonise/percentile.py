@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array
 from vesalius.prepare.harmonise.contract import (
+    ABOVE,
     TINY,
     Applied,
     Back,
@@ -40,6 +43,12 @@ class Percentile(Method):
                 hint="set the image aside, or percentiles further apart",
             )
         return linear(channel, low, high - low)
+
+    def plain(self, known: Known) -> list[dict[str, Any]]:
+        """Return one step."""
+        options = {**OPTIONS, **known.options}
+        over = ABOVE if options["inside"] else "all"
+        return [{"do": "own percentiles", "low": options["low"], "high": options["high"], "over": over}]
 
     def undo(self, channel: Array, back: Back) -> Array:
         """Return the intensities as they were."""

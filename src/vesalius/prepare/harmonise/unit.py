@@ -32,5 +32,12 @@ class Unit(Method):
             np.clip(channel, given.get("low"), given.get("high"), out=channel)
         return linear(channel, (low + high) / 2, (high - low) / 2)
 
+    def plain(self, known: Known) -> list[dict[str, Any]]:
+        """Return the cut and one linear step."""
+        low, high = known.fitted.get("low"), known.fitted.get("high")
+        bottom, top = low or 0.0, 1.0 if high is None else high
+        cut = [] if low is None and high is None else [{"do": "clip", "low": low, "high": high}]
+        return [*cut, {"do": "linear", "subtract": (bottom + top) / 2, "divide": (top - bottom) / 2}]
+
 
 METHOD = Unit()

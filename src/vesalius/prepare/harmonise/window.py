@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from vesalius.core.errors import PlanError
@@ -39,6 +41,15 @@ class Window(Method):
         low, width = options["centre"] - options["width"] / 2, options["width"]
         np.clip(channel, low, low + width, out=channel)
         return linear(channel, low, width)
+
+    def plain(self, known: Known) -> list[dict[str, Any]]:
+        """Return the cut and one linear step."""
+        options = {**OPTIONS, **known.options}
+        low, width = options["centre"] - options["width"] / 2, options["width"]
+        return [
+            {"do": "clip", "low": low, "high": low + width},
+            {"do": "linear", "subtract": low, "divide": width},
+        ]
 
 
 METHOD = Window()

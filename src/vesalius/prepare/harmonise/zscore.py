@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from vesalius.core.image import Array
 from vesalius.prepare.harmonise.contract import (
+    ABOVE,
     Applied,
     Back,
     Known,
@@ -28,6 +31,10 @@ class ZScore(Method):
         """Return `(x - mean) / sd`."""
         over = foreground(channel) if known.options.get("inside") else channel
         return linear(channel, *moments(over))
+
+    def plain(self, known: Known) -> list[dict[str, Any]]:
+        """Return one step."""
+        return [{"do": "own mean and deviation", "over": ABOVE if known.options.get("inside") else "all"}]
 
     def undo(self, channel: Array, back: Back) -> Array:
         """Return the intensities as they were."""
