@@ -47,7 +47,9 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Any:
     root = tmp_path_factory.mktemp("pictures")
     made = phantom(root / "made", cases=60, seed=3, size=(8, 32, 32), format="png")
-    return made, vs.fit(made, root / "run", target="class", settings={**SMALL, "data.size": [1, 32, 32]}, seed=3)
+    return made, vs.fit(
+        made, root / "run", target="class", settings={**SMALL, "data.size": [1, 32, 32]}, seed=3
+    )
 
 
 @pytest.fixture(scope="module")
