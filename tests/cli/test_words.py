@@ -107,6 +107,7 @@ COMMANDS = (
         "families",
         "refits",
         "checklists",
+        "origins",
     ),
 )  # that were promised
 
