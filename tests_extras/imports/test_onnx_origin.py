@@ -12,7 +12,7 @@ from torch import nn
 
 import vesalius as vs
 from vesalius.core.bundle import Bundle
-from vesalius.core.errors import BundleError, PlanError
+from vesalius.core.errors import BundleError, DataError, PlanError
 from vesalius.imports.contract import Told
 from vesalius.imports.origins import onnx as origin
 
@@ -108,11 +108,15 @@ def test_points_are_those_of_the_file(points: tuple[Path, Bundle]) -> None:
 def test_gradients_are_refused_in_plain_words_and_perturbations_work(classes: tuple[Path, Bundle]) -> None:
     _, bundle = classes
     pixels = np.random.default_rng(0).integers(0, 256, (24, 24), dtype=np.uint8)
-    for method in ("gradcam", "ig"):
-        with pytest.raises(PlanError, match="neither gradients nor layers"):
-            vs.explain(bundle, vs.image(pixels, axes="yx"), method=method, progress=False)
-    found = vs.explain(bundle, vs.image(pixels, axes="yx"), method="occlusion", progress=False)
-    assert found is not None
+    image = vs.image(pixels, axes="yx")
+    with pytest.raises(DataError, match="imported as a graph, which has no gradients"):
+        vs.explain(bundle, image, method="integrated-gradients", progress=False)
+    with pytest.raises(DataError, match="no network with a map"):
+        vs.explain(bundle, image, method="gradcam", progress=False)
+    found = vs.explain(
+        bundle, image, method=["occlusion", "shap-gradient"], samples=8, pieces=9, progress=False
+    )
+    assert list(found.refused) == ["shap-gradient"] and [e.method for e in found.explained] == ["occlusion"]
     with pytest.raises(PlanError, match="neither gradients nor layers"):
         bundle.torch()(torch.zeros(1, 1, 1, 24, 24, requires_grad=True))
 
