@@ -80,7 +80,6 @@ KINDS = {
     "evaluate/checklists": "Checklists of a report",
     "imports/origins": "Origins of models that are imported",
     "compress/ways": "Compressors",
-    "compress": "Compressors",
     "exports": "Forms of export",
 }
 AVAILABLE = """\

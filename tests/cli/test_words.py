@@ -111,6 +111,7 @@ COMMANDS = (
         "refits",
         "compressors",
         "checklists",
+        "origins",
     ),
 )  # that were promised
 

@@ -432,7 +432,7 @@ def test_selftest(pictures: Any, tmp_path: Path, ask: Ask) -> None:
 def test_import(tmp_path: Path, ask: Ask) -> None:
     from monai.networks.nets import resnet10
 
-    theirs = resnet10(spatial_dims=2, n_input_channels=1, num_classes=2, widen_factor=0.125)
+    theirs = resnet10(spatial_dims=2, n_input_channels=1, num_classes=2)
     save_file({k: t.numpy() for k, t in theirs.state_dict().items()}, tmp_path / "theirs.safetensors")
     words = (
         "--labels",

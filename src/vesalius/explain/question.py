@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from vesalius.core.ask import Ask
 from vesalius.core.image import Array, Triple
+from vesalius.infer.alone import Alone
 from vesalius.infer.runs.contract import Members
 from vesalius.infer.weighing import listened
 from vesalius.prepare.batch import Batch, Example, collate, main_image, repeated, with_tiles
@@ -155,6 +156,12 @@ class Question:
     def __call__(self, images: Tensor, covariates: Tensor | None = None) -> Tensor:
         """Return what the models together say of each image, `(N, C, Z, Y, X)` → `(N,)`."""
         return torch.stack([self.one(m, images, covariates) for m in self.models]).mean(dim=0)
+
+    @property
+    def slopeless(self) -> str | None:
+        """Return in a sentence why no gradients can be followed through the models; None where they can."""
+        alone = any(isinstance(model, Alone) for model in self.members.models)
+        return "the model was imported as a graph, which has no gradients" if alone else None
 
     def slopes(self, images: Tensor, covariates: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """Return how what the models say follows each image, as `images` are, and the covariates `(N, F)`."""

@@ -48,7 +48,7 @@ def members_of(task: Task, plan: Plan, state: State, weights: Weights) -> dict[s
     if not weights.head:
         raise BundleError(
             f"{weights.origin} has no last layer, so that it answers nothing",
-            hint="`vesalius fit DATA --init FILE` begins from it",
+            hint="`vesalius fit --init FILE` begins from it",
         )
     tensors = {f"{NET}{name}": t for name, t in weights.tensors.items()}
     tensors |= {f"{HEAD}{name}": t for name, t in weights.head.items()}

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from vesalius import cohorts
 from vesalius.cohorts import Overlap
-from vesalius.core.bundle import ORIGIN, Bundle, open_bundle
+from vesalius.core.bundle import ORIGIN as IMPORTED
+from vesalius.core.bundle import Bundle, open_bundle
 from vesalius.core.cohort import Assignment, Cohort
 from vesalius.core.disk import write_text
 from vesalius.core.errors import LeakError, VesaliusError
@@ -91,7 +92,7 @@ def past_of_bundle(bundle: Bundle) -> Past:
     Raises DataError for a damaged record.
     """
     path = bundle.path.resolve()
-    imported = bundle.stages[-1].extras.get(ORIGIN)
+    imported = bundle.stages[-1].extras.get(IMPORTED)
     if imported is not None:
         elsewhere = str(imported.values.get("from", "another tool"))
         return Past(f"bundle {bundle.hash[:16]}", elsewhere=elsewhere)

@@ -22,6 +22,10 @@ class IntegratedGradients(Method):
 
     samples = 50
 
+    def refuses(self, question: Question) -> str | None:
+        """Return why no gradients can be followed; None where they can."""
+        return question.slopeless
+
     def attribute(self, question: Question, setting: Setting) -> Attribution:
         """Return the mean gradient times what was added on the way."""
         steps = max(2, min(setting.samples, 300))

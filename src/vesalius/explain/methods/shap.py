@@ -81,6 +81,10 @@ class GradientShap(Method):
     sampled = True
     samples = 100
 
+    def refuses(self, question: Question) -> str | None:
+        """Return why no gradients can be followed; None where they can."""
+        return question.slopeless
+
     def attribute(self, question: Question, setting: Setting) -> Attribution:
         """Return the mean, over beginnings and places on the way, of the gradient times what was added."""
         image, beside = question.image, question.covariates
