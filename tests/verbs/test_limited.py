@@ -55,11 +55,9 @@ def test_what_is_of_use_only_when_all_is_done_is_refused_early(
         def advance(self, name: str, done: int = 1, text: str = "") -> None:
             clock.now += 600.0 if name == "predict" else 0.0
 
-    with pytest.raises(
-        vs.BudgetError, match=r"time limit of 900 s is too short.*try: --time-limit \d+h"
-    ) as found:
-        with vs.limits("15m"):
-            vs.evaluate(pictures.run, pictures.data, tmp_path / "out", split="all", progress=Slow())
+    said = r"time limit of 900 s is too short.*try: --time-limit \d+h"
+    with pytest.raises(vs.BudgetError, match=said) as found, vs.limits("15m"):
+        vs.evaluate(pictures.run, pictures.data, tmp_path / "out", split="train", progress=Slow())
     assert not isinstance(found.value, vs.LimitReached) and not (tmp_path / "out").exists()
 
 
