@@ -16,7 +16,7 @@ from benchmarks import _fits, _record
 from benchmarks._figures import Figure, at_least, at_most
 from vesalius.core.image import Image
 from vesalius.formats import write
-from vesalius.phantom import make
+from vesalius.verbs.phantom import phantom
 
 SECTION = "Memory"
 SOAK = False
@@ -67,8 +67,8 @@ def run(folder: Path, *, seeds: Sequence[int], quick: bool = False) -> list[Figu
 def _data(folder: Path, seed: int) -> dict[str, Path]:
     """Pictures with classes, small volumes with masks, and one volume of 64 MB."""
     made = {
-        "pictures": make("ct", folder / "pictures", cases=60, seed=seed, size=(16, 64, 64), format="png"),
-        "volumes": make("ct", folder / "volumes", cases=12, seed=seed, size=(24, 64, 64)),
+        "pictures": phantom(folder / "pictures", cases=60, seed=seed, size=(16, 64, 64), format="png"),
+        "volumes": phantom(folder / "volumes", cases=12, seed=seed, size=(24, 64, 64)),
     }
     large = folder / "large.nii.gz"
     array = np.random.default_rng(seed).integers(-1000, 1000, (1, 200, 400, 400), dtype=np.int16)
