@@ -25,7 +25,7 @@ GB = 1e9
 ROOMY, TIGHT = 1.0, 0.6
 FIT = (
     "--set",
-    "train.steps=20",
+    "train.steps=6",
     "--set",
     "train.members=1",
     "--set",
@@ -65,13 +65,13 @@ def run(folder: Path, *, seeds: Sequence[int], quick: bool = False) -> list[Figu
 
 
 def _data(folder: Path, seed: int) -> dict[str, Path]:
-    """Pictures with classes, small volumes with masks, and one volume of 64 MB."""
+    """Pictures with classes, small volumes with masks, and one volume of 33 MB."""
     made = {
-        "pictures": phantom(folder / "pictures", cases=60, seed=seed, size=(16, 64, 64), format="png"),
-        "volumes": phantom(folder / "volumes", cases=12, seed=seed, size=(24, 64, 64)),
+        "pictures": phantom(folder / "pictures", cases=24, seed=seed, size=(16, 64, 64), format="png"),
+        "volumes": phantom(folder / "volumes", cases=6, seed=seed, size=(24, 64, 64)),
     }
     large = folder / "large.nii.gz"
-    array = np.random.default_rng(seed).integers(-1000, 1000, (1, 200, 400, 400), dtype=np.int16)
+    array = np.random.default_rng(seed).integers(-1000, 1000, (1, 160, 320, 320), dtype=np.int16)
     write(Image(array, affine=np.eye(4)), large)
     return {**made, "classes": made["pictures"] / "classes", "large": large}
 
@@ -85,12 +85,12 @@ def _commands(folder: Path, data: dict[str, Path]) -> list[tuple[str, list[str],
         ("inspect", ["inspect", pictures], TIGHT),
         ("fit, pictures", ["fit", pictures, "-o", classes, *FIT], ROOMY),
         ("fit, volumes", ["fit", volumes, "-o", masks, "--target", "mask", *FIT], ROOMY),
-        ("fit, volumes, tight", ["fit", volumes, "-o", str(runs / "tight"), "--target", "mask"], TIGHT),
+        ("fit, volumes, tight", ["fit", volumes, "-o", str(runs / "tight"), "--target", "mask", *FIT], TIGHT),
         ("predict, pictures", ["predict", classes, pictures, "-o", str(out / "p")], TIGHT),
         ("predict, volumes", ["predict", masks, volumes, "-o", str(out / "v")], TIGHT),
-        ("predict, 400 × 400 × 200", ["predict", masks, str(data["large"]), "-o", str(out / "l")], ROOMY),
+        ("predict, 320 × 320 × 160", ["predict", masks, str(data["large"]), "-o", str(out / "l")], ROOMY),
         (
-            "predict, 400 × 400 × 200, tight",
+            "predict, 320 × 320 × 160, tight",
             ["predict", masks, str(data["large"]), "-o", str(out / "t")],
             TIGHT,
         ),
@@ -100,12 +100,12 @@ def _commands(folder: Path, data: dict[str, Path]) -> list[tuple[str, list[str],
         ("features", ["features", classes, pictures, "-o", str(out / "f.csv")], TIGHT),
         ("features, radiomics", ["features", "radiomics", volumes, "-o", str(out / "r.csv")], TIGHT),
         ("calibrate", ["calibrate", classes, pictures, "-o", str(out / "c")], TIGHT),
-        ("degrade", ["degrade", classes, pictures, "-o", str(out / "d"), "--by", "noise"], TIGHT),
+        ("degrade", ["degrade", classes, pictures, "-o", str(out / "d"), "--by", "noise=5"], TIGHT),
         ("card", ["card", classes, "-o", str(out / "card"), "--data", pictures], TIGHT),
         ("find-lr", ["find-lr", pictures, "-o", str(out / "lr.svg"), "--set", "net.scale=0.25"], ROOMY),
         ("pretrain", ["pretrain", pictures, "-o", str(runs / "pre"), *FIT], ROOMY),
         ("selftest", ["selftest", classes], TIGHT),
-        ("phantom", ["phantom", str(out / "made"), "--cases", "8", "--size", "medium"], TIGHT),
+        ("phantom", ["phantom", str(out / "made"), "--cases", "4", "--size", "medium"], TIGHT),
     ]
     return [(name, _fits.vesalius(*words), limit) for name, words, limit in told]
 
