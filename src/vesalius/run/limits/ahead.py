@@ -67,8 +67,8 @@ class Ahead:
             )
         if allowed.energy_j is not None and ahead_j > allowed.energy_j:
             raise BudgetError(
-                f"the energy limit of {energy_written(allowed.energy_j)} is too small, and nothing is of use before all "
-                "is done",
+                f"the energy limit of {energy_written(allowed.energy_j)} is too small, and nothing is of use before "
+                "all is done",
                 found=f"{name} of {left} will take {energy_written(ahead_j)}, going by its first ones",
                 hint=f"--energy-limit {energy_written(1.3 * ahead_j)}, or fewer cases",
             )
