@@ -38,6 +38,7 @@ FLOORS: dict[str, int] = {
     "knowledge": 9,
     "run": 10,
     "compress": 10,
+    "search": 10,
     "verbs": 11,
     "serve": 12,
     "shown": 12,

@@ -111,7 +111,7 @@ def budgeted(
     `given` are the bundles that are stages. `vacancy` has watched how many cores are free since the data was read.
     Raises BudgetError, as soon as it is known, where the time does not suffice for the fewest steps.
     """
-    _fits_memory(plan)
+    assert_fits_memory(plan)
     bench = _bench(space, plan, limit, began, progress, device, given or {})
     names = [stage.name for stage in stages_of(plan)]
     rehearse(space, bench.ready, device, given=blank(bench.ready.stage, names))
@@ -253,7 +253,7 @@ def _not_hopeless(bench: _Bench, plan: Plan, available: float | None, limit: flo
         raise too_short(1, available, warmed, limit_s=limit)
 
 
-def _fits_memory(plan: Plan) -> None:
+def assert_fits_memory(plan: Plan) -> None:
     """Raises PlanError where not even a batch's input and its copies fit into memory, before any is made."""
     needed = 8 * 4 * plan.train.batch * plan.data.inputs * math.prod(plan.data.size)  # bytes, as floats
     there = machines.measure().memory

@@ -156,7 +156,12 @@ def fix_steps(begun: Begun, space: Workspace, plan: Plan) -> Planned:
         given=begun.stages,
     )
     fixed = taken_over(space, found.plan, start, found.ready, asked.progress) if start else found.plan
-    return Planned(fixed, found.foreseen, found.ready)
+    return Planned(_with_said(fixed, asked.said), found.foreseen, found.ready)
+
+
+def _with_said(plan: Plan, said: Mapping[str, str]) -> Plan:
+    """Return the plan with other reasons for some of its values; by those it had, its steps were planned."""
+    return plan.model_copy(update={"reasons": {**plan.reasons, **said}}) if said else plan
 
 
 def _same_run(begun: Begun, plan: Plan, space: Workspace) -> None:

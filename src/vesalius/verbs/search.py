@@ -1,0 +1,440 @@
+"""search: plans tried on held-out folds at equal cost; the best, if it beats the default one, becomes a run."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from vesalius import cohorts
+from vesalius.core.cohort import Cohort
+from vesalius.core.disk import assert_apart, held, write_text
+from vesalius.core.errors import DataError, OutputError, PlanError
+from vesalius.core.plan import Plan, value_at
+from vesalius.core.progress import Progress, Silent, watched
+from vesalius.infer.predictor import device_of
+from vesalius.plan import machine as machines
+from vesalius.plan.budget import seconds
+from vesalius.run.begin import Asked, begin
+from vesalius.run.clock import CLOCK, left, on_the_clock
+from vesalius.run.finished import Run
+from vesalius.run.grid import opened
+from vesalius.run.plan_scores import PlanScore, PlanScores, comparable
+from vesalius.run.reading import read_workspace
+from vesalius.run.workspace import plain
+from vesalius.search import result, samplers
+from vesalius.search.confirm import Confirming
+from vesalius.search.exposed import exposed
+from vesalius.search.given import read_space
+from vesalius.search.helpers import helped
+from vesalius.search.result import Search, TestFigure
+from vesalius.search.space import Space
+from vesalius.search.store import DEFAULT, FAILED, Store, Trialled
+from vesalius.search.times import BESIDE, Times, shared
+from vesalius.search.verdict import decided
+from vesalius.search.work import Look, Worker
+from vesalius.verbs.fit import carried_out
+
+__all__ = ["Search", "search"]
+TRIALS, FINALISTS = 50, 3
+LEAD = "lead"  # in a search's folder: held by the process that ends it
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Wanted:
+    """What was asked for, in the types that the work takes; `fit` is what a run of the default plan would be asked."""
+
+    fit: Asked
+    folder: Path
+    times: Times
+    trials: int
+    sampler: str
+    workers: int
+    finalists: int
+    space: Path | str | Mapping[str, Any] | None
+    began: float
+    progress: Progress = field(default_factory=Silent)
+
+
+def search(
+    data: Path | str | Cohort,
+    out: Path | str | None = None,
+    *,
+    trials: int = TRIALS,
+    time_limit: str | float | None = None,
+    time_per_trial: str | float | None = None,
+    sampler: str = samplers.USUAL,
+    space: Path | str | Mapping[str, Any] | None = None,
+    workers: int = 1,
+    finalists: int = FINALISTS,
+    task: str | None = None,
+    target: str | None = None,
+    seed: int | None = None,
+    folds: int | None = None,
+    split: Path | str | None = None,
+    columns: Mapping[str, str] | None = None,
+    layout: str | None = None,
+    labels: Mapping[str, str] | None = None,
+    init: Run | Path | str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    preset: str | None = None,
+    dry_run: bool = False,
+    resume: bool = False,
+    max_set_aside: float = 0.10,
+    device: str | None = None,
+    progress: Progress | bool | None = None,
+) -> Search:
+    """Try plans on validation cases, and train the best as an ordinary run, or the default one where none beats it.
+
+    Each trial trains one member from the same first weights for the same time and answers the same cases of a fold
+    that it did not learn from; none sees a test case. The first is the default plan. The few best and the default one
+    are then trained with other folds held out, and the best is taken only where its gain is beyond noise there. Begun
+    again with the same `out`, here or in other processes, a search goes on where it was.
+
+    Args:
+        data: A path as for `read`, or a cohort.
+        out: The search's folder, by default `runs/search-<data>`: its store, `search.json`, `.html`, and the run.
+        trials: How many plans are tried at most, the default one among them.
+        time_limit: For all of it, the run included: `"2h"`, or seconds.
+        time_per_trial: How long each plan is trained; by default a share of the time limit, and without one the planned
+            number of steps or what is enough for so many cases.
+        sampler: `tpe`, `gp`, `random`, or `hyperband`, which ends trials early that fall behind.
+        space: A YAML or JSON file, or a mapping: by path of the plan a list of values or a range; by default what the
+            task's plan exposes (`dry_run` says it).
+        workers: How many processes try plans at the same time on this machine; they share its cores.
+        finalists: How many of the best are trained again with other folds held out.
+        task: The question, one of `vesalius tasks`; by default it follows from the target.
+        target: What to learn, where there are several.
+        seed: Decides folds, first weights and what is tried.
+        folds: How many parts the training patients are dealt into.
+        split: A CSV with the columns `case,split`.
+        columns: What a table's columns are, where their names do not tell: `{"covariate": "age,sex"}`.
+        layout: How to read it, where it could be read in several ways; one of `vesalius layouts`.
+        labels: What stands for what among classes and masks' values: `{"NA": "", "255": "1"}`.
+        init: What to begin from, as in `fit`; every trial keeps the net of weights that are named here.
+        settings: Planned values by path that every trial has; they are not searched.
+        preset: One of `vesalius presets`, over which plans are tried.
+        dry_run: Stop at the space.
+        resume: Go on with the search in `out`, which must be there.
+        max_set_aside: The share of faulty cases to bear.
+        device: `cpu`, `cuda`, `cuda:1`; by default a GPU where there is one.
+        progress: A `Progress`; True, False or None: by default a bar shows itself on a terminal and in a
+            notebook.
+
+    Returns:
+        The search: its trials, the verdict, the importance of each part, and the run's folder and test figure.
+
+    Raises:
+        DataError: The data cannot be learned from.
+        PlanError: The space, or what was set, cannot be followed, or the default plan cannot be trained.
+        UnknownName: There is no sampler, path of a plan, net, … of that name.
+        BudgetError: The time is not enough for so many trials.
+        OutputError: `out` holds something else, or a search for which something else was asked.
+        MissingExtra: Optuna is not installed.
+        Interrupted: Ctrl-C; what is finished is kept, and the same call goes on.
+    """
+    samplers.assert_known(sampler)
+    samplers.library()
+    _assert_counts(trials, workers, finalists)
+    began = time.monotonic()
+    folder = folder_of(data, out)
+    if not isinstance(data, Cohort):
+        assert_apart(Path(data), folder)
+    if resume and not (folder / "grid.json").is_file():
+        raise OutputError(
+            f"{folder} holds no search to resume", hint="the folder that an earlier `search` made"
+        )
+    limit = None if time_limit is None else seconds(time_limit)
+    each = None if time_per_trial is None else seconds(time_per_trial)
+    shown = watched(progress)
+    asked = Asked(
+        data=data,
+        began=began,
+        task=task,
+        target=target,
+        settings=dict(settings or {}),
+        time_limit=limit,
+        seed=seed,
+        folds=folds,
+        split=Path(split) if split else None,
+        columns=columns,
+        layout=layout,
+        labels=labels,
+        init=None if init is None else str(init.path if isinstance(init, Run) else init),
+        preset=preset,
+        verb="search",
+        max_set_aside=max_set_aside,
+        device=device,
+        progress=shown,
+    )
+    job = _Job(
+        _Wanted(
+            fit=asked,
+            folder=folder,
+            times=shared(limit, each, trials=trials, workers=workers),
+            trials=trials,
+            sampler=sampler,
+            workers=workers,
+            finalists=finalists,
+            space=space,
+            began=began,
+            progress=shown,
+        )
+    )
+    if dry_run:
+        return job.found((), ())
+    opened(folder, job.decisive, hint="another -o")
+    write_text(folder / result.SPACE, str(job.space))
+    return _carried_out(job, limit)
+
+
+def folder_of(data: Path | str | Cohort, out: Path | str | None) -> Path:
+    """Return the folder of a search: the one that is named, or `runs/search-<data>`."""
+    return Path(out) if out is not None else Path("runs") / f"search-{cohorts.name_of(data)}"
+
+
+def _assert_counts(trials: int, workers: int, finalists: int) -> None:
+    for name, value, least in (("trials", trials, 2), ("workers", workers, 1), ("finalists", finalists, 1)):
+        if value < least:
+            raise PlanError(f"--{name} must be at least {least}", found=str(value), hint=f"--{name} {least}")
+
+
+class _Job:
+    """One process's part of a search: the data read, the default plan, the space, and what scores plans."""
+
+    def __init__(self, wanted: _Wanted, number: int = 0) -> None:
+        self.wanted, self.number = wanted, number
+        begun = begin(wanted.fit)
+        if wanted.fit.settings.get("train.shots"):
+            raise PlanError("few shots are not searched over", hint="no train.shots")
+        self.space_of_cases = read_workspace(begun)
+        if len(self.space_of_cases.assignment.folds) < 2:
+            raise DataError("a search needs at least two folds, one to learn from and one to validate")
+        cores = machines.measure().cores
+        self.scores = PlanScores(
+            begun=begun,
+            space=self.space_of_cases,
+            folder=wanted.folder / "work" / str(number),
+            seconds=wanted.times.each_s,
+            threads=max(1, cores // wanted.workers) if wanted.workers > 1 else None,
+            looks=samplers.looks_of(wanted.sampler),
+        )
+        self.plan: Plan = self.scores.plan({})[1]
+
+    @cached_property
+    def space(self) -> Space:
+        """What is searched. Raises PlanError, UnknownName."""
+        wanted, task = self.wanted, self.space_of_cases.task
+        if wanted.space is not None:
+            return read_space(wanted.space, self.plan, task, chosen=tuple(wanted.fit.settings))
+        gpu = device_of(wanted.fit.device).type != "cpu"
+        chosen = tuple(wanted.fit.settings)
+        return exposed(self.plan, task, gpu=gpu, chosen=chosen, labels=bool(self.space_of_cases.labels))
+
+    @property
+    def decisive(self) -> dict[str, Any]:
+        """All that decides what a trial gives; trials, workers and the time limit may be others later."""
+        wanted, fit, cases = self.wanted, self.wanted.fit, self.space_of_cases
+        told: dict[str, Any] = plain(
+            {
+                "data": cases.cohort.hash,
+                "task": cases.task.name,
+                "target": cases.target.full_name if cases.target else None,
+                "folds": [list(ids) for ids in cases.assignment.folds],
+                "sampler": wanted.sampler,
+                "seed": self.scores.begun.seed,
+                "time_per_trial": wanted.times.each_s,
+                "settings": {name: str(value) for name, value in sorted(fit.settings.items())},
+                "preset": fit.preset,
+                "init": fit.init,
+                "space": self.space.to_json(),
+            }
+        )
+        return told
+
+    @cached_property
+    def store(self) -> Store:
+        """The trials, which this process shares with others."""
+        wanted, seed = self.wanted, self.scores.begun.seed
+        return Store(wanted.folder, self.space, wanted.sampler, wanted.trials, seed, wanted.workers)
+
+    def work(self, until: float | None) -> None:
+        """Try plans until none is left, or the time is over."""
+        Worker(
+            store=self.store,
+            measure=self._measured,
+            forget=self.scores.forget,
+            progress=self.wanted.progress,
+            until=until,
+            each_s=BESIDE * (self.wanted.times.each_s or 0.0),
+            number=self.number,
+        ).work()
+
+    def again(self, settings: Mapping[str, Any], group: int, name: str) -> Mapping[str, Any]:
+        """Return what a plan comes to where another group of folds is held out."""
+        return self.scores.score(settings, self.scores.groups[group], name=name).to_json()
+
+    def _measured(self, settings: Mapping[str, Any], name: str, look: Look) -> Mapping[str, Any]:
+        found = self.scores.score(settings, self.scores.groups[0], name=name, look=look)
+        losses = any(path.startswith("loss") for path in self.space.paths)
+        comparable([found, *self._default()], losses=losses)
+        return found.to_json()
+
+    def _default(self) -> list[PlanScore]:
+        kept = [t.result for t in self.store.all() if t.number == DEFAULT and t.score is not None]
+        names = PlanScore.__dataclass_fields__
+        return [PlanScore(**{k: v for k, v in told.items() if k in names}) for told in kept]
+
+    def found(self, trials: tuple[Trialled, ...], notes: tuple[str, ...]) -> Search:
+        """Return the search as far as it is known."""
+        wanted, cases, scores = self.wanted, self.space_of_cases, self.scores
+        default = next((t for t in trials if t.number == DEFAULT), None)
+        told = default.result if default else {}
+        return Search(
+            data=wanted.fit.label,
+            data_hash=cases.cohort.hash,
+            task=cases.task.name,
+            target=cases.target.full_name if cases.target else None,
+            primary=cases.task.primary,
+            by=str(told.get("by", "")),
+            sampler=wanted.sampler,
+            seed=scores.begun.seed,
+            asked=wanted.trials,
+            seconds=wanted.times.each_s,
+            cases=int(told.get("cases", 0)),
+            patients=int(told.get("patients", 0)),
+            space=self.space.to_json(),
+            reasons={part.path: part.why for part in self.space.parts},
+            default={path: value_at(self.plan, path) for path in self.space.paths},
+            trials=trials,
+            notes=notes,
+        )
+
+
+def _carried_out(job: _Job, limit: float | None) -> Search:
+    """Try plans together with others that work in the folder; one process ends it, with the run."""
+    wanted = job.wanted
+    with ExitStack() as stack:
+        if not _leads(wanted.folder, stack):
+            job.work(_until(wanted, wanted.times.trials_s))
+            note = "Another process works on this search, too, and trains its run."
+            return job.found(tuple(job.store.all()), (note,))
+        limit = _left_of(wanted.folder, limit)
+        stack.enter_context(on_the_clock(wanted.folder, limit, wanted.began))
+        used = 0.0 if limit is None or wanted.fit.time_limit is None else float(wanted.fit.time_limit) - limit
+        wanted = replace(wanted, began=wanted.began - used)  # as if it had never been stopped
+        job.wanted = wanted
+        silent = replace(wanted, progress=Silent(), fit=replace(wanted.fit, progress=Silent()))
+        _ = job.store  # made before others ask for it
+        with helped(_help, silent, many=wanted.workers - 1, progress=wanted.progress):
+            job.work(_until(wanted, wanted.times.trials_s))
+        found = _judged(job)
+        result.write(found, wanted.folder)
+        found = _trained(job, found)
+        result.write(found, wanted.folder)
+        shutil.rmtree(wanted.folder / "work", ignore_errors=True)
+        return found
+
+
+def _leads(folder: Path, stack: ExitStack) -> bool:
+    """Return whether this process ends the search: the first that is there does."""
+    (folder / LEAD).touch()
+    try:
+        stack.enter_context(held(folder / LEAD))
+    except OutputError:
+        return False
+    return True
+
+
+def _left_of(folder: Path, limit: float | None) -> float | None:
+    """Return the seconds that are left of a limit, of which an earlier process may have used some."""
+    return left(folder, {}) if limit is not None and (folder / CLOCK).is_file() else limit
+
+
+def _until(wanted: _Wanted, end_s: float | None) -> float | None:
+    return None if end_s is None else wanted.began + end_s
+
+
+def _help(wanted: _Wanted, number: int) -> None:
+    """Try plans in a process of its own."""
+    job = _Job(replace(wanted, began=time.monotonic()), number)
+    job.work(_until(wanted, wanted.times.trials_s))
+
+
+def _judged(job: _Job) -> Search:
+    """Return the search with its finalists and its verdict. Raises PlanError where the default plan failed."""
+    wanted, trials = job.wanted, tuple(job.store.all())
+    default = next((t for t in trials if t.number == DEFAULT), None)
+    if default is None or default.score is None:
+        why = default.reason if default and default.state == FAILED else "it was not finished"
+        raise PlanError(
+            "the default plan could not be trained, and nothing can be held against it", found=why
+        )
+    confirming = Confirming(
+        folder=wanted.folder,
+        again=job.again,
+        others=len(job.scores.groups) - 1,
+        most=wanted.finalists,
+        progress=wanted.progress,
+        until=_until(wanted, wanted.times.confirm_s),
+        each_s=BESIDE * (wanted.times.each_s or 0.0),
+    )
+    job.scores.looks = 1
+    finalists, notes = confirming.finalists(trials)
+    found = job.found(trials, notes)
+    verdict = decided(finalists, trials=len(trials), primary=found.primary)
+    return replace(found, finalists=finalists, verdict=verdict, importance=job.store.importance())
+
+
+def _trained(job: _Job, found: Search) -> Search:
+    """Return the search with the run of the plan that was taken, and what it came to on the test cases."""
+    wanted, trial = job.wanted, found.chosen
+    name = "run-default" if trial is None else f"run-{trial.number:04d}"
+    path = wanted.folder / name
+    if path.exists() and not (path / "run.json").is_file():
+        shutil.rmtree(path)  # it was killed before it was begun
+    limit = wanted.fit.time_limit
+    left_s = None if limit is None else max(1.0, float(limit) - (time.monotonic() - wanted.began))
+    chosen = {} if trial is None else dict(trial.settings)
+    asked = replace(
+        wanted.fit,
+        began=time.monotonic(),
+        out=path,
+        settings={**wanted.fit.settings, **chosen},
+        said=said(found, job.plan),
+        time_limit=left_s,
+        progress=wanted.progress,
+    )
+    run = carried_out(asked, resume=path.exists())
+    earlier = [one.parent.name for one in wanted.folder.glob("run-*/scorecard.json") if one.parent != path]
+    notes = [f"The test cases were scored before, too, for {one}." for one in earlier]
+    return replace(found, run=str(path), test=_tested(run, found.primary), notes=(*found.notes, *notes))
+
+
+def said(found: Search, plan: Plan) -> dict[str, str]:
+    """Return the reasons that the run's plan gives: of each value that was found, or of the net where none was."""
+    trial = found.chosen
+    if trial is None:
+        why = plan.reasons.get("net.name", "")
+        text = (
+            f"a search of {len(found.trials)} trials found nothing that beats the default plan beyond noise"
+        )
+        return {"net.name": "; ".join(filter(None, (why, text)))}
+    what = f"found by search: trial {trial.number} of {len(found.trials)}, {found.primary} {trial.score:.3f}"
+    what += f" on validation, the default plan's {found.default_score:.3f}"
+    return dict.fromkeys(trial.settings, what)
+
+
+def _tested(run: Run, primary: str) -> TestFigure | None:
+    """Return the run's figure on its test cases: the one that trials were scored by, or else the report's first."""
+    if run.scorecard is None or not run.scorecard.metrics:
+        return None
+    metrics = run.scorecard.metrics
+    name = primary if primary in metrics else next(iter(metrics))
+    one = metrics[name]
+    return TestFigure(name, one.value, one.low, one.high, one.n)
