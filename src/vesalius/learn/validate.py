@@ -25,7 +25,6 @@ from vesalius.prepare.batch import Example
 from vesalius.prepare.case import BLANK
 from vesalius.tasks.contract import Task
 
-
 FIGURES, PRIMARY, LOSS = "figures", "primary", "loss"  # what a model is scored by
 
 
@@ -60,7 +59,7 @@ class Validator:
         return self.scorer(model).of(np.arange(len(self.examples)))
 
     def scorer(self, model: nn.Module) -> Scorer:
-        """Return what scores one model on any of the examples, asking it about each once; it must be in evaluation mode.
+        """Return what scores one model on any of the examples, asked about each once; it must be in evaluation mode.
 
         What it scores by depends on what is defined on all of the examples.
         """

@@ -12,7 +12,7 @@ from vesalius import losses, nets
 from vesalius.core import registry
 from vesalius.core.errors import VesaliusError
 from vesalius.core.plan import USER, Plan, override, value_at
-from vesalius.nets import count_parameters, describe, names_for
+from vesalius.nets import describe, names_for
 from vesalius.plan.rules import Planned, check, for_net
 from vesalius.search.space import Choice, Only, Part, Range, Space
 
@@ -37,42 +37,43 @@ def exposed(
         *_losses(plan, task, labels=labels),
         Range("augment.probability", 0.0, 1.0, why="from images as they are to all of them changed"),
     ]
-    kept = tuple(part for part in parts if not _is_set(part.path, chosen))
+    once = {
+        part.path: part for part in reversed(parts)
+    }  # an option that two nets declare: the first one's values
+    kept = tuple(part for part in parts if once[part.path] is part and not _is_set(part.path, chosen))
     paths = {part.path for part in kept} | {path for part in kept for path in part.only}
     planned = {path: value_at(plan, path) for path in paths}
     return Space(kept, planned, weights=plan.net.init is not None)
 
 
 def suitable(plan: Plan, task: Planned) -> list[str]:
-    """Return the nets that suit a plan of a task: of each family the smallest that can be built for the planned size.
+    """Return the nets that suit a plan of a task: of each family the first in its file that serves the planned size.
 
-    The planned net comes first. No weights are made.
+    They have the planned net's role, and that one comes first. No weights are made.
     """
-    found: dict[str, tuple[int, str]] = {}
-    for name in dict.fromkeys(n for role in task.roles for n in names_for(role, dims=plan.data.dims)):
-        many = _parameters(plan, task, name)
+    role = describe(plan.net.name).get("ROLE", "")
+    found: dict[str, str] = {}
+    for name in names_for(role, dims=plan.data.dims):
         family = registry.stem_of("nets", name)
-        if many is not None and (family not in found or many < found[family][0]):
-            found[family] = (many, name)
-    others = [name for _, name in found.values() if name != plan.net.name]
-    return [plan.net.name, *others]
+        if family not in found and (name == plan.net.name or _serves(plan, task, name)):
+            found[family] = name
+    return [plan.net.name, *(name for name in found.values() if name != plan.net.name)]
 
 
-def _parameters(plan: Plan, task: Planned, name: str) -> int | None:
-    """Return how many parameters a net has at its published size; None where it does not serve this plan."""
+def _serves(plan: Plan, task: Planned, name: str) -> bool:
     data = plan.data
     size = data.size if data.dims == 3 else data.size[1:]
     try:
         check(for_net(override(plan, {"net.name": name, "net.options": {}}), {"net.name": name}), task)
         with torch.device("meta"):
-            net = nets.build(name, dims=data.dims, in_channels=data.inputs, size=size)
-            return count_parameters(net)
+            nets.build(name, dims=data.dims, in_channels=data.inputs, size=size)
     except (
         VesaliusError,
         ValueError,
         RuntimeError,
     ):  # a library that is missing, a size that is too small for it
-        return None
+        return False
+    return True
 
 
 def _nets(plan: Plan, task: Planned, *, gpu: bool, chosen: Sequence[str]) -> Iterator[Part]:
@@ -83,8 +84,8 @@ def _nets(plan: Plan, task: Planned, *, gpu: bool, chosen: Sequence[str]) -> Ite
             yield from _sizes(plan, [plan.net.name], {}, gpu=gpu)
         return
     names = suitable(plan, task)
-    roles = " or ".join(task.roles)
-    yield Choice("net.name", tuple(names), f"nets of role {roles}, of each family the smallest")
+    role = describe(plan.net.name).get("ROLE")
+    yield Choice("net.name", tuple(names), f"nets of role {role}, one of each family")
     scaled = [name for name in names if not (plan.net.init is not None and name == plan.net.name)]
     only: Only = {} if len(scaled) == len(names) else {"net.name": tuple(scaled)}
     if scaled:
@@ -120,12 +121,11 @@ def _training(plan: Plan) -> Iterator[Part]:
     train = plan.train
     yield Range("train.lr", train.lr / 10, train.lr * 10, log=True, why="around the planned rate")
     decay = train.weight_decay or 0.01
-    yield Range("train.weight_decay", decay / 30, decay * 30, log=True, why="around the planned decay")
+    yield Range("train.weight_decay", decay / 30, decay * 10, log=True, why="around the planned decay")
     batches = tuple(dict.fromkeys(max(1, b) for b in (train.batch // 2, train.batch, train.batch * 2)))
     yield Choice("train.batch", batches, "half and twice the planned batch")
     names = tuple(registry.names("schedules"))
     yield Choice("train.schedule", names, "every schedule of the learning rate")
-    yield from _options("optimisers", train.optimizer, "train.optimizer_options", {})
 
 
 def _losses(plan: Plan, task: Planned, *, labels: bool) -> Iterator[Part]:

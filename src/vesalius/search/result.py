@@ -13,6 +13,7 @@ from vesalius.core.errors import FormatError
 from vesalius.core.numbers import finite
 from vesalius.core.shown import Shown
 from vesalius.core.words import counted
+from vesalius.search.space import as_yaml
 from vesalius.search.store import DEFAULT, DONE, FAILED, PRUNED, Trialled
 from vesalius.search.verdict import Finalist, Gain, Verdict
 
@@ -112,6 +113,11 @@ class Search(Shown):
             f"{first.confirmed.value:+.3f} on {counted(first.confirmed.folds, 'fold')} that the search did not see: "
             f"{first.optimism:+.3f} of it was luck."
         )
+
+    @property
+    def space_text(self) -> str:
+        """The space as YAML, to be edited and given back."""
+        return as_yaml(self.space, self.reasons)
 
     def to_json(self) -> dict[str, Any]:
         """Return all of it as JSON takes it."""

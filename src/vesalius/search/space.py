@@ -138,17 +138,22 @@ class Space:
 
     def __str__(self) -> str:
         """Return it as YAML with the reasons, to be edited and given back."""
-        lines = []
-        for part in self.parts:
-            body = yaml.safe_dump(part.to_json(), default_flow_style=True, sort_keys=False, width=10_000)
-            lines.append(f"{part.path}: {body.strip()}" + (f"  # {part.why}" if part.why else ""))
-        return "\n".join(lines) + "\n"
+        return as_yaml(self.to_json(), {part.path: part.why for part in self.parts})
 
     def _of_use(self, part: Part, chosen: Mapping[str, Any]) -> bool:
         told = {**self.planned, **chosen}
         return all(
             any(plain(told.get(path)) == plain(v) for v in values) for path, values in part.only.items()
         )
+
+
+def as_yaml(space: Mapping[str, Any], reasons: Mapping[str, str]) -> str:
+    """Return a space as its file, a line a path, each with its reason."""
+    lines = []
+    for path, about in space.items():
+        body = yaml.safe_dump(dict(about), default_flow_style=True, sort_keys=False, width=10_000)
+        lines.append(f"{path}: {body.strip()}" + (f"  # {reasons[path]}" if reasons.get(path) else ""))
+    return "\n".join(lines) + "\n"
 
 
 def plain(value: Any) -> Any:

@@ -6,59 +6,34 @@ import shutil
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from vesalius import cohorts
 from vesalius.core.cohort import Cohort
 from vesalius.core.disk import assert_apart, held, write_text
-from vesalius.core.errors import DataError, OutputError, PlanError
-from vesalius.core.plan import Plan, value_at
+from vesalius.core.errors import OutputError, PlanError
+from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress, Silent, watched
-from vesalius.infer.predictor import device_of
-from vesalius.plan import machine as machines
 from vesalius.plan.budget import seconds
-from vesalius.run.begin import Asked, begin
+from vesalius.run.begin import Asked
 from vesalius.run.clock import CLOCK, left, on_the_clock
 from vesalius.run.finished import Run
-from vesalius.run.grid import opened
-from vesalius.run.plan_scores import PlanScore, PlanScores, comparable
-from vesalius.run.reading import read_workspace
-from vesalius.run.workspace import plain
+from vesalius.run.grid import ASKED, opened
 from vesalius.search import result, samplers
 from vesalius.search.confirm import Confirming
-from vesalius.search.exposed import exposed
-from vesalius.search.given import read_space
 from vesalius.search.helpers import helped
 from vesalius.search.result import Search, TestFigure
-from vesalius.search.space import Space
-from vesalius.search.store import DEFAULT, FAILED, Store, Trialled
-from vesalius.search.times import BESIDE, Times, shared
+from vesalius.search.store import DEFAULT, FAILED
+from vesalius.search.times import BESIDE, shared
 from vesalius.search.verdict import decided
-from vesalius.search.work import Look, Worker
+from vesalius.verbs._searching import Job, Wanted, help_with, until_of
 from vesalius.verbs.fit import carried_out
 
 __all__ = ["Search", "search"]
 TRIALS, FINALISTS = 50, 3
 LEAD = "lead"  # in a search's folder: held by the process that ends it
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Wanted:
-    """What was asked for, in the types that the work takes; `fit` is what a run of the default plan would be asked."""
-
-    fit: Asked
-    folder: Path
-    times: Times
-    trials: int
-    sampler: str
-    workers: int
-    finalists: int
-    space: Path | str | Mapping[str, Any] | None
-    began: float
-    progress: Progress = field(default_factory=Silent)
 
 
 def search(
@@ -145,7 +120,7 @@ def search(
     folder = folder_of(data, out)
     if not isinstance(data, Cohort):
         assert_apart(Path(data), folder)
-    if resume and not (folder / "grid.json").is_file():
+    if resume and not (folder / ASKED).is_file():
         raise OutputError(
             f"{folder} holds no search to resume", hint="the folder that an earlier `search` made"
         )
@@ -172,8 +147,8 @@ def search(
         device=device,
         progress=shown,
     )
-    job = _Job(
-        _Wanted(
+    job = Job(
+        Wanted(
             fit=asked,
             folder=folder,
             times=shared(limit, each, trials=trials, workers=workers),
@@ -204,124 +179,12 @@ def _assert_counts(trials: int, workers: int, finalists: int) -> None:
             raise PlanError(f"--{name} must be at least {least}", found=str(value), hint=f"--{name} {least}")
 
 
-class _Job:
-    """One process's part of a search: the data read, the default plan, the space, and what scores plans."""
-
-    def __init__(self, wanted: _Wanted, number: int = 0) -> None:
-        self.wanted, self.number = wanted, number
-        begun = begin(wanted.fit)
-        if wanted.fit.settings.get("train.shots"):
-            raise PlanError("few shots are not searched over", hint="no train.shots")
-        self.space_of_cases = read_workspace(begun)
-        if len(self.space_of_cases.assignment.folds) < 2:
-            raise DataError("a search needs at least two folds, one to learn from and one to validate")
-        cores = machines.measure().cores
-        self.scores = PlanScores(
-            begun=begun,
-            space=self.space_of_cases,
-            folder=wanted.folder / "work" / str(number),
-            seconds=wanted.times.each_s,
-            threads=max(1, cores // wanted.workers) if wanted.workers > 1 else None,
-            looks=samplers.looks_of(wanted.sampler),
-        )
-        self.plan: Plan = self.scores.plan({})[1]
-
-    @cached_property
-    def space(self) -> Space:
-        """What is searched. Raises PlanError, UnknownName."""
-        wanted, task = self.wanted, self.space_of_cases.task
-        if wanted.space is not None:
-            return read_space(wanted.space, self.plan, task, chosen=tuple(wanted.fit.settings))
-        gpu = device_of(wanted.fit.device).type != "cpu"
-        chosen = tuple(wanted.fit.settings)
-        return exposed(self.plan, task, gpu=gpu, chosen=chosen, labels=bool(self.space_of_cases.labels))
-
-    @property
-    def decisive(self) -> dict[str, Any]:
-        """All that decides what a trial gives; trials, workers and the time limit may be others later."""
-        wanted, fit, cases = self.wanted, self.wanted.fit, self.space_of_cases
-        told: dict[str, Any] = plain(
-            {
-                "data": cases.cohort.hash,
-                "task": cases.task.name,
-                "target": cases.target.full_name if cases.target else None,
-                "folds": [list(ids) for ids in cases.assignment.folds],
-                "sampler": wanted.sampler,
-                "seed": self.scores.begun.seed,
-                "time_per_trial": wanted.times.each_s,
-                "settings": {name: str(value) for name, value in sorted(fit.settings.items())},
-                "preset": fit.preset,
-                "init": fit.init,
-                "space": self.space.to_json(),
-            }
-        )
-        return told
-
-    @cached_property
-    def store(self) -> Store:
-        """The trials, which this process shares with others."""
-        wanted, seed = self.wanted, self.scores.begun.seed
-        return Store(wanted.folder, self.space, wanted.sampler, wanted.trials, seed, wanted.workers)
-
-    def work(self, until: float | None) -> None:
-        """Try plans until none is left, or the time is over."""
-        Worker(
-            store=self.store,
-            measure=self._measured,
-            forget=self.scores.forget,
-            progress=self.wanted.progress,
-            until=until,
-            each_s=BESIDE * (self.wanted.times.each_s or 0.0),
-            number=self.number,
-        ).work()
-
-    def again(self, settings: Mapping[str, Any], group: int, name: str) -> Mapping[str, Any]:
-        """Return what a plan comes to where another group of folds is held out."""
-        return self.scores.score(settings, self.scores.groups[group], name=name).to_json()
-
-    def _measured(self, settings: Mapping[str, Any], name: str, look: Look) -> Mapping[str, Any]:
-        found = self.scores.score(settings, self.scores.groups[0], name=name, look=look)
-        losses = any(path.startswith("loss") for path in self.space.paths)
-        comparable([found, *self._default()], losses=losses)
-        return found.to_json()
-
-    def _default(self) -> list[PlanScore]:
-        kept = [t.result for t in self.store.all() if t.number == DEFAULT and t.score is not None]
-        names = PlanScore.__dataclass_fields__
-        return [PlanScore(**{k: v for k, v in told.items() if k in names}) for told in kept]
-
-    def found(self, trials: tuple[Trialled, ...], notes: tuple[str, ...]) -> Search:
-        """Return the search as far as it is known."""
-        wanted, cases, scores = self.wanted, self.space_of_cases, self.scores
-        default = next((t for t in trials if t.number == DEFAULT), None)
-        told = default.result if default else {}
-        return Search(
-            data=wanted.fit.label,
-            data_hash=cases.cohort.hash,
-            task=cases.task.name,
-            target=cases.target.full_name if cases.target else None,
-            primary=cases.task.primary,
-            by=str(told.get("by", "")),
-            sampler=wanted.sampler,
-            seed=scores.begun.seed,
-            asked=wanted.trials,
-            seconds=wanted.times.each_s,
-            cases=int(told.get("cases", 0)),
-            patients=int(told.get("patients", 0)),
-            space=self.space.to_json(),
-            reasons={part.path: part.why for part in self.space.parts},
-            default={path: value_at(self.plan, path) for path in self.space.paths},
-            trials=trials,
-            notes=notes,
-        )
-
-
-def _carried_out(job: _Job, limit: float | None) -> Search:
+def _carried_out(job: Job, limit: float | None) -> Search:
     """Try plans together with others that work in the folder; one process ends it, with the run."""
     wanted = job.wanted
     with ExitStack() as stack:
         if not _leads(wanted.folder, stack):
-            job.work(_until(wanted, wanted.times.trials_s))
+            job.work(until_of(wanted, wanted.times.trials_s))
             note = "Another process works on this search, too, and trains its run."
             return job.found(tuple(job.store.all()), (note,))
         limit = _left_of(wanted.folder, limit)
@@ -329,16 +192,23 @@ def _carried_out(job: _Job, limit: float | None) -> Search:
         used = 0.0 if limit is None or wanted.fit.time_limit is None else float(wanted.fit.time_limit) - limit
         wanted = replace(wanted, began=wanted.began - used)  # as if it had never been stopped
         job.wanted = wanted
-        silent = replace(wanted, progress=Silent(), fit=replace(wanted.fit, progress=Silent()))
         _ = job.store  # made before others ask for it
-        with helped(_help, silent, many=wanted.workers - 1, progress=wanted.progress):
-            job.work(_until(wanted, wanted.times.trials_s))
+        with helped(help_with, _silent(wanted), many=wanted.workers - 1, progress=wanted.progress):
+            job.work(until_of(wanted, wanted.times.trials_s))
         found = _judged(job)
         result.write(found, wanted.folder)
         found = _trained(job, found)
         result.write(found, wanted.folder)
         shutil.rmtree(wanted.folder / "work", ignore_errors=True)
         return found
+
+
+def _silent(wanted: Wanted) -> Wanted:
+    """Return what another process of this search is asked, which counts its time from its own beginning."""
+    end = wanted.times.trials_s
+    left_s = None if end is None else max(0.0, wanted.began + end - time.monotonic())
+    times = replace(wanted.times, trials_s=left_s)
+    return replace(wanted, times=times, progress=Silent(), fit=replace(wanted.fit, progress=Silent()))
 
 
 def _leads(folder: Path, stack: ExitStack) -> bool:
@@ -356,17 +226,7 @@ def _left_of(folder: Path, limit: float | None) -> float | None:
     return left(folder, {}) if limit is not None and (folder / CLOCK).is_file() else limit
 
 
-def _until(wanted: _Wanted, end_s: float | None) -> float | None:
-    return None if end_s is None else wanted.began + end_s
-
-
-def _help(wanted: _Wanted, number: int) -> None:
-    """Try plans in a process of its own."""
-    job = _Job(replace(wanted, began=time.monotonic()), number)
-    job.work(_until(wanted, wanted.times.trials_s))
-
-
-def _judged(job: _Job) -> Search:
+def _judged(job: Job) -> Search:
     """Return the search with its finalists and its verdict. Raises PlanError where the default plan failed."""
     wanted, trials = job.wanted, tuple(job.store.all())
     default = next((t for t in trials if t.number == DEFAULT), None)
@@ -381,7 +241,7 @@ def _judged(job: _Job) -> Search:
         others=len(job.scores.groups) - 1,
         most=wanted.finalists,
         progress=wanted.progress,
-        until=_until(wanted, wanted.times.confirm_s),
+        until=until_of(wanted, wanted.times.confirm_s),
         each_s=BESIDE * (wanted.times.each_s or 0.0),
     )
     job.scores.looks = 1
@@ -391,7 +251,7 @@ def _judged(job: _Job) -> Search:
     return replace(found, finalists=finalists, verdict=verdict, importance=job.store.importance())
 
 
-def _trained(job: _Job, found: Search) -> Search:
+def _trained(job: Job, found: Search) -> Search:
     """Return the search with the run of the plan that was taken, and what it came to on the test cases."""
     wanted, trial = job.wanted, found.chosen
     name = "run-default" if trial is None else f"run-{trial.number:04d}"
