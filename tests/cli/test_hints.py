@@ -28,6 +28,7 @@ ROOMS = {
     "plan": ("fit",),
     "learn": ("fit",),
     "tasks": ("fit",),
+    "search": ("search",),
     "serve": ("serve",),
 }
 FILES = {
@@ -61,6 +62,8 @@ FILES = {
     "run/ledger.py": ("predict",),
     "run/filling.py": ("predict",),
     "run/arms.py": ("transfer",),
+    "run/plan_scores.py": ("search",),
+    "verbs/_searching.py": ("search",),
     "run/featuring.py": ("features",),
     "reliability/told.py": ("harmonise",),
     "run/harmonise/data.py": ("harmonise",),

@@ -86,6 +86,7 @@ COMMANDS = (
         "compare",
         "consensus",
         "transfer",
+        "search",
         "degrade",
         "find-lr",
         "few-shot",

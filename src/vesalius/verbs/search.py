@@ -114,7 +114,8 @@ def search(
         Interrupted: Ctrl-C; what is finished is kept, and the same call goes on.
     """
     samplers.assert_known(sampler)
-    samplers.library()
+    if not dry_run:
+        samplers.library()
     _assert_counts(trials, workers, finalists)
     began = time.monotonic()
     folder = folder_of(data, out)
