@@ -79,6 +79,11 @@ def search(
     dry_run: bool = typer.Option(
         False, "--dry-run", help="Stop at the space, which --space takes when edited."
     ),
+    no_train: bool = typer.Option(
+        False,
+        "--no-train",
+        help="Stop at the verdict: nothing is trained on all folds, no test case is scored.",
+    ),
     resume: bool = typer.Option(False, "--resume", help="Go on with the search in -o, which must be there."),
 ) -> Outcome:
     """Try plans of DATA on held-out folds, and train the best, or the default one where none beats it."""
@@ -112,11 +117,12 @@ def search(
         max_set_aside=max_set_aside,
         device=device,
         dry_run=dry_run,
+        no_train=no_train,
         resume=resume,
         progress=talk.progress,
     )
     written = {"search": str(place / JSON), "page": str(place / PAGE)}
-    files = {} if dry_run or found.run is None else written
+    files = {} if dry_run or found.verdict is None else written
 
     def show() -> None:
         if dry_run:

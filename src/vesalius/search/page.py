@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 from vesalius.answers.drawing.searching import history, importance, trade_off
 from vesalius.core import page as pages
-from vesalius.search.result import Search, in_words
+from vesalius.core.disk import write_text
+from vesalius.search.result import JSON, PAGE, Search, in_words
 from vesalius.search.store import DEFAULT, Trialled
 
 TEMPLATE = Path(__file__).parent / "search.html.j2"
+
+
+def write(found: Search, folder: Path) -> dict[str, Path]:
+    """Write `search.json` and `search.html` into a folder, in place of earlier ones. Raises OutputError."""
+    write_text(folder / JSON, json.dumps(found.to_json(), indent=1, allow_nan=False) + "\n")
+    write_text(folder / PAGE, drawn_page(found))
+    return {"search": folder / JSON, "page": folder / PAGE}
 
 
 def drawn_page(found: Search) -> str:

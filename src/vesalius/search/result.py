@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vesalius.core.disk import write_text
 from vesalius.core.errors import FormatError
 from vesalius.core.numbers import finite
 from vesalius.core.shown import Shown
@@ -163,15 +162,6 @@ def _row(trial: Trialled) -> dict[str, Any]:
 def _cell(trial: Trialled, path: str) -> str | float | None:
     value = trial.settings.get(path)
     return value if value is None or isinstance(value, int | float | str) else json.dumps(value)
-
-
-def write(found: Search, folder: Path) -> dict[str, Path]:
-    """Write `search.json` and `search.html` into a folder, in place of earlier ones. Raises OutputError."""
-    from vesalius.search.page import drawn_page
-
-    write_text(folder / JSON, json.dumps(found.to_json(), indent=1, allow_nan=False) + "\n")
-    write_text(folder / PAGE, drawn_page(found))
-    return {"search": folder / JSON, "page": folder / PAGE}
 
 
 def load(path: Path) -> Search:

@@ -21,7 +21,7 @@ from vesalius.run.begin import Asked
 from vesalius.run.clock import CLOCK, left, on_the_clock
 from vesalius.run.finished import Run
 from vesalius.run.grid import ASKED, opened
-from vesalius.search import result, samplers
+from vesalius.search import page, result, samplers
 from vesalius.search.confirm import Confirming
 from vesalius.search.helpers import helped
 from vesalius.search.result import Search, TestFigure
@@ -59,6 +59,7 @@ def search(
     settings: Mapping[str, Any] | None = None,
     preset: str | None = None,
     dry_run: bool = False,
+    no_train: bool = False,
     resume: bool = False,
     max_set_aside: float = 0.10,
     device: str | None = None,
@@ -95,6 +96,7 @@ def search(
         settings: Planned values by path that every trial has; they are not searched.
         preset: One of `vesalius presets`, over which plans are tried.
         dry_run: Stop at the space.
+        no_train: Stop at the verdict: nothing is trained on all folds, and no test case is scored.
         resume: Go on with the search in `out`, which must be there.
         max_set_aside: The share of faulty cases to bear.
         device: `cpu`, `cuda`, `cuda:1`; by default a GPU where there is one.
@@ -166,7 +168,7 @@ def search(
         return job.found((), ())
     opened(folder, job.decisive, hint="another -o")
     write_text(folder / result.SPACE, str(job.space))
-    return _carried_out(job, limit)
+    return _carried_out(job, limit, train=not no_train)
 
 
 def folder_of(data: Path | str | Cohort, out: Path | str | None) -> Path:
@@ -180,7 +182,7 @@ def _assert_counts(trials: int, workers: int, finalists: int) -> None:
             raise PlanError(f"--{name} must be at least {least}", found=str(value), hint=f"--{name} {least}")
 
 
-def _carried_out(job: Job, limit: float | None) -> Search:
+def _carried_out(job: Job, limit: float | None, *, train: bool) -> Search:
     """Try plans together with others that work in the folder; one process ends it, with the run."""
     wanted = job.wanted
     with ExitStack() as stack:
@@ -197,9 +199,10 @@ def _carried_out(job: Job, limit: float | None) -> Search:
         with helped(help_with, _silent(wanted), many=wanted.workers - 1, progress=wanted.progress):
             job.work(until_of(wanted, wanted.times.trials_s))
         found = _judged(job)
-        result.write(found, wanted.folder)
-        found = _trained(job, found)
-        result.write(found, wanted.folder)
+        page.write(found, wanted.folder)
+        if train:
+            found = _trained(job, found)
+            page.write(found, wanted.folder)
         shutil.rmtree(wanted.folder / "work", ignore_errors=True)
         return found
 
