@@ -54,7 +54,7 @@ def found(pictures: Path, tmp_path_factory: pytest.TempPathFactory, looked: list
     patch.setattr(FoldTraining, "trained", trained)
     patch.setattr(verb, "decided", lambda *a, **k: replace(decided(*a, **k), chosen=2, why="it is a test"))
     try:
-        return vs.search(pictures, tmp_path_factory.mktemp("search") / "out", trials=5, **TOLD)
+        return vs.search(pictures, tmp_path_factory.mktemp("search") / "out", trials=5, ensemble=2, **TOLD)
     finally:
         patch.undo()
 
@@ -65,7 +65,10 @@ def test_the_run_is_one_like_any_and_its_plan_says_what_was_found(found: vs.Sear
     assert plan.train.lr == pytest.approx(found.chosen.settings["train.lr"])
     assert plan.net.name == found.chosen.settings["net.name"]
     assert plan.reasons["train.lr"].startswith(f"found by search: trial 2 of 5, auc {found.chosen.score:.3f}")
-    assert plan.reasons["train.steps"] == "set by the user"
+    assert plan.reasons["train.steps"] == "set by the user" and found.members[0] == 2
+    several = len(found.members) > 1
+    assert len(plan.train.varied) == (len(found.members) if several else 0)
+    assert several or any("smaller than was asked for" in note for note in found.notes)
     answer = vs.predict(Path(found.run) / "bundle", pictures / "even" / "0.png", progress=False)
     assert answer is not None
 

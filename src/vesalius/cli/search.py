@@ -45,6 +45,11 @@ def search(
     finalists: int = typer.Option(
         3, "--finalists", help="How many of the best are trained again with other folds held out."
     ),
+    ensemble: int = typer.Option(
+        1,
+        "--ensemble",
+        help="How many of the best plans the run's members are trained by; they share one net.",
+    ),
     task: str | None = typer.Option(
         None, "--task", help="What to do.", show_default="follows from the target"
     ),
@@ -103,6 +108,7 @@ def search(
         space=space,
         workers=workers,
         finalists=finalists,
+        ensemble=ensemble,
         task=task,
         target=target,
         seed=seed,

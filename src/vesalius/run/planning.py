@@ -44,6 +44,7 @@ from vesalius.run.pacing import Foreseen
 from vesalius.run.ready import Ready
 from vesalius.run.shots import as_many_steps, assert_few, few_shots, frozen_columns
 from vesalius.run.stages import stages_of
+from vesalius.run.varied import assert_varied
 from vesalius.run.workspace import Workspace, no_side_swapped
 from vesalius.tasks import contract
 from vesalius.weights.packages import how_installed, is_installed
@@ -80,6 +81,7 @@ def choose_plan(begun: Begun, space: Workspace) -> Plan:
     _say_known(begun, space)
     if not begun.follows:  # a run of before goes on as it began
         _assert_mirrored(plan)
+        assert_varied(plan)
         space.task.check_plan(plan, space.target)
     return plan
 

@@ -40,7 +40,7 @@ class Search(Shown):
     `seconds` is how long each trial was trained, None where its steps were counted. `space` is the search space, with
     the reason of each part in `reasons`. `finalists` are the best trials, the best first. `verdict` says which is
     taken. `run` is the folder of the run that was trained with it, None where there is none yet, and `test` what it
-    came to. `notes` must be read before the figures.
+    came to; `members` are the trials that its members follow in turn. `notes` must be read before the figures.
     """
 
     data: str
@@ -63,6 +63,7 @@ class Search(Shown):
     verdict: Verdict | None = None
     importance: Mapping[str, float] = field(default_factory=dict)
     run: str | None = None
+    members: tuple[int, ...] = ()
     test: TestFigure | None = None
     notes: tuple[str, ...] = ()
 
@@ -175,7 +176,7 @@ def load(path: Path) -> Search:
         test = data.pop("test")
         data = {k: v for k, v in data.items() if k not in ("counted", "luck")}
         return Search(
-            **{**data, "notes": tuple(data["notes"])},
+            **{**data, "notes": tuple(data["notes"]), "members": tuple(data["members"])},
             trials=trials,
             finalists=finalists,
             verdict=None if verdict is None else Verdict(**verdict),

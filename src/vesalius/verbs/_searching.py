@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,13 +15,15 @@ from vesalius.core.progress import Progress, Silent
 from vesalius.infer.predictor import device_of
 from vesalius.plan import machine as machines
 from vesalius.run.begin import Asked, begin
+from vesalius.run.finished import Run
 from vesalius.run.plan_scores import PlanScore, PlanScores, comparable
 from vesalius.run.reading import read_workspace
+from vesalius.run.varied import may_vary
 from vesalius.run.workspace import plain
 from vesalius.search import samplers
 from vesalius.search.exposed import exposed
 from vesalius.search.given import read_space
-from vesalius.search.result import Search
+from vesalius.search.result import Search, TestFigure
 from vesalius.search.space import Space
 from vesalius.search.store import DEFAULT, Store, Trialled
 from vesalius.search.times import BESIDE, Times
@@ -39,6 +41,7 @@ class Wanted:
     sampler: str
     workers: int
     finalists: int
+    ensemble: int
     space: Path | str | Mapping[str, Any] | None
     began: float
     progress: Progress = field(default_factory=Silent)
@@ -156,6 +159,37 @@ class Job:
         )
 
 
+def joined(found: Search, most: int) -> tuple[list[Trialled], str]:
+    """Return the best trials that can be members of one stage with the one that was taken, which comes first.
+
+    They share its net, its loss and what it is shown. Also, in words, how many others are better than the last of them.
+    """
+    chosen = found.chosen
+    if chosen is None:
+        return (
+            [],
+            "" if most < 2 else "The default plan is taken alone: no trial beats it, and none joins it.",
+        )
+    kept = _shared(chosen)
+    others = sorted(
+        (t for t in found.done if t.number != chosen.number and t.number != DEFAULT and _shared(t) == kept),
+        key=lambda t: (-float(t.score or 0.0), t.number),
+    )
+    members = [chosen, *others[: most - 1]]
+    few = f"{len(members)} of {most} trials share the net, the loss and the images of the one that was taken"
+    return members, f"The ensemble is smaller than was asked for: {few}." if len(members) < most else ""
+
+
+def _shared(trial: Trialled) -> dict[str, Any]:
+    return {path: value for path, value in trial.settings.items() if not may_vary(path)}
+
+
+def variations(members: Sequence[Trialled]) -> list[dict[str, Any]]:
+    """Return what is other for each member than for the first, as `train.varied` has it."""
+    first = members[0].settings
+    return [{path: v for path, v in t.settings.items() if v != first.get(path)} for t in members]
+
+
 def until_of(wanted: Wanted, end_s: float | None) -> float | None:
     return None if end_s is None else wanted.began + end_s
 
@@ -164,3 +198,29 @@ def help_with(wanted: Wanted, number: int) -> None:
     """Try plans in a process of its own."""
     job = Job(replace(wanted, began=time.monotonic()), number)
     job.work(until_of(wanted, wanted.times.trials_s))
+
+
+def reasons_of(found: Search, plan: Plan, members: Sequence[Trialled]) -> dict[str, str]:
+    """Return the reasons that the run's plan gives: of each value that was found, or of the net where none was."""
+    trial = found.chosen
+    if trial is None:
+        why = plan.reasons.get("net.name", "")
+        text = (
+            f"a search of {len(found.trials)} trials found nothing that beats the default plan beyond noise"
+        )
+        return {"net.name": "; ".join(filter(None, (why, text)))}
+    what = f"found by search: trial {trial.number} of {len(found.trials)}, {found.primary} {trial.score:.3f}"
+    what += f" on validation, the default plan's {found.default_score:.3f}"
+    several = ", ".join(str(t.number) for t in members)
+    also = {"train.varied": f"found by search: members follow the trials {several} in turn"}
+    return {**dict.fromkeys(trial.settings, what), **(also if len(members) > 1 else {})}
+
+
+def tested(run: Run, primary: str) -> TestFigure | None:
+    """Return the run's figure on its test cases: the one that trials were scored by, or else the report's first."""
+    if run.scorecard is None or not run.scorecard.metrics:
+        return None
+    metrics = run.scorecard.metrics
+    name = primary if primary in metrics else next(iter(metrics))
+    one = metrics[name]
+    return TestFigure(name, one.value, one.low, one.high, one.n)

@@ -14,7 +14,6 @@ from vesalius import cohorts
 from vesalius.core.cohort import Cohort
 from vesalius.core.disk import assert_apart, held, write_text
 from vesalius.core.errors import OutputError, PlanError
-from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress, Silent, watched
 from vesalius.plan.budget import seconds
 from vesalius.run.begin import Asked
@@ -24,11 +23,11 @@ from vesalius.run.grid import ASKED, opened
 from vesalius.search import page, result, samplers
 from vesalius.search.confirm import Confirming
 from vesalius.search.helpers import helped
-from vesalius.search.result import Search, TestFigure
+from vesalius.search.result import Search
 from vesalius.search.store import DEFAULT, FAILED
 from vesalius.search.times import BESIDE, shared
 from vesalius.search.verdict import decided
-from vesalius.verbs._searching import Job, Wanted, help_with, until_of
+from vesalius.verbs._searching import Job, Wanted, help_with, joined, reasons_of, tested, until_of, variations
 from vesalius.verbs.fit import carried_out
 
 __all__ = ["Search", "search"]
@@ -47,6 +46,7 @@ def search(
     space: Path | str | Mapping[str, Any] | None = None,
     workers: int = 1,
     finalists: int = FINALISTS,
+    ensemble: int = 1,
     task: str | None = None,
     target: str | None = None,
     seed: int | None = None,
@@ -84,6 +84,8 @@ def search(
             task's plan exposes (`dry_run` says it).
         workers: How many processes try plans at the same time on this machine; they share its cores.
         finalists: How many of the best are trained again with other folds held out.
+        ensemble: How many of the best plans the members of the run are trained by, in turn; they share the net of the
+            one that is taken.
         task: The question, one of `vesalius tasks`; by default it follows from the target.
         target: What to learn, where there are several.
         seed: Decides folds, first weights and what is tried.
@@ -118,7 +120,7 @@ def search(
     samplers.assert_known(sampler)
     if not dry_run:
         samplers.library()
-    _assert_counts(trials, workers, finalists)
+    _assert_counts(trials=trials, workers=workers, finalists=finalists, ensemble=ensemble)
     began = time.monotonic()
     folder = folder_of(data, out)
     if not isinstance(data, Cohort):
@@ -159,6 +161,7 @@ def search(
             sampler=sampler,
             workers=workers,
             finalists=finalists,
+            ensemble=ensemble,
             space=space,
             began=began,
             progress=shown,
@@ -176,8 +179,9 @@ def folder_of(data: Path | str | Cohort, out: Path | str | None) -> Path:
     return Path(out) if out is not None else Path("runs") / f"search-{cohorts.name_of(data)}"
 
 
-def _assert_counts(trials: int, workers: int, finalists: int) -> None:
-    for name, value, least in (("trials", trials, 2), ("workers", workers, 1), ("finalists", finalists, 1)):
+def _assert_counts(**counts: int) -> None:
+    for name, value in counts.items():
+        least = 2 if name == "trials" else 1
         if value < least:
             raise PlanError(f"--{name} must be at least {least}", found=str(value), hint=f"--{name} {least}")
 
@@ -265,40 +269,22 @@ def _trained(job: Job, found: Search) -> Search:
     limit = wanted.fit.time_limit
     left_s = None if limit is None else max(1.0, float(limit) - (time.monotonic() - wanted.began))
     chosen = {} if trial is None else dict(trial.settings)
+    members, note = joined(found, wanted.ensemble)
+    if len(members) > 1:
+        chosen["train.varied"] = variations(members)
     asked = replace(
         wanted.fit,
         began=time.monotonic(),
         out=path,
         settings={**wanted.fit.settings, **chosen},
-        said=said(found, job.plan),
+        said=reasons_of(found, job.plan, members),
         time_limit=left_s,
         progress=wanted.progress,
     )
     run = carried_out(asked, resume=path.exists())
     earlier = [one.parent.name for one in wanted.folder.glob("run-*/scorecard.json") if one.parent != path]
     notes = [f"The test cases were scored before, too, for {one}." for one in earlier]
-    return replace(found, run=str(path), test=_tested(run, found.primary), notes=(*found.notes, *notes))
-
-
-def said(found: Search, plan: Plan) -> dict[str, str]:
-    """Return the reasons that the run's plan gives: of each value that was found, or of the net where none was."""
-    trial = found.chosen
-    if trial is None:
-        why = plan.reasons.get("net.name", "")
-        text = (
-            f"a search of {len(found.trials)} trials found nothing that beats the default plan beyond noise"
-        )
-        return {"net.name": "; ".join(filter(None, (why, text)))}
-    what = f"found by search: trial {trial.number} of {len(found.trials)}, {found.primary} {trial.score:.3f}"
-    what += f" on validation, the default plan's {found.default_score:.3f}"
-    return dict.fromkeys(trial.settings, what)
-
-
-def _tested(run: Run, primary: str) -> TestFigure | None:
-    """Return the run's figure on its test cases: the one that trials were scored by, or else the report's first."""
-    if run.scorecard is None or not run.scorecard.metrics:
-        return None
-    metrics = run.scorecard.metrics
-    name = primary if primary in metrics else next(iter(metrics))
-    one = metrics[name]
-    return TestFigure(name, one.value, one.low, one.high, one.n)
+    notes += [note] if note else []
+    numbers = tuple(t.number for t in members)
+    told = (*found.notes, *notes)
+    return replace(found, run=str(path), members=numbers, test=tested(run, found.primary), notes=told)
