@@ -174,6 +174,8 @@ def test_the_default_plan_that_fails_ends_it(tmp_path: Path) -> None:
 
     with pytest.raises(RuntimeError):
         worker(store(tmp_path, 4), failing).work()
+    worker(store(tmp_path, 4)).work()  # another process: it begins no other trial
+    assert [t.state for t in store(tmp_path, 4).all()] == [FAILED]
 
 
 def test_hyperband_ends_those_that_fall_behind(tmp_path: Path) -> None:
@@ -191,6 +193,7 @@ def test_hyperband_ends_those_that_fall_behind(tmp_path: Path) -> None:
     found = shared.all()
     ended = [t for t in found if t.state == PRUNED]
     assert ended and all("ended early" in t.reason for t in ended) and sum(looks.values()) < 9 * 24
+    assert found[DEFAULT].state == DONE  # whose score all others are held against
     best = max((t for t in found if t.score is not None), key=lambda t: t.score or 0)
     assert best.state == DONE
 

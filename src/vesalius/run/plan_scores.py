@@ -252,7 +252,7 @@ def comparable(scores: Sequence[PlanScore], *, losses: bool) -> None:
         raise PlanError(
             "the task's primary figure is not defined on the validation cases, and losses of different kinds cannot "
             "be compared",
-            hint="no loss.* in the space, or more validation cases",
+            hint="a --space without loss.* (--dry-run prints the usual one), or more validation cases",
         )
 
 

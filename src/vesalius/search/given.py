@@ -19,7 +19,7 @@ from vesalius.search.space import Choice, Part, Range, Space
 FIXED = (  # what a search decides by itself, or what would make trials answer another question
     "task.name", "task.target", "task.positive", "train.steps", "train.members", "train.folds", "train.seed",
     "train.shots", "train.validations", "train.threads", "train.revisions", "train.unlabelled", "train.by",
-    "train.select", "net.init", "preset", "earlier", "takes", "locate",
+    "train.select", "train.recipe", "train.varied", "net.init", "preset", "earlier", "takes", "locate",
 )  # fmt: skip
 HOW = "a list of values, or {low: …, high: …} with log: true where shares count"
 

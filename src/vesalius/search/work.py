@@ -9,7 +9,7 @@ from typing import Any
 
 from vesalius.core.errors import Interrupted, VesaliusError
 from vesalius.core.progress import Progress
-from vesalius.search.store import DEFAULT, DONE, RUNNING, Store, Taken, Trialled
+from vesalius.search.store import DEFAULT, DONE, FAILED, RUNNING, Store, Taken, Trialled
 
 POLL_S = 0.5  # between two looks at what others work on
 Look = Callable[[int, float], None]
@@ -48,6 +48,8 @@ class Worker:
         self.progress.start("trials", self.store.trials)
         try:
             while True:
+                if self._hopeless():
+                    return
                 taken = self.store.take(self.number) if self._time_left() else None
                 if taken is not None:
                     self._one(taken)
@@ -69,6 +71,10 @@ class Worker:
         )  # the first is begun at any rate
         return time.monotonic() + each <= self.until
 
+    def _hopeless(self) -> bool:
+        """Return whether the default plan failed, here or in another process, so that nothing can be compared."""
+        return any(t.number == DEFAULT and t.state == FAILED for t in self.store.all())
+
     def _others(self) -> bool:
         """Return whether another process works on a trial, for which it is worth to wait."""
         late = self.until is not None and time.monotonic() > self.until + 2 * self.each_s
@@ -80,7 +86,7 @@ class Worker:
         began = time.monotonic()
 
         def look(k: int, score: float) -> None:
-            if taken.report(k, score):
+            if taken.report(k, score) and taken.number != DEFAULT:
                 raise Pruned(k)
 
         try:

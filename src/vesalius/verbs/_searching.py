@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from vesalius.core.errors import DataError, PlanError
-from vesalius.core.plan import Plan, value_at
+from vesalius.core.errors import DataError, PlanError, VesaliusError
+from vesalius.core.plan import Plan, steps_fixed, value_at
 from vesalius.core.progress import Progress, Silent
 from vesalius.infer.predictor import device_of
 from vesalius.plan import machine as machines
@@ -18,6 +19,7 @@ from vesalius.run.begin import Asked, begin
 from vesalius.run.finished import Run
 from vesalius.run.plan_scores import PlanScore, PlanScores, comparable
 from vesalius.run.reading import read_workspace
+from vesalius.run.unlabelled import with_unlabelled
 from vesalius.run.varied import may_vary
 from vesalius.run.workspace import plain
 from vesalius.search import samplers
@@ -68,6 +70,9 @@ class Job:
             looks=samplers.looks_of(wanted.sampler),
         )
         self.plan: Plan = self.scores.plan({})[1]
+        self.scores.space = self.space_of_cases = with_unlabelled(self.space_of_cases, self.plan)
+        if steps_fixed(self.plan):
+            self.scores.seconds = None  # the steps are counted, whatever the clock says
 
     @cached_property
     def space(self) -> Space:
@@ -148,7 +153,7 @@ class Job:
             sampler=wanted.sampler,
             seed=scores.begun.seed,
             asked=wanted.trials,
-            seconds=wanted.times.each_s,
+            seconds=scores.seconds,
             cases=int(told.get("cases", 0)),
             patients=int(told.get("patients", 0)),
             space=self.space.to_json(),
@@ -196,8 +201,11 @@ def until_of(wanted: Wanted, end_s: float | None) -> float | None:
 
 def help_with(wanted: Wanted, number: int) -> None:
     """Try plans in a process of its own."""
-    job = Job(replace(wanted, began=time.monotonic()), number)
-    job.work(until_of(wanted, wanted.times.trials_s))
+    wanted = replace(wanted, began=time.monotonic())
+    with suppress(
+        VesaliusError
+    ):  # the process that began this one says what is wrong, and Ctrl-C reaches both
+        Job(wanted, number).work(until_of(wanted, wanted.times.trials_s))
 
 
 def reasons_of(found: Search, plan: Plan, members: Sequence[Trialled]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from vesalius import cohorts
+from vesalius.core.bundle import Bundle
 from vesalius.core.cohort import Cohort
 from vesalius.core.disk import assert_apart, held, write_text
 from vesalius.core.errors import OutputError, PlanError
@@ -18,7 +19,7 @@ from vesalius.core.progress import Progress, Silent, watched
 from vesalius.plan.budget import seconds
 from vesalius.run.begin import Asked
 from vesalius.run.clock import CLOCK, left, on_the_clock
-from vesalius.run.finished import Run
+from vesalius.run.finished import Run, place_of
 from vesalius.run.grid import ASKED, opened
 from vesalius.search import page, result, samplers
 from vesalius.search.confirm import Confirming
@@ -55,7 +56,7 @@ def search(
     columns: Mapping[str, str] | None = None,
     layout: str | None = None,
     labels: Mapping[str, str] | None = None,
-    init: Run | Path | str | None = None,
+    init: Run | Bundle | Path | str | None = None,
     settings: Mapping[str, Any] | None = None,
     preset: str | None = None,
     dry_run: bool = False,
@@ -145,7 +146,7 @@ def search(
         columns=columns,
         layout=layout,
         labels=labels,
-        init=None if init is None else str(init.path if isinstance(init, Run) else init),
+        init=None if init is None else place_of(init),
         preset=preset,
         verb="search",
         max_set_aside=max_set_aside,
