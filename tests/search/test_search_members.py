@@ -80,6 +80,8 @@ def test_luck_is_the_gain_that_other_folds_do_not_bear_out() -> None:
     )
     alone = replace(FOUND, finalists=(replace(FOUND.finalists[0], confirmed=None),))
     assert "no other folds were measured" in alone.luck
+    unlucky = replace(FOUND.finalists[0], found=Gain(0.01, None, None, 0.975, 20, 1))
+    assert "none of it was luck" in replace(FOUND, finalists=(unlucky,)).luck
     assert FOUND.counted == "5 finished, 1 failed"
 
 

@@ -98,20 +98,19 @@ class Search(Shown):
 
     @property
     def luck(self) -> str:
-        """What the score of the best owes to its being chosen, in a sentence; empty where there is no best."""
-        best = self.best
-        if best is None or not self.finalists:
+        """What the score of the best owes to its being chosen, in a sentence; empty where there is no other plan."""
+        if not self.finalists:
             return ""
-        many = counted(len(self.done), "trial")
-        told = f"The best of {many} scored {best.score:.3f} on {self._held()}"
+        first, many = self.finalists[0], counted(len(self.done), "trial")
+        told = f"Of {many} the best beside the default plan scored {first.score:.3f} on {self._held()}"
         told += "; it was chosen by that score, which is therefore too high"
-        first = self.finalists[0]
         if first.optimism is None or first.confirmed is None:
             return f"{told}, and no other folds were measured to say by how much."
+        luck = f"{first.optimism:+.3f} of it was luck" if first.optimism > 0 else "none of it was luck"
         return (
             f"{told}. Trial {first.number} gained {first.found.value:+.3f} over the default plan there and "
             f"{first.confirmed.value:+.3f} on {counted(first.confirmed.folds, 'fold')} that the search did not see: "
-            f"{first.optimism:+.3f} of it was luck."
+            f"{luck}."
         )
 
     @property
