@@ -39,6 +39,7 @@ FLOORS: dict[str, int] = {
     "exports": 9,
     "run": 10,
     "imports": 10,
+    "search": 10,
     "compress": 11,
     "verbs": 12,
     "serve": 13,

@@ -36,6 +36,8 @@ _HOME = {
     "LearningRates": "verbs.find_lr",
     "OutOfFold": "run.out_of_fold",
     "torch_dataset": "verbs.torch_dataset",
+    "search": "verbs.search",
+    "Search": "verbs.search",
     "transfer": "verbs.transfer",
     "Transfer": "verbs.transfer",
     "read": "verbs.read",
@@ -137,6 +139,7 @@ __all__ = [
     "Predictions",
     "RegisterError",
     "Run",
+    "Search",
     "SelfTest",
     "SourceError",
     "Transfer",
@@ -175,6 +178,7 @@ __all__ = [
     "pretrain",
     "read",
     "register",
+    "search",
     "selftest",
     "torch_dataset",
     "transfer",
@@ -259,6 +263,8 @@ if TYPE_CHECKING:
     from vesalius.verbs.pretrain import pretrain as pretrain
     from vesalius.verbs.read import read as read
     from vesalius.verbs.register import register as register
+    from vesalius.verbs.search import Search as Search
+    from vesalius.verbs.search import search as search
     from vesalius.verbs.selftest import selftest as selftest
     from vesalius.verbs.torch_dataset import torch_dataset as torch_dataset
     from vesalius.verbs.transfer import Transfer as Transfer

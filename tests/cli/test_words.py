@@ -87,6 +87,7 @@ COMMANDS = (
         "compare",
         "consensus",
         "transfer",
+        "search",
         "degrade",
         "find-lr",
         "few-shot",

@@ -30,7 +30,7 @@ from vesalius.core.plan import (
 )
 from vesalius.core.progress import Silent
 from vesalius.reliability.marks import Marks
-from vesalius.run import trials
+from vesalius.run import fold_training, trials
 from vesalius.run.trials import Terms, Trial, held_out, judged, tried
 from vesalius.run.verdict import PLAIN, Candidate, Measured
 from vesalius.run.workspace import Workspace
@@ -179,7 +179,7 @@ def test_it_is_measured_chosen_kept_and_not_measured_again(
     made = trial(tmp_path, BETTER, plan=still, space=workspace(16), training_s=48.0)
     monkeypatch.setattr(trials, "LEAST_STEPS", 30)
     trained: list[str] = []
-    real = trials.train
+    real = fold_training.train
 
     def train(*given: Any, **how: Any) -> Any:
         trained.append(how["name"])
@@ -187,7 +187,7 @@ def test_it_is_measured_chosen_kept_and_not_measured_again(
             raise Interrupted("as if the power went")
         return real(*given, **how)
 
-    monkeypatch.setattr(trials, "train", train)
+    monkeypatch.setattr(fold_training, "train", train)
     with pytest.raises(Interrupted):
         tried(made)
     assert (made.folder / "plain-1.json").is_file() and not (made.folder / "better-0.json").exists()
@@ -219,7 +219,7 @@ def test_no_unlabelled_case_of_a_held_out_patient_is_learned_from(
         seen[how["name"]] = ({e.case_id for e in examples}, set(how["unlabelled"]))
         raise Interrupted("enough is known")
 
-    monkeypatch.setattr(trials, "train", train)
+    monkeypatch.setattr(fold_training, "train", train)
     for name in (PLAIN, "teacher"):
         job = trials._prepared(made)
         terms = Terms(trials._arms(made), {PLAIN: 1, "teacher": 1}, None, held_out(space), ((), ()))

@@ -357,6 +357,14 @@ def test_transfer(pictures: Any, tmp_path: Path, ask: Ask) -> None:
     assert Path(found["result"]["files"]["page"]).is_file() and len(found["result"]["transfer"]["lines"]) == 1
 
 
+def test_search(pictures: Any, ask: Ask) -> None:
+    """Its space needs no Optuna; all of a search's document is held against the schema where that is installed."""
+    found = ask("search", pictures.data, "--dry-run", "--set", "data.size=[1,32,32]", "--init", "none")[
+        "result"
+    ]
+    assert found["out"] is None and found["files"] == {} and "net.name" in found["search"]["space"]
+
+
 def test_find_lr(pictures: Any, ask: Ask) -> None:
     quick = ("--steps", "20", "--set", "net.scale=0.125", "--set", "data.size=[1,32,32]")
     found = ask("find-lr", pictures.data, *quick)["result"]

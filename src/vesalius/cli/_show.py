@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from vesalius.answers.drawing import panels
     from vesalius.evaluate.comparison import Comparison
     from vesalius.evaluate.transfer import Transfer
+    from vesalius.search.result import Search
     from vesalius.verbs.few_shot import FewShot
 
 LABELS_SHOWN = 12
@@ -201,6 +202,36 @@ def transfer_table(found: Transfer) -> None:
                 *(escape(cells[n]) for n in names), verdict, cells["seeds"], cells["seconds"], cells["steps"]
             )
         console().print(table)
+
+
+def search_table(found: Search) -> None:
+    """What must be read first; the verdict, what the best owes to luck; the finalists, and what the scores hang on."""
+    from vesalius.search.result import in_words
+
+    for note in found.notes:
+        console().print(f"[bold yellow]note:[/] {escape(note)}", soft_wrap=True)
+    for text in (found.verdict.why if found.verdict else "", found.luck, f"trials: {found.counted}"):
+        if text:
+            console().print(escape(text), soft_wrap=True)
+    settings = {t.number: t.settings for t in found.trials}
+    table = Table(
+        "trial", found.primary, "gain there", "gain on other folds", "what is other in it", box=None
+    )
+    for one in found.finalists:
+        confirmed = "–" if one.confirmed is None else str(one.confirmed)
+        words = in_words(settings.get(one.number, {}), found.default)
+        table.add_row(str(one.number), f"{one.score:.3f}", str(one.found), confirmed, escape(words))
+    if found.finalists:
+        console().print(table)
+    if found.importance:
+        most = ", ".join(f"{path} {share:.0%}" for path, share in list(found.importance.items())[:6])
+        console().print(f"what the scores hang on: {escape(most)}", soft_wrap=True)
+    if found.test is not None:
+        one_figure = Interval(found.test.value, found.test.low, found.test.high, found.test.n)
+        text = (
+            f"test, scored once: {found.test.metric} {figure(one_figure)}, n {found.test.n}; run {found.run}"
+        )
+        console().print(escape(text), soft_wrap=True)
 
 
 def plain_table(shown: panels.Table) -> None:

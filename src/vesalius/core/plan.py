@@ -347,6 +347,9 @@ class TrainPlan(Section):
     `lora` is the rank of low-rank adapters beside the encoder's linear layers, which learn in place of its own weights
     (see `learn/adapters.py`); 0 is none.
 
+    `varied` says what is other for single members, by path of the plan: of n entries the k-th is for the members k,
+    k + n, k + 2n … (see `run/varied.py`). Without any, all members are trained alike.
+
     `revisions` are written when a run ends whose number of steps, or of threads, followed the clock; a run that is
     given such a plan makes the same changes at the same steps, whatever its own clock says.
     """
@@ -385,6 +388,7 @@ class TrainPlan(Section):
     enough: float = Field(1.0, gt=0, le=10)
     phases: tuple[PhasePlan, ...] = ()
     lora: int = Field(0, ge=0)
+    varied: tuple[dict[str, Scalar], ...] = ()
     revisions: tuple[Revision, ...] = ()
 
     @field_validator("phases")

@@ -25,6 +25,20 @@ from vesalius.prepare.batch import Example
 from vesalius.prepare.case import BLANK
 from vesalius.tasks.contract import Task
 
+FIGURES, PRIMARY, LOSS = "figures", "primary", "loss"  # what a model is scored by
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """What scores one model on some of a validator's examples, larger is better.
+
+    `by` says what by: the task's own `figures` of each, its `primary` metric, or the negative `loss`, which is not the
+    same for plans with different losses. `of` takes the examples' places; one that comes twice counts twice.
+    """
+
+    by: str
+    of: Callable[[Array], float]
+
 
 @dataclass(frozen=True, eq=False)
 class Validator:
@@ -42,18 +56,34 @@ class Validator:
 
     def __call__(self, model: nn.Module) -> float:
         """Return the score of one model, which must be in evaluation mode; of `worst_group` that of the worst group."""
+        return self.scorer(model).of(np.arange(len(self.examples)))
+
+    def scorer(self, model: nn.Module) -> Scorer:
+        """Return what scores one model on any of the examples, asked about each once; it must be in evaluation mode.
+
+        What it scores by depends on what is defined on all of the examples.
+        """
         device = next(model.parameters()).device
         run, members = runs.get(self.task.run), Members(self.task, [model], self.plan, device)
-        every = np.arange(len(self.examples))
         if not run.joins:
             figures = self._on_grid(run.raw(members, self.examples))
             if figures is not None:
-                return self._least(lambda at: self.task.scored([figures[k] for k in at]), every)
+                return self._scorer(FIGURES, lambda at: self.task.scored([figures[k] for k in at]))
         if run.held_out and self.truths:
-            score = self._primary(run.raw(members, self.examples))
-            if math.isfinite(score):
-                return score
-        return self._least(lambda at: -self._loss(model, device, [self.examples[k] for k in at]), every)
+            primary = self._primary(run.raw(members, self.examples))
+            if primary is not None and math.isfinite(primary.of(np.arange(len(self.examples)))):
+                return primary
+        losses: list[float] = []
+
+        def negative(at: Array) -> float:
+            if not losses:  # only asked for where somebody wants a score
+                losses.extend(self._loss(model, device, [example]) for example in self.examples)
+            return -float(sum(losses[int(k)] for k in at)) / max(len(at), 1)
+
+        return self._scorer(LOSS, negative)
+
+    def _scorer(self, by: str, score: Callable[[Array], float]) -> Scorer:
+        return Scorer(by, lambda places: self._least(lambda at: score(places[at]), places))
 
     def each(self, model: nn.Module) -> dict[str, float]:
         """Return by case id how good one model is, larger is better; it must be in evaluation mode.
@@ -99,28 +129,34 @@ class Validator:
             found.append(figures)
         return found
 
-    def _primary(self, raw: Iterator[Any]) -> float:
+    def _primary(self, raw: Iterator[Any]) -> Scorer | None:
+        """Return what scores by the task's primary metric; None where nothing of it is known."""
         try:
             judge = metrics.for_answer(self.task.answer.__name__)
         except UnknownName:
-            return float("nan")
+            return None
         said = zip(range(len(self.examples)), raw, self.truths, strict=True)
         known = [(k, r, truth) for k, r, truth in said if truth is not None]
         if not known:
-            return float("nan")
-        places = np.array([k for k, *_ in known])
+            return None
         answers = [
             decoded(self.task, r, self.state, {}, BLANK, case=self.examples[k].case_id) for k, r, _ in known
         ]
         what = f"the metrics of {self.task.answer.__name__}"
         with calling(what, judge, "rows"):
             rows = judge.rows(answers, [truth for *_, truth in known])
+        row_of = {k: row for row, (k, *_) in enumerate(known)}
 
-        def score(index: Array) -> float:
+        def score(at: Array) -> float:
+            index = np.array([row_of[int(k)] for k in at], dtype=np.int64)
             with calling(what, judge, "summary"):
                 return float(judge.summary(rows, index).get(self.task.primary, float("nan")))
 
-        return self._least(score, places)
+        def of(places: Array) -> float:
+            there = np.array([k for k in places if int(k) in row_of], dtype=np.int64)
+            return self._least(lambda at: score(there[at]), there)
+
+        return Scorer(PRIMARY, of)
 
     def _loss(self, model: nn.Module, device: torch.device, examples: Sequence[Example]) -> float:
         total, n = 0.0, 0

@@ -45,7 +45,7 @@ class Asked:
     """What a fit was asked for. `began` is the `time.monotonic()` that the time limit counts from.
 
     `stages` are bundles that are earlier stages: where each lies, by the stage's name. `verb` is the command that goes
-    on with it.
+    on with it. `said` are the reasons that the plan gives, by path, where neither a user nor a rule decided.
     """
 
     data: Path | str | Cohort
@@ -74,6 +74,7 @@ class Asked:
     device: str | None = None
     about: About | None = None
     stages: Mapping[str, str] = field(default_factory=dict)
+    said: Mapping[str, str] = field(default_factory=dict)
     progress: Progress = field(default_factory=Silent)
 
     @property

@@ -44,6 +44,7 @@ from vesalius.run.pacing import Foreseen
 from vesalius.run.ready import Ready
 from vesalius.run.shots import as_many_steps, assert_few, few_shots, frozen_columns
 from vesalius.run.stages import stages_of
+from vesalius.run.varied import assert_varied
 from vesalius.run.workspace import Workspace, no_side_swapped
 from vesalius.tasks import contract
 from vesalius.weights.packages import how_installed, is_installed
@@ -80,6 +81,7 @@ def choose_plan(begun: Begun, space: Workspace) -> Plan:
     _say_known(begun, space)
     if not begun.follows:  # a run of before goes on as it began
         _assert_mirrored(plan)
+        assert_varied(plan)
         space.task.check_plan(plan, space.target)
     return plan
 
@@ -156,7 +158,12 @@ def fix_steps(begun: Begun, space: Workspace, plan: Plan) -> Planned:
         given=begun.stages,
     )
     fixed = taken_over(space, found.plan, start, found.ready, asked.progress) if start else found.plan
-    return Planned(fixed, found.foreseen, found.ready)
+    return Planned(_with_said(fixed, asked.said), found.foreseen, found.ready)
+
+
+def _with_said(plan: Plan, said: Mapping[str, str]) -> Plan:
+    """Return the plan with other reasons for some of its values; by those it had, its steps were planned."""
+    return plan.model_copy(update={"reasons": {**plan.reasons, **said}}) if said else plan
 
 
 def _same_run(begun: Begun, plan: Plan, space: Workspace) -> None:

@@ -35,6 +35,7 @@ BUDGETED: dict[str, Any] = {
         "threads",
         "validations",
         "lr",
+        "varied",
         "revisions",
         "recipe",
         "recipe_options",

@@ -85,6 +85,7 @@ def _earlier(plan: Plan, number: int) -> StagePlan:
         "train.members": plan.train.folds if compared else 1,
         "train.phases": [],  # the weights to begin from are the last stage's
         "train.lora": 0,
+        "train.varied": [],
         **own.settings,
     }
     reason = f"of the stage '{own.name}'"
@@ -153,6 +154,7 @@ def _coarser(plan: Plan) -> Plan:
         "train.members": 1,
         "train.phases": [],
         "train.lora": 0,
+        "train.varied": [],
     }
     return override(plan, settings, reason=f"the locating stage: {factor:g} times coarser")
 

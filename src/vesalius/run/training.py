@@ -35,6 +35,7 @@ from vesalius.run.ready import Ready, made_ready
 from vesalius.run.sealing import written
 from vesalius.run.stages import StagePlan, stages_of
 from vesalius.run.trained import TrainedStage
+from vesalius.run.varied import varied
 from vesalius.run.workspace import Workspace
 
 
@@ -166,7 +167,7 @@ def _members(
         looked_at = held_of(space, [job.examples[i] for i in held])
         result = train(
             job.task,
-            job.plan,
+            varied(job.plan, member),
             job.state,
             [*learned, *beside],
             Validator(job.task, job.plan, job.state, watched, truths) if watched else None,

@@ -144,7 +144,7 @@ def _pretraining(job: Setting, arm: Arm, how: How, seed: int) -> Work:
                 **how.pretrain_settings,
             },
             device=how.device,
-            resume=_to_be_resumed(place / RUN),
+            resume=to_be_resumed(place / RUN),
             with_test=True,  # the table's test cases are not among these pictures
             progress=False,
         )
@@ -177,7 +177,7 @@ def _fitting(job: Setting, arm: Arm, how: How, level: Level, seed: int) -> Work:
             settings={**seen, **how.settings, **arm.settings},
             by=(),
             device=how.device,
-            resume=_to_be_resumed(place / RUN),
+            resume=to_be_resumed(place / RUN),
             progress=False,
         )
         seconds = time.monotonic() - began
@@ -223,7 +223,7 @@ def _scored(bundle: Bundle, job: Setting, device: str | None) -> Scorecard:
     )[1]
 
 
-def _to_be_resumed(run: Path) -> bool:
+def to_be_resumed(run: Path) -> bool:
     """Return whether a run was begun there that can go on; what never got so far is removed."""
     if run.exists() and not (run / "run.json").is_file():
         shutil.rmtree(run)

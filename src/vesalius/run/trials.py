@@ -29,12 +29,9 @@ from vesalius.core.progress import Progress
 from vesalius.core.seeds import seed_of
 from vesalius.core.words import counted
 from vesalius.evaluate.gain import Gain
-from vesalius.learn.course import Pace
-from vesalius.learn.loop import train
-from vesalius.learn.recipes import contract as recipes
 from vesalius.learn.timing import time_step
 from vesalius.learn.validate import Validator
-from vesalius.prepare.batch import Example
+from vesalius.run.fold_training import MEMBER, FoldTraining, held
 from vesalius.run.handing import Handing
 from vesalius.run.ready import Ready, made_ready
 from vesalius.run.stages import stages_of
@@ -43,8 +40,6 @@ from vesalius.run.verdict import PLAIN, Candidate, Measured, Verdict, best
 from vesalius.run.workspace import Workspace
 
 FOLDER = "trials"  # in a run's folder
-MEMBER = 0  # whose first weights and draws all plans have
-LATE = 1.1  # times its seconds: when a training ends whatever its schedule says
 SHARE = 0.25  # of the time for training: what all trainings and answers of a trial may take together
 FEWEST = 4  # held-out patients from which on anything is measured
 WANTED = 16  # held-out patients that are enough: no more folds are held out than make as many
@@ -106,14 +101,9 @@ def held_out(space: Workspace) -> Groups:
     folds = range(len(space.assignment.folds))
     half = max(1, len(folds) // 2)
     for many in range(1, half + 1):
-        if len(set(_patients(space, _held(space, folds[:many])).values())) >= WANTED:
+        if len(set(_patients(space, held(space, folds[:many])).values())) >= WANTED:
             return (tuple(folds[:many]),)
     return tuple(group for group in (tuple(folds[:half]), tuple(folds[half:])) if group)
-
-
-def _held(space: Workspace, group: Sequence[int]) -> tuple[str, ...]:
-    """Return the cases of some folds."""
-    return tuple(i for k in group for i in space.assignment.folds[k])
 
 
 def _patients(space: Workspace, ids: Sequence[str]) -> dict[str, str]:
@@ -151,7 +141,7 @@ def tried(trial: Trial) -> tuple[Verdict, Ready | None]:
 def _why_not(trial: Trial, terms: Terms | None) -> str:
     """Return why nothing is worth being tried, or tried any further, in words; empty where it is."""
     groups = held_out(trial.space)
-    many = _count(trial.space, [_held(trial.space, group) for group in groups])
+    many = _count(trial.space, [held(trial.space, group) for group in groups])
     if many < FEWEST:
         return f"{counted(many, 'held-out patient is', 'held-out patients are')} too few to measure by ({FEWEST} are)"
     if terms is None:
@@ -185,8 +175,8 @@ def _asked(trial: Trial, groups: Groups) -> tuple[tuple[str, ...], ...]:
     """Return the cases of each group that are answered: as many as a part of the time allows, drawn by the seed."""
     most = max(1, int(ANSWERS * _part_s(trial, groups) / max(trial.answer_s, 1e-9)))
     seed = trial.plan.train.seed
-    held = (_held(trial.space, group) for group in groups)
-    return tuple(tuple(sorted(ids, key=lambda i: seed_of(seed, "asked", i))[:most]) for ids in held)
+    every = (held(trial.space, group) for group in groups)
+    return tuple(tuple(sorted(ids, key=lambda i: seed_of(seed, "asked", i))[:most]) for ids in every)
 
 
 def _each_s(trial: Trial, groups: Groups, asked: Sequence[Sequence[str]]) -> float:
@@ -297,45 +287,21 @@ def _trained(trial: Trial, terms: Terms, name: str, k: int, job: Ready) -> Measu
     """Train one plan on all but a group of folds, and return what it says of that group's cases."""
     began = time.monotonic()
     plan = _arm(trial, terms.arms[name], terms.steps[name])
-    learned, beside = _dealt(trial.space, terms.groups[k], job, plan)
-    held = [job.examples[i] for i in terms.asked[k] if i in job.examples]
-    seconds = terms.seconds
-    result = train(
-        job.task,
-        plan,
-        job.state,
-        [*learned, *beside],
-        None,
-        member=MEMBER,
+    asked = [job.examples[i] for i in terms.asked[k] if i in job.examples]
+    training = FoldTraining(
+        space=trial.space,
+        group=terms.groups[k],
+        seconds=terms.seconds,
         folder=trial.folder,
         progress=trial.progress,
-        name=_label(name, k),
-        deadline=None if seconds is None else began + LATE * seconds,
-        pace=None if seconds is None else Pace(began + seconds, 2 * terms.steps[name]),
         device=trial.device,
         start=trial.start,
-        unlabelled=[e.case_id for e in beside],
     )
-    truths = [job.task.truth(trial.space.cohort.case(e.case_id), job.state) for e in held]
-    judge = Validator(job.task, plan, job.state, held, truths)
+    result = training.trained(job, plan, name=_label(name, k))
+    truths = [job.task.truth(trial.space.cohort.case(e.case_id), job.state) for e in asked]
+    judge = Validator(job.task, plan, job.state, asked, truths)
     model = loaded(replace(job, stage=replace(job.stage, plan=plan)), result, trial.device).models[0]
     return Measured(judge.each(model), judge(model), result.last_step, time.monotonic() - began)
-
-
-def _dealt(
-    space: Workspace, group: Sequence[int], job: Ready, plan: Plan
-) -> tuple[list[Example], list[Example]]:
-    """Return the labelled examples to learn from where a group of folds is held out, and those without the target.
-
-    No case without the target is learned from that shares its patient with one that is held out.
-    """
-    rest = [k for k in range(len(space.assignment.folds)) if k not in group]
-    learned = [job.examples[i] for i in _held(space, rest) if i in job.examples]
-    if not recipes.get(plan.train.recipe).unlabelled:
-        return learned, []
-    allowed = [set(space.assignment.unlabelled[k]) for k in group]
-    beside = [i for i in space.assignment.beside if all(i in ids for ids in allowed)]
-    return learned, [job.examples[i] for i in beside]
 
 
 def _keep(trial: Trial, verdict: Verdict) -> None:

@@ -1,0 +1,267 @@
+"""What a plan comes to on held-out folds, at a budget that is the same for all plans: one member, the same cases."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from vesalius.core.errors import PlanError
+from vesalius.core.image import Array
+from vesalius.core.plan import Plan, override, steps_fixed
+from vesalius.core.progress import Progress, Silent
+from vesalius.core.seeds import seed_of
+from vesalius.infer import runs
+from vesalius.learn.recipes import contract as recipes
+from vesalius.learn.timing import time_step
+from vesalius.learn.validate import LOSS, Validator
+from vesalius.nets import count_parameters, describe
+from vesalius.plan import torch_threads
+from vesalius.plan.budget import enough_steps
+from vesalius.run.begin import Begun, with_weights
+from vesalius.run.budgeting import MONITOR
+from vesalius.run.limits.planning import assert_fits
+from vesalius.run.fold_training import MEMBER, FoldTraining, held
+from vesalius.run.handing import Handing
+from vesalius.run.planning import assert_meaning, choose_plan
+from vesalius.run.ready import BUDGETED, Ready, made_ready
+from vesalius.run.stages import by_truth, stages_of
+from vesalius.run.training import loaded
+from vesalius.run.trials import TIMED, held_out
+from vesalius.run.workspace import Workspace
+
+DRAWS = 400  # of patients, for intervals
+KEPT = 2  # preparations that stay in memory
+Look = Callable[[int, float], None]  # after the k-th look while training, from 1: the score by then
+OF_LEARNING = (  # of `train`: what no state and no prepared example depends on
+    "batch", "optimizer", "optimizer_options", "layer_decay", "weight_decay", "schedule", "schedule_options", "warmup",
+    "ema", "clip_norm", "precision", "patience", "select", "checkpoint_every_s", "enough", "phases", "lora", "balance",
+)  # fmt: skip
+UNPREPARED: dict[str, Any] = {  # what differs between plans whose cases are prepared alike
+    **BUDGETED,
+    "preset": True,
+    "augment": True,
+    "loss": True,
+    "net": True,  # its role stays in the key
+    "train": {*BUDGETED["train"], *OF_LEARNING},
+}
+
+
+@dataclass(frozen=True)
+class PlanScore:
+    """What one plan came to on one group of folds, larger is better.
+
+    `draws` are its scores on patients drawn with replacement: the k-th draw is of the same patients for every plan, so
+    that the differences of two plans' draws are paired; one that is not defined is None. `by` says what was scored by.
+    """
+
+    score: float
+    draws: tuple[float | None, ...]
+    by: str
+    steps: int
+    seconds: float
+    cases: int
+    patients: int
+    parameters: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON takes it."""
+        return {**asdict(self), "draws": list(self.draws)}
+
+
+@dataclass(eq=False, kw_only=True)
+class PlanScores:
+    """Scores plans on the cases of one workspace, each trained from the same first weights for the same time.
+
+    `settings` of a plan are over what the user set in `begun`. `seconds` is how long a training takes; None trains for
+    the planned number of steps, or what is enough for so many cases. `looks` is how often a plan is scored while it is
+    trained. Examples lie in `folder` beyond a quarter of the memory, checkpoints always.
+    """
+
+    begun: Begun
+    space: Workspace
+    folder: Path
+    seconds: float | None
+    threads: int | None = None
+    looks: int = 1
+    progress: Progress = field(default_factory=Silent)
+    _ready: dict[str, Ready] = field(default_factory=dict)
+
+    @cached_property
+    def groups(self) -> tuple[tuple[int, ...], ...]:
+        """The folds that are held out together: the first group is searched on, the others are left to confirm by."""
+        first = held_out(self.space)[0]
+        rest = [k for k in range(len(self.space.assignment.folds)) if k not in first]
+        size = len(first)
+        others = [tuple(rest[k : k + size]) for k in range(0, len(rest), size)]
+        return (first, *(group for group in others if len(group) == size))
+
+    def plan(self, settings: Mapping[str, Any]) -> tuple[Begun, Plan]:
+        """Return the plan that the rules make with these settings, and the run with the weights that it begins from.
+
+        Raises PlanError and UnknownName for what cannot be followed.
+        """
+        asked = self.begun.asked
+        asked = replace(asked, settings={**asked.settings, **settings}, progress=Silent())
+        begun = replace(self.begun, asked=asked)
+        plan = choose_plan(begun, self.space)
+        begun = with_weights(begun, plan)
+        assert_meaning(begun, plan)
+        stages = stages_of(plan)
+        if not by_truth(stages):
+            raise PlanError(
+                "plans are compared by their last stage alone, and this one is given what a model finds before it",
+                hint="a plan of one stage, or one whose last stage is given a crop around the truth",
+            )
+        return begun, plan
+
+    def score(
+        self, settings: Mapping[str, Any], group: Sequence[int], *, name: str, look: Look | None = None
+    ) -> PlanScore:
+        """Train the plan with these settings on all folds but a group's, and return what it comes to on that group.
+
+        `name` is that of its checkpoint, by which a training that was killed goes on. `look` is told of each score on
+        the way; what it raises ends the training. Raises VesaliusError's kinds, and what torch raises.
+        """
+        began = time.monotonic()
+        begun, plan = self.plan(settings)
+        assert_fits(plan)
+        job = self._prepared(plan)
+        arm = self._arm(plan, job, group)
+        job = replace(job, stage=replace(job.stage, plan=arm))
+        judge, patients = self._judge(job, plan, group)
+        training = FoldTraining(
+            space=self.space,
+            group=group,
+            seconds=None if steps_fixed(plan) else self.seconds,
+            folder=self.folder,
+            progress=self.progress,
+            device=begun.asked.device,
+            start=begun.start.weights if begun.start else None,
+        )
+        looked: list[float] = []
+
+        def watched(model: nn.Module) -> float:
+            looked.append(judge(model))
+            if look is not None:
+                look(len(looked), looked[-1])
+            return looked[-1]
+
+        result = training.trained(job, arm, name=name, validate=watched if self.looks > 1 else None)
+        model = loaded(job, result, begun.asked.device).models[0]
+        scorer = judge.scorer(model)
+        score = scorer.of(np.arange(len(judge.examples)))
+        if not math.isfinite(score):
+            raise PlanError("the plan's score is not a number on the validation cases", found=scorer.by)
+        drawn = [scorer.of(at) for at in _draws(patients, self.begun.seed)]
+        done = PlanScore(
+            score=score,
+            draws=tuple(v if math.isfinite(v) else None for v in drawn),
+            by=scorer.by,
+            steps=result.last_step,
+            seconds=round(time.monotonic() - began, 2),
+            cases=len(judge.examples),
+            patients=len(set(patients)),
+            parameters=count_parameters(model),
+        )
+        (self.folder / "checkpoints" / f"{name}-{MEMBER}.pt").unlink(missing_ok=True)
+        return done
+
+    def forget(self, name: str) -> None:
+        """Remove what a training left that does not go on."""
+        (self.folder / "checkpoints" / f"{name}-{MEMBER}.pt").unlink(missing_ok=True)
+
+    def _prepared(self, plan: Plan) -> Ready:
+        """Return the last stage with every case prepared; plans that prepare them alike share it."""
+        stages = stages_of(plan)
+        number = len(stages) - 1
+        role = describe(plan.net.name).get("ROLE")
+        dumped = stages[number].plan.model_dump_json(exclude=UNPREPARED)
+        key = hashlib.sha256(f"{role} {dumped}".encode()).hexdigest()[:16]
+        if key not in self._ready:
+            while len(self._ready) >= KEPT:
+                oldest = next(iter(self._ready))
+                del self._ready[oldest]
+                shutil.rmtree(self.folder / "cache" / oldest, ignore_errors=True)
+            cache = self.folder / "cache" / key
+            given = Handing(self.space, stages, cache, device=self.begun.asked.device).of(number)
+            self._ready[key] = made_ready(
+                self.space, stages, number, cache, before=None, given=given, progress=self.progress
+            )
+        found = self._ready.pop(key)
+        self._ready[key] = found  # the last used is let go of last
+        return replace(found, stage=stages[number])
+
+    def _arm(self, plan: Plan, job: Ready, group: Sequence[int]) -> Plan:
+        """Return the stage's plan as it is carried out here: one member, whose last weights count."""
+        fixed: dict[str, Any] = {
+            "train.members": 1,
+            "train.validations": max(1, self.looks),
+            "train.patience": None,
+            "train.select": "last",
+            "train.revisions": [],
+        }
+        if self.threads is not None:
+            fixed["train.threads"] = self.threads
+            torch_threads.use(self.threads)
+        arm = override(job.plan, fixed)
+        if steps_fixed(plan) or recipes.get(plan.train.recipe).steps is not None:
+            return arm
+        if self.seconds is None:
+            learned = len(self.space.training) - len(held(self.space, group))
+            return override(arm, {"train.steps": enough_steps(arm, learned)})
+        few = list(job.examples.values())[:TIMED]
+        device = self.begun.asked.device
+        took = time_step(job.task, arm, job.state, few, seconds=0.02 * self.seconds, device=device)
+        return override(arm, {"train.steps": max(1, int(self.seconds / took))})
+
+    def _judge(self, job: Ready, plan: Plan, group: Sequence[int]) -> tuple[Validator, list[str]]:
+        """Return what scores a model on the cases of a group, and whose each of these is.
+
+        Where each case takes a while these are some that the seed draws, the same for every plan.
+        """
+        ids = [i for i in held(self.space, group) if i in job.examples]
+        if not runs.get(job.task.run).joins and len(ids) > MONITOR:
+            ids = sorted(ids, key=lambda i: seed_of(self.begun.seed, "asked", i))[:MONITOR]
+        cases = {c.id: c for c in self.space.cases(tuple(ids))}
+        examples = [job.examples[i] for i in ids]
+        truths = [job.task.truth(cases[i], job.state) for i in ids]
+        judge = Validator(job.task, stages_of(plan)[-1].plan, job.state, examples, truths)
+        return judge, [cases[i].patient or i for i in ids]
+
+
+def comparable(scores: Sequence[PlanScore], *, losses: bool) -> None:
+    """Raise PlanError where scores are by the loss, and `losses` that differ between plans are searched, too.
+
+    Also where plans were scored by different things.
+    """
+    by = sorted({one.by for one in scores})
+    if len(by) > 1:
+        raise PlanError(
+            "the plans were scored by different things, which cannot be compared", found=", ".join(by)
+        )
+    if by == [LOSS] and losses:
+        raise PlanError(
+            "the task's primary figure is not defined on the validation cases, and losses of different kinds cannot "
+            "be compared",
+            hint="a --space without loss.* (--dry-run prints the usual one), or more validation cases",
+        )
+
+
+def _draws(patients: Sequence[str], seed: int) -> list[Array]:
+    """Return the places of the cases of patients drawn with replacement, as many as there are, DRAWS times."""
+    cases: dict[str, list[int]] = {}
+    for place, patient in enumerate(patients):
+        cases.setdefault(patient, []).append(place)
+    each = [np.array(places) for places in cases.values()]
+    rng = np.random.default_rng(seed_of(seed, "draws", *sorted(cases)))
+    return [np.concatenate([each[k] for k in rng.integers(len(each), size=len(each))]) for _ in range(DRAWS)]
