@@ -281,3 +281,22 @@ def test_a_model_that_cannot_be_followed_is_refused_with_the_reason(pictures: An
 
     with pytest.raises(PlanError, match="cannot be followed as a graph"):
         graph_of(loaded.task, loaded.stage.plan, loaded.stage.state, Odd(loaded.models[0]))
+
+
+def test_a_service_tests_itself_and_answers_several_at_once(pictures: Any) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from vesalius.serve.models import open_models
+
+    data, run = pictures
+    model = open_models({"ours": run.path}, devices=["cpu"], runtime="openvino")["ours"]
+    assert model.selftest.passed, model.selftest.why
+    cases = cases_of(data, 8)
+    own = Predictor(run.bundle, device="cpu")
+    expected = [own(case) for case in cases]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(model.predictor(), cases))
+    for one, other in zip(found, expected, strict=True):
+        assert np.abs(one.p - other.p).max() < 1e-4 and one.outside == other.outside
+    compiled = beside.of(model.predictors[0].stages[-1].models[0])
+    assert compiled is not None and compiled.asked >= len(cases)
