@@ -40,9 +40,9 @@ def one_thread() -> None:
 
 
 @pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test writes to the user's own cache."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+def elsewhere(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test writes to the user's own cache; what one measured is there for the next."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
 
 
 @pytest.fixture(scope="module")
@@ -91,14 +91,14 @@ def graphs(pictures: Any, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
 
 @pytest.mark.parametrize("runtime", ["onnx", "openvino"])
-def test_answers_alarm_and_drift_are_those_of_torch(runtime: str, pictures: Any, tmp_path: Path) -> None:
+def test_answers_alarm_and_drift_are_those_of_torch(runtime: str, pictures: Any) -> None:
     data, run = pictures
     heard: dict[str, list[Any]] = {"torch": [], runtime: []}
     answers: dict[str, list[Any]] = {}
     for name in heard:
         predictor = Predictor(run.bundle, device="cpu")
         assert predictor.alarm is not None
-        choose(predictor, name, root=tmp_path / "kept")
+        choose(predictor, name)
         listening = predictor.listening(lambda case, bins, to=heard[name]: to.append((case.id, bins)))
         answers[name] = listening.together(cases_of(data, 5)) + [listening(cases_of(data, 1)[0])]
         compiled = [beside.of(m) for m in predictor.stages[-1].models]
@@ -108,13 +108,13 @@ def test_answers_alarm_and_drift_are_those_of_torch(runtime: str, pictures: Any,
     assert heard["torch"] == heard[runtime] and len(heard[runtime]) == 6
 
 
-def test_tiles_mirror_images_and_doubt_are_those_of_torch(volumes: Any, tmp_path: Path) -> None:
+def test_tiles_mirror_images_and_doubt_are_those_of_torch(volumes: Any) -> None:
     data, run = volumes
     (case,) = cases_of(data, 1)
     said = {}
     for name in ("torch", "openvino"):
         predictor = Predictor(run.bundle, device="cpu")
-        choose(predictor, name, root=tmp_path / "kept")
+        choose(predictor, name)
         (way, *_) = [w for w in predictor.ways_of_doubting if w == "mirror"] or ["none"]
         predictor = predictor.doubting(way) if way != "none" else predictor
         said[name] = predictor(case)
@@ -281,3 +281,22 @@ def test_a_model_that_cannot_be_followed_is_refused_with_the_reason(pictures: An
 
     with pytest.raises(PlanError, match="cannot be followed as a graph"):
         graph_of(loaded.task, loaded.stage.plan, loaded.stage.state, Odd(loaded.models[0]))
+
+
+def test_a_service_tests_itself_and_answers_several_at_once(pictures: Any) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from vesalius.serve.models import open_models
+
+    data, run = pictures
+    model = open_models({"ours": run.path}, devices=["cpu"], runtime="openvino")["ours"]
+    assert model.selftest.passed, model.selftest.why
+    cases = cases_of(data, 8)
+    own = Predictor(run.bundle, device="cpu")
+    expected = [own(case) for case in cases]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(model.predictor(), cases))
+    for one, other in zip(found, expected, strict=True):
+        assert np.abs(one.p - other.p).max() < 1e-4 and one.outside == other.outside
+    compiled = beside.of(model.predictors[0].stages[-1].models[0])
+    assert compiled is not None and compiled.asked >= len(cases)

@@ -15,7 +15,7 @@ from tests.infer.test_predictor import made_of
 from torch import Tensor, nn
 
 from vesalius.core.bundle import Stage, State
-from vesalius.core.errors import MissingExtra, PlanError, UnknownName
+from vesalius.core.errors import BundleError, MissingExtra, PlanError, UnknownName
 from vesalius.core.image import Array
 from vesalius.core.plan import DataPlan, LossPlan, NetPlan, Normalisation, Plan, TaskPlan, TrainPlan
 from vesalius.infer import beside, measured, runtimes
@@ -123,6 +123,28 @@ def test_a_graph_answers_for_a_member_and_with_as_many_threads_as_torch() -> Non
     assert torch.equal(ask(model, batch(3)), torch.ones(3, 2)) and compiled.asked == 1
     ask(model, batch(1))
     assert runtime.opened == [torch.get_num_threads()], "opened once"
+
+
+def test_another_number_of_threads_opens_the_graph_again_unless_its_file_has_gone() -> None:
+    model, runtime = Sum().eval(), Fake()
+    there = [True]
+
+    def source() -> Any:
+        if not there[0]:
+            raise BundleError("gone")
+
+    beside.put(model, Beside(model, signature(), source, runtime))
+    now = torch.get_num_threads()
+    try:
+        for threads in (1, 2, 1):
+            torch.set_num_threads(threads)
+            ask(model, batch())
+        assert runtime.opened == [1, 2]
+        there[0] = False
+        torch.set_num_threads(3)
+        assert torch.equal(ask(model, batch()), torch.ones(2, 2)) and runtime.opened == [1, 2]
+    finally:
+        torch.set_num_threads(now)
 
 
 def test_a_graph_is_not_asked_where_torch_would_say_something_else() -> None:
@@ -233,7 +255,7 @@ def predictor() -> Any:
             normalise=(Normalisation(method="fixed", mean=0, sd=1),),
         ),
         net=NetPlan(name="resnet-18"),
-        loss=LossPlan(name="cross-entropy"),
+        loss=LossPlan(name="cross_entropy"),
         train=TrainPlan(steps=1, batch=1),
     )
     state = State(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from vesalius.core.errors import BundleError
 from vesalius.infer.feeds import RAW, Signature
 from vesalius.infer.layers import Look
 from vesalius.plan import torch_threads
@@ -92,10 +93,19 @@ class Beside:
         with self._lock:
             found = self._sessions.get(threads)
             if found is None:
-                found = self.runtime.open(graph or self._source(), threads, cache=self.cache)
+                found = self._opened(threads, graph)
                 last = list(self._sessions.items())[-(_MOST - 1) :]
                 self._sessions = {**dict(last), threads: found}
             return found
+
+    def _opened(self, threads: int, graph: Graph | None) -> Session:
+        """Return a new session, or one with another number of threads where the graph's file has gone meanwhile."""
+        try:
+            return self.runtime.open(graph or self._source(), threads, cache=self.cache)
+        except BundleError:
+            if not self._sessions:
+                raise
+            return next(reversed(self._sessions.values()))
 
     def _changes(self) -> int:
         """Return how often the member's tensors were changed in place."""
