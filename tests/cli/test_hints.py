@@ -29,6 +29,7 @@ ROOMS = {
     "learn": ("fit",),
     "tasks": ("fit",),
     "serve": ("serve",),
+    "compress": ("compress",),
 }
 FILES = {
     "cohorts/_limits.py": ("fit",),  # the others bear any share

@@ -76,6 +76,7 @@ COMMANDS = (
         "runs",
         "detectors",
         "handovers",
+        "runtimes",
         "recipes",
         "presets",
         "views",
@@ -93,6 +94,7 @@ COMMANDS = (
         "features",
         "weights",
         "calibrate",
+        "compress",
         "card",
         "selftest",
         "opinions",
@@ -104,6 +106,7 @@ COMMANDS = (
         "looks",
         "families",
         "refits",
+        "compressors",
         "checklists",
     ),
 )  # that were promised

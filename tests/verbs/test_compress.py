@@ -8,14 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import numpy as np
 import pytest
 from _ways import CALLS, SEEN, join
-from typer.testing import CliRunner
 
 import vesalius as vs
-from vesalius import cohorts
-from vesalius.cli import app
+from vesalius import cli, cohorts
+from vesalius.cli import _outcome
 from vesalius.compress import auto, gate, held_out, measure, opened, trial
 from vesalius.compress.measure import Cost
 from vesalius.compress.opened import Reading
@@ -88,13 +88,15 @@ def test_a_model_that_drops_is_refused_and_the_next_is_sealed(
 
 
 def test_where_all_are_refused_nothing_is_sealed_and_nothing_is_tried_twice(
-    two: Path, ways: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    two: Path, ways: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(auto.ways, "in_order", lambda: ("trial-spoiled", "trial-unfit", "trial-failing"))
     out = tmp_path / "small"
-    done = CliRunner().invoke(app, ["compress", str(two), "-o", str(out), "--max-drop", "0.001"])
-    said = done.stderr
-    assert done.exit_code == 2
+    monkeypatch.setattr("sys.argv", ["vesalius", "compress", str(two), "-o", str(out), "--max-drop", "0.001"])
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    said = capsys.readouterr().err
+    assert left.value.code == 2
     assert "nothing was compressed" in said and "wrong colour" in said and "trial-spoiled" in said
     assert (out / "compress.html").is_file() and not list(out.rglob("MANIFEST.sha256"))[1:]
     assert not (out / "bundle").exists() and json.loads((out / "compress.json").read_text())["chosen"] is None
@@ -200,3 +202,20 @@ def test_costs_are_measured_turn_by_turn(two: Path, pictures: Any) -> None:
     assert found.weights_bytes == weights < found.size_bytes and found.answers == 2
     assert found.p50_s is not None and found.p95_s is not None and found.p50_s <= found.p95_s
     assert found.macs is not None and found.throughput > 0
+
+
+def test_its_document_is_as_the_schema_says(
+    two: Path, ways: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["vesalius", "compress", str(two), "-o", str(tmp_path / "small"), "--max-drop", "0.9", "--json"]
+    monkeypatch.setattr("sys.argv", words)
+    monkeypatch.setattr(auto.ways, "in_order", lambda: ("trial-unfit", "trial-same"))
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    document = json.loads(capsys.readouterr().out)
+    jsonschema_rs.validator_for(_outcome.schema()).validate(document)
+    found = document["result"]
+    assert left.value.code in (0, None) and document["verb"] == "compress" and len(found["bundle"]) == 64
+    told = found["compression"]
+    assert told["chosen"] == "trial-same" and [one["allowed"] for one in told["tried"]] == [False, True]
+    assert "wrong colour" in told["tried"][0]["why"] and told["tried"][1]["cost"]["ratio"] == 3

@@ -33,7 +33,7 @@ print(json.dumps([a.p.tolist() for a in vs.predict(sys.argv[1], cases[:3], progr
 def made(pictures: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Bundle]]:
     """The bundle of a run, and what pruning made of it, in two ways, whatever it lost."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(gate, "FEWEST", 2)
+        patch.setattr(gate, "judged", lambda drop, most: gate.Verdict(True, "a test"))
         patch.setattr(measure, "beside", cost)
         patch.setattr(prune, "SHARES", (0.05, 0.05))
         found = {"original": open_bundle(pictures.path)}

@@ -34,6 +34,7 @@ HELP = {
     "infer.opinions": "The ways of having several opinions about a case, for `predict --doubt`.",
     "infer.novelty": "What can tell images apart that are unlike those of training.",
     "infer.handover": "The ways in which a stage is given what an earlier one says.",
+    "infer.runtimes": "What can compute a model's raw outputs, for `predict --runtime` and `serve --runtime`.",
     "learn.recipes": "The ways of training.",
     "radiomics.families": "The families of radiomics features, for `features radiomics --set families=…`.",
     "evaluate.checklists": "The checklists of reporting that a model's card fills in.",

@@ -59,6 +59,11 @@ def predict(
         "--refuse-unlike",
         help="Refuse images that are unlike the training cases, instead of marking their answers.",
     ),
+    runtime: str = typer.Option(
+        "auto",
+        "--runtime",
+        help="What computes: torch, onnx, openvino, or the fastest here; see `vesalius runtimes`.",
+    ),
     resume: bool = typer.Option(False, "--resume", help="Go on with an interrupted predict."),
 ) -> Outcome:
     """Answer every case of INPUT: answers.csv, and a file a case for masks. Exit code 1 if some could not be."""
@@ -80,6 +85,7 @@ def predict(
         doubt=doubt,
         samples=samples,
         refuse_unlike=refuse_unlike,
+        runtime=runtime,
         resume=resume,
         progress=talk.progress,
     )
@@ -108,6 +114,7 @@ def predict(
         "out": out,
         "answers": rows(out / "answers.csv"),
         "set_aside": [{"case": item.case, "reason": item.reason} for item in done.set_aside],
+        "runtime": done.runtime,
         "drift": None if done.drift is None else done.drift.json(),
     }
     return Outcome(result, show, code=1 if done.set_aside else 0)

@@ -89,6 +89,11 @@ def serve(
         "--without-selftest",
         help="Serve bundles that nobody has tested on this machine; see `vesalius selftest`.",
     ),
+    runtime: str = typer.Option(
+        "auto",
+        "--runtime",
+        help="What computes: torch, onnx, openvino, or the fastest here; see `vesalius runtimes`.",
+    ),
 ) -> Outcome | None:
     """Serve bundles over HTTP (a viewer at /, an API, MONAI Label's for 3D Slicer), or as a DICOM node of a PACS."""
     if dicom is not None:
@@ -117,6 +122,7 @@ def serve(
         accept_mismatch=accept_mismatch,
         refuse_unlike=refuse_unlike,
         selftest=not without_selftest,
+        runtime=runtime,
     )
     return None
 
@@ -144,6 +150,7 @@ def _serve_http(
     accept_mismatch: bool,
     refuse_unlike: bool,
     selftest: bool,
+    runtime: str,
 ) -> None:
     """Serve over HTTP until the process is told to stop. `tls` are the files of certificate and key."""
     if not bundles:
@@ -177,6 +184,7 @@ def _serve_http(
             accept_mismatch=accept_mismatch,
             refuse_unlike=refuse_unlike,
             selftest=selftest,
+            runtime=runtime,
             progress=talk.progress,
             ready=listening,
         )

@@ -178,7 +178,9 @@ def _chosen(original: Mapping[str, Any], tried: Sequence[Tried]) -> str:
 def gains(original: Cost, other: Cost) -> bool:
     """Return whether a model is faster than the original, or smaller and hardly slower."""
     smaller = other.weights_bytes <= SMALLER * original.weights_bytes
-    return other.ratio >= FASTER or (smaller and other.ratio >= 1 / FASTER)
+    same = other.runtime == original.runtime and None not in (other.macs, original.macs)
+    less = same and (other.macs or 0) <= (original.macs or 0)  # a slower turn is then the machine's
+    return other.ratio >= FASTER or (smaller and (less or other.ratio >= 1 / FASTER))
 
 
 def _said(one: Tried) -> str:

@@ -63,8 +63,9 @@ class Source:
 
     `bundle` is the original, `model` what is to be compressed: the original's stage, or what an earlier way of a
     combination made of it, which `before` names. `examples` are prepared training cases by case id, and `learned_ids`
-    says which of them each member learned from, by its number. `unlabelled_ids` are examples without the target.
-    `until` is a `time.monotonic()` at which the verb's time is over, None without a limit.
+    says which of them each member learned from, by its number. `unlabelled_ids` are examples without the target, none
+    of a patient of any member's own fold. `until` is a `time.monotonic()` at which the verb's time is over, None
+    without a limit.
     """
 
     bundle: Bundle

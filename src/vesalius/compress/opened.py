@@ -16,6 +16,7 @@ from vesalius.core.cohort import Assignment, Cohort
 from vesalius.core.errors import DataError, PlanError
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress
+from vesalius.core.seeds import seed_of
 from vesalius.infer.predictor import Predictor
 from vesalius.run.members import member_of
 from vesalius.run.past import Past, past_of_bundle
@@ -25,6 +26,7 @@ from vesalius.run.workspace import Workspace, prepare_workspace
 from vesalius.tasks import contract as tasks
 
 SEED = 0
+MORE = 2  # times as many cases without the target as with it, at most
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -150,7 +152,7 @@ def source_of(opened: Opened, folder: Path, *, until: float | None, progress: Pr
 
     Prepared cases that do not fit into memory lie in `folder`.
     """
-    stage, space = opened.stage, opened.space
+    stage, space = opened.stage, with_unlabelled(opened.space)
     ready = Ready(stages_of(stage.plan)[0], space.task, stage.state)
     job = made_ready(space, stages_of(stage.plan), 0, folder, before=ready, given=None, progress=progress)
     models = Predictor(opened.bundle, device="cpu", accept_mismatch=True).stages[0].models
@@ -163,10 +165,35 @@ def source_of(opened: Opened, folder: Path, *, until: float | None, progress: Pr
         model=Model(stage.plan, stage.state, members, extras={}),
         examples=job.examples,
         learned_ids={k: space.assignment.training(k) for k in opened.numbers},
-        unlabelled_ids=space.assignment.beside,
+        unlabelled_ids=seen_by_all(space.assignment, opened.numbers),
         seed=SEED,
         until=until,
     )
+
+
+def with_unlabelled(space: Workspace) -> Workspace:
+    """Return the workspace with the cases that lack the target, as far as they may be learned from, for students.
+
+    None is of a patient who is tested on, none shows the very image of a test case or of one in a fold, and there are
+    at most twice as many as labelled ones. A run that learned from such cases keeps its own.
+    """
+    assignment = space.assignment
+    if space.target is None or assignment.unlabelled:
+        return space
+    given = cohorts.with_unlabelled(assignment, space.cohort, target=space.target.name)
+    marks = space.marks.pixels()
+    labelled = {m for ids in (assignment.test, *assignment.folds) for i in ids for m in marks.get(i, ())}
+    most = MORE * len(space.training)
+    fresh = [i for i in given.beside if not labelled.intersection(marks.get(i, ()))]
+    chosen = set(sorted(fresh, key=lambda i: seed_of(SEED, "unlabelled", i))[:most])
+    unlabelled = tuple(tuple(i for i in ids if i in chosen) for ids in given.unlabelled)
+    return replace(space, assignment=replace(assignment, unlabelled=unlabelled))
+
+
+def seen_by_all(assignment: Assignment, numbers: tuple[int, ...]) -> tuple[str, ...]:
+    """Return the cases without the target that every member may learn from: none of a patient of any's own fold."""
+    each = [set(assignment.unlabelled[k]) for k in numbers if k < len(assignment.unlabelled)]
+    return tuple(i for i in assignment.beside if each and all(i in one for one in each))
 
 
 def _told(run: Path | None, bundle: Bundle) -> dict[str, Any]:

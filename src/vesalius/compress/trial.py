@@ -20,6 +20,7 @@ from vesalius.core.progress import Progress
 from vesalius.metrics import Rows
 
 BUNDLE, WORK = "bundle", "work"
+CPU = "cpu"  # where all that is judged and measured answers: graphs do so nowhere else
 ORIGINAL = "original"
 JOIN = "+"  # between the ways of a combination, in the name of a trial
 
@@ -28,7 +29,8 @@ JOIN = "+"  # between the ways of a combination, in the name of a trial
 class Bench:
     """What all trials of one bundle stand on, each part made when it is first needed and kept for the others.
 
-    `folder` is for prepared cases that do not fit into memory. `until` is a `time.monotonic()`.
+    `folder` is for prepared cases that do not fit into memory. `device` is where ways that train do so. `until` is a
+    `time.monotonic()`.
     """
 
     opened: Opened
@@ -48,10 +50,8 @@ class Bench:
     def original(self) -> tuple[held_out.Said, Rows]:
         """What the original's members say of the cases that they never saw, raw and as rows."""
         bundle = self.opened.bundle
-        said = held_out.said_by(
-            self.opened, bundle, self.source.examples, device=self.device, progress=self.progress
-        )
-        rows = held_out.rows_of(self.opened, bundle, said, device=self.device, progress=self.progress)
+        said = held_out.said_by(self.opened, bundle, self.source.examples, device=CPU, progress=self.progress)
+        rows = held_out.rows_of(self.opened, bundle, said, device=CPU, progress=self.progress)
         return said, rows
 
     @cached_property
@@ -71,7 +71,7 @@ class Bench:
 def baseline(bench: Bench) -> dict[str, Any]:
     """Return what the original costs and how good it is out of fold, as plain data."""
     opened = bench.opened
-    cost = measure.beside(opened.bundle, None, bench.probe, device=bench.device, progress=bench.progress)
+    cost = measure.beside(opened.bundle, None, bench.probe, device=CPU, progress=bench.progress)
     _, rows = bench.original
     return {"cost": cost.json(), "figure": _figure(bench, opened.bundle, rows)}
 
@@ -95,17 +95,13 @@ def tried(bench: Bench, names: tuple[str, ...], folder: Path, base: Path | None)
     work.mkdir(parents=True, exist_ok=True)
     variant = way.apply(source, to=work, progress=bench.progress)
     bundle = writing.written(bench.opened, variant, folder / BUNDLE, {})
-    said = held_out.said_by(
-        bench.opened, bundle, source.examples, device=bench.device, progress=bench.progress
-    )
+    said = held_out.said_by(bench.opened, bundle, source.examples, device=CPU, progress=bench.progress)
     fitted = held_out.calibration_of(bench.opened, bundle, said)
     bundle = writing.with_calibration(bench.opened, bundle, fitted)
     _, first = bench.original
-    second = held_out.rows_of(bench.opened, bundle, said, device=bench.device, progress=bench.progress)
+    second = held_out.rows_of(bench.opened, bundle, said, device=CPU, progress=bench.progress)
     drop = _drop(bench.opened, first, second)
-    cost = measure.beside(
-        bench.opened.bundle, bundle, bench.probe, device=bench.device, progress=bench.progress
-    )
+    cost = measure.beside(bench.opened.bundle, bundle, bench.probe, device=CPU, progress=bench.progress)
     shutil.rmtree(work, ignore_errors=True)
     return {
         "drop": drop.json(),
@@ -126,7 +122,7 @@ def bundle_of(folder: Path) -> Bundle:
 def said_again(bench: Bench, bundle: Bundle) -> held_out.Said:
     """Return what the members of a bundle say, raw, of the cases that they never saw."""
     examples = bench.source.examples
-    return held_out.said_by(bench.opened, bundle, examples, device=bench.device, progress=bench.progress)
+    return held_out.said_by(bench.opened, bundle, examples, device=CPU, progress=bench.progress)
 
 
 def _made(base: Path | None) -> Model:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from vesalius.compress.contract import Member, Model, Variant
-from vesalius.compress.opened import Opened
+from vesalius.compress.opened import Opened, with_unlabelled
 from vesalius.core.bundle import RECORD, SCORED, Bundle, Stage, State, save_bundle
+from vesalius.core.cohort import Assignment
 from vesalius.core.disk import output_errors, write_bytes
 from vesalius.core.errors import CodeError
 from vesalius.core.promise import PROMISE
@@ -156,12 +157,14 @@ def scored(bundle: Bundle, opened: Opened, card: Scorecard | None) -> Bundle:
 
 def keep_known(opened: Opened, folder: Path) -> None:
     """Write beside the compressed bundle what it learned from, as its run's folder has it."""
-    known = opened.past.record
+    known, marks = opened.past.record, opened.space.marks
     if known is None:
-        cases = learned(opened.space.marks, opened.space.assignment)
-        known = TrainedOn(
-            opened.bundle.data_hash, (cases,), (opened.past.began,) if opened.past.began else ()
-        )
+        began = (opened.past.began,) if opened.past.began else ()
+        known = TrainedOn(opened.bundle.data_hash, (learned(marks, opened.space.assignment),), began)
+    beside = with_unlabelled(opened.space).assignment.unlabelled
+    if any(beside):  # students may have learned from them
+        more = learned(marks, Assignment((), (), "without the target", unlabelled=beside))
+        known = replace(known, runs=(*known.runs, more))
     save_trained_on(known, folder / FILE)
 
 

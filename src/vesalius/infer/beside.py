@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +44,7 @@ class Beside:
         cache: Path | None = None,
     ) -> None:
         self.signature, self.runtime, self.asked = signature, runtime, 0
-        self._source, self._cache = source, cache
+        self._source, self.cache = source, cache
         self._modules = tuple(model.modules())
         self._tensors = (*model.parameters(), *model.buffers())
         self._versions = self._changes()
@@ -88,7 +89,7 @@ class Beside:
         with self._lock:
             found = self._sessions.get(threads)
             if found is None:
-                found = self.runtime.open(self._source(), threads, cache=self._cache)
+                found = self.runtime.open(self._source(), threads, cache=self.cache)
                 last = list(self._sessions.items())[-(_MOST - 1) :]
                 self._sessions = {**dict(last), threads: found}
             return found
@@ -107,3 +108,16 @@ def of(model: nn.Module) -> Beside | None:
     """Return what stands beside a member; None where it answers alone."""
     found: Beside | None = vars(model).get(_KEY)
     return found
+
+
+@contextmanager
+def aside(models: Sequence[nn.Module]) -> Iterator[bool]:
+    """Let members answer alone inside this block; it is told whether anything stood beside one of them."""
+    held = [of(model) for model in models]
+    for model in models:
+        put(model, None)
+    try:
+        yield any(one is not None for one in held)
+    finally:
+        for model, one in zip(models, held, strict=True):
+            put(model, one)

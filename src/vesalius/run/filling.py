@@ -49,6 +49,7 @@ def fill(
         sheet.folder,
         files=dict(filling.names),
         drift=drift.report(),
+        runtime=settings.runtime or "torch",
     )
 
 

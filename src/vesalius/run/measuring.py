@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import gc
-import math
 import statistics
 import threading
 import time
@@ -29,6 +28,7 @@ from vesalius.explain import methods
 from vesalius.infer.graphs import open_graph
 from vesalius.infer.loading import GRAPH
 from vesalius.infer.predictor import Predictor
+from vesalius.infer.twins import weights_of
 from vesalius.plan.energy import WATTS, Energy, Meter
 from vesalius.run.engineering import machine_facts
 
@@ -48,17 +48,18 @@ def static_cost(bundle: Bundle) -> Cost:
     """Return what is known of a bundle's size without running it: numbers in its weights, and its bytes on disk."""
     numbers = 0
     for name in (name for stage in bundle.stages for name in stage.members):
-        numbers += sum(math.prod(shape) for shape in _shapes(bundle.path / name))
+        if name.endswith(GRAPH):
+            held = weights_of(open_graph(bundle.path / name).proto)
+            numbers += sum(array.size for array in held.values())
+            continue
+        with safe_open(bundle.path / name, framework="pt") as file:
+            for key in file.keys():  # noqa: SIM118 - no mapping
+                many = 1
+                for n in file.get_slice(key).get_shape():
+                    many *= n
+                numbers += many
     size = sum(p.stat().st_size for p in bundle.path.iterdir() if p.is_file())
     return Cost(parameters=numbers, size_bytes=size)
-
-
-def _shapes(path: Path) -> list[Sequence[int]]:
-    """Return the shapes of the tensors of a file of weights: safetensors, or a graph's constants with any axis."""
-    if path.suffix == GRAPH:
-        return [one.dims for one in open_graph(path).proto.graph.initializer if one.dims]
-    with safe_open(path, framework="pt") as file:
-        return [file.get_slice(key).get_shape() for key in file.keys()]  # noqa: SIM118 - no mapping
 
 
 def measure(
@@ -94,7 +95,7 @@ def measure(
     if not taken:
         return Measured(replace(cost, load_s=loaded_s, how=f"no case could be answered: {wrong}"), explainers)
     on_gpu = predictor.device.type != "cpu"
-    macs, macs_of = _of_a_case(predictor, cases)
+    macs, macs_of = _of_a_case(_by_torch(predictor), cases)
     found = replace(
         cost,
         seconds=Timed(statistics.median(taken), min(taken), max(taken), len(taken)),
@@ -149,6 +150,14 @@ def _of_a_case(predictor: Predictor, cases: Sequence[Case]) -> tuple[int | None,
             continue
         return _macs(counter), "a case"
     return None, ""
+
+
+def _by_torch(predictor: Predictor) -> Predictor:
+    """Return what answers by torch alone, whose operations can be counted: of members that are graphs their twins."""
+    if all(stage.runtime == "torch" for stage in predictor.bundle.stages):
+        return predictor
+    device, accept = str(predictor.device), predictor.accept_mismatch
+    return Predictor(predictor.bundle, device=device, accept_mismatch=accept, runtime="torch")
 
 
 def _one_pass(bundle: Bundle) -> tuple[int | None, str]:

@@ -100,9 +100,10 @@ def past_of_bundle(bundle: Bundle) -> Past:
     return Past(of, bundle.data_hash, record, folds, began)
 
 
-def keep_origin(folder: Path, bundle: Bundle) -> None:
-    """Write down, beside predictions, which bundle made them and where it lay. Raises OutputError."""
+def keep_origin(folder: Path, bundle: Bundle, *, runtime: str = "torch") -> None:
+    """Write down, beside predictions, which bundle made them, where it lay, and what computed. Raises OutputError."""
     known = {"bundle": bundle.hash, "data_hash": bundle.data_hash, "path": str(bundle.path.resolve())}
+    known["runtime"] = runtime
     write_text(folder / ORIGIN, json.dumps(known, indent=1) + "\n")
 
 

@@ -23,6 +23,7 @@ class PredictSettings:
     doubt: str | None = None
     samples: int | None = None
     refuse_unlike: bool = False
+    runtime: str | None = None  # None and `auto` leave the choice to what is measured
 
     def completed(self, before: Mapping[str, Any]) -> PredictSettings:
         """Return what is told now, and where nothing is, what was told when the folder was begun."""
@@ -40,6 +41,7 @@ class PredictSettings:
             doubt=self.doubt or before.get("doubt"),
             samples=self.samples or before.get("samples"),
             refuse_unlike=self.refuse_unlike or before.get("refuse_unlike", False),
+            runtime=before.get("runtime", "torch") if self.runtime in (None, "auto") else self.runtime,
         )
 
     def mark(self, bundle: str) -> dict[str, Any]:
@@ -58,4 +60,5 @@ class PredictSettings:
             "accept_mismatch": self.accept_mismatch,
             **doubt,  # folders of before, and those without it, say nothing of it
             **({"refuse_unlike": True} if self.refuse_unlike else {}),
+            "runtime": self.runtime or "torch",
         }

@@ -46,7 +46,7 @@ class Predictions(Shown, Sequence[Answer]):
     answered, `set_aside` the others with the reason of each, `asked` the ids as they were asked for. `out` is the
     folder that they were written to: the answers are then read from it when they are asked for. `answers` are those in
     memory, by case id, and `by` the bundle that gave these. `drift` says whether the cases together differ from what
-    the bundle learned from.
+    the bundle learned from. `runtime` is what computed, one of `vesalius runtimes`.
     """
 
     answered: tuple[str, ...]
@@ -57,6 +57,7 @@ class Predictions(Shown, Sequence[Answer]):
     files: Mapping[str, str] = field(default_factory=dict)
     by: Bundle | None = None
     drift: DriftReport | None = None
+    runtime: str = "torch"
 
     def __len__(self) -> int:
         return len(self._order)
@@ -118,7 +119,7 @@ class Predictions(Shown, Sequence[Answer]):
                 if case in self.answers:
                     _save(self.answers[case], case, names[case], sheet, json=json, dicom=dicom, also=also)
             if self.by is not None:
-                keep_origin(sheet.folder, self.by)
+                keep_origin(sheet.folder, self.by, runtime=self.runtime)
             sheet.close()
         return sheet.folder
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vesalius.core.bundle import Bundle, open_bundle
 from vesalius.core.errors import BundleError
+from vesalius.infer.choosing import AUTO, SERVICE, choose
 from vesalius.infer.drifting import Drifting
 from vesalius.infer.predictor import Predictor
 from vesalius.infer.selftest.checking import SelfTest, selftested
 from vesalius.plan import machine as machines
 from vesalius.plan import torch_threads
 
+_LOG = logging.getLogger("vesalius.serve")
 MOST_S = (
     10.0  # after so many seconds no further made-up input of a self-test is answered; the first always is
 )
@@ -68,18 +71,27 @@ def open_model(
     accept_mismatch: bool = False,
     refuse_unlike: bool = False,
     selftest: bool = True,
+    runtime: str | None = None,
 ) -> LoadedModel:
     """Open a bundle, or the bundle inside a run's folder, load it on each device, and test it there.
 
-    A device of None is a GPU where there is one, otherwise the processor. Without `selftest` nothing is tested. Raises
+    A device of None is a GPU where there is one, otherwise the processor; there `runtime` computes, by default the
+    fastest (see `infer/choosing.py`). Without `selftest` nothing is tested. Raises
     BundleError for a folder that is not a bundle, or whose files were changed, or that does not answer here as it did
     where it was made; PlanError for a device that this machine does not have.
     """
     bundle = open_bundle(path)
+    opened = None if runtime == AUTO else runtime
     predictors = tuple(
-        Predictor(bundle, device=d, accept_mismatch=accept_mismatch, refuse_unlike=refuse_unlike)
+        Predictor(
+            bundle, device=d, accept_mismatch=accept_mismatch, refuse_unlike=refuse_unlike, runtime=opened
+        )
         for d in devices
     )
+    for predictor in predictors:
+        choice = choose(predictor, runtime, cases=SERVICE)
+        if choice.told:
+            _LOG.info("%s is answered by %s: %s", name, choice.runtime, choice.why)
     if not selftest:
         skipped = SelfTest(bundle.name, bundle.hash, "skipped", "it was not asked for")
         return _followed(name, bundle, predictors, skipped)
@@ -109,6 +121,7 @@ def open_models(
     accept_mismatch: bool = False,
     refuse_unlike: bool = False,
     selftest: bool = True,
+    runtime: str | None = None,
 ) -> dict[str, LoadedModel]:
     """Open and test every bundle of a server, and let torch use all the cores that this process may use.
 
@@ -128,6 +141,7 @@ def open_models(
                 accept_mismatch=accept_mismatch,
                 refuse_unlike=refuse_unlike,
                 selftest=selftest,
+                runtime=runtime,
             )
         found[name] = replace(opened[folder], name=name)
     return found

@@ -197,7 +197,7 @@ def _finished(bench: Bench, folder: Path, found: Found) -> tuple[Bundle, tuple[s
         job,
         held_out=said.held_out,
         about=record,
-        device=bench.device,
+        device=trial.CPU,
         progress=bench.progress,
     )
     writing.keep_known(about, folder)
@@ -226,7 +226,7 @@ def _scored(bundle: Bundle, bench: Bench) -> Scorecard:
         data_hash=about.space.cohort.hash,
         patients_known=about.space.cohort.patients_known,
         progress=bench.progress,
-        device=bench.device,
+        device=trial.CPU,
         accept_mismatch=True,  # it is the run's own cohort
     )[1]
 

@@ -20,6 +20,7 @@ from vesalius.core.plan import override
 from vesalius.core.progress import Progress, watched
 from vesalius.core.promise import OWN, PROMISE
 from vesalius.core.words import counted, listed, named_things
+from vesalius.infer.choosing import AUTO, choose
 from vesalius.infer.given import is_many
 from vesalius.infer.predictor import Predictor
 from vesalius.plan import machine as machines
@@ -93,6 +94,7 @@ def predict(
     doubt: str | None = None,
     samples: int | None = None,
     refuse_unlike: bool = False,
+    runtime: str | None = None,
     resume: bool = False,
     progress: Progress | bool | None = None,
 ) -> Answer: ...
@@ -117,6 +119,7 @@ def predict(
     doubt: str | None = None,
     samples: int | None = None,
     refuse_unlike: bool = False,
+    runtime: str | None = None,
     resume: bool = False,
     progress: Progress | bool | None = None,
 ) -> Predictions: ...
@@ -141,6 +144,7 @@ def predict(
     doubt: str | None = None,
     samples: int | None = None,
     refuse_unlike: bool = False,
+    runtime: str | None = None,
     resume: bool = False,
     progress: Progress | bool | None = None,
 ) -> Predictions: ...
@@ -164,6 +168,7 @@ def predict(
     doubt: str | None = None,
     samples: int | None = None,
     refuse_unlike: bool = False,
+    runtime: str | None = None,
     resume: bool = False,
     progress: Progress | bool | None = None,
 ) -> Answer | Predictions:
@@ -208,6 +213,8 @@ def predict(
         samples: How many opinions are asked for by `dropout`, by default 20.
         refuse_unlike: Refuse cases that raise the bundle's alarm for being unlike its training cases, which are
             marked otherwise.
+        runtime: What computes: `torch`, `onnx`, `openvino`, or `auto`, which is the default: the fastest of them
+            on this machine where there is enough to answer that finding it out pays (see docs/runtimes.md).
         resume: Go on in `out` where it was interrupted, with the same bundle, as it was told then.
         progress: A `Progress`; True, False or None: by default a bar shows itself on a terminal and in a
             notebook.
@@ -221,7 +228,9 @@ def predict(
             bundle needs.
         MismatchError: No case is of the kind that the bundle learned from.
         BundleError: The bundle is damaged.
-        PlanError: Its answers cannot be doubted in that way, or an axis may not be mirrored.
+        PlanError: Its answers cannot be doubted in that way, an axis may not be mirrored, or the runtime that is
+            named does not answer as torch does.
+        MissingExtra: The runtime that is named, or that the bundle's members need, is not installed.
         OutputError: `out` holds something.
         Interrupted: Ctrl-C; what is finished is kept, and `resume` goes on.
     """
@@ -240,6 +249,7 @@ def predict(
         doubt=doubt,
         samples=samples,
         refuse_unlike=refuse_unlike,
+        runtime=runtime,
     )
     if samples is not None and doubt is None and not resume:
         raise PlanError(
@@ -265,7 +275,12 @@ def predict(
         accept_mismatch=settings.accept_mismatch,
         refuse_unlike=settings.refuse_unlike,
         cores=cores,
+        runtime=None if settings.runtime == AUTO else settings.runtime,
     )
+    choice = choose(predictor, settings.runtime, cases=1 if alone is not None else wanted.count)
+    if choice.told:
+        shown.note(f"answered by {choice.runtime}: {choice.why}")
+    settings = replace(settings, runtime=choice.runtime)
     if settings.doubt is not None:
         predictor = predictor.doubting(settings.doubt, settings.samples)
     if alone is not None:
@@ -273,7 +288,7 @@ def predict(
     if isinstance(wanted.cases, tuple):
         _assert_covariates(predictor, wanted.cases)
     if out is None:
-        return several_answers(predictor, wanted, shown)
+        return replace(several_answers(predictor, wanted, shown), runtime=choice.runtime)
     mark = settings.mark(opened.hash)
     sheet = Sheet.again(Path(out), mark) if resume else Sheet.new(Path(out), mark)
     return _filled(sheet, predictor, wanted, settings=settings, progress=shown, out=Path(out))
@@ -343,7 +358,7 @@ def _filled(
     except MismatchError:
         sheet.discard()
         raise
-    keep_origin(sheet.folder, predictor.bundle)
+    keep_origin(sheet.folder, predictor.bundle, runtime=settings.runtime or "torch")
     sheet.close()
     return done
 

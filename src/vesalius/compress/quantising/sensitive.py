@@ -9,18 +9,11 @@ Convolutional Networks, ICML 2016.
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Sequence
-
-import numpy as np
-
 from vesalius.compress.graphing import Arrays
+from vesalius.compress.quantising.deviating import deviation, outputs
 from vesalius.compress.quantising.integers import WEIGHTED, beside_raw, quantised
-from vesalius.core.image import Array
-from vesalius.infer import runtimes
 from vesalius.infer.feeds import RAW
 from vesalius.infer.graphs import Graph
-from vesalius.plan import torch_threads
 
 SHARES = (0.1, 0.25, 0.5)  # of the layers, that stay as they are
 ENOUGH = 1 / 3  # of the deviation of all integers
@@ -63,32 +56,3 @@ def ranked(graph: Graph, whole: Graph, few: Arrays) -> list[str]:
     one, other = outputs(graph, names, few), outputs(whole, names, few)
     noise = {name: deviation({name: one[name]}, {name: other[name]}) for name in names}
     return [layers[name] for name in sorted(names, key=lambda name: -noise[name])]
-
-
-def outputs(graph: Graph, names: Sequence[str], few: Arrays) -> dict[str, list[Array]]:
-    """Return what some nodes of a graph put out about each case, by the names of their outputs."""
-    import onnx
-
-    proto = copy.deepcopy(graph.proto)
-    known = {value.name for value in proto.graph.output}
-    for name in names:
-        if name not in known:
-            proto.graph.output.append(onnx.ValueInfoProto(name=name))
-    opened = Graph(proto, graph.signature)
-    session = runtimes.get("onnx").open(opened, torch_threads.in_use())
-    found: dict[str, list[Array]] = {name: [] for name in names}
-    for arrays in few:
-        said = session(arrays)
-        for name in names:
-            found[name].append(said[name])
-    return found
-
-
-def deviation(exact: dict[str, list[Array]], other: dict[str, list[Array]]) -> float:
-    """Return the root of the mean squared difference, as a share of the root of the mean square of what is exact."""
-    error = power = 0.0
-    for name, arrays in exact.items():
-        for one, two in zip(arrays, other[name], strict=True):
-            error += float(((one.astype(np.float64) - two) ** 2).sum())
-            power += float((one.astype(np.float64) ** 2).sum())
-    return float(np.sqrt(error / power)) if power else 0.0

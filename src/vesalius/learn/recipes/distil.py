@@ -97,11 +97,15 @@ class Distil(Supervised):
                 terms.append(self.term(step, more))
         loss = torch.stack(terms).sum()
         stepper.fabric.backward(loss)
-        stepper.apply(step, lr)
+        self.apply(step, lr)
         if self.its_optimiser is not None:
             self.its_optimiser.step()
             self.its_optimiser.zero_grad()
         return loss.detach()
+
+    def apply(self, step: int, lr: float) -> None:
+        """Take the optimiser's step by the gradients that are there."""
+        self.stepper.apply(step, lr)
 
     def term(self, step: int, batch: Batch) -> Tensor:
         """Return how far the student is from the teacher about a batch, with what its gradients need."""

@@ -71,6 +71,7 @@ class Catalogue:
         accept_mismatch: bool = False,
         refuse_unlike: bool = False,
         selftest: bool = True,
+        runtime: str | None = None,
     ) -> None:
         self.devices = tuple(devices)
         paths: dict[str, Path] = {}
@@ -85,6 +86,7 @@ class Catalogue:
             accept_mismatch=accept_mismatch,
             refuse_unlike=refuse_unlike,
             selftest=selftest,
+            runtime=runtime,
         )
         self.by_name = {
             name: ServedModel(name, m.bundle, m.predictors, m.selftest, m.drifting, _about(m))

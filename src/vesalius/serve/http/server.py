@@ -55,6 +55,7 @@ def run_service(
     accept_mismatch: bool = False,
     refuse_unlike: bool = False,
     selftest: bool = True,
+    runtime: str | None = None,
     progress: Progress | None = None,
     ready: Callable[[str, Sequence[str]], None] = lambda address, models: None,
 ) -> None:
@@ -64,7 +65,7 @@ def run_service(
     Images of another modality or unit than a bundle learned from are refused unless `accept_mismatch`, or a request,
     says otherwise; those that raise a bundle's alarm are answered and marked unless `refuse_unlike`, or a request, says
     otherwise. Before anything is answered, each bundle proves that it answers here as it did where it was made, unless
-    `selftest` is False.
+    `selftest` is False. `runtime` is what computes on a processor, by default the fastest (see `infer/choosing.py`).
 
     Raises UnsafeError for an address other than loopback without keys, OutputError for one that is taken, and what
     opening and testing bundles, keys and the audit log raises.
@@ -81,6 +82,7 @@ def run_service(
                 accept_mismatch=accept_mismatch,
                 refuse_unlike=refuse_unlike,
                 selftest=selftest,
+                runtime=runtime,
             ),
             audit=audit,
             keys=keys,
