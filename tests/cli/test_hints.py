@@ -40,8 +40,6 @@ FILES = {
     "cohorts/_shots.py": ("fit",),
     "infer/choosing.py": ("predict", "serve"),
     "learn/episodes.py": ("few-shot",),
-    "learn/recipes/distil.py": ("compress",),
-    "learn/recipes/sparse.py": ("compress",),
     "cohorts/_dealing.py": ("fit",),
     "cohorts/_check.py": ("fit", "evaluate"),
     "reliability/scanner_spread.py": ("harmonise",),
