@@ -85,9 +85,10 @@ def _member(
     model = keep_exact(built(task, stage.plan, stage.state, nets))
     graph = open_graph(path) if path.suffix == GRAPH else None
     try:
-        model.load_state_dict(
-            weights_of(path) if graph is None else twin_state(graph, stage.extras.get(FOLDED), place, model)
-        )
+        if graph is None:
+            model.load_state_dict(weights_of(path))
+        else:
+            model.load_state_dict(twin_state(graph, stage.extras.get(FOLDED), place, model))
     except (OSError, RuntimeError, ValueError) as error:
         raise BundleError(
             f"{bundle.path}: weights '{name}' do not fit the plan", found=str(error)[:200]
