@@ -80,7 +80,7 @@ def made(setting: Setting, seed: int) -> tuple[Task, Plan, State, nn.Module]:
             normalise=(Normalisation(method="fixed", mean=0, sd=1),),
         ),
         net=NetPlan(name=setting.net, scale=setting.scale),
-        loss=LossPlan(name="dice-ce" if setting.task == "segment" else "cross-entropy"),
+        loss=LossPlan(name="dice-ce" if setting.task == "segment" else "cross_entropy"),
         train=TrainPlan(steps=1, batch=1),
     )
     state = State({"target": "truth", "labels": labels, "kind": "exclusive", "share": [0.8, 0.1, 0.1]})

@@ -75,13 +75,14 @@ def test_a_classifier_of_integers_is_an_ordinary_bundle(
     assert stage.runtime in ("onnx", "openvino") and stage.members == ("weights-0-0.onnx",)
     sizes = [sum((b.path / n).stat().st_size for n in b.stages[0].members) for b in (before, after)]
     assert sizes[1] < sizes[0] / 2.5  # the net is tiny, so that its names and scales count
+    assert ("novelty" in stage.extras) == ("novelty" in before.stages[0].extras)
     case = vs.read(data).cases[0]
     one, other = (vs.predict(b, [case])[0] for b in (before, after))
     assert other.bundle == after.hash and np.abs(one.p - other.p).max() < 0.2
     assert vs.selftest(after).outcome in ("passed", "none")
     assert vs.evaluate(after.path.parent, data, split="all", out=tmp_path / "scored").n_cases > 0
     maps = vs.explain(after, case, method="gradcam", samples=5)
-    assert np.isfinite(maps.explained[0].map.field).all() and maps.explained[0].map.field.any()
+    assert np.isfinite(maps.explained[0].map.image.array).all() and maps.explained[0].map.image.array.any()
     assert found.found.tried[0].result["runtime"] == stage.runtime
 
 
@@ -94,7 +95,7 @@ def test_masks_of_integers_are_those_of_single_precision_but_for_few_voxels(
     said = [outputs(graph, [RAW], arrays[:3])[RAW] for graph in (plain, small)]
     calls = [np.concatenate([one.argmax(axis=1).ravel() for one in each]) for each in said]
     assert (calls[0] == calls[1]).mean() > 0.97
-    assert len(small.to_bytes()) < len(plain.to_bytes()) / 2
+    assert len(small.to_bytes()) < len(plain.to_bytes()) / 1.7  # so small a net is half names and scales
 
 
 def test_the_torch_twin_has_the_weights_that_the_graph_computes_with(pictures: tuple[Path, Path]) -> None:

@@ -233,7 +233,7 @@ def predictor() -> Any:
             normalise=(Normalisation(method="fixed", mean=0, sd=1),),
         ),
         net=NetPlan(name="resnet-18"),
-        loss=LossPlan(name="cross-entropy"),
+        loss=LossPlan(name="cross_entropy"),
         train=TrainPlan(steps=1, batch=1),
     )
     state = State(

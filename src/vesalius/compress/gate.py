@@ -96,7 +96,7 @@ def measured(
         why = "the figure is not defined on these cases" if found is None else found.reason
         return Drop(figure, None, None, None, None, None, len(first), many, why)
     lower, upper, how = _bounds(answer, figure, found, (first, second), whose)
-    drop = -found.difference if way == "higher" else found.difference
+    drop = 0.0 - found.difference if way == "higher" else found.difference
     return Drop(figure, found.first, found.second, drop, lower, upper, found.n, many, how)
 
 

@@ -83,13 +83,16 @@ class Beside:
             own.take(self.signature.shown(outputs))
         return torch.from_numpy(outputs[RAW])
 
-    def session(self) -> Session:
-        """Return the graph, opened with as many threads as torch computes with in this thread."""
+    def session(self, graph: Graph | None = None) -> Session:
+        """Return the graph, opened with as many threads as torch computes with in this thread.
+
+        `graph` is what `source` would read, where that is at hand.
+        """
         threads = torch_threads.in_use()
         with self._lock:
             found = self._sessions.get(threads)
             if found is None:
-                found = self.runtime.open(self._source(), threads, cache=self.cache)
+                found = self.runtime.open(graph or self._source(), threads, cache=self.cache)
                 last = list(self._sessions.items())[-(_MOST - 1) :]
                 self._sessions = {**dict(last), threads: found}
             return found

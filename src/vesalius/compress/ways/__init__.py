@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from vesalius.core.registry import lookup, names
 
@@ -17,6 +18,11 @@ def get(name: str) -> Way:
     module = lookup(KIND, name)
     found: Way = module.WAYS[name] if hasattr(module, "WAYS") else module.WAY
     return found
+
+
+def adopt(thing: Any, name: str, said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the file of a way would hold, of a class or an instance that a script registers."""
+    return {**said, "WAY": thing() if isinstance(thing, type) else thing}
 
 
 def in_order() -> tuple[str, ...]:

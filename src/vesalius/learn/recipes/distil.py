@@ -173,7 +173,7 @@ class Distil(Supervised):
 def _no_teacher() -> PlanError:
     return PlanError(
         "recipe 'distil' needs a teacher, and this run has none",
-        hint="vesalius compress BUNDLE --way distil, where the bundle is the teacher",
+        hint="vesalius compress --ways distil RUN, where the run is the teacher",
     )
 
 

@@ -24,7 +24,7 @@ class Sparse(Distil):
         if not given.start:
             raise PlanError(
                 "recipe 'sparse' keeps weights at zero that are zero at the start, and there are none to begin from",
-                hint="vesalius compress BUNDLE --way prune-weights",
+                hint="vesalius compress --ways prune-weights RUN",
             )
         super().__init__(given, options)
         self.masks = masks_of(self.stepper.model.state_dict())
