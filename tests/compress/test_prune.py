@@ -19,6 +19,7 @@ from vesalius.compress.pruning.blocks import blocks_of
 from vesalius.compress.pruning.choosing import chosen
 from vesalius.compress.pruning.groups import groups_of
 from vesalius.compress.pruning.weights import share_of_zeros, zeroed
+from vesalius.compress.ways import prune
 from vesalius.core.errors import BudgetError, PlanError
 from vesalius.core.progress import Silent
 from vesalius.infer.shapes import form_of
@@ -33,6 +34,12 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Source]:
     torch.set_num_threads(1)
     yield source_of(tmp_path_factory.mktemp("source"))
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(autouse=True)
+def two_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two short rounds in place of four."""
+    monkeypatch.setattr(prune, "SHARES", (0.1, 0.25))
 
 
 def applied(source: Source, name: str, to: Path) -> Variant:

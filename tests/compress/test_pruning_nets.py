@@ -16,7 +16,7 @@ from vesalius.testing.net import Classifier, NetTrial, net_trials
 
 # nets of which no filter can be removed, and why
 WHOLE = {"hypercolumn": "operation linalg_vector_norm"}  # all of a map's channels are brought to one length
-BOTH = ("unet", "resnet-10", "mobilenetv2")
+BOTH = ("unet", "resnet-10")
 MLP_ALONE = (
     "vit-tiny",
     "unetr",
