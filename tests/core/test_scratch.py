@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +49,23 @@ def test_rows_come_back() -> None:
     rows.close()
 
 
-def test_a_disk_without_room_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_there_is_no_room_arrays_lie_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scratch, "room", lambda: 100)
-    with scratch.for_large(1), pytest.raises(OutputError, match="no room for scratch files"):
-        scratch.zeros((101,), np.uint8)
+    with scratch.for_large(1):
+        assert not scratch.in_file(scratch.zeros((101,), np.uint8))
+        assert scratch.in_file(scratch.zeros((100,), np.uint8))
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="the system cannot keep room")
+def test_a_disk_that_is_full_is_an_error_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with scratch.for_large(1), pytest.raises(OutputError, match="No space left"):
+        scratch.zeros((100,), np.uint8)
+
+
+def test_a_folder_in_memory_is_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scratch, "_in_memory", lambda folder: True)
+    assert scratch.room() == 0

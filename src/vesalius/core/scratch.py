@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import mmap
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -38,20 +39,20 @@ def for_large(least: int | None) -> Iterator[None]:
 
 
 def wanted(nbytes: int) -> bool:
-    """Return whether an array of so many bytes is to lie in a file."""
+    """Return whether an array of so many bytes is to lie in a file, and there is room for it."""
     least = _least.get()
-    return least is not None and nbytes >= max(least, 1)
+    return least is not None and max(least, 1) <= nbytes <= room()
 
 
 def empty(shape: tuple[int, ...], dtype: Any) -> Array:
-    """Return an array of any values, in memory or in a file. Raises OutputError where the disk has no room for it."""
+    """Return an array of any values, in memory or in a file. Raises OutputError where the disk is full."""
     kind = np.dtype(dtype)
     nbytes = math.prod(shape) * kind.itemsize
     return _in_file(shape, kind, nbytes) if wanted(nbytes) else np.empty(shape, kind)
 
 
 def zeros(shape: tuple[int, ...], dtype: Any) -> Array:
-    """Return an array of zeros, in memory or in a file. Raises OutputError where the disk has no room for it."""
+    """Return an array of zeros, in memory or in a file. Raises OutputError where the disk is full."""
     kind = np.dtype(dtype)
     nbytes = math.prod(shape) * kind.itemsize
     return _in_file(shape, kind, nbytes) if wanted(nbytes) else np.zeros(shape, kind)
@@ -126,15 +127,12 @@ def _map_of(array: Array) -> mmap.mmap | None:
 
 
 def _in_file(shape: tuple[int, ...], kind: np.dtype[Any], nbytes: int) -> Array:
-    if nbytes > room():
-        raise OutputError(
-            "there is no room for scratch files where temporary files lie",
-            found=f"{nbytes / 2**30:.1f} GiB are needed",
-            hint="more memory, or TMPDIR on a disk with room",
-        )
     try:
         with tempfile.TemporaryFile() as file:
-            file.truncate(nbytes)
+            if hasattr(os, "posix_fallocate"):  # a disk that is full is an error now, and no signal later
+                os.posix_fallocate(file.fileno(), 0, nbytes)
+            else:
+                file.truncate(nbytes)
             held = mmap.mmap(file.fileno(), nbytes)
     except OSError as error:
         raise _full(error) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from vesalius.infer import columns, native, tiles
 from vesalius.plan import machine as machines
 from vesalius.prepare.geometry import Undo
 
+_LOG = logging.getLogger(__name__)
 SPARED = 0.93  # of what may be taken: allocators hold more than they are asked for
 PLENTY = 0.5  # of what is free, which is taken without a closer look
 LARGE = 1 / 48  # of a declared memory, from which an array lies in a file
@@ -91,6 +93,7 @@ def fitted(
     if cut is None or (whole and not cut.whole):
         least = columns.whole(asking.grid).takes(channels) if whole else columns.least(asking.grid, channels)
         raise _refused(memory, least - left, channels)
+    _LOG.info("a field of %d labels, %d channels, is %s", labels, channels, cut.words(channels))
     fine = cut.takes(channels) + columns.ROWS * tiles.CHUNK_BYTES <= left
     return Fitted(asking, point, cut, tiles.CHUNK_BYTES if fine else 1, labels)
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from vesalius.core.errors import PlanError
+from vesalius.infer import beside
 from vesalius.infer.layers import Watch, watched
 from vesalius.infer.native import Point, by_name
 from vesalius.infer.runs.contract import Members
@@ -86,6 +87,8 @@ def folded(members: Members, channels: int) -> Folded | None:
     heads: list[nn.Conv2d | nn.Conv3d] = []
     bare: list[Members] = []
     for k, model in enumerate(members.models):
+        if beside.of(model) is not None:
+            return None  # a compiled graph says labels alone, and is quicker
         try:
             head = found(model)
         except (PlanError, AttributeError):  # a model of another make

@@ -16,11 +16,12 @@ from vesalius.core.scratch import let_go
 from vesalius.infer import columns
 from vesalius.infer.borders import Borders
 from vesalius.infer.lines import lines_of
+from vesalius.infer.slab import Piece as Piece
+from vesalius.infer.slab import finished, shift
 from vesalius.prepare.geometry import Undo
 
 Size = tuple[int, int, int]
 Forward = Callable[[Tensor], Tensor]
-Piece = tuple[int, int, int, Tensor]  # axis, start, stop, and the field `(K, z, y, x)` between them
 CHUNK_BYTES = 64 << 20
 EVEN, NNUNET = columns.EVEN, "nnunet"  # how tiles lie and count (see `InferPlan.tiling`)
 MONAI, CONSTANT = "monai", "monai-constant"
@@ -218,8 +219,8 @@ def blend(
             borders.take(column, slab, (s, stop))
             borders.hand(column, slab, (s, stop))
         inside[axis] = slice(None)
-        yield from _finished(slab[(slice(None), *inside)], weigh, axis, s, stop, chunk or CHUNK_BYTES)
-        _shift(slab, axis + 1, stop - s)
+        yield from finished(slab[(slice(None), *inside)], weigh, axis, s, stop, chunk or CHUNK_BYTES)
+        shift(slab, axis + 1, stop - s)
     if borders is not None:
         borders.done(column)
 
@@ -276,25 +277,6 @@ def _weights(grid: columns.Grid, column: columns.Column, window: Tensor) -> Call
         return found
 
     return weigh
-
-
-def _finished(
-    slab: Tensor, weigh: Callable[[int, int], Tensor], axis: int, start: int, stop: int, chunk: int
-) -> Iterator[Piece]:
-    """Yield the slab's rows `[start, stop)` divided by their weights, a few at a time: no second slab beside it."""
-    rows = max(1, chunk * slab.shape[axis + 1] // (4 * slab.numel()))
-    for low in range(start, stop, rows):
-        high = min(low + rows, stop)
-        yield axis, low, high, slab.narrow(axis + 1, low - start, high - low) / weigh(low, high)
-
-
-def _shift(slab: Tensor, dim: int, by: int) -> None:
-    """Move rows down by `by` in place, in stretches that do not overlap their goal; zeros come after."""
-    rest = slab.shape[dim] - by
-    for k in range(0, rest, max(by, 1)):
-        n = min(by, rest - k)
-        slab.narrow(dim, k, n).copy_(slab.narrow(dim, k + by, n))
-    slab.narrow(dim, rest, by).zero_()
 
 
 def _cut(at: Size, size: Size) -> tuple[slice, slice, slice]:
