@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 
 import typer
 
@@ -42,7 +44,7 @@ from vesalius.cli import (
 from vesalius.cli._app import app, process_began
 from vesalius.cli._outcome import FLAG, document, write
 from vesalius.cli._usage import in_our_words
-from vesalius.core.errors import BudgetError, Interrupted, VesaliusError, out_of_memory
+from vesalius.core.errors import BudgetError, Interrupted, LimitReached, VesaliusError, out_of_memory
 
 __all__ = ["app", "main"]
 
@@ -104,6 +106,8 @@ def main() -> None:
         if isinstance(known, Interrupted) and known.hint:
             sys.stderr.write(f"go on with: {known.hint}\n")
         _tell(known, words, verb, code=known.exit_code)
+        if isinstance(known, LimitReached):
+            _leave_threads(known.exit_code)
         raise SystemExit(known.exit_code) from None
     except KeyboardInterrupt:
         code = Interrupted.exit_code
@@ -112,6 +116,14 @@ def main() -> None:
         _tell(Interrupted("interrupted"), words, verb, code=code)
     if code:
         raise SystemExit(code)
+
+
+def _leave_threads(code: int) -> None:
+    """End at once where threads are left: one that was refused its memory as it began never ends, nor can be joined."""
+    if any(thread is not threading.main_thread() and not thread.daemon for thread in threading.enumerate()):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
 
 
 def _in_our_words(error: Exception, verb: str) -> VesaliusError | None:

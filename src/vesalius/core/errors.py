@@ -195,10 +195,12 @@ class Interrupted(VesaliusError):
     exit_code = 130
 
 
-_REFUSED = (  # words of torch, of C++, and our own
+_REFUSED = (  # words of torch, of Python, of C++, of oneDNN, and our own
     "allocate memory",
+    "start new thread",
     "out of memory",
     "std::bad_alloc",
+    "could not create a primitive",
     "does not fit into memory",
 )
 

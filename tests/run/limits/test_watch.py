@@ -226,3 +226,28 @@ def test_other_threads_are_told_that_they_cannot_be_ended() -> None:
     thread.start()
     thread.join()
     assert "main thread alone" in str(said[0])
+
+
+def test_a_watch_that_has_no_memory_left_itself_ends_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused() -> int:
+        raise MemoryError
+
+    limit = held() + ROOM
+    with pytest.raises(LimitReached, match="memory limit"), within(Allowance(memory_bytes=limit)):
+        monkeypatch.setattr(watching, "_own", refused)
+        until(lambda: False)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "can't start new thread",
+        "could not create a primitive",
+        "DefaultCPUAllocator: can't allocate memory: tried 9",
+    ],
+)
+def test_whatever_library_is_refused_its_memory_the_limit_is_what_is_said(words: str) -> None:
+    with pytest.raises(LimitReached, match="memory limit"), within(Allowance(memory_bytes=held() + ROOM)):
+        raise RuntimeError(words)
+    with pytest.raises(RuntimeError), within(Allowance(time_s=60.0)):
+        raise RuntimeError(words)

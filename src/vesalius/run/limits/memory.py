@@ -22,6 +22,7 @@ _TASKS = Path("/proc/self/task")
 SLACK, SLACK_SHARE = 24 * 2**20, 0.04  # below the limit work is ended, so that nothing is ever above it
 LOADING = 90 * 2**20  # what the libraries of a verb, read when they are needed, take beside torch
 OFTEN_S = 0.25
+UNTOUCHED = 0.75  # of what is mapped and was never touched, such as stacks of threads: it is not counted
 WORK = 60 * 2**20  # the least that anything done with an image takes
 
 
@@ -52,7 +53,7 @@ def _parts() -> dict[str, int]:
     """Return the bytes of this process by the kernel's names; none where there is no such file."""
     with suppress(OSError, ValueError):
         lines = _STATUS.read_text(encoding="ascii", errors="replace").splitlines()
-        cells = (line.split() for line in lines if line.startswith(("VmData", "RssFile", "RssShmem")))
+        cells = (line.split() for line in lines if line.startswith(("VmData", "Rss")))
         return {name.rstrip(":"): int(number) * 1024 for name, number, _ in cells}
     return {}
 
@@ -80,8 +81,9 @@ def assert_possible(limit: int) -> int:
 class Cap:
     """What the system lets this process hold: memory beyond it is refused where it is asked for, never given.
 
-    The kernel caps private memory (RLIMIT_DATA, Linux 4.7), not pages of files; so what those take is taken off, and
-    that is looked at again and again. Elsewhere there is no cap, and watching alone must do.
+    The kernel caps private memory that is mapped (RLIMIT_DATA, Linux 4.7), touched or not, and no pages of files. So
+    what the latter take is taken off, most of what was never touched is added, and both are looked at again and again.
+    Elsewhere there is no cap, and watching alone must do.
     """
 
     def __init__(self, limit: int) -> None:
@@ -100,7 +102,8 @@ class Cap:
         if "VmData" not in parts:
             return
         fixed = parts.get("RssFile", 0) + parts.get("RssShmem", 0) + children
-        cap = self.limit - fixed - SLACK // 3
+        untouched = max(0, parts["VmData"] - parts.get("RssAnon", 0))
+        cap = self.limit - fixed - SLACK // 3 + int(UNTOUCHED * untouched)
         if share < 1.0:
             cap = parts["VmData"] + int(share * max(0, cap - parts["VmData"]))
         if abs(cap - self._set) > 2**20:

@@ -100,6 +100,14 @@ class Watch:
                 continue
 
     def _look(self) -> None:
+        try:
+            self._until_one_is_reached()
+        except (MemoryError, RuntimeError, OSError) as error:  # nothing is left for this thread either
+            if not out_of_memory(error) or self.allowed.memory_bytes is None:
+                raise
+            self._stop("memory")
+
+    def _until_one_is_reached(self) -> None:
         every = SELDOM_S if self.allowed.memory_bytes is None else OFTEN_S
         seldom = children_at = energy_at = 0.0
         beside = 0
