@@ -94,7 +94,7 @@ def _rows(found: Search, sampler: str, seed: int) -> list[Figure]:
     )
     for one in found.finalists[:1]:
         if one.confirmed is not None:
-            note = f"on {one.confirmed.folds} other folds; where it was found {one.found}"
+            note = f"on {one.confirmed.folds} other fold(s); where it was found {one.found}"
             rows.append(
                 Figure(f"search by {sampler}: gain of the best", str(one.confirmed), note=note, **told)
             )

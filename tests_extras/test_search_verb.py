@@ -151,6 +151,15 @@ def test_a_default_plan_that_cannot_be_trained_is_said(pictures: Path, tmp_path:
         )
 
 
+def test_trials_that_are_too_short_to_learn_anything_are_refused(pictures: Path, tmp_path: Path) -> None:
+    """After one step plans differ by chance alone, and one of them would be called better."""
+    settings = {"data.size": [1, 32, 32], "net.scale": 0.125}
+    with pytest.raises(vs.BudgetError, match="minimum of 20 steps"):
+        vs.search(
+            pictures, tmp_path / "out", trials=3, time_per_trial="0.01s", **{**TOLD, "settings": settings}
+        )
+
+
 def test_a_plan_that_is_given_a_models_finds_is_refused(pictures: Path, tmp_path: Path) -> None:
     with pytest.raises((PlanError, vs.UnknownName)):
         vs.search(

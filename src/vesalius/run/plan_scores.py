@@ -15,18 +15,19 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from vesalius.core.errors import PlanError
+from vesalius.core.errors import BudgetError, PlanError
 from vesalius.core.image import Array
 from vesalius.core.plan import Plan, override, steps_fixed
 from vesalius.core.progress import Progress, Silent
 from vesalius.core.seeds import seed_of
+from vesalius.core.words import counted
 from vesalius.infer import runs
 from vesalius.learn.recipes import contract as recipes
 from vesalius.learn.timing import time_step
 from vesalius.learn.validate import LOSS, Validator
 from vesalius.nets import count_parameters, describe
 from vesalius.plan import torch_threads
-from vesalius.plan.budget import enough_steps
+from vesalius.plan.budget import MINIMUM_STEPS, enough_steps
 from vesalius.run.begin import Begun, with_weights
 from vesalius.run.budgeting import MONITOR
 from vesalius.run.limits.planning import assert_fits
@@ -157,6 +158,8 @@ class PlanScores:
             return looked[-1]
 
         result = training.trained(job, arm, name=name, validate=watched if self.looks > 1 else None)
+        if training.seconds is not None and recipes.get(plan.train.recipe).steps is None:
+            self._assert_enough(result.last_step)
         model = loaded(job, result, begun.asked.device).models[0]
         scorer = judge.scorer(model)
         score = scorer.of(np.arange(len(judge.examples)))
@@ -222,7 +225,18 @@ class PlanScores:
         few = list(job.examples.values())[:TIMED]
         device = self.begun.asked.device
         took = time_step(job.task, arm, job.state, few, seconds=0.02 * self.seconds, device=device)
-        return override(arm, {"train.steps": max(1, int(self.seconds / took))})
+        steps = int(self.seconds / took)
+        self._assert_enough(2 * steps)  # the clock may find more than a short look foretold
+        return override(arm, {"train.steps": max(1, steps)})
+
+    def _assert_enough(self, steps: int) -> None:
+        """Raise BudgetError where the time of a training is too short to learn anything that tells plans apart."""
+        if steps < MINIMUM_STEPS:
+            raise BudgetError(
+                f"the time of a trial is too short for the minimum of {MINIMUM_STEPS} steps",
+                found=f"about {counted(steps, 'step')} in {self.seconds:g} s",
+                hint="a longer --time-per-trial, or a smaller net",
+            )
 
     def _judge(self, job: Ready, plan: Plan, group: Sequence[int]) -> tuple[Validator, list[str]]:
         """Return what scores a model on the cases of a group, and whose each of these is.
