@@ -62,6 +62,7 @@ def masks(tmp_path_factory: pytest.TempPathFactory) -> Any:
     settings = {
         "train.steps": 4, "train.batch": 1, "train.members": 2, "train.folds": 2, "train.validations": 1,
         "train.threads": 1, "net.scale": 0.125, "data.size": [8, 16, 16], "infer.mirror": ["y"],
+        "net.options": {},
     }  # fmt: skip
     return made, vs.fit(made, root / "run", target="mask", settings=settings, seed=4)
 
