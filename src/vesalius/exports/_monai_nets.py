@@ -185,10 +185,8 @@ def _filled(theirs: Tensors, ours: Tensors) -> dict[str, Tensor]:
         name: torch.arange(starts[name], starts[name] + t.numel()).view(t.shape) for name, t in floats.items()
     }
     rest = {name: t for name, t in theirs.items() if name not in floats}
-    low, high = (
-        named(Found(Path("made"), {**{n: part(t).float() for n, t in ids.items()}, **rest}, "made"))
-        for part in (lambda t: t % _DIGITS, lambda t: t // _DIGITS)
-    )
+    low = named(Found(Path("made"), {**{n: (t % _DIGITS).float() for n, t in ids.items()}, **rest}, "made"))
+    high = named(Found(Path("made"), {**{n: (t // _DIGITS).float() for n, t in ids.items()}, **rest}, "made"))
     flat = torch.zeros(total)
     placed = 0
     for lead, parts in ((NET, (low.tensors, high.tensors)), (HEAD, (low.head, high.head))):

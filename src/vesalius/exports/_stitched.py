@@ -50,7 +50,8 @@ def _is_head(node: ast.stmt) -> bool:
 
 def _first_line(node: ast.stmt) -> int:
     """Return the line on which a statement begins, its decorators included."""
-    return min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", ()))])
+    lines: list[int] = [node.lineno, *(d.lineno for d in getattr(node, "decorator_list", ()))]
+    return min(lines)
 
 
 def _is_ours(node: ast.Import | ast.ImportFrom) -> bool:

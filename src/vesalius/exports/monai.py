@@ -124,7 +124,8 @@ def _network(source: Source, member: int, folder: Path, ending: str) -> tuple[di
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
         try:
-            torch.jit.save(torch.jit.trace(flat, _image(source, -1), check_trace=False), folder / name)
+            trace: Any = torch.jit.trace
+            torch.jit.save(trace(flat, _image(source, -1), check_trace=False), folder / name)
         except Exception as error:
             raise PlanError(
                 f"MONAI has no net like {plan.net.name}, and TorchScript cannot follow it",
@@ -163,7 +164,7 @@ def _is_same(source: Source, ours: nn.Module, theirs: nn.Module) -> bool:
 def _read_back(source: Source, place: int, folder: Path) -> Agreement:
     """Return how far a network, as MONAI builds it from the config, agrees with its member."""
     import monai
-    from monai.bundle import ConfigParser
+    from monai.bundle.config_parser import ConfigParser
 
     parser = ConfigParser()
     parser.read_config(str(folder / "configs" / "inference.json"))
@@ -206,7 +207,7 @@ def _metadata(source: Source) -> dict[str, Any]:
     plan = source.stage.plan
     data = plan.data
     shape = list(data.size[-data.dims :])
-    image = {
+    image: dict[str, Any] = {
         "type": "image",
         "format": "magnitude",
         "num_channels": data.channels,
@@ -217,7 +218,7 @@ def _metadata(source: Source) -> dict[str, Any]:
         "channel_def": {str(k): name for k, name in enumerate(data.channel_names or data.images)},
     }
     raw = source.raw(source.members[0])[0]
-    output = {
+    output: dict[str, Any] = {
         "type": "raw output",
         "format": "logits" if raw.ndim == 5 else "numbers",
         "num_channels": int(raw.shape[1]),

@@ -12,7 +12,8 @@ from vesalius.core.errors import MissingExtra
 from vesalius.core.image import Array
 from vesalius.exports._agreement import agreed
 from vesalius.exports.contract import Source, Target, Written
-from vesalius.infer.graphs import RAW, Graph, graph_of
+from vesalius.infer.feeds import RAW
+from vesalius.infer.graphs import Graph, graph_of
 
 EXTRA = "compress"
 

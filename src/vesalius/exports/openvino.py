@@ -13,7 +13,7 @@ from vesalius.core.image import Array
 from vesalius.exports._agreement import agreed
 from vesalius.exports.contract import Source, Target, Written
 from vesalius.exports.onnx import graph
-from vesalius.infer.graphs import RAW
+from vesalius.infer.feeds import RAW
 
 EXTRA = "compress"
 PRECISE = {"INFERENCE_PRECISION_HINT": "f32"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -28,7 +30,8 @@ def with_plain_means(model: nn.Module) -> nn.Module:
     """Return the model with the poolings in it exchanged that no graph has; they are its own otherwise."""
     for name, module in list(model.named_modules()):
         if isinstance(module, nn.AdaptiveAvgPool3d):
-            model.set_submodule(name, PlainMean(module.output_size))
+            size: Any = module.output_size
+            model.set_submodule(name, PlainMean(size))
     return model
 
 

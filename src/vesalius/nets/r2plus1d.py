@@ -54,8 +54,9 @@ class Clip:
 def gathered(frames: Tensor, there: Tensor | None) -> Clip:
     """Return frames `(B, T, C, *S)` as a clip of those that are there."""
     flat = frames.flatten(0, 1)
-    every = there is None or torch.compiler.is_exporting()
-    return Clip(flat if every else flat[there.flatten()], frames.shape[0], there)
+    if there is None or torch.compiler.is_exporting():
+        return Clip(flat, frames.shape[0], there)
+    return Clip(flat[there.flatten()], frames.shape[0], there)
 
 
 class Factored(nn.Module):

@@ -359,7 +359,8 @@ class Together(Net):
         if (
             torch.compiler.is_exporting()
         ):  # a graph sees every frame, and then forgets those that are not there
-            every = self.seen(source, x.flatten(0, 1), maps=maps).unflatten(0, (x.shape[0], x.shape[1]))
+            every = self.seen(source, x.flatten(0, 1), maps=maps)
+            every = every.reshape(x.shape[0], x.shape[1], *every.shape[1:])
             return torch.where(there.reshape(*there.shape, *(1,) * (every.ndim - 2)), every, 0.0)
         seen = torch.cat(
             [self.seen(source, part, maps=maps) for part in torch.split(x[there], self._at_once())]
