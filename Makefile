@@ -67,8 +67,8 @@ $(EXTRAS)/.installed: pyproject.toml constraints.txt | $(STAMP)
 	$(BIN)/python -c "import sysconfig; print('import site; site.addsitedir(%r)' % sysconfig.get_paths()['purelib'])" \
 		> $$($(EXTRAS)/bin/python -c "import sysconfig; print(sysconfig.get_paths()['purelib'])")/what-venv-has.pth
 	$(WANTED) hf > $(EXTRAS)/wanted.txt
-	for extra in benefit minc compress; do $(WANTED) $$extra >> $(EXTRAS)/wanted.txt; done
-	@$(QUIETLY) "install what the extras hf, benefit, minc and compress want" $(EXTRAS)/bin/python -m pip install -c constraints.txt -r $(EXTRAS)/wanted.txt
+	for extra in benefit compress energy minc; do $(WANTED) $$extra >> $(EXTRAS)/wanted.txt; done
+	@$(QUIETLY) "install what the extras hf, benefit, compress, energy and minc want" $(EXTRAS)/bin/python -m pip install -c constraints.txt -r $(EXTRAS)/wanted.txt
 	@touch $@
 
 test-extras: install $(LABEL) $(EXTRAS)/.installed  ## what needs optional libraries, a browser, an Orthanc or a notebook's kernel

@@ -38,6 +38,7 @@ _HOME = {
     "Transfer": "verbs.transfer",
     "read": "verbs.read",
     "inspect": "verbs.inspect",
+    "limits": "verbs.limits",
     "fit": "verbs.fit",
     "pretrain": "verbs.pretrain",
     "open": "verbs.open",
@@ -81,6 +82,7 @@ _HOME = {
     "SourceError": "core.errors",
     "PlanError": "core.errors",
     "BudgetError": "core.errors",
+    "LimitReached": "core.errors",
     "RegisterError": "core.errors",
     "BundleError": "core.errors",
     "OutputError": "core.errors",
@@ -117,6 +119,7 @@ __all__ = [
     "Interrupted",
     "LeakError",
     "LearningRates",
+    "LimitReached",
     "MismatchError",
     "MissingExtra",
     "MissingProgram",
@@ -158,6 +161,7 @@ __all__ = [
     "image",
     "import_model",
     "inspect",
+    "limits",
     "phantom",
     "predict",
     "pretrain",
@@ -180,6 +184,7 @@ if TYPE_CHECKING:
     from vesalius.core.errors import GeometryError as GeometryError
     from vesalius.core.errors import Interrupted as Interrupted
     from vesalius.core.errors import LeakError as LeakError
+    from vesalius.core.errors import LimitReached as LimitReached
     from vesalius.core.errors import MismatchError as MismatchError
     from vesalius.core.errors import MissingExtra as MissingExtra
     from vesalius.core.errors import MissingProgram as MissingProgram
@@ -235,6 +240,7 @@ if TYPE_CHECKING:
     from vesalius.verbs.image import image as image
     from vesalius.verbs.import_model import import_model as import_model
     from vesalius.verbs.inspect import inspect as inspect
+    from vesalius.verbs.limits import limits as limits
     from vesalius.verbs.open import open as open
     from vesalius.verbs.phantom import phantom as phantom
     from vesalius.verbs.predict import predict as predict

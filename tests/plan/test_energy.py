@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -38,3 +40,19 @@ def test_without_counters_it_is_an_estimate_from_processor_time_and_says_so(tmp_
     assert found.how == ESTIMATED and "× 20 W, assumed" in found.text
     assert found.joules == pytest.approx(20 * float(found.text.split()[0]), rel=0.01) and found.joules > 0
     assert Meter(root=tmp_path / "nowhere").stop().how == ESTIMATED
+
+
+def test_a_meter_that_is_read_on_the_way_counts_each_time_that_a_counter_begins_anew(tmp_path: Path) -> None:
+    place = zone(tmp_path, "intel-rapl:0", 900_000_000)
+    meter = Meter(root=tmp_path)
+    for now, joules in ((100_000_000, 200.0), (600_000_000, 700.0), (50_000_000, 1150.0)):
+        (place / "energy_uj").write_text(str(now))
+        assert meter.read().joules == pytest.approx(joules) and meter.read().how == MEASURED
+    assert meter.stop().joules == pytest.approx(1150.0) and meter.stop().kwh == pytest.approx(1150 / 3.6e6)
+
+
+def test_the_processors_time_of_children_that_have_ended_counts() -> None:
+    meter = Meter(watts=1.0, root=Path("/nowhere"))
+    code = "sum(k * k for k in range(3_000_000))"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert meter.read().joules > 0.05

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from vesalius.core.errors import GeometryError
 from vesalius.core.image import Image
-from vesalius.infer import native, tiles
+from vesalius.infer import native
 from vesalius.phantom.ct import AbdomenPatient, patient
 from vesalius.prepare import geometry
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import typer
 
-if TYPE_CHECKING:
-    from vesalius.cli._outcome import Talk
+from vesalius.core.progress import Progress
 
 PANEL = "Limits and energy"
 _TEXT = str | None
@@ -65,8 +64,18 @@ def parameters(own: Mapping[str, inspect.Parameter]) -> list[inspect.Parameter]:
     ]
 
 
+class Speaking(Protocol):
+    """Whoever shows progress, and says at the end what was used."""
+
+    used: Mapping[str, Any] | None
+
+    @property
+    def progress(self) -> Progress:
+        """What is shown while the work lasts."""
+
+
 @contextmanager
-def kept(told: Mapping[str, Any], talk: Talk, began: Callable[[], float] | None) -> Iterator[None]:
+def kept(told: Mapping[str, Any], talk: Speaking, began: Callable[[], float] | None) -> Iterator[None]:
     """Do what is inside within the limits that were told; afterwards `talk` knows what was used. None told is no limit.
 
     `began` returns when the process began, where the verb is all of it.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -74,6 +75,11 @@ def serve(
     ),
     tls_cert: Path | None = typer.Option(None, "--tls-cert", help="PEM certificate, to serve https."),
     tls_key: Path | None = typer.Option(None, "--tls-key", help="PEM key of that certificate."),
+    memory_limit: str | None = typer.Option(
+        None,
+        "--memory-limit",
+        help="Never hold more memory: 800MB, 4GB. Requests that take more are refused.",
+    ),
     accept_mismatch: bool = typer.Option(
         False,
         "--accept-mismatch",
@@ -123,6 +129,7 @@ def serve(
         refuse_unlike=refuse_unlike,
         selftest=not without_selftest,
         runtime=runtime,
+        memory=memory_limit,
     )
     return None
 
@@ -151,6 +158,7 @@ def _serve_http(
     refuse_unlike: bool,
     selftest: bool,
     runtime: str,
+    memory: str | None,
 ) -> None:
     """Serve over HTTP until the process is told to stop. `tls` are the files of certificate and key."""
     if not bundles:
@@ -162,7 +170,7 @@ def _serve_http(
     def listening(address: str, models: Sequence[str]) -> None:
         talk.say(Outcome({"service": {"url": address, "models": list(models), "audit": audit}}, lambda: None))
 
-    with when_told_to_stop(_leave):  # how a service ends, while it loads, too
+    with when_told_to_stop(_leave), _kept_below(memory):  # how a service ends, while it loads, too
         from vesalius.serve.http.limits import Bounds
         from vesalius.serve.http.server import run_service
         from vesalius.serve.transport import Tls
@@ -188,6 +196,19 @@ def _serve_http(
             progress=talk.progress,
             ready=listening,
         )
+
+
+@contextmanager
+def _kept_below(memory: str | None) -> Iterator[None]:
+    """Inside this block, keep within the memory that is written so; None is no limit."""
+    if memory is None:
+        yield
+        return
+    from vesalius.run.limits.allowance import memory_of
+    from vesalius.run.limits.memory import kept_below
+
+    with kept_below(memory_of(memory)):
+        yield
 
 
 def _leave() -> None:

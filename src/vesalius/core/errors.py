@@ -195,6 +195,14 @@ class Interrupted(VesaliusError):
     exit_code = 130
 
 
+_REFUSED = (  # words of torch, of C++, and our own
+    "allocate memory",
+    "out of memory",
+    "std::bad_alloc",
+    "does not fit into memory",
+)
+
+
 def out_of_memory(error: BaseException | None) -> bool:
     """Return whether an error, or what it came from, says that memory was refused, whichever library raised it."""
     while error is not None:
@@ -202,10 +210,3 @@ def out_of_memory(error: BaseException | None) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
-
-
-_REFUSED = (
-    "allocate memory",
-    "std::bad_alloc",
-    "does not fit into memory",
-)  # torch's, C++'s and our own words

@@ -15,6 +15,7 @@ from typing import IO, Any, cast
 
 import numpy as np
 
+from vesalius.core import scratch
 from vesalius.core.answers import ImageAnswer
 from vesalius.core.case import Ref
 from vesalius.core.errors import FormatError, GeometryError, MissingExtra, OutputError
@@ -101,12 +102,17 @@ def fill(stream: IO[bytes], array: Array, ref: Ref | Path) -> None:
     """Read a C-contiguous array's bytes straight into it. Raises FormatError when the stream ends before."""
     view = memoryview(cast("Any", array.reshape(-1).view(np.uint8)))
     done = 0
+    held = 0
     while done < len(view):
         data = stream.read(min(CHUNK, len(view) - done))
         if not data:
             raise FormatError(f"{ref}: truncated", found=f"{done:,} of {len(view):,} bytes of pixels")
         view[done : done + len(data)] = data
         done += len(data)
+        held += len(data)
+        if held >= scratch.CHUNK:
+            scratch.let_go(array)
+            held = 0
 
 
 def drain(stream: IO[bytes], ref: Ref | Path, *, limit: int = TRAILING) -> None:

@@ -44,8 +44,9 @@ class Scorecard(Shown):
     (`evaluate/strange.py`), and `subgroups` are figures by group, a grouping each, and what a test says of their gaps;
     `sources` says what each source of a model that joins several adds (`evaluate/adding.py`); cards of before have none
     of them. `experts` says whether the model is as good as one more expert, where single experts' words are known
-    (`evaluate/among.py`). `unit` is that of the answers, and `units` are those of single labels, where
-    each is a number of its own.
+    (`evaluate/among.py`). `energy` is what the work behind the figures took, by its name: `training` and `scoring` of
+    a run, `answering` of an evaluation (`plan/tariff.py`); two cards of the same figures are equal whatever they took.
+    `unit` is that of the answers, and `units` are those of single labels, where each is a number of its own.
     """
 
     answer: str
@@ -85,6 +86,7 @@ class Scorecard(Shown):
     units: Mapping[str, str] = field(default_factory=dict)
     sources: Mapping[str, Any] = field(default_factory=dict)
     experts: Mapping[str, Any] = field(default_factory=dict)
+    energy: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, compare=False)
 
     def unit_of(self, metric: str) -> str:
         """Return the unit of the numbers that a metric speaks of, `mae` or `mae/volume`; empty where they have none."""
@@ -102,8 +104,11 @@ class Scorecard(Shown):
 
 
 def nameless(card: Scorecard) -> Scorecard:
-    """Return the same without what is said of single cases."""
-    return replace(card, cases=(), patients={})
+    """Return the same without what is said of single cases, and without what the work took.
+
+    The first has no place in a bundle; the second would make two bundles of one plan differ.
+    """
+    return replace(card, cases=(), patients={}, energy={})
 
 
 def as_json(card: Scorecard) -> str:

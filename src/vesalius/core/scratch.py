@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import mmap
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -38,20 +39,20 @@ def for_large(least: int | None) -> Iterator[None]:
 
 
 def wanted(nbytes: int) -> bool:
-    """Return whether an array of so many bytes is to lie in a file."""
+    """Return whether an array of so many bytes is to lie in a file, and there is room for it."""
     least = _least.get()
-    return least is not None and nbytes >= max(least, 1)
+    return least is not None and max(least, 1) <= nbytes <= room()
 
 
 def empty(shape: tuple[int, ...], dtype: Any) -> Array:
-    """Return an array of any values, in memory or in a file. Raises OutputError where the disk has no room for it."""
+    """Return an array of any values, in memory or in a file. Raises OutputError where the disk is full."""
     kind = np.dtype(dtype)
     nbytes = math.prod(shape) * kind.itemsize
     return _in_file(shape, kind, nbytes) if wanted(nbytes) else np.empty(shape, kind)
 
 
 def zeros(shape: tuple[int, ...], dtype: Any) -> Array:
-    """Return an array of zeros, in memory or in a file. Raises OutputError where the disk has no room for it."""
+    """Return an array of zeros, in memory or in a file. Raises OutputError where the disk is full."""
     kind = np.dtype(dtype)
     nbytes = math.prod(shape) * kind.itemsize
     return _in_file(shape, kind, nbytes) if wanted(nbytes) else np.zeros(shape, kind)
@@ -66,12 +67,14 @@ def mapped(path: Path, shape: tuple[int, ...], dtype: Any, *, offset: int) -> Ar
 
 def let_go(array: Array) -> None:
     """Take the pages of an array that lies in a file out of memory; values stay. Others are left as they are."""
-    base: Any = array
-    while isinstance(base, np.ndarray):
-        base = base.base
-    base = base.obj if isinstance(base, memoryview) else base
-    if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-        base.madvise(mmap.MADV_DONTNEED)
+    held = _map_of(array)
+    if held is not None and hasattr(mmap, "MADV_DONTNEED"):
+        held.madvise(mmap.MADV_DONTNEED)
+
+
+def in_file(array: Array) -> bool:
+    """Return whether an array, or what it is a part of, lies in a file."""
+    return _map_of(array) is not None
 
 
 def in_chunks(array: Array, *, axis: int = 0, nbytes: int = CHUNK) -> Iterator[slice]:
@@ -115,16 +118,21 @@ class Rows:
         self._file.close()
 
 
+def _map_of(array: Array) -> mmap.mmap | None:
+    base: Any = array
+    while isinstance(base, np.ndarray):
+        base = base.base
+    base = base.obj if isinstance(base, memoryview) else base
+    return base if isinstance(base, mmap.mmap) else None
+
+
 def _in_file(shape: tuple[int, ...], kind: np.dtype[Any], nbytes: int) -> Array:
-    if nbytes > room():
-        raise OutputError(
-            "there is no room for scratch files where temporary files lie",
-            found=f"{nbytes / 2**30:.1f} GiB are needed",
-            hint="more memory, or TMPDIR on a disk with room",
-        )
     try:
         with tempfile.TemporaryFile() as file:
-            file.truncate(nbytes)
+            if hasattr(os, "posix_fallocate"):  # a disk that is full is an error now, and no signal later
+                os.posix_fallocate(file.fileno(), 0, nbytes)
+            else:
+                file.truncate(nbytes)
             held = mmap.mmap(file.fileno(), nbytes)
     except OSError as error:
         raise _full(error) from error

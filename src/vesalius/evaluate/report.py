@@ -24,6 +24,7 @@ from vesalius.evaluate import added, among, subgroup_page, trust
 from vesalius.evaluate.standing import WORDS, standing
 from vesalius.evaluate.strange import STRANGE, in_words
 from vesalius.evaluate.verdict import verdict
+from vesalius.plan.tariff import words as energy_words
 
 TEMPLATE = Path(__file__).parent / "templates" / "report.html.j2"
 MOST_CASES = 2000  # rows of the table of all cases, the worst; the scorecard has all
@@ -218,6 +219,7 @@ def facts(card: Scorecard) -> list[tuple[str, str]]:
         found.append(("training cases", card.overlap))
     if card.novelty:
         found.append((STRANGE, in_words(card.novelty)))
+    found += [(f"energy of {name}", energy_words(taken)) for name, taken in card.energy.items()]
     if card.baseline_is:
         found.append(("baseline", card.baseline_is))
     found.append(

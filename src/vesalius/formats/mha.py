@@ -15,7 +15,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from vesalius.core import file_io
+from vesalius.core import file_io, scratch
 from vesalius.core.answers import Answer
 from vesalius.core.case import Ref
 from vesalius.core.errors import FormatError, OutputError
@@ -85,7 +85,7 @@ def read(ref: Ref) -> Image:
         nbytes = math.prod(head.shape) * head.dtype.itemsize
         offset = size - nbytes if head.skip == -1 else head.offset + head.skip
         file_io.check_claim(ref, nbytes, size - offset, compressed=head.compressed)
-        array = np.empty(head.shape, head.dtype)
+        array = scratch.empty(head.shape, head.dtype)
         with head.data.open("rb") as file:
             file.seek(offset)
             if head.compressed:

@@ -19,7 +19,7 @@ import nibabel as nib
 import numpy as np
 from nibabel.spatialimages import HeaderDataError
 
-from vesalius.core import file_io, grids
+from vesalius.core import file_io, grids, scratch
 from vesalius.core.answers import Answer
 from vesalius.core.case import Ref
 from vesalius.core.channels import COLOURS
@@ -74,8 +74,11 @@ def read(ref: Ref) -> Image:
         compressed = isinstance(stream, gzip.GzipFile)
         offset = _checked_offset(head, layout, ref, compressed=compressed)
         _skip(stream, offset - int(head["sizeof_hdr"]), ref)
-        array = np.empty(layout.shape, layout.dtype)
-        file_io.fill(stream, array, ref)
+        if not compressed and layout.dtype.isnative and scratch.wanted(layout.nbytes):
+            array = scratch.mapped(path, layout.shape, layout.dtype, offset=offset)
+        else:
+            array = scratch.empty(layout.shape, layout.dtype)
+            file_io.fill(stream, array, ref)
         if compressed:
             file_io.drain(stream, ref)
     array = file_io.native(array)
@@ -225,10 +228,14 @@ def _scaling(head: Any) -> tuple[float, float] | None:
 
 def _scaled(array: Array, scaling: tuple[float, float], kind: np.dtype[Any]) -> Array:
     slope, inter = (kind.type(s) for s in scaling)
-    out = array if array.dtype == kind else np.empty(array.shape, kind)
+    own = array.dtype == kind and array.flags.writeable
+    out = array if own else scratch.empty(array.shape, kind)
+    given, made = (one.reshape(-1, *one.shape[2 if one.ndim > 2 else 0 :]) for one in (array, out))
     with np.errstate(over="ignore", invalid="ignore"):
-        np.multiply(array, slope, out=out, dtype=kind, casting="unsafe")
-        np.add(out, inter, out=out)
+        for part in scratch.in_chunks(made):
+            np.multiply(given[part], slope, out=made[part], dtype=kind, casting="unsafe")
+            np.add(made[part], inter, out=made[part])
+            scratch.let_go(given)
     return out
 
 

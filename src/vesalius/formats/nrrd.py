@@ -16,7 +16,7 @@ from typing import IO, Any, cast
 import nrrd as pynrrd
 import numpy as np
 
-from vesalius.core import file_io
+from vesalius.core import file_io, scratch
 from vesalius.core.answers import Answer
 from vesalius.core.case import Ref
 from vesalius.core.channels import COLOURS
@@ -203,7 +203,7 @@ def _pixels(file: IO[bytes], path: Path, head: _Head, ref: Ref) -> Array:
         file.seek(max(size - head.nbytes, 0))
     if not encoding.startswith("bz"):  # bzip2 expands further than any check could use
         file_io.check_claim(ref, head.nbytes, size - file.tell(), compressed=not raw)
-    array = np.empty(head.shape, head.dtype)
+    array = scratch.empty(head.shape, head.dtype)
     if raw:
         if skip > 0:
             file.seek(skip, 1)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -15,18 +17,35 @@ from vesalius.infer import columns, native, tiles
 from vesalius.plan import machine as machines
 from vesalius.prepare.geometry import Undo
 
+_LOG = logging.getLogger(__name__)
 SPARED = 0.93  # of what may be taken: allocators hold more than they are asked for
 PLENTY = 0.5  # of what is free, which is taken without a closer look
 LARGE = 1 / 48  # of a declared memory, from which an array lies in a file
 _EVERY_S = 0.002
 
+Fold = Callable[[tiles.Asking, native.Point], tuple[tiles.Asking, native.Point] | None]
+
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """How a field is cut, and about how many bytes of it are brought home at once."""
+    """What is asked and decoded, how the field is cut, and about how many bytes of it are brought home at once.
 
+    `labels` is how many channels a raw field has, whatever of it is blended.
+    """
+
+    asking: tiles.Asking
+    point: native.Point
     cut: columns.Cut
     chunk: int
+    labels: int
+
+
+def declared(memory: int | None) -> int | None:
+    """Return how many bytes this process may hold in all: what was said, or what a limit on its memory leaves it."""
+    if memory is not None:
+        return memory
+    left = machines.declared_memory()
+    return None if left is None else resident() + left
 
 
 def large(memory: int | None) -> int | None:
@@ -35,31 +54,48 @@ def large(memory: int | None) -> int | None:
 
 
 def fitted(
-    asking: tiles.Asking, undo: Undo, point: native.Point, *, memory: int | None, whole: bool = False
+    asking: tiles.Asking,
+    undo: Undo,
+    point: native.Point,
+    *,
+    memory: int | None,
+    whole: bool = False,
+    fold: Fold | None = None,
 ) -> Fitted:
     """Ask about the first tiles, and return the quickest way to blend the field in the memory that is left then.
 
     `memory` is how many bytes this process may hold in all, None for what the machine has; of a GPU it is what is free
-    there. A field that must stay `whole` is not cut. Raises BudgetError where no way fits, with the least that would.
+    there. A field that must stay `whole` is not cut; one that does not fit whole is folded where `fold` can (see
+    `infer/folding.py`). Raises BudgetError where no way fits, with the least that would.
     """
     if memory is None and asking.device.type == "cpu":
         channels = asking.ask_first()
         plain = columns.whole(asking.grid)
         if plain.takes(channels) + native.nbytes(undo, point, channels) <= PLENTY * machines.free_memory():
-            return Fitted(plain, tiles.CHUNK_BYTES)
+            return Fitted(asking, point, plain, tiles.CHUNK_BYTES, channels)
         beside = 0
     else:
         with Peak(asking.device) as peak:
             channels = asking.ask_first()
         beside = peak.beside
+    labels = channels
     made = native.nbytes(undo, point, channels) if asking.device.type == "cpu" else 0
     left = int(_left(memory, asking.device)) - beside - made
     cut = columns.cut(asking.grid, channels, most=left, room=scratch.room())
+    if fold is not None and (cut is None or not cut.whole):
+        with Peak(asking.device) as peak:
+            other = fold(asking, point)
+        if other is not None:
+            asking, point = other
+            channels, beside = asking.channels, peak.beside
+            left = int(_left(memory, asking.device)) - beside - made
+            cut = columns.cut(asking.grid, channels, most=left, room=scratch.room())
     if cut is None or (whole and not cut.whole):
         least = columns.whole(asking.grid).takes(channels) if whole else columns.least(asking.grid, channels)
         raise _refused(memory, least - left, channels)
+    _LOG.info("a field of %d labels, %d channels, is %s", labels, channels, cut.words(channels))
     fine = cut.takes(channels) + columns.ROWS * tiles.CHUNK_BYTES <= left
-    return Fitted(cut, tiles.CHUNK_BYTES if fine else 1)
+    return Fitted(asking, point, cut, tiles.CHUNK_BYTES if fine else 1, labels)
 
 
 class Peak:

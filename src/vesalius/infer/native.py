@@ -47,11 +47,15 @@ def nbytes(undo: Undo, point: Point, channels: int) -> int:
 class Home:
     """The native grid of one image, which is filled column by column; `point` turns a field into values.
 
-    A stretch that is interpolated and turned has about `chunk` bytes.
+    A stretch that is interpolated and turned has about `chunk` bytes. `labels` is how many values a point may have,
+    where that is not the number of the field's channels.
     """
 
-    def __init__(self, undo: Undo, point: Point, *, chunk: int | None = None) -> None:
+    def __init__(
+        self, undo: Undo, point: Point, *, chunk: int | None = None, labels: int | None = None
+    ) -> None:
         self._undo, self._point, self._chunk = undo, point, chunk or tiles.CHUNK_BYTES
+        self._labels = labels
         self._out: dict[str, Array] = {}
         self._alone = False
 
@@ -105,7 +109,9 @@ class Home:
         self._alone = not isinstance(values, Mapping)
         for name, found in by_name(values).items():
             if name not in self._out:
-                self._out[name] = np.zeros(self._undo.seen, dtype=_kind(found, field.shape[0]))
+                self._out[name] = np.zeros(
+                    self._undo.seen, dtype=_kind(found, self._labels or field.shape[0])
+                )
             self._out[name][place] = found.cpu().numpy()
 
 

@@ -113,7 +113,8 @@ class Predictor:
     prepares cases and answers none. With `levels` answers that have a field keep how likely each label is at each
     point, for who promises something of them; a bundle that promises something does so by itself. `memory` is how many
     bytes this process may hold in all: large images then lie in scratch files, and a field that is too large is blended
-    column by column (`infer/columns.py`); None is what the machine has. A stage whose members are graphs answers in its
+    column by column (`infer/columns.py`); None is what a limit on this process leaves it,
+    such as that of `--memory-limit`, or else what the machine has. A stage whose members are graphs answers in its
     own `runtime`, unless another one is named (see `infer/loading.py`). Raises BundleError.
     """
 
@@ -428,12 +429,12 @@ class Predictor:
             levels=levels,
             watch=layers,
             weighing=weighing,
-            memory=self.memory,
+            memory=fitting.declared(self.memory),
         )
 
     def _sparing(self) -> AbstractContextManager[None]:
         """Inside this block large arrays lie in scratch files, where a memory was declared."""
-        return scratch.for_large(fitting.large(self.memory))
+        return scratch.for_large(fitting.large(fitting.declared(self.memory)))
 
     def encoded(self, case: Case) -> Encoded:
         """Return a case as the last stage is given it, prepared; earlier stages find which part of it that is.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from vesalius.core.bundle import State
-from vesalius.core.errors import BudgetError
+from vesalius.core.errors import BudgetError, out_of_memory
 from vesalius.core.plan import PhasePlan, Plan
 from vesalius.learn.loop import assert_finite
 from vesalius.learn.optimise import rate
@@ -46,7 +46,9 @@ def time_step(
         if not plan.train.phases:
             return timed.median()
         return sum(phase.share * timed.median(phase) for phase in plan.train.phases)
-    except (MemoryError, torch.OutOfMemoryError) as error:
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
         raise BudgetError(
             "a training step does not fit into memory", hint="--set train.batch=1 or a smaller size"
         ) from error

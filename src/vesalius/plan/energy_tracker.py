@@ -11,12 +11,13 @@ from importlib.util import find_spec
 from typing import Any
 
 EVERY_S = 5
+AFTER_S = 10.0  # of work, before it is begun, as it loads a library and looks at the machine
 COVERED = 0.9  # of the time: what it must have counted for, where its number is to stand for all of it
 LIBRARY = "codecarbon"
 
 
 class Tracker:
-    """codecarbon's offline tracker of this process, started beside the work, as it looks at the machine for seconds.
+    """codecarbon's offline tracker of this process, begun beside the work once that has lasted a while.
 
     It knows no place, sends nothing and writes nothing. `joules` is None until it has begun to count.
     """
@@ -26,11 +27,12 @@ class Tracker:
         self._version = ""
         self._counts_since = float("inf")
         self._lock = threading.Lock()
-        self._over = False
-        self._thread = threading.Thread(target=self._begin, daemon=True)
-        self._thread.start()
+        self._over = threading.Event()
+        threading.Thread(target=self._begin, daemon=True).start()
 
     def _begin(self) -> None:
+        if self._over.wait(AFTER_S):
+            return
         with suppress(Exception):  # whatever it meets on a strange machine, the estimate without it remains
             import codecarbon
 
@@ -47,9 +49,9 @@ class Tracker:
             with self._lock:
                 self._tracker, self._version = made, version(LIBRARY)
                 self._counts_since = time.monotonic()
-                over = self._over
-            if over:
-                made.stop()
+                late = self._over.is_set()
+            if late:
+                self.stop()
 
     def joules(self) -> float | None:
         """Return the joules since it began to count; None where it does not count yet."""
@@ -64,8 +66,9 @@ class Tracker:
 
     def stop(self) -> float | None:
         """Return the joules since it began to count, and end; None where it never did."""
+        self._over.set()
         with self._lock:
-            self._over, tracker, self._tracker = True, self._tracker, None
+            tracker, self._tracker = self._tracker, None
         if tracker is None:
             return None
         with suppress(Exception):

@@ -99,6 +99,12 @@ def declared_memory() -> int | None:
     return max(0, cap - taken)
 
 
+def memory_limit() -> int | None:
+    """Return the bytes that this process may hold in all under a declared limit; None where it has none."""
+    left = declared_memory()
+    return None if left is None else left + int(psutil.Process().memory_info().rss)
+
+
 def granted_memory() -> int | None:
     """Return the bytes that a container may hold in all; None where it has no such limit, or there is none."""
     return _container()[0]

@@ -105,7 +105,10 @@ def words(taken: Mapping[str, Any]) -> str:
     """Return such a record in words: 81.3 J (0.0226 Wh, estimated), 0.00858 g of CO₂ at 380 g/kWh (declared)."""
     wh = 1000 * taken["kwh"]
     amount = f"{wh / 1000:.3g} kWh" if wh >= 1000 else f"{wh:.3g} Wh"
-    said = [f"{taken['joules']:.3g} J ({amount}, {taken['how']})"]
+    least = (
+        "at least " if taken.get("at_least") else ""
+    )  # a process was killed, which could not say what it took
+    said = [f"{least}{taken['joules']:.3g} J ({amount}, {taken['how']})"]
     if taken.get("co2_g") is not None:
         said.append(
             f"{taken['co2_g']:.3g} g of CO₂ at {taken['intensity_g_kwh']:g} g/kWh ({taken['intensity_of']})"

@@ -16,7 +16,7 @@ from vesalius.core.image import Array, Image, Source, pixel_fault
 from vesalius.core.modalities import of_word
 from vesalius.core.plan import DataPlan
 from vesalius.core.words import counted
-from vesalius.prepare import body, geometry, harmonise, intensity, splines
+from vesalius.prepare import body, geometry, harmonise, intensity, piecewise, splines
 
 MAIN = "image"  # the name of the array of all planned images that share the reference's grid
 BLANK = Image(np.zeros((1, 1, 1, 1), dtype=np.uint8))  # where an image is asked for and there is none
@@ -235,6 +235,8 @@ def _finished(
 ) -> Array:
     """Turn, resample, normalise and pad `(…, C, Z, Y, X)` whose channels are those of the chosen planned images."""
     array = geometry.seen(array, undo)
+    if piecewise.suits(array, undo, plan):
+        return piecewise.finished(array, undo, lambda inner: _normalised(inner, image, plan, chosen))
     if plan.normalise_first:
         array = (
             array if array.dtype != np.float32 else array.copy()

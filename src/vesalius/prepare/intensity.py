@@ -11,7 +11,7 @@ from vesalius.core.errors import MismatchError
 from vesalius.core.image import Array
 from vesalius.core.plan import Normalisation
 from vesalius.prepare import harmonise
-from vesalius.prepare.harmonise.contract import Known
+from vesalius.prepare.harmonise.contract import Known, parts_of
 
 
 def to_channels(
@@ -59,20 +59,26 @@ def _mend(count: int, channels: int, names: Sequence[str], planned: Sequence[str
 def normalise(array: Array, plans: Sequence[Normalisation], *, inside: Array | None = None) -> Array:
     """Apply one Normalisation a channel to `(C, Z, Y, X)` in place where it is float32; returns float32.
 
-    One that is `masked` sees and changes only what is `inside`, bool `(Z, Y, X)`. Values that are not finite become the
-    channel's lower limit or, without one, its finite minimum.
+    One that is `masked` sees and changes only what is `inside`, bool `(Z, Y, X)`. Values that are not finite become
+    the channel's lower limit or, without one, its finite minimum.
     """
     array = np.array(array, dtype=np.float32, copy=None)
     if not array.flags.writeable:
         array = array.copy()
     for channel, plan in zip(array, plans, strict=True):
-        _finite(channel, plan)
-        if plan.low is not None or plan.high is not None:
-            np.clip(channel, plan.low, plan.high, out=channel)
+        for part in parts_of(channel):
+            _finite(part, plan)
+            if plan.low is not None or plan.high is not None:
+                np.clip(part, plan.low, plan.high, out=part)
         if plan.masked and inside is not None:
             channel[inside] = _applied(channel[inside][None, None], plan)[0, 0]
+        elif harmonise.looks_at_image(plan.method):
+            made = _applied(channel, plan)
+            if not np.may_share_memory(made, channel):
+                channel[...] = made
         else:
-            channel[...] = _applied(channel, plan)
+            for part in parts_of(channel):
+                part[...] = _applied(part, plan)
     return array
 
 

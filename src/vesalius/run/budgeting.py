@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,7 +9,6 @@ from functools import partial
 from typing import Any
 
 from vesalius.core.bundle import State
-from vesalius.core.errors import PlanError
 from vesalius.core.plan import USER, Plan, override, steps_fixed
 from vesalius.core.progress import Progress, Silent
 from vesalius.core.words import counted
@@ -26,6 +24,7 @@ from vesalius.prepare.batch import Example
 from vesalius.run.given import GivenStage
 from vesalius.run.handing import asked_by, blank
 from vesalius.run.limited import INDEX_SHARE, REPORT_S, SHARE, START_S
+from vesalius.run.limits.planning import assert_fits, batch_that_fits
 from vesalius.run.novelty import afforded, allowed_s, looked_at
 from vesalius.run.pacing import Foreseen
 from vesalius.run.ready import Ready, begun, with_examples
@@ -78,6 +77,13 @@ class _Bench:
         there = self.limit * SHARE - (time.monotonic() - self.began) - after_s - self.prepare_s
         return there / self.shares
 
+    def tried(self, candidate: Plan) -> float:
+        """Make one step of a plan, and return its seconds."""
+        job = self.ready
+        return time_step(
+            job.task, candidate, job.state, self.examples, seconds=0.0, device=self.device, steps=1
+        )
+
     def step_s(self, candidate: Plan, watch_s: float) -> float:
         """Return the least that was measured: what others do on the machine for a moment must not halve a training."""
         job = self.ready
@@ -111,8 +117,9 @@ def budgeted(
     `given` are the bundles that are stages. `vacancy` has watched how many cores are free since the data was read.
     Raises BudgetError, as soon as it is known, where the time does not suffice for the fewest steps.
     """
-    _fits_memory(plan)
+    assert_fits(plan)
     bench = _bench(space, plan, limit, began, progress, device, given or {})
+    plan = batch_that_fits(plan, bench.tried)
     names = [stage.name for stage in stages_of(plan)]
     rehearse(space, bench.ready, device, given=blank(bench.ready.stage, names))
     plan, slower = _vacant(plan, vacancy, device)
@@ -246,23 +253,9 @@ def _not_hopeless(bench: _Bench, plan: Plan, available: float | None, limit: flo
     if available <= timing_s:
         needed = limit - available + timing_s
         raise used_up(needed, limit, "too little is left for training after reading and checking")
-    job = bench.ready
-    first = time_step(job.task, plan, job.state, bench.examples, seconds=0.0, device=bench.device, steps=1)
-    warmed = first / 5  # a first step takes longer; five times as long is usual
+    warmed = bench.tried(plan) / 5  # a first step takes longer; five times as long is usual
     if available < warmed * MINIMUM_STEPS:
         raise too_short(1, available, warmed, limit_s=limit)
-
-
-def _fits_memory(plan: Plan) -> None:
-    """Raises PlanError where not even a batch's input and its copies fit into memory, before any is made."""
-    needed = 8 * 4 * plan.train.batch * plan.data.inputs * math.prod(plan.data.size)  # bytes, as floats
-    there = machines.measure().memory
-    if needed > there:
-        raise PlanError(
-            "a batch does not fit into memory",
-            found=f"{plan.train.batch} of {'×'.join(map(str, plan.data.size))} where {there / 2**30:.0f} GiB are free",
-            hint="a smaller train.batch or data.size",
-        )
 
 
 def _threaded(plan: Plan, step_s: Callable[[Plan], float], device: str | None) -> Plan:

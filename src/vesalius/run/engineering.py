@@ -55,7 +55,7 @@ def facts(path: Path, trained: Sequence[Trained]) -> dict[str, str]:
     if trained and trained[0].weights:
         many = sum(v.numel() for v in trained[0].weights.values())
         told["parameters"] = f"{many:,} a member" if len(trained) > 1 else f"{many:,}"
-    return {"version": f"Vesalius {VERSION}", **told, **machine_facts(), "energy": "not measured"}
+    return {"version": f"Vesalius {VERSION}", **told, **machine_facts()}
 
 
 def machine_facts() -> dict[str, str]:

@@ -22,6 +22,7 @@ from vesalius.run.grouped import group_thresholds
 from vesalius.run.members import Outcome
 from vesalius.run.reporting import write_report
 from vesalius.run.speed import keep_speed
+from vesalius.run.spending import SCORING, spending, spent
 from vesalius.run.unseen import of_run
 from vesalius.run.workspace import Workspace
 from vesalius.tasks import contract
@@ -62,21 +63,23 @@ def finish(
     """
     fewest = recipes.get(bundle.stages[-1].plan.train.recipe).steps or FEW_STEPS
     cases, split = (space.test, "test") if space.test else (space.training, "training")
-    tally, card = score_cases(
-        bundle,
-        cases,
-        split=split,
-        data_hash=space.cohort.hash,
-        patients_known=space.cohort.patients_known,
-        progress=progress,
-        device=device,
-        told=(*outcome.before, *of_training(outcome.steps, fewest=fewest)),
-        smallest=smallest_group,
-        accept_mismatch=True,  # the data's author says that it is one cohort
-    )
+    with spending(path, SCORING, device):
+        tally, card = score_cases(
+            bundle,
+            cases,
+            split=split,
+            data_hash=space.cohort.hash,
+            patients_known=space.cohort.patients_known,
+            progress=progress,
+            device=device,
+            told=(*outcome.before, *of_training(outcome.steps, fewest=fewest)),
+            smallest=smallest_group,
+            accept_mismatch=True,  # the data's author says that it is one cohort
+        )
     card = of_run(card, space.overlap, len(space.leaking))
     card = with_factors(card, tally, space.cohort.covariates, bundle=bundle)
     card = with_subgroups(card, tally, by, smallest=smallest_group, bands=space.training)
+    card = replace(card, energy=spent(path))
     keep_speed(path, bundle, tally.seconds, device_of(device).type)
     written = write_report(card, path, space=space, bundle=bundle, tally=tally, outcome=outcome)
     texts = {"scorecard.json": as_json(nameless(card)), "card.md": written}

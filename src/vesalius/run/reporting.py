@@ -12,7 +12,7 @@ from vesalius.core.bundle import Bundle
 from vesalius.core.cohort import Cohort
 from vesalius.core.disk import write_text
 from vesalius.core.plan import USER, Plan, value_at
-from vesalius.core.scorecard import Scorecard
+from vesalius.core.scorecard import Scorecard, nameless
 from vesalius.core.shown import cut
 from vesalius.core.words import counted
 from vesalius.evaluate.banners import TRAINING
@@ -52,7 +52,10 @@ def short(value: Any) -> str:
 def write_report(
     scorecard: Scorecard, path: Path, *, space: Workspace, bundle: Bundle, tally: Tally, outcome: Outcome
 ) -> str:
-    """Write `report.html` and `card.md` into a run's folder; returns the card's text, which names no case."""
+    """Write `report.html` and `card.md` into a run's folder.
+
+    Returns the card's text as a bundle holds it, which names no case, nor what the work took.
+    """
     stage = bundle.stages[-1]
     plan = stage.plan
     rows = choices(plan)
@@ -77,9 +80,8 @@ def write_report(
         card=card,
     )
     write_html(report, path / "report.html")
-    text = card.markdown()
-    write_text(path / "card.md", text)
-    return text
+    write_text(path / "card.md", card.markdown())
+    return card_of(known_of(bundle, scorecard=nameless(scorecard), sealed=False)).markdown()
 
 
 def _members(outcome: Outcome) -> str:

@@ -33,6 +33,7 @@ from vesalius.prepare.case import BLANK, load_reference
 from vesalius.reliability.marks import Marks
 from vesalius.run.finished import Run, bundle_of
 from vesalius.run.past import past_of_bundle, past_of_predictions
+from vesalius.run.spending import ANSWERING, Metered
 from vesalius.run.stopping import all_or_nothing
 from vesalius.run.tabular import is_bare, target_of_columns, untold
 from vesalius.run.unseen import of_another_tool, unseen
@@ -126,19 +127,21 @@ def evaluate(
     folder = new_folder(Path(out), default="evaluation") if out else None
     with all_or_nothing(folder):
         if bundle is not None:
-            tally, card = score_cases(
-                bundle,
-                choice.cases,
-                split=choice.split,
-                data_hash=cohort.hash,
-                patients_known=cohort.patients_known,
-                progress=progress,
-                device=device,
-                target=name,
-                accept_mismatch=accept_mismatch,
-                smallest=smallest_group,
-                experts=experts,
-            )
+            with Metered(device) as metered:
+                tally, card = score_cases(
+                    bundle,
+                    choice.cases,
+                    split=choice.split,
+                    data_hash=cohort.hash,
+                    patients_known=cohort.patients_known,
+                    progress=progress,
+                    device=device,
+                    target=name,
+                    accept_mismatch=accept_mismatch,
+                    smallest=smallest_group,
+                    experts=experts,
+                )
+            card = replace(card, energy={ANSWERING: metered.taken})
         elif info is not None:
             tally, card = score_foreign(
                 Path(str(what)), choice.cases, cohort, info, choice.split, progress, experts

@@ -23,6 +23,7 @@ from vesalius.run.pacing import clock_for
 from vesalius.run.planning import Planned, assert_meaning, choose_plan, fix_steps
 from vesalius.run.reading import read_workspace
 from vesalius.run.sealing import seal
+from vesalius.run.spending import TRAINING, spending
 from vesalius.run.training import train_all
 from vesalius.run.workspace import Workspace
 
@@ -171,18 +172,19 @@ def _trained(begun: Begun, space: Workspace, planned: Planned, path: Path) -> Ru
     """Train, seal and score what was planned."""
     device, progress = begun.asked.device, begun.asked.progress
     clock = clock_for(planned.plan, folder.deadline(begun, planned), planned.foreseen, device)
-    trained, plan = train_all(
-        space,
-        planned.plan,
-        path,
-        clock=clock,
-        progress=progress,
-        device=device,
-        start=begun.start.weights if begun.start else None,
-        ready=planned.ready,
-        given=begun.stages,
-        index_until=folder.index_until(begun, planned),
-    )
+    with spending(path, TRAINING, device):
+        trained, plan = train_all(
+            space,
+            planned.plan,
+            path,
+            clock=clock,
+            progress=progress,
+            device=device,
+            start=begun.start.weights if begun.start else None,
+            ready=planned.ready,
+            given=begun.stages,
+            index_until=folder.index_until(begun, planned),
+        )
     outcome = trained[-1].outcome
     about = begun.asked.about or NOTHING
     bundle = seal(space, plan, trained, path, about=about, given=begun.stages, device=device)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from pydicom.pixels.processing import apply_modality_lut
 
-from vesalius.core import archive
+from vesalius.core import archive, scratch
 from vesalius.core.case import Ref
 from vesalius.core.channels import COLOURS
 from vesalius.core.header import Header
@@ -31,6 +31,8 @@ from vesalius.dicom.pixels.frames import Frames
 from vesalius.dicom.series.geometry import shifted
 from vesalius.dicom.series.grouping import Found, Series, group
 from vesalius.dicom.series.stack import Slot, Stack, each
+
+_PLANES = 64  # after so many are read, those of an array that lies in a file are let go
 
 
 def series(paths: Iterable[Path]) -> tuple[tuple[Series, ...], tuple[tuple[Path, str], ...]]:
@@ -115,7 +117,7 @@ def _pixels(loaded: Stack) -> Array:
     several = len(loaded.files) > 1
     alone = None if several else Frames(loaded.files[0], loaded.layout)
     first = None if alone is None else alone.plane(loaded.slots[0][0].frame)  # fails before much is allocated
-    out = np.empty(_shape(loaded), loaded.dtype)
+    out = scratch.empty(_shape(loaded), loaded.dtype)
     flat = out.reshape(len(loaded.slots), *out.shape[-4:])  # (T, C, Z, Y, X)
     depth = loaded.shape[0]
     del first
@@ -125,6 +127,8 @@ def _pixels(loaded: Stack) -> Array:
         slot = loaded.slots[t][z]
         frames = alone or Frames(loaded.files[slot.file], loaded.layouts[slot.file])
         _place(flat[t, :, z], frames, slot, loaded)
+        if k % _PLANES == _PLANES - 1:
+            scratch.let_go(out)
 
     each(place, len(loaded.slots) * depth)
     return _moved_upright(out, loaded) if loaded.beside is not None else out

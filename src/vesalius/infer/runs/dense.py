@@ -19,6 +19,7 @@ from vesalius.infer import columns, native, tiles
 from vesalius.infer.asked import chances_of
 from vesalius.infer.borders import Borders
 from vesalius.infer.fitting import fitted
+from vesalius.infer.folding import folded, sampled
 from vesalius.infer.runs.contract import Grid, Members, Run, Spread, Told
 from vesalius.infer.tiles import Piece
 from vesalius.prepare.batch import Batch, Example, main_image, with_tiles
@@ -35,9 +36,14 @@ class Dense(Run):
 
     def answer(self, members: Members, example: Example, undo: Undo, *, told: Told | None = None) -> Any:
         """Return the values on the native grid, `(Z, Y, X)`, or several such fields by name."""
-        asking, point = self._asking(members, example, undo), _point(members)
-        how = fitted(asking, undo, point, memory=members.memory)
-        home = native.Home(undo, point, chunk=how.chunk)
+        how = fitted(
+            self._asking(members, example, undo),
+            undo,
+            _point(members),
+            memory=members.memory,
+            fold=partial(self._folded, members, example),
+        )
+        asking, home = how.asking, native.Home(undo, how.point, chunk=how.chunk, labels=how.labels)
         several = list(how.cut.columns())
         with closing(Borders(how.cut, asking.channels)) as borders:
             for k, column in enumerate(several):
@@ -129,6 +135,33 @@ class Dense(Run):
         grid = tiles.grid_of(array, plan.data.size, plan.infer.overlap, undo, tiling=plan.infer.tiling)
         again = partial(run, asked=unwatched)
         return tiles.Asking(array, grid, plan.infer.batch, run, members.device, again=again)
+
+    def _folded(
+        self, members: Members, example: Example, asking: tiles.Asking, point: native.Point
+    ) -> tuple[tiles.Asking, native.Point] | None:
+        """Return the same tiles of nets without their last layer, and what decodes their maps; None where it cannot be.
+
+        The first tiles are asked about again, and held against what was said of them.
+        """
+        if asking.first is None or (found := folded(members, asking.channels)) is None:
+            return None
+        known, asking.first = sampled(asking.first[1]), None
+        generator = torch.Generator(device="cpu").manual_seed(0)
+        batch_of = with_tiles(example, members.device)
+
+        def maps(tile: Tensor, *, watched: bool) -> Tensor:
+            asked = (
+                found.members if watched else [replace(m, watch=None, weighing=None) for m in found.members]
+            )
+            with torch.inference_mode():
+                return torch.cat([self.together(m, batch_of(tile), generator) for m in asked], dim=1)
+
+        forward, again = partial(maps, watched=True), partial(maps, watched=False)
+        other = replace(asking, forward=forward, again=again, asked=set(asking.asked))
+        other.ask_first()
+        if other.first is None or not found.agrees(sampled(other.first[1]), known):
+            return None
+        return other, found.point(point)
 
 
 class _Spreading:

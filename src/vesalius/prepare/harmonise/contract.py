@@ -15,12 +15,13 @@ The file declares, as literals that are read without importing it:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from vesalius.core import scratch
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array
 
@@ -76,11 +77,30 @@ def foreground(channel: Array) -> Array:
     return inside if inside.size else channel.ravel()
 
 
+def parts_of(channel: Array) -> Iterator[Array]:
+    """Yield a channel as it is; of one that lies in a file, planes after planes, whose pages are then let go."""
+    if not scratch.in_file(channel):
+        yield channel
+        return
+    for rows in scratch.in_chunks(channel):
+        yield channel[rows]
+
+
+def moments(channel: Array) -> tuple[float, float]:
+    """Return the mean and the standard deviation of all values, as float64 has them."""
+    if not scratch.in_file(channel):
+        return float(channel.mean(dtype=np.float64)), float(channel.std(dtype=np.float64))
+    mean = sum(float(part.sum(dtype=np.float64)) for part in parts_of(channel)) / channel.size
+    squares = sum(float(((part - np.float64(mean)) ** 2).sum()) for part in parts_of(channel))
+    return mean, float(np.sqrt(squares / channel.size))
+
+
 def linear(channel: Array, mean: float, sd: float) -> Applied:
     """Return `(channel - mean) / sd`, made in place, with the way back."""
     sd = max(sd, TINY)
-    channel -= mean
-    channel /= sd
+    for part in parts_of(channel):
+        part -= mean
+        part /= sd
     return Applied(channel, {"mean": mean, "sd": sd})
 
 

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from vesalius.core.image import Array
-from vesalius.prepare.harmonise.contract import Applied, Back, Known, Method, foreground, linear, unlinear
+from vesalius.prepare.harmonise.contract import (
+    Applied,
+    Back,
+    Known,
+    Method,
+    foreground,
+    linear,
+    moments,
+    unlinear,
+)
 
 TAKES = "image"
 RANK = 10
@@ -20,7 +27,7 @@ class ZScore(Method):
     def apply(self, channel: Array, known: Known) -> Applied:
         """Return `(x - mean) / sd`."""
         over = foreground(channel) if known.options.get("inside") else channel
-        return linear(channel, float(over.mean(dtype=np.float64)), float(over.std(dtype=np.float64)))
+        return linear(channel, *moments(over))
 
     def undo(self, channel: Array, back: Back) -> Array:
         """Return the intensities as they were."""

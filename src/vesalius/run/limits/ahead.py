@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from vesalius.core.errors import BudgetError
 from vesalius.core.progress import Progress
 from vesalius.core.words import counted
 from vesalius.plan.budget import written
-from vesalius.run.limits.allowance import energy_written
-
-if TYPE_CHECKING:
-    from vesalius.run.limits.watch import Watch
+from vesalius.plan.energy import Energy
+from vesalius.run.limits.allowance import Allowance, energy_written
 
 LOOK_AHEAD_S = 1.0  # of work, before it says how long all of it will take
 FIRST = 1  # cases that count for nothing, as they load what the others find there
+
+
+class Limited(Protocol):
+    """The limits of a block and what is used of them; `whole` counts the blocks of which only all is of use."""
+
+    allowed: Allowance
+    reached: str
+    whole: int
+
+    @property
+    def time_s(self) -> float:
+        """Seconds since the beginning."""
+
+    def energy(self) -> Energy:
+        """Return the energy since the beginning."""
 
 
 class Ahead:
@@ -24,7 +37,7 @@ class Ahead:
     Work of which each finished part is kept is never refused: it goes on until the limit.
     """
 
-    def __init__(self, shown: Progress, watch: Watch) -> None:
+    def __init__(self, shown: Progress, watch: Limited) -> None:
         self.shown, self.watch = shown, watch
         self.note, self.finish = shown.note, shown.finish
         self._totals: dict[str, int | None] = {}
@@ -67,8 +80,8 @@ class Ahead:
             )
         if allowed.energy_j is not None and ahead_j > allowed.energy_j:
             raise BudgetError(
-                f"the energy limit of {energy_written(allowed.energy_j)} is too small, and nothing is of use before all "
-                "is done",
+                f"the energy limit of {energy_written(allowed.energy_j)} is too small, and nothing is of use before "
+                "all is done",
                 found=f"{name} of {left} will take {energy_written(ahead_j)}, going by its first ones",
                 hint=f"--energy-limit {energy_written(1.3 * ahead_j)}, or fewer cases",
             )

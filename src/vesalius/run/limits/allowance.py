@@ -72,11 +72,15 @@ def _read(text: str | float, units: dict[str, float], what: str, hint: str) -> f
 
 def memory_written(n: float) -> str:
     """Return bytes as a memory limit is written: 800MB, 4.2GB."""
-    return f"{n / 1e9:.3g}GB" if n >= 1e9 else f"{max(1, math.ceil(n / 1e6))}MB"
+    return f"{_short(n / 1e9)}GB" if n >= 1e9 else f"{max(1, math.ceil(n / 1e6))}MB"
 
 
 def energy_written(joules: float) -> str:
     """Return joules as an energy limit is written: 35J, 4.2Wh, 1.3kWh."""
     if joules < 3.6e3:
-        return f"{joules:.3g}J"
-    return f"{joules / 3.6e3:.3g}Wh" if joules < 3.6e6 else f"{joules / 3.6e6:.3g}kWh"
+        return f"{_short(joules)}J"
+    return f"{_short(joules / 3.6e3)}Wh" if joules < 3.6e6 else f"{_short(joules / 3.6e6)}kWh"
+
+
+def _short(value: float) -> str:
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"

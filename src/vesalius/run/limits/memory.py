@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,6 +21,7 @@ _STATUS = Path("/proc/self/status")
 _TASKS = Path("/proc/self/task")
 SLACK, SLACK_SHARE = 24 * 2**20, 0.04  # below the limit work is ended, so that nothing is ever above it
 LOADING = 90 * 2**20  # what the libraries of a verb, read when they are needed, take beside torch
+OFTEN_S = 0.25
 WORK = 60 * 2**20  # the least that anything done with an image takes
 
 
@@ -116,6 +118,28 @@ class Cap:
         if self.works:
             with suppress(OSError, ValueError):
                 resource.setrlimit(resource.RLIMIT_DATA, self._before)
+
+
+@contextmanager
+def kept_below(limit: int) -> Iterator[None]:
+    """Inside this block, as long as it may last, hold no more than `limit` bytes: a service refuses what takes more.
+
+    Raises BudgetError where nothing can work in so little.
+    """
+    over = threading.Event()
+    with capped(assert_possible(limit)) as cap:
+
+        def follow() -> None:
+            while cap is not None and not over.wait(OFTEN_S):
+                cap.follow()
+
+        watching = threading.Thread(target=follow, daemon=True, name="memory")
+        watching.start()
+        try:
+            yield
+        finally:
+            over.set()
+            watching.join()
 
 
 @contextmanager

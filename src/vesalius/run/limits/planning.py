@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from vesalius.core.errors import VesaliusError, out_of_memory
-from vesalius.core.plan import USER, Plan, override, steps_fixed
+from vesalius.core.errors import PlanError, VesaliusError, out_of_memory
+from vesalius.core.plan import USER, Plan, override
 from vesalius.plan import machine as machines
 from vesalius.plan.energy import full_power_w
 from vesalius.run.limits.allowance import memory_written
@@ -30,6 +31,26 @@ def time_within(own_s: float | None, began: float) -> float | None:
     watch.planned = True
     around = max(0.0, left) + time.monotonic() - began
     return around if own_s is None else min(own_s, around)
+
+
+def assert_fits(plan: Plan) -> None:
+    """Raise PlanError where not even a batch's input and its copies fit into memory, before any is made.
+
+    Where a limit of memory was declared, the batch may yet become smaller.
+    """
+    batch = 1 if _shrinks(plan) else plan.train.batch
+    needed = 8 * 4 * batch * plan.data.inputs * math.prod(plan.data.size)  # bytes, as floats
+    there = machines.measure().memory
+    if needed > there:
+        raise PlanError(
+            "a batch does not fit into memory",
+            found=f"{batch} of {'×'.join(map(str, plan.data.size))} where {there / 2**30:.2g} GiB are free",
+            hint="a smaller train.batch or data.size",
+        )
+
+
+def _shrinks(plan: Plan) -> bool:
+    return machines.declared_memory() is not None and plan.reasons.get("train.batch") != USER
 
 
 @contextmanager
@@ -55,7 +76,7 @@ def batch_that_fits(plan: Plan, step: Callable[[Plan], object]) -> Plan:
     not even a batch of one would mend: then training says so. The learning rate stays, as for any batch of the rules.
     """
     there = machines.declared_memory()
-    if there is None or steps_fixed(plan) or plan.reasons.get("train.batch") == USER:
+    if there is None or not _shrinks(plan):
         return plan
     planned = plan.train.batch
     while True:

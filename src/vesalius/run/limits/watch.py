@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -20,6 +18,7 @@ from vesalius.plan.energy_tracker import EVERY_S
 from vesalius.plan.tariff import NONE, Tariff, record
 from vesalius.run.limits.ahead import Ahead
 from vesalius.run.limits.allowance import Allowance, energy_written, memory_written
+from vesalius.run.limits.ending import Ending
 from vesalius.run.limits.memory import Cap, assert_possible, capped, held, slack
 
 OFTEN_S, SELDOM_S = 0.02, 0.2  # how often memory is looked at, and the rest
@@ -43,7 +42,7 @@ class Watch:
         self.meter = Meter(long=True)
         self.cap: Cap | None = None
         self._energy, self._stopped = Energy(0.0, "", ""), False
-        self._lock, self._over = threading.Lock(), threading.Event()
+        self._ending, self._over = Ending(), threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True, name="limits")
 
     # --- what is used
@@ -84,20 +83,21 @@ class Watch:
     def start(self, cap: Cap | None) -> None:
         """Begin to watch; `cap` is what the system keeps of the memory."""
         self.cap = cap
+        self._ending.install()
         self._thread.start()
 
     def end(self) -> None:
         """Watch no more. Nothing is ended after this has returned."""
-        if self._stopped:
-            return
-        while True:
+        while not self._stopped:
             try:
-                with self._lock:
-                    self._over.set()
-                break
-            except KeyboardInterrupt:  # of this very watch, sent while its block was ending by itself
+                self._over.set()
+                self._thread.join()
+                self._ending.remove()
+                if not self._stopped:
+                    self._energy = self.meter.stop()
+                    self._stopped = True
+            except KeyboardInterrupt:  # sent by this very watch while its block was ending by itself
                 continue
-        self._energy, self._stopped = self.meter.stop(), True
 
     def _look(self) -> None:
         every = SELDOM_S if self.allowed.memory_bytes is None else OFTEN_S
@@ -130,14 +130,9 @@ class Watch:
 
     def _stop(self, which: str) -> None:
         """End the work as Ctrl-C does: every verb knows how to keep then what is finished, and how to go on."""
-        with self._lock:
-            if self._over.is_set():
-                return
+        if not self._over.is_set():
             self.reached = which
-            if hasattr(signal, "pthread_kill"):
-                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
-            else:
-                os.kill(os.getpid(), signal.SIGINT)
+            self._ending.end(self._over)
 
     # --- what is said
 

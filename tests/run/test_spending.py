@@ -1,0 +1,47 @@
+"""The energy of a run: its sittings added, what was killed said, and priced as the limits around it declare."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from vesalius.plan.energy import Energy, Meter
+from vesalius.plan.tariff import tariff
+from vesalius.run.limits.allowance import Allowance
+from vesalius.run.limits.watch import within
+from vesalius.run.spending import SPENT, Metered, spending, spent
+
+
+@pytest.fixture
+def ten_joules(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Meter, "stop", lambda meter: Energy(10.0, "estimated", "ten"))
+
+
+def test_sittings_are_added_and_one_that_was_killed_is_said(tmp_path: Path, ten_joules: None) -> None:
+    assert spent(tmp_path) == {}
+    for _ in range(2):
+        with spending(tmp_path, "training", "cpu"):
+            pass
+    with pytest.raises(KeyboardInterrupt), spending(tmp_path, "training", "cpu"):
+        raise KeyboardInterrupt
+    found = spent(tmp_path)["training"]
+    assert found["joules"] == 30.0 and found["how"] == "estimated" and "at_least" not in found
+    kept = json.loads((tmp_path / SPENT).read_text())
+    kept["training"].append({"began": 0.0})  # of a process that could not write down what it took
+    (tmp_path / SPENT).write_text(json.dumps(kept))
+    with spending(tmp_path, "scoring", "cpu"):
+        pass
+    assert spent(tmp_path)["training"]["at_least"] is True and set(spent(tmp_path)) == {"training", "scoring"}
+
+
+def test_it_is_priced_when_it_is_told(tmp_path: Path, ten_joules: None) -> None:
+    with spending(tmp_path, "training", "cpu"):
+        pass
+    with within(Allowance(), rates=tariff(360, 0.36)):
+        found = spent(tmp_path)["training"]
+        with Metered("cpu") as metered:
+            pass
+    assert found["co2_g"] == metered.taken["co2_g"] == pytest.approx(0.001)
+    assert found["price"] == pytest.approx(1e-6) and "price" not in spent(tmp_path)["training"]
