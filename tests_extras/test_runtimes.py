@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import vesalius as vs
-from vesalius.core.bundle import Bundle, open_bundle, save_bundle
+from vesalius.core.bundle import Bundle, save_bundle
 from vesalius.core.case import Case
 from vesalius.core.errors import BundleError, MissingExtra, OutputError, PlanError
 from vesalius.infer import beside, choosing, runtimes
@@ -21,7 +21,9 @@ from vesalius.infer.compiling import pieces_of
 from vesalius.infer.graphs import graph_of, open_graph
 from vesalius.infer.measured import Kept
 from vesalius.infer.predictor import Predictor
+from vesalius.infer.selftest.recording import recorded
 from vesalius.infer.twins import FOLDED, folded_of
+from vesalius.run.measuring import static_cost
 from vesalius.verbs.phantom import phantom
 
 pytest.importorskip("openvino")
@@ -47,16 +49,15 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Any:
     root = tmp_path_factory.mktemp("pictures")
     made = phantom(root / "made", cases=60, seed=3, size=(8, 32, 32), format="png")
-    return made, vs.fit(
-        made, root / "run", target="class", settings={**SMALL, "data.size": [1, 32, 32]}, seed=3
-    )
+    settings = {**SMALL, "data.size": [1, 32, 32], "infer.novelty": "knn"}
+    return made, vs.fit(made, root / "run", target="class", settings=settings, seed=3)
 
 
 @pytest.fixture(scope="module")
 def volumes(tmp_path_factory: pytest.TempPathFactory) -> Any:
     root = tmp_path_factory.mktemp("volumes")
-    made = phantom(root / "made", cases=8, seed=4, size=(12, 32, 32))
-    settings = {**SMALL, "data.size": [8, 16, 16], "infer.novelty": "none"}
+    made = phantom(root / "made", cases=8, seed=4, size=(32, 32, 32))
+    settings = {**SMALL, "data.size": [16, 32, 32], "infer.novelty": "none"}
     return made, vs.fit(made, root / "run", target="mask", settings=settings, seed=4)
 
 
@@ -82,6 +83,11 @@ def as_graphs(bundle: Bundle, path: Path) -> Bundle:
     return save_bundle(
         path, (changed,), data_hash=bundle.data_hash, made_by=bundle.made_by, learned=bundle.learned
     )
+
+
+@pytest.fixture(scope="module")
+def graphs(pictures: Any, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return as_graphs(pictures[1].bundle, tmp_path_factory.mktemp("sealed") / "graphs")
 
 
 @pytest.mark.parametrize("runtime", ["onnx", "openvino"])
@@ -119,20 +125,24 @@ def test_tiles_mirror_images_and_doubt_are_those_of_torch(volumes: Any, tmp_path
         assert all(abs(a[k] - b[k]) < 1e-3 for k in a)
 
 
-def test_a_bundle_of_graphs_answers_and_its_torch_twin_explains(pictures: Any, tmp_path: Path) -> None:
+def test_a_bundle_of_graphs_answers_and_its_torch_twin_explains(pictures: Any, graphs: Bundle) -> None:
     data, run = pictures
-    bundle = as_graphs(run.bundle, tmp_path / "graphs")
-    own, graphs = Predictor(run.bundle, device="cpu"), Predictor(bundle, device="cpu")
-    twin = Predictor(bundle, device="cpu", runtime="torch")
+    own, compiled = Predictor(run.bundle, device="cpu"), Predictor(graphs, device="cpu")
+    twin = Predictor(graphs, device="cpu", runtime="torch")
     for case in cases_of(data, 3):
         p = own(case).p
-        assert np.abs(graphs(case).p - p).max() < 1e-4 and np.abs(twin(case).p - p).max() < 1e-4
-        assert graphs(case).outside == own(case).outside
-    assert beside.of(graphs.stages[0].models[0]) is not None and beside.of(twin.stages[0].models[0]) is None
-    seen = vs.explain(bundle, cases_of(data, 1)[0], method="saliency").image.array
-    expected = vs.explain(run.bundle, cases_of(data, 1)[0], method="saliency").image.array
+        assert np.abs(compiled(case).p - p).max() < 1e-4 and np.abs(twin(case).p - p).max() < 1e-4
+        assert compiled(case).outside == own(case).outside
+    assert beside.of(compiled.stages[0].models[0]) is not None and beside.of(twin.stages[0].models[0]) is None
+    seen = vs.explain(graphs, cases_of(data, 1)[0], method="gradcam").explained[0].map.image.array
+    expected = vs.explain(run.bundle, cases_of(data, 1)[0], method="gradcam").explained[0].map.image.array
     assert np.abs(seen - expected).max() <= 1e-3 * np.abs(expected).max()
-    size = (bundle.path / "weights-0-0.onnx").stat().st_size
+    assert static_cost(graphs).parameters < static_cost(run.bundle).parameters, (
+        "norms are in the convolutions"
+    )
+    tested = vs.selftest(recorded(graphs, device="cpu"))
+    assert tested.passed and tested.arithmetic == "graph"
+    size = (graphs.path / "weights-0-0.onnx").stat().st_size
     assert size < 1.3 * (run.bundle.path / "weights-0-0.safetensors").stat().st_size
 
 
@@ -214,7 +224,7 @@ def test_predict_writes_down_what_answered_and_resumes_with_it(pictures: Any, tm
     assert json.loads((tmp_path / "out" / ".predicted_by").read_text())["runtime"] == "openvino"
     plain = vs.predict(run.bundle, data, tmp_path / "plain", runtime="torch")
     one, other = done.to_polars(), plain.to_polars()
-    numbers = [c for c in one.columns if c.startswith("p(") or c.startswith("p_")]
+    numbers = [c for c in one.columns if c.startswith(("p(", "p_"))]
     assert one.columns == other.columns and one["case"].to_list() == other["case"].to_list()
     for column in numbers:
         assert np.allclose(one[column].to_numpy(), other[column].to_numpy(), atol=1e-4)
@@ -248,14 +258,12 @@ def test_a_file_that_is_no_graph_and_members_that_are_none_are_refused(pictures:
 
 
 def test_without_the_library_a_bundle_of_graphs_names_what_to_install(
-    pictures: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    graphs: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, run = pictures
-    bundle = as_graphs(run.bundle, tmp_path / "graphs")
     monkeypatch.setattr("vesalius.infer.runtimes.contract.find_spec", lambda name: None)
     with pytest.raises(MissingExtra, match="vesalius\\[compress\\]"):
-        Predictor(bundle, device="cpu")
-    assert Predictor(bundle, device="cpu", runtime="torch").stages
+        Predictor(graphs, device="cpu")
+    assert Predictor(graphs, device="cpu", runtime="torch").stages
 
 
 def test_a_model_that_cannot_be_followed_is_refused_with_the_reason(pictures: Any) -> None:
@@ -273,3 +281,22 @@ def test_a_model_that_cannot_be_followed_is_refused_with_the_reason(pictures: An
 
     with pytest.raises(PlanError, match="cannot be followed as a graph"):
         graph_of(loaded.task, loaded.stage.plan, loaded.stage.state, Odd(loaded.models[0]))
+
+
+def test_a_service_tests_itself_and_answers_several_at_once(pictures: Any) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from vesalius.serve.models import open_models
+
+    data, run = pictures
+    model = open_models({"ours": run.path}, devices=["cpu"], runtime="openvino")["ours"]
+    assert model.selftest.passed, model.selftest.why
+    cases = cases_of(data, 8)
+    own = Predictor(run.bundle, device="cpu")
+    expected = [own(case) for case in cases]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(model.predictor(), cases))
+    for one, other in zip(found, expected, strict=True):
+        assert np.abs(one.p - other.p).max() < 1e-4 and one.outside == other.outside
+    compiled = beside.of(model.predictors[0].stages[-1].models[0])
+    assert compiled is not None and compiled.asked >= len(cases)

@@ -66,6 +66,7 @@ KINDS = {
     "infer/opinions": "Ways of having several opinions",
     "infer/novelty": "Detectors of unlike images",
     "infer/handover": "Handovers between stages",
+    "infer/runtimes": "Runtimes",
     "answers": "Kinds of answer",
     "cohorts": "Layouts",
     "cohorts/targets": "Kinds of target",

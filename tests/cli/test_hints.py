@@ -41,6 +41,7 @@ FILES = {
     "cohorts/_folds.py": ("fit",),
     "cohorts/_splits.py": ("inspect", "fit", "evaluate", "clean"),
     "cohorts/_shots.py": ("fit",),
+    "infer/choosing.py": ("predict", "serve"),
     "learn/episodes.py": ("few-shot",),
     "cohorts/_dealing.py": ("fit",),
     "cohorts/_check.py": ("fit", "evaluate"),

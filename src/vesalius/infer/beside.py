@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
+from vesalius.core.errors import BundleError
 from vesalius.infer.feeds import RAW, Signature
 from vesalius.infer.layers import Look
 from vesalius.plan import torch_threads
@@ -82,16 +84,28 @@ class Beside:
             own.take(self.signature.shown(outputs))
         return torch.from_numpy(outputs[RAW])
 
-    def session(self) -> Session:
-        """Return the graph, opened with as many threads as torch computes with in this thread."""
+    def session(self, graph: Graph | None = None) -> Session:
+        """Return the graph, opened with as many threads as torch computes with in this thread.
+
+        `graph` is what `source` would read, where that is at hand.
+        """
         threads = torch_threads.in_use()
         with self._lock:
             found = self._sessions.get(threads)
             if found is None:
-                found = self.runtime.open(self._source(), threads, cache=self.cache)
+                found = self._opened(threads, graph)
                 last = list(self._sessions.items())[-(_MOST - 1) :]
                 self._sessions = {**dict(last), threads: found}
             return found
+
+    def _opened(self, threads: int, graph: Graph | None) -> Session:
+        """Return a new session, or one with another number of threads where the graph's file has gone meanwhile."""
+        try:
+            return self.runtime.open(graph or self._source(), threads, cache=self.cache)
+        except BundleError:
+            if not self._sessions:
+                raise
+            return next(reversed(self._sessions.values()))
 
     def _changes(self) -> int:
         """Return how often the member's tensors were changed in place."""
@@ -107,3 +121,16 @@ def of(model: nn.Module) -> Beside | None:
     """Return what stands beside a member; None where it answers alone."""
     found: Beside | None = vars(model).get(_KEY)
     return found
+
+
+@contextmanager
+def aside(models: Sequence[nn.Module]) -> Iterator[bool]:
+    """Let members answer alone inside this block; it is told whether anything stood beside one of them."""
+    held = [of(model) for model in models]
+    for model in models:
+        put(model, None)
+    try:
+        yield any(one is not None for one in held)
+    finally:
+        for model, one in zip(models, held, strict=True):
+            put(model, one)

@@ -12,7 +12,17 @@ from vesalius.core.errors import PlanError, UnknownName
 from vesalius.core.plan import Plan
 from vesalius.core.registry import names
 from vesalius.infer import beside, runtimes
-from vesalius.infer.compiling import Piece, Tried, from_files, pieces_of, stand, tried, tried_off, tried_torch
+from vesalius.infer.compiling import (
+    Piece,
+    Tried,
+    from_files,
+    members_of,
+    pieces_of,
+    stand,
+    tried,
+    tried_off,
+    tried_torch,
+)
 from vesalius.infer.graphs import Graph
 from vesalius.infer.loading import Loaded
 from vesalius.infer.measured import Kept, Measured
@@ -87,15 +97,15 @@ def _named(predictor: Predictor, name: str, kept: Kept) -> Choice:
     """Let the runtime of that name answer. Raises PlanError where it is refused."""
     runtime = runtimes.get(name)
     _ = runtime.version
-    pieces = pieces_of(predictor)
-    found = kept.read()
-    if found is None or name not in found.seconds:
+    found, pieces = kept.read(), members_of(predictor)
+    if found is None or name not in {*found.seconds, *found.refused}:
+        pieces = pieces_of(predictor)
         found = _measure(pieces, kept, also=name)
     if name in found.refused:
         raise PlanError(
             f"runtime {name} is refused for this bundle", found=found.refused[name], hint="--runtime torch"
         )
-    _stand(name, pieces, kept, found)
+    _stand(name, pieces, kept)
     times = found.seconds[runtimes.TORCH] / found.seconds[name]
     slower = times < 1
     how = f"{1 / times:.1f} times as long as torch" if slower else f"{times:.1f} times as fast as torch"
@@ -113,11 +123,12 @@ def _auto(predictor: Predictor, kept: Kept, cases: int | None) -> Choice:
     if cases * sum(_work(predictor.bundle, s) for s in predictor.stages) / _SLOWEST < least:
         return Choice(runtimes.TORCH, f"the work ahead is less than {least:g} s")
     try:
-        pieces = pieces_of(predictor)
+        pieces = pieces_of(predictor) if found is None else members_of(predictor)
     except PlanError as error:
         return Choice(runtimes.TORCH, str(error))
+    rows = _rows(pieces) if found is None else found.rows
     pass_s = tried_torch(pieces).seconds if found is None else found.seconds[runtimes.TORCH]
-    ahead = cases * pass_s * max(_passes(predictor.bundle, piece) for piece in pieces)
+    ahead = cases * pass_s * max(_passes(predictor.bundle, s, rows) for s in predictor.stages)
     if ahead < least:
         return Choice(
             runtimes.TORCH, f"the work ahead takes torch about {ahead:.2g} s, less than {least:g} s"
@@ -126,7 +137,7 @@ def _auto(predictor: Predictor, kept: Kept, cases: int | None) -> Choice:
     if found.best == runtimes.TORCH:
         refused = "; ".join(f"{name}: {why}" for name, why in found.refused.items())
         return Choice(runtimes.TORCH, f"nothing is faster here{f' ({refused})' if refused else ''}")
-    _stand(found.best, pieces, kept, found)
+    _stand(found.best, pieces, kept)
     times = found.seconds[runtimes.TORCH] / found.seconds[found.best]
     return Choice(found.best, f"it was {times:.1f} times as fast as torch here", told=True)
 
@@ -149,23 +160,23 @@ def _measure(pieces: Sequence[Piece], kept: Kept, *, also: str = "") -> Measured
     found = Measured(
         {runtimes.TORCH: alone.seconds, **{n: t.seconds for n, t in seen.items() if not t.refused}},
         {n: t.refused for n, t in seen.items() if t.refused},
+        rows=_rows(pieces),
     )
     kept.write(found, {name: graph.to_bytes() for name, graph in graphs.items()})
     return found
 
 
-def _stand(name: str, pieces: Sequence[Piece], kept: Kept, found: Measured) -> None:
-    """Let the graphs that are kept stand beside the members; where nothing could be kept, they are made again."""
-    sources = from_files(kept.folder, pieces)
-    if kept.read() is None:
-        graphs = {piece.name: piece.graph() for piece in pieces}
-        sources = {n: (lambda g=graph: g) for n, graph in graphs.items()}  # type: ignore[misc]
-    cache = kept.compiled if kept.folder.is_dir() else None
-    stand(name, pieces, sources, cache)
-    for piece in pieces:
-        compiled = beside.of(piece.model)
-        if compiled is not None:
-            compiled.session()  # compiled now, not while the first case waits
+def _stand(name: str, pieces: Sequence[Piece], kept: Kept) -> None:
+    """Let the graphs that are kept stand beside the members; where they could not be kept, they are made again."""
+    if all((kept.folder / piece.name).is_file() for piece in pieces):
+        stand(name, pieces, from_files(kept.folder, pieces), kept.compiled)
+        return
+    graphs = {piece.name: piece.graph() for piece in pieces}
+    stand(name, pieces, {n: (lambda g=graph: g) for n, graph in graphs.items()}, None)  # type: ignore[misc]
+
+
+def _rows(pieces: Sequence[Piece]) -> int:
+    return max(piece.batch.rows for piece in pieces)
 
 
 def _threads(predictor: Predictor) -> int:
@@ -191,10 +202,10 @@ def _tiles(bundle: Bundle, plan: Plan) -> int:
     return int(math.prod(each))
 
 
-def _passes(bundle: Bundle, piece: Piece) -> int:
-    """Return how many passes like the one that was tried a case takes: tiles by the batch, and mirror images."""
-    plan = piece.loaded.stage.plan
-    return int(math.ceil(_tiles(bundle, plan) / piece.batch.rows) * 2 ** len(plan.infer.mirror))
+def _passes(bundle: Bundle, loaded: Loaded, rows: int) -> int:
+    """Return how many passes of so many rows a case takes: its tiles, and their mirror images."""
+    plan = loaded.stage.plan
+    return int(math.ceil(_tiles(bundle, plan) / max(rows, 1)) * 2 ** len(plan.infer.mirror))
 
 
 def _work(bundle: Bundle, loaded: Loaded) -> float:

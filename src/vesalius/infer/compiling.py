@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -33,12 +33,12 @@ _SEED = 1
 
 @dataclass(frozen=True, eq=False)
 class Piece:
-    """One member of one stage, with a batch that it was asked about made-up input."""
+    """One member of one stage, with a batch that it was asked about made-up input, where it was."""
 
     number: int
     place: int
     loaded: Loaded
-    batch: Batch
+    batch: Batch = field(default_factory=lambda: Batch({}))
 
     @property
     def model(self) -> nn.Module:
@@ -83,6 +83,15 @@ class _Asked:
         """Return the raw output of the other task."""
         self._kept.setdefault(id(model), batch)
         return inferred(self._task, model, batch, generator)
+
+
+def members_of(predictor: Predictor) -> list[Piece]:
+    """Return the members of all stages, which are asked nothing."""
+    return [
+        Piece(number, place, loaded)
+        for number, loaded in enumerate(predictor.stages)
+        for place in range(len(loaded.models))
+    ]
 
 
 def pieces_of(predictor: Predictor) -> list[Piece]:
@@ -171,7 +180,10 @@ def stand(
     runtime = runtimes.get(name)
     for piece in pieces:
         source = sources[piece.name]
-        beside.put(piece.model, beside.Beside(piece.model, source().signature, source, runtime, cache=cache))
+        graph = source()
+        compiled = beside.Beside(piece.model, graph.signature, source, runtime, cache=cache)
+        compiled.session(graph)  # compiled now, not while the first case waits
+        beside.put(piece.model, compiled)
 
 
 def tried_off(pieces: Sequence[Piece]) -> None:

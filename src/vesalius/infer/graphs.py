@@ -8,7 +8,7 @@ import json
 import logging
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,6 @@ from vesalius.core.plan import Plan
 from vesalius.infer.feeds import (
     RAW,
     Feed,
-    Layer,
     Signature,
     batch_from,
     blank,
@@ -31,7 +30,7 @@ from vesalius.infer.feeds import (
     parse_signature,
     tensors_of,
 )
-from vesalius.infer.layers import looked_at, summed
+from vesalius.infer.followed import Followed
 from vesalius.prepare.batch import Batch
 from vesalius.tasks.contract import Task
 
@@ -89,7 +88,7 @@ def graph_of(
     _assert_there("onnx", "onnxscript")
     feeds = _single(plan) if like is None else feeds_of(like)
     given = tuple(sorted(feed.name for feed in feeds))
-    followed = _Followed(task, copy.deepcopy(model).to(device).eval(), feeds, watch)
+    followed = Followed(task, copy.deepcopy(model).to(device).eval(), feeds, watch)
     two = _of_two_rows(feeds, like)
     with torch.no_grad():  # which outputs there are follows from a pass
         followed(*(t.to(device) for t in tensors_of(two, feeds)))
@@ -122,7 +121,7 @@ def graph_of(
 
 
 def _exported(
-    followed: _Followed, tensors: Sequence[Tensor], names: Sequence[str], outputs: Sequence[str]
+    followed: Followed, tensors: Sequence[Tensor], names: Sequence[str], outputs: Sequence[str]
 ) -> Any:
     """Return the `onnx.ModelProto` that torch's exporter makes. Raises whatever that meets in a model."""
     rows = torch.export.Dim("rows", min=1, max=2**16)
@@ -181,67 +180,6 @@ def _described(graph: Graph) -> Graph:
     entry = graph.proto.metadata_props.add()
     entry.key, entry.value = ABOUT, json.dumps(graph.signature.json())
     return graph
-
-
-class _Noting(dict[str, Tensor]):
-    """What is there of each thing, by name, which notes whether anyone looked."""
-
-    touched = False
-
-    def __getattribute__(self, name: str) -> Any:
-        if name in ("get", "items", "values", "keys", "copy"):
-            self.touched = True
-        return super().__getattribute__(name)
-
-    def __getitem__(self, key: str) -> Tensor:
-        self.touched = True
-        return super().__getitem__(key)
-
-    def __contains__(self, key: object) -> bool:
-        self.touched = True
-        return super().__contains__(key)
-
-    def __iter__(self) -> Iterator[str]:
-        self.touched = True
-        return super().__iter__()
-
-    def __len__(self) -> int:
-        self.touched = True
-        return super().__len__()
-
-
-class _Followed(nn.Module):
-    """What is followed: a task's answer of a model, whose inputs are tensors one by one, and what its networks show."""
-
-    def __init__(self, task: Task, model: nn.Module, feeds: Sequence[Feed], watch: bool) -> None:
-        super().__init__()
-        self.model = model
-        self._task, self.feeds, self._watch = task, tuple(feeds), watch
-        self.layers: list[Layer] = []
-        self.asked_what_is_there = False
-
-    def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
-        """Return the raw output and, a watched map at a time, means and sums of squared deviations."""
-        batch = batch_from(self.feeds, tensors)
-        if not torch.compiler.is_exporting():
-            batch = replace(batch, present=_Noting(batch.present))
-        layers: list[Layer] = []
-        sums: list[Tensor] = []
-
-        def look(name: str, maps: Sequence[Tensor], grain: int) -> None:
-            for k, found in enumerate(maps):
-                n, mean, squares = summed(found)
-                stem = f"{len(layers)}.{name}.{k}"
-                layer = f"{name}.{k}"
-                layers.append(Layer(layer, f"mean.{stem}", f"squares.{stem}", int(n), grain if k == 0 else 0))
-                sums.extend([mean, squares])
-
-        with looked_at(self.model, look) if self._watch else contextlib.nullcontext():
-            raw = self._task.infer(self.model, batch, torch.Generator(device="cpu").manual_seed(0))
-        if not torch.compiler.is_exporting():  # then sizes are numbers
-            self.layers = layers
-            self.asked_what_is_there = isinstance(batch.present, _Noting) and batch.present.touched
-        return (raw.float(), *sums)
 
 
 def _single(plan: Plan) -> tuple[Feed, ...]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from vesalius import nets
 from vesalius.core.bundle import Bundle, Stage
@@ -75,6 +74,8 @@ def load(
 def _member(
     bundle: Bundle, stage: Stage, task: Task, place: int, device: torch.device, runtime: str
 ) -> nn.Module:
+    from safetensors.torch import load_file
+
     name = stage.members[place]
     path = bundle.path / name
     if is_alone(stage):
@@ -82,25 +83,19 @@ def _member(
         _ = opened.version  # says now what is not installed
         return Alone(path, opened).eval()
     model = built(task, stage.plan, stage.state, nets)
+    graph = open_graph(path) if path.suffix == GRAPH else None
     try:
-        model.load_state_dict(_state(stage, path, place, model))
+        if graph is None:
+            model.load_state_dict(load_file(path, device="cpu"))
+        else:
+            model.load_state_dict(twin_state(graph, stage.extras.get(FOLDED), place, model))
     except (OSError, RuntimeError, ValueError) as error:
         raise BundleError(
             f"{bundle.path}: weights '{name}' do not fit the plan", found=str(error)[:200]
         ) from error
     model = model.to(device).eval()
-    if path.suffix == GRAPH and device.type == "cpu" and runtime != runtimes.TORCH:
+    if graph is not None and device.type == "cpu" and runtime != runtimes.TORCH:
         opened = runtimes.get(runtime)
         _ = opened.version  # says now what is not installed
-        signature = open_graph(path).signature
-        beside.put(model, beside.Beside(model, signature, partial(open_graph, path), opened))
+        beside.put(model, beside.Beside(model, graph.signature, partial(open_graph, path), opened))
     return model
-
-
-def _state(stage: Stage, path: Path, place: int, model: nn.Module) -> dict[str, Tensor]:
-    """Return the state dict that a member's file holds."""
-    from safetensors.torch import load_file
-
-    if path.suffix != GRAPH:
-        return load_file(path, device="cpu")
-    return twin_state(open_graph(path), stage.extras.get(FOLDED), place, model)

@@ -32,6 +32,7 @@ class Measured:
     seconds: Mapping[str, float]
     refused: Mapping[str, str] = field(default_factory=dict)
     graphs: Mapping[str, str] = field(default_factory=dict)
+    rows: int = 1  # of the batch of one pass
 
     @property
     def best(self) -> str:
@@ -71,6 +72,7 @@ class Kept:
                 {str(k): float(v) for k, v in data["seconds"].items()},
                 {str(k): str(v) for k, v in data["refused"].items()},
                 {str(k): str(v) for k, v in data["graphs"].items()},
+                int(data["rows"]),
             )
             sound = all(sha256(self.folder / name) == digest for name, digest in found.graphs.items())
             if (

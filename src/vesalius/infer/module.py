@@ -50,7 +50,7 @@ class BundleModule(nn.Module):
         self, bundle: Bundle, *, member: int | None, calibrated: bool, mirror: bool, device: str
     ) -> None:
         super().__init__()
-        self._predictor = [Predictor(bundle, device=device)]  # in a list, so that it is no sub-module
+        self._predictor = [Predictor(bundle, device=device, runtime="torch")]  # in a list: no sub-module
         last = self._predictor[0].stages[-1]
         if member is not None and not 0 <= member < len(last.models):
             raise PlanError(

@@ -78,12 +78,17 @@ def weights_of(proto: Any) -> dict[str, Array]:
             if parts[1] is not None:
                 zero = parts[2] if len(parts) > 2 else None
                 found[_named(node.input[0])] = _dequantised(raw[node.input[0]], parts[1], zero, axis)
+    scales = {
+        node.input[1] for node in proto.graph.node if node.op_type in ("QuantizeLinear", "DequantizeLinear")
+    }
+    found = {name: array for name, array in found.items() if name not in scales}
     for name, array in raw.items():
         stem = name.removesuffix("_quantized")
         scale = raw.get(f"{stem}_scale")
         if stem != name and stem not in found and scale is not None:
             zero = raw.get(f"{stem}_zero_point")
             found[stem] = _dequantised(array, scale, zero, array.ndim - 1)
+            found.pop(f"{stem}_scale", None)
     return found
 
 

@@ -25,7 +25,10 @@ from vesalius.core.registry import names
 from vesalius.core.words import counted
 from vesalius.evaluate.decision import Cost, Timed
 from vesalius.explain import methods
+from vesalius.infer.graphs import open_graph
+from vesalius.infer.loading import GRAPH
 from vesalius.infer.predictor import Predictor
+from vesalius.infer.twins import weights_of
 from vesalius.plan.energy import WATTS, Energy, Meter
 from vesalius.run.engineering import machine_facts
 
@@ -45,6 +48,10 @@ def static_cost(bundle: Bundle) -> Cost:
     """Return what is known of a bundle's size without running it: numbers in its weights, and its bytes on disk."""
     numbers = 0
     for name in (name for stage in bundle.stages for name in stage.members):
+        if name.endswith(GRAPH):
+            held = weights_of(open_graph(bundle.path / name).proto)
+            numbers += sum(array.size for array in held.values())
+            continue
         with safe_open(bundle.path / name, framework="pt") as file:
             for key in file.keys():  # noqa: SIM118 - no mapping
                 many = 1
@@ -88,7 +95,7 @@ def measure(
     if not taken:
         return Measured(replace(cost, load_s=loaded_s, how=f"no case could be answered: {wrong}"), explainers)
     on_gpu = predictor.device.type != "cpu"
-    macs, macs_of = _of_a_case(predictor, cases)
+    macs, macs_of = _of_a_case(_by_torch(predictor), cases)
     found = replace(
         cost,
         seconds=Timed(statistics.median(taken), min(taken), max(taken), len(taken)),
@@ -143,6 +150,14 @@ def _of_a_case(predictor: Predictor, cases: Sequence[Case]) -> tuple[int | None,
             continue
         return _macs(counter), "a case"
     return None, ""
+
+
+def _by_torch(predictor: Predictor) -> Predictor:
+    """Return what answers by torch alone, whose operations can be counted: of members that are graphs their twins."""
+    if all(stage.runtime == "torch" for stage in predictor.bundle.stages):
+        return predictor
+    device, accept = str(predictor.device), predictor.accept_mismatch
+    return Predictor(predictor.bundle, device=device, accept_mismatch=accept, runtime="torch")
 
 
 def _one_pass(bundle: Bundle) -> tuple[int | None, str]:

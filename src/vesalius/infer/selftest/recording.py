@@ -21,6 +21,7 @@ from vesalius.core.errors import VesaliusError
 from vesalius.core.marks import difference
 from vesalius.core.sealed import digests
 from vesalius.core.words import counted
+from vesalius.infer import beside
 from vesalius.infer.predictor import Predictor
 from vesalius.infer.selftest import inputs, machine, record
 from vesalius.infer.selftest.inputs import Made, Recipe
@@ -33,6 +34,7 @@ FAST, SLOW = 5e11, 1e13  # values times weights of one answer; about a tenth of 
 ROUNDING = {
     "fp32": 2.0**-19,
     "bf16": 2.0**-13,
+    "graph": 2.0**-13,
 }  # relative changes of weights that stand for rounding on the way
 STEADY = 0.5  # of what is allowed, at most, such a change may move an answer
 MARGIN = 10  # times what is allowed, at least, a called label must be from another one
@@ -125,12 +127,11 @@ def _chosen(predictor: Predictor, tried: Sequence[_Tried], about: Record) -> tup
     ordered = sorted(tried, key=lambda one: sum(one.margins()) / max(len(one.margins()), 1))
     sound = [o for o in ordered if all(m >= MARGIN * about.tolerance for m in o.margins())] or ordered
     kept: list[_Tried] = []
-    with shaken(predictor, ROUNDING[about.arithmetic]) as changed:
-        for one in _each_called_otherwise(sound):
-            if one.seen.work > SLOW or _steady(one, observe(changed, one.case), about.tolerance):
-                kept.append(one)
-            if len(kept) == KEPT:
-                break
+    for one in _each_called_otherwise(sound):
+        if one.seen.work > SLOW or _bears_rounding(predictor, one, about):
+            kept.append(one)
+        if len(kept) == KEPT:
+            break
     certain = "least certain" if any(one.margins() for one in tried) else "first"
     why = f"the {certain} of {counted(len(tried), 'made-up input')} whose answers do not hang on a hair"
     return kept, why
@@ -145,10 +146,22 @@ def _each_called_otherwise(ordered: Sequence[_Tried]) -> Iterator[_Tried]:
         yield from (one for one in others if one.words() == first.words())
 
 
-def _steady(one: _Tried, shaken: Observed, tolerance: float) -> bool:
+def _bears_rounding(predictor: Predictor, one: _Tried, about: Record) -> bool:
+    """Return whether an answer stays where it was where all weights change by as much as rounding comes to.
+
+    A graph's weights are not changed; where such stand beside the models, these are asked alone both times.
+    """
+    models = [model for loaded in predictor.stages for model in loaded.models]
+    with beside.aside(models) as some:
+        seen = observe(predictor, one.case) if some else one.seen
+        with shaken(predictor, ROUNDING[about.arithmetic]) as changed:
+            return _steady(seen, observe(changed, one.case), about.tolerance)
+
+
+def _steady(seen: Observed, shaken: Observed, tolerance: float) -> bool:
     """Return whether an answer stays where it was, but for a small share of what is allowed."""
-    return set(one.seen.marks) == set(shaken.marks) and all(
-        difference(mark, shaken.marks[name]) <= STEADY * tolerance for name, mark in one.seen.marks.items()
+    return set(seen.marks) == set(shaken.marks) and all(
+        difference(mark, shaken.marks[name]) <= STEADY * tolerance for name, mark in seen.marks.items()
     )
 
 
