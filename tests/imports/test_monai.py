@@ -10,7 +10,6 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
-from _fields import case_of, members_of
 from monai.inferers import SlidingWindowInferer
 from monai.networks.nets import DynUNet
 from monai.transforms import (
@@ -21,6 +20,7 @@ from monai.transforms import (
     ScaleIntensityRanged,
     Spacingd,
 )
+from tests.imports._fields import case_of, members_of
 
 from vesalius.core.errors import BundleError
 from vesalius.imports.contract import Brought, Told

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from _fields import case_of, probabilities
+from tests.imports._fields import case_of, probabilities
 
 from vesalius.core.errors import BundleError
 from vesalius.imports.contract import Brought, Told

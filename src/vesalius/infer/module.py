@@ -120,7 +120,8 @@ class BundleModule(nn.Module):
     @property
     def device(self) -> torch.device:
         """Where the parameters are."""
-        return next(self.parameters()).device
+        held = next(self.parameters(), None)  # a graph of others holds none, and answers on the processor
+        return torch.device("cpu") if held is None else held.device
 
     @cached_property
     def takes(self) -> str:
