@@ -30,9 +30,9 @@ from vesalius.plan import torch_threads
 from vesalius.plan.budget import MINIMUM_STEPS, enough_steps
 from vesalius.run.begin import Begun, with_weights
 from vesalius.run.budgeting import MONITOR
-from vesalius.run.limits.planning import assert_fits
 from vesalius.run.fold_training import MEMBER, FoldTraining, held
 from vesalius.run.handing import Handing
+from vesalius.run.limits.planning import assert_fits
 from vesalius.run.planning import assert_meaning, choose_plan
 from vesalius.run.ready import BUDGETED, Ready, made_ready
 from vesalius.run.stages import by_truth, stages_of
