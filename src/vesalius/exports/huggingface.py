@@ -81,7 +81,9 @@ def _of_transformers(source: Source, member: int, inner: Any, folder: Path) -> t
     save_file(head, folder / HEAD)
     again = copy.deepcopy(model)
     encoder: Any = AutoModel.from_pretrained(folder)
-    again.net.inner.load_state_dict(encoder.state_dict())  # type: ignore[union-attr]
+    read = encoder.state_dict()  # which may have a pooling that the library makes anew, and ours has not
+    kept = {name: read[name] for name in inner.state_dict()}
+    again.net.inner.load_state_dict(kept)  # type: ignore[union-attr]
     return agreed(source, member, _asking(source, again), by=f"the encoder of {by} under our head"), ENCODER
 
 
