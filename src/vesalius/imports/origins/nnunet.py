@@ -237,7 +237,7 @@ def _facts(configured: Configured, founds: Sequence[Found]) -> dict[str, str]:
 def _notes(configured: Configured, weights: Sequence[Weights]) -> tuple[str, ...]:
     said = [
         "nnU-Net leaves an image's axes as its file has them, and so does this bundle: images must lie as its own",
-        "nnU-Net sums what tiles say in 16 bits, and this bundle in 32: single probabilities were seen to differ by 0.1",
+        "nnU-Net sums what tiles say in 16 bits, and this bundle in 32: single probabilities differed by up to 0.1",
     ]
     if weights[0].unused:
         said.append(
