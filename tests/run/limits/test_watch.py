@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import importlib
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -20,7 +21,7 @@ from vesalius.plan import machine
 from vesalius.plan.energy import Meter
 from vesalius.run.limits import watch as watching
 from vesalius.run.limits.allowance import Allowance, allowance
-from vesalius.run.limits.memory import held
+from vesalius.run.limits.memory import Children, held
 from vesalius.run.limits.watch import current, within
 from vesalius.run.stopping import all_or_nothing
 
@@ -234,7 +235,7 @@ def test_a_watch_that_has_no_memory_left_itself_ends_the_work(monkeypatch: pytes
 
     limit = held() + ROOM
     with pytest.raises(LimitReached, match="memory limit"), within(Allowance(memory_bytes=limit)):
-        monkeypatch.setattr(watching, "_own", refused)
+        monkeypatch.setattr(watching, "held", refused)
         until(lambda: False)
 
 
@@ -251,3 +252,17 @@ def test_whatever_library_is_refused_its_memory_the_limit_is_what_is_said(words:
         raise RuntimeError(words)
     with pytest.raises(RuntimeError), within(Allowance(time_s=60.0)):
         raise RuntimeError(words)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="children are listed by the kernel")
+def test_children_count_once_they_have_been_there_for_a_while() -> None:
+    code = "x = bytearray(80_000_000); print(flush=True); input()"
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", code], stdin=pipe, stdout=pipe, text=True) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        children = Children()
+        assert children.held() == 0, "it may still be its parent"
+        assert 80_000_000 < children.held() < 200_000_000
+        child.communicate("\n")
+    assert children.held() == 0

@@ -32,12 +32,31 @@ def slack(limit: int) -> int:
 
 
 def held() -> int:
-    """Return the resident bytes of this process and of its children now."""
-    total = int(psutil.Process().memory_info().rss)
-    for child in _children():
-        with suppress(psutil.Error):
-            total += int(psutil.Process(child).memory_info().rss)
-    return total
+    """Return the resident bytes of this process now."""
+    return int(psutil.Process().memory_info().rss)
+
+
+class Children:
+    """The memory of this process's children, of those that have been there for a while.
+
+    A child that has only just begun still is its parent, whose memory would count twice; one that stays the same
+    program shares its parent's pages, and only its own count.
+    """
+
+    def __init__(self) -> None:
+        self._known: set[int] = set()
+        self._words = psutil.Process().cmdline()
+
+    def held(self) -> int:
+        """Return their bytes now."""
+        now, total = set(_children()), 0
+        for child in now & self._known:
+            with suppress(psutil.Error):
+                process = psutil.Process(child)
+                same = process.cmdline() == self._words
+                total += int(process.memory_full_info().uss if same else process.memory_info().rss)
+        self._known = now
+        return total
 
 
 def _children() -> list[int]:

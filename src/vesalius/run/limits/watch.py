@@ -9,8 +9,6 @@ from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Any
 
-import psutil
-
 from vesalius.core.errors import BudgetError, Interrupted, LimitReached, VesaliusError, out_of_memory
 from vesalius.core.progress import listening
 from vesalius.plan.energy import Energy, Meter
@@ -19,7 +17,7 @@ from vesalius.plan.tariff import NONE, Tariff, record
 from vesalius.run.limits.ahead import Ahead
 from vesalius.run.limits.allowance import Allowance, energy_written, memory_written
 from vesalius.run.limits.ending import Ending
-from vesalius.run.limits.memory import Cap, assert_possible, capped, held, slack
+from vesalius.run.limits.memory import Cap, Children, assert_possible, capped, held, slack
 
 OFTEN_S, SELDOM_S = 0.02, 0.2  # how often memory is looked at, and the rest
 CHILDREN_S = 0.5
@@ -110,13 +108,13 @@ class Watch:
     def _until_one_is_reached(self) -> None:
         every = SELDOM_S if self.allowed.memory_bytes is None else OFTEN_S
         seldom = children_at = energy_at = 0.0
-        beside = 0
+        beside, children = 0, Children()
         while not self._over.wait(every):
             now = time.monotonic()
             if now >= children_at:
                 children_at = now + CHILDREN_S
-                beside = max(0, held() - _own())
-            bytes_now = _own() + beside
+                beside = children.held()
+            bytes_now = held() + beside
             self.peak_bytes = max(self.peak_bytes, bytes_now)
             if self.cap is not None and not self.trying:
                 self.cap.follow(children=beside)
@@ -178,10 +176,6 @@ class Watch:
             return f"{memory_written(self.peak_bytes)} in use, and more was asked for"
         found = self.energy()
         return f"{energy_written(found.joules)} used ({found.how})"
-
-
-def _own() -> int:
-    return int(psutil.Process().memory_info().rss)
 
 
 def _joined(kept: str) -> str:
