@@ -12,6 +12,8 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from vesalius.core.words import counted
+
 Size = tuple[int, int, int]
 FLOAT = 4  # bytes
 EVEN = "even"
@@ -108,7 +110,7 @@ class Cut:
         return self.slab(channels) + int(ROWS * self._row(channels) * max(1.0, self.grid.grown))
 
     def asked(self) -> int:
-        """Return how many tiles are asked about, those that are asked about twice twice."""
+        """Return how many tiles are asked about, some of them more than once."""
         rows, others = self._across()
         return len(self.grid.places[self.grid.axis]) * sum(
             (r.last - r.first) * (o.last - o.first) for r, o in itertools.product(rows, others)
@@ -129,7 +131,7 @@ class Cut:
         """Return in words how the field is cut and what that costs beside one slab."""
         if self.whole:
             return "blended in one slab"
-        shown = f"blended in {math.prod(self.parts)} columns"
+        shown = f"blended in {counted(math.prod(self.parts), 'column')}"
         if self.kept:
             return f"{shown}; {self.borders(channels)[1] / 2**30:.1f} GiB of their borders pass through scratch files"
         again = self.asked() - self.grid.tiles
