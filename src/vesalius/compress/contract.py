@@ -25,6 +25,7 @@ from vesalius.core.seeds import seed_of
 from vesalius.prepare.batch import Example
 from vesalius.tasks.contract import Task
 
+COMPRESSED = "compressed"  # the extra record of what was done to a bundle, for its card
 TORCH, ONNX, OPENVINO = "torch", "onnx", "openvino"  # runtimes, as `Stage.runtime` names them
 
 

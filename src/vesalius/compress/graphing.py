@@ -21,7 +21,8 @@ from vesalius.core.progress import Progress, track
 from vesalius.infer import runtimes
 from vesalius.infer.alarm import RECORD as ALARM
 from vesalius.infer.graphs import EXTRA, Graph, graph_of
-from vesalius.infer.twins import FOLDED, folded_of, twin_state
+from vesalius.infer.twins import FOLDED, NUMBERS, folded_of, twin_state
+from vesalius.infer.weighing import listened
 from vesalius.plan import torch_threads
 
 SHOWN = 64  # training cases a member that a graph is calibrated by
@@ -61,6 +62,11 @@ def as_graphs(
     made: list[Graph] = []
     plains: list[Graph] = []
     took: dict[str, list[float]] = {}
+    if any(listened(member.module) is not None for member in source.model.members):
+        raise PlanError(
+            "a model of several sources says how much each counted, which a graph does not",
+            hint=f"--ways without {way}",
+        )
     for member in track(source.model.members, progress, way, len(source.model.members)):
         seen = list(batches(source.task, source.model.plan, source.some(member.number, SHOWN)))
         plain = graph_of(
@@ -82,6 +88,8 @@ def as_graphs(
         raise PlanError(f"no runtime takes what {way} made", hint=f"--ways without {way}")
     runtime = min(whole, key=lambda name: whole[name])
     folded = folded_of(plains, [one.module for one in source.model.members])
+    numbers = [one.number for one in source.model.members]
+    folded = State({**folded.values, NUMBERS: numbers}, folded.arrays)
     members = tuple(
         _written(member, graph, folded, place, to)
         for place, (member, graph) in enumerate(zip(source.model.members, made, strict=True))

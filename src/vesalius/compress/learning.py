@@ -17,6 +17,7 @@ from vesalius.core.bundle import State
 from vesalius.core.errors import BudgetError
 from vesalius.core.plan import Plan, override
 from vesalius.core.progress import Progress
+from vesalius.core.words import counted
 from vesalius.infer.asked import inferred, terms_of
 from vesalius.learn.examples import Batches, batches, patch_of
 from vesalius.learn.loop import train
@@ -133,6 +134,9 @@ def tuned(
         unlabelled=[e.case_id for e in lacking],
         teacher=teacher,
     )
+    if result.ran_out:
+        many = f"{result.last_step} of {counted(told.train.steps, 'step')}"
+        progress.note(f"{name}: the time limit ended the training of member {number} after {many}")
     return result.weights
 
 

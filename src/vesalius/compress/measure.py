@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from vesalius.core.bundle import Bundle
@@ -21,6 +20,8 @@ from vesalius.infer import runs
 from vesalius.infer.predictor import Predictor
 from vesalius.infer.runs.contract import Members
 from vesalius.infer.runtimes import TORCH
+from vesalius.plan import machine as machines
+from vesalius.plan import torch_threads
 from vesalius.prepare.batch import Example
 from vesalius.prepare.case import with_reference
 from vesalius.run.measuring import measure
@@ -83,6 +84,8 @@ def beside(
 
     No alarm is looked at, for either: what a variant is tried with has none yet.
     """
+    torch_threads.use(machines.measure().cores)  # an answer before may have left fewer, as others worked
+    threads = torch_threads.in_use()
     mine = other or original
     first, second = _predictor(original, device), _predictor(mine, device)
     members = [_members(first), _members(second)]
@@ -112,7 +115,7 @@ def beside(
         joules=None if used.energy is None else used.energy.joules,
         energy_how="" if used.energy is None else used.energy.how,
         runtime=mine.stages[0].runtime,
-        threads=torch.get_num_threads(),
+        threads=threads,
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vesalius import cohorts, metrics
-from vesalius.compress.contract import TORCH, Member, Model, Source
+from vesalius.compress.contract import COMPRESSED, TORCH, Member, Model, Source
 from vesalius.core.bundle import Bundle, Stage
 from vesalius.core.case import Case
 from vesalius.core.cohort import Assignment, Cohort
@@ -96,6 +96,12 @@ def assert_possible(bundle: Bundle) -> None:
         raise PlanError(
             "this bundle is compressed already", found=f"runtime {stage.runtime}", hint="the original"
         )
+    if COMPRESSED in stage.extras:
+        raise PlanError(
+            "this bundle is compressed already, and a drop is held against the original alone",
+            found=str(stage.extras[COMPRESSED].values.get("ways")),
+            hint="the original, with --ways FIRST+SECOND",
+        )
     answer = tasks.get(stage.plan.task.name).answer.__name__
     if not metrics.judges(answer) or stage.plan.task.target is None:
         raise PlanError(
@@ -137,6 +143,7 @@ def opened(
         max_set_aside=float(told.get("max_set_aside", 0.1)),
         progress=progress,
         assignment=given or Assignment((), (), "unknown"),
+        link=True,
         layout=reading.layout or told.get("layout"),
         labels=reading.labels or told.get("labels"),
     )
@@ -180,7 +187,7 @@ def with_unlabelled(space: Workspace) -> Workspace:
     assignment = space.assignment
     if space.target is None or assignment.unlabelled:
         return space
-    given = cohorts.with_unlabelled(assignment, space.cohort, target=space.target.name)
+    given = cohorts.with_unlabelled(assignment, space.cohort, target=space.target.name, groups=space.groups)
     marks = space.marks.pixels()
     labelled = {m for ids in (assignment.test, *assignment.folds) for i in ids for m in marks.get(i, ())}
     most = MORE * len(space.training)

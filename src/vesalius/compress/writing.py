@@ -8,13 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from vesalius.compress.contract import Member, Model, Variant
+from vesalius.compress.contract import COMPRESSED, Member, Model, Variant
 from vesalius.compress.opened import Opened, with_unlabelled
 from vesalius.core.bundle import RECORD, SCORED, Bundle, Stage, State, save_bundle
 from vesalius.core.cohort import Assignment
 from vesalius.core.disk import output_errors, write_bytes
 from vesalius.core.errors import CodeError
-from vesalius.core.promise import PROMISE
+from vesalius.core.promise import OUT_OF_FOLD, PROMISE, WITHHOLD
 from vesalius.core.scorecard import Scorecard, as_json, nameless
 from vesalius.evaluate.answered import BEFORE
 from vesalius.infer.alarm import RECORD as ALARM
@@ -31,7 +31,6 @@ from vesalius.run.members import Outcome, member_of
 from vesalius.run.ready import Ready
 from vesalius.run.stages import stages_of
 
-COMPRESSED = "compressed"  # the extra record of what was done to a bundle, for its card
 ANEW = (ALARM, DRIFT, SELF_TEST)  # records that hold for one model alone
 TO_ANSWER_WITH = (RECORD, *ANEW, COMPRESSED)  # those that are not needed to build the members
 
@@ -135,10 +134,16 @@ def _promised(opened: Opened, stage: Stage, held_out: Mapping[str, Any]) -> tupl
     """Return the stage with the promise of its plan made anew, and what is said where the original promised more."""
     outcome = Outcome((), opened.numbers, dict(held_out), False)
     made = with_promise(opened.space, stage.plan, outcome, stage) if held_out else stage
-    if PROMISE not in opened.stage.calibration or PROMISE in made.calibration:
-        return made, []
-    why = "the promise of the original holds for its own answers alone and was taken out"
-    return made, [f"{why}; `vesalius calibrate` makes one on cases of its own"]
+    old, new, lost = opened.stage.calibration, made.calibration, []
+    if WITHHOLD in old and WITHHOLD not in new:
+        lost.append(
+            "the rule by which the original withholds answers was taken out; `vesalius calibrate` makes one"
+        )
+    own = PROMISE in old and old[PROMISE].get("on", {}).get("source") != OUT_OF_FOLD
+    if PROMISE in old and (own or PROMISE not in new):
+        why = "the promise of the original holds for its own answers alone and was taken out"
+        lost.append(f"{why}; `vesalius calibrate` makes one on cases of its own")
+    return made, lost
 
 
 def scored(bundle: Bundle, opened: Opened, card: Scorecard | None) -> Bundle:

@@ -169,6 +169,8 @@ class DataPlan(Section):
     @model_validator(mode="after")
     def _body_known(self) -> DataPlan:
         """Refuse a normalisation inside of what is not zero where that was not looked for, or is resampled already."""
+        if self.spacing_mm is not None and min(self.spacing_mm) <= 0:
+            raise Unfit("spacing_mm must be above 0", found=str(list(self.spacing_mm)))
         if any(n.masked for n in self.normalise) and not (self.nonzero and self.normalise_first):
             raise Unfit("masked needs nonzero and normalise_first as well", found="normalise with masked")
         return self

@@ -6,7 +6,7 @@ from typing import Any
 
 from vesalius.core.bundle import Stage
 from vesalius.core.errors import PlanError
-from vesalius.core.plan import DataPlan
+from vesalius.core.plan import DataPlan, Plan
 from vesalius.core.promise import PROMISE
 from vesalius.exports.contract import Source
 from vesalius.infer import runs
@@ -58,13 +58,16 @@ def preprocessing_of(source: Source, files: tuple[str, ...]) -> dict[str, Any]:
             "mirror": list(plan.infer.mirror),
         },
         "answer": dict(rule),
-        "left_out": list(left_out(stage)),
+        "left_out": list(left_out(stage, scripted=True)),
         "in_words": WORDS,
     }
 
 
-def left_out(stage: Stage) -> tuple[str, ...]:
-    """Return what an answer of Vesalius has that no export has, in words."""
+def left_out(stage: Stage, *, scripted: bool) -> tuple[str, ...]:
+    """Return what an answer of Vesalius has that an export has not, in words.
+
+    One that is `scripted` carries the preparation and the way from raw outputs to an answer.
+    """
     found = [
         "the refusal of images of another modality, unit or number of dimensions than were learned from",
     ]
@@ -72,6 +75,13 @@ def left_out(stage: Stage) -> tuple[str, ...]:
         found.append("the alarm for images unlike those of training")
     if stage.calibration.get(PROMISE):
         found.append("what is promised of an answer, and answers that are withheld by that promise")
+    if not scripted:
+        if any(stage.calibration.get(name) for name in ("temperature", "isotonic", "thresholds")):
+            found.append("the calibration of its answers, and from which probability on a label is called")
+        if stage.plan.infer.mirror:
+            found.append("the mean over mirror images")
+        if tasks.get(stage.plan.task.name).run != "whole":
+            found.append("tiles, and how they are blended")
     precision = stage.plan.train.precision
     if precision != "fp32" and runs.get(tasks.get(stage.plan.task.name).run).lowers:
         found.append(
@@ -115,8 +125,11 @@ def _steps_of(data: DataPlan, channel: int) -> list[dict[str, Any]]:
 
 
 def _assert_plain(source: Source) -> None:
-    """Raise PlanError for a bundle that is given more than images, or whose answers go by groups of patients."""
+    """Raise PlanError for a bundle that is given more than images on our own grid, or whose answers go by groups."""
     stage = source.stage
+    others = _ways_of_others(stage.plan)
+    if others:
+        raise _no_script(f"images are prepared as another tool does it: {', '.join(others)}")
     beside = [feed.name for feed in source.feeds if feed.field not in ("images", "present")]
     beside += [feed.name for feed in source.feeds if feed.field == "images" and feed.key != MAIN]
     if stage.plan.sources.timed:
@@ -125,6 +138,20 @@ def _assert_plain(source: Source) -> None:
         raise _no_script(f"the model is given more than one image on one grid: {', '.join(beside)}")
     if stage.calibration.get("groups"):
         raise _no_script("its thresholds go by groups of patients, which no image tells")
+
+
+def _ways_of_others(plan: Plan) -> list[str]:
+    """Return the planned values by which an imported model prepares and cuts images as the tool did that it is of."""
+    data = plan.data
+    planned = {
+        "data.nonzero": data.nonzero,
+        "data.normalise_first": data.normalise_first,
+        "data.resample": data.resample is not None,
+        "data.axes": bool(data.axes),
+        "data.normalise, masked": any(one.masked for one in data.normalise),
+        "infer.tiling": plan.infer.tiling != "even",
+    }
+    return [name for name, there in planned.items() if there]
 
 
 def _no_script(why: str) -> PlanError:

@@ -62,7 +62,7 @@ def written(
         agreements=made.agreements,
         script=checked,
         notes=made.notes,
-        left_out=left_out(source.stage),
+        left_out=left_out(source.stage, scripted=bool(source.script and target.carries)),
     )
     write_text(folder / ABOUT, json.dumps(_about(source, found), indent=1) + "\n")
     return found

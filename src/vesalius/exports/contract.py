@@ -180,9 +180,14 @@ class Exported(Shown):
 
 
 class Target(ABC):
-    """A form in which other tools take a model; `runs_without` says that a script beside it answers on its own."""
+    """A form in which other tools take a model.
+
+    `runs_without` says that a script beside it answers on its own; `carries` that what makes an image ready, and what
+    makes an answer of raw outputs, go along with the models.
+    """
 
     runs_without: ClassVar[bool] = False
+    carries: ClassVar[bool] = False
 
     @abstractmethod
     def write(self, source: Source, folder: Path) -> Written:

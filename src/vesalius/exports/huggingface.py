@@ -104,6 +104,8 @@ def _classifier(source: Source, model: nn.Module, inner: Any) -> Any:
         {k: str(name) for k, name in enumerate(labels)},
         {str(name): k for k, name in enumerate(labels)},
     )
+    exclusive = bool(rule.get("exclusive", True))
+    config.problem_type = "single_label_classification" if exclusive else "multi_label_classification"
     try:
         made: Any = AutoModelForImageClassification.from_config(config)
         base = made.base_model_prefix
@@ -152,7 +154,7 @@ def _readme(source: Source, note: str) -> str:
     """Return the card that the hub shows: what it is, of which bundle, what is left out, and the model card."""
     plan, card = source.stage.plan, source.bundle.path / "card.md"
     library = "vesalius" if note is OWN else "transformers"
-    left = "\n".join(f"- {what}" for what in left_out(source.stage))
+    left = "\n".join(f"- {what}" for what in left_out(source.stage, scripted=False))
     text = card.read_text(encoding="utf-8") if card.is_file() else ""
     return (
         f"---\nlibrary_name: {library}\ntags:\n- medical\n- vesalius\n---\n\n"

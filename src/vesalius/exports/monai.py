@@ -6,7 +6,7 @@ import json
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -63,6 +63,8 @@ class Flat(nn.Module):
 
 class Monai(Target):
     """One bundle of all members, read back by MONAI's `ConfigParser`."""
+
+    carries: ClassVar[bool] = True
 
     def write(self, source: Source, folder: Path) -> Written:
         """Write the bundle, let MONAI build its networks from the config, and compare."""
@@ -193,7 +195,7 @@ def _write_preparation(config: dict[str, Any], told: dict[str, Any], source: Sou
     config |= {
         "image": "image.nii.gz",
         "told": "$json.load(open(@bundle_root + '/configs/preprocessing.json'))",
-        "images": "$[preparation.read_image(@image)]",
+        "images": "$[preparation.read_image(p) for p in (@image if isinstance(@image, list) else [@image])]",
         "models": f"$preparation.models_of(@networks, {source.stage.plan.data.dims})",
         "answer": "$preparation.answered(@images, @models, @told)",
         "run": ["$print(json.dumps(@answer[0]))"],

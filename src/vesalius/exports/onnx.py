@@ -22,6 +22,7 @@ class Onnx(Target):
     """One `model-K.onnx` a member, read back by onnxruntime."""
 
     runs_without: ClassVar[bool] = True
+    carries: ClassVar[bool] = True
 
     def write(self, source: Source, folder: Path) -> Written:
         """Write each member, read it back, and compare."""

@@ -33,10 +33,8 @@ def before(parts: list[Any], config: Config, *, dims: int, channels: int) -> Val
         "data.axes": ("xyz" if dims == 3 else "zxy", "MONAI has x first"),
         "data.canonical": (False, "MONAI leaves the axes as a file has them"),
     }
-    for part in parts:
+    for part in filter(_is_on, parts):
         name, given = target_of(part, config, PREFIX)
-        if given.pop("_disabled_", False):
-            continue
         name = name.removesuffix("Dict").removesuffix("D").removesuffix("d")
         own = {k: v for k, v in given.items() if k not in READ}
         if name in NOTHING:
@@ -51,7 +49,7 @@ def before(parts: list[Any], config: Config, *, dims: int, channels: int) -> Val
 
 def after(parts: list[Any], config: Config, *, dense: bool) -> None:
     """Raise BundleError, by name, for a transform behind a net that says other than its likeliest label."""
-    for part in parts:
+    for part in filter(_is_on, parts):
         name, given = target_of(part, config, PREFIX)
         name = name.removesuffix("Dict").removesuffix("D").removesuffix("d")
         if name == "Activations" and given.get("softmax") and not given.get("sigmoid"):
@@ -65,6 +63,12 @@ def after(parts: list[Any], config: Config, *, dense: bool) -> None:
                 found=f"{name} {odd or ''}".strip(),
                 hint="a bundle that answers by softmax and the likeliest label",
             )
+
+
+def _is_on(part: Any) -> bool:
+    """Return whether MONAI uses a part of its config; one that is disabled stays there and does nothing."""
+    said = part.get("_disabled_", False) if isinstance(part, Mapping) else False
+    return str(said).strip().lower() != "true"
 
 
 def _unknown(name: str, config: Config, known: tuple[str, ...]) -> BundleError:
@@ -100,7 +104,9 @@ def _spacing(values: Values, own: dict[str, Any], config: Config, channels: int)
     odd = [own.pop("diagonal", False), own.pop("align_corners", False), own.pop("scale_extent", False)]
     padding = own.pop("padding_mode", "border")
     numbers = (
-        isinstance(pixdim, list) and len(pixdim) == 3 and all(isinstance(p, int | float) for p in pixdim)
+        isinstance(pixdim, list)
+        and len(pixdim) == 3
+        and all(isinstance(p, int | float) and p > 0 for p in pixdim)  # others mean: leave this axis as it is
     )
     if not numbers or any(odd) or mode not in ("bilinear", "nearest", 1, 0) or padding != "border":
         raise BundleError(
@@ -114,8 +120,10 @@ def _spacing(values: Values, own: dict[str, Any], config: Config, channels: int)
 
 
 def _range(values: Values, own: dict[str, Any], config: Config, channels: int) -> None:
-    a, b = (float(own.pop(k)) for k in ("a_min", "a_max"))
-    low, high = (float(own.pop(k) or 0.0) for k in ("b_min", "b_max"))
+    ends = [own.pop(k, None) for k in ("a_min", "a_max", "b_min", "b_max")]
+    if not all(isinstance(end, int | float) for end in ends):
+        raise BundleError(f"{config.path}: ScaleIntensityRange without its ends", found=str(ends)[:80])
+    a, b, low, high = map(float, ends)
     if not (a < b and low < high):
         raise BundleError(
             f"{config.path}: ScaleIntensityRange over no range", found=f"{a}, {b}, {low}, {high}"

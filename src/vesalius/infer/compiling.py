@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from vesalius.core.errors import DataError, PlanError
-from vesalius.infer import beside, runtimes
+from vesalius.infer import beside, runs, runtimes
 from vesalius.infer.asked import inferred
 from vesalius.infer.feeds import batch_from, feeds_of, tensors_of
 from vesalius.infer.graphs import Graph, graph_of, open_graph
@@ -144,7 +145,12 @@ def tried_torch(pieces: Sequence[Piece]) -> Tried:
     """Return how torch does by itself."""
     for piece in pieces:
         beside.put(piece.model, None)
-    return Tried(_seconds(pieces))
+    with ExitStack() as held:
+        for piece in pieces:
+            plan = piece.loaded.stage.plan
+            if plan.train.precision == "bf16" and runs.get(piece.loaded.task.run).lowers:  # as it answers
+                held.enter_context(torch.autocast("cpu", dtype=torch.bfloat16))
+        return Tried(_seconds(pieces))
 
 
 def tried(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import torch
 from torch import nn
 
 from vesalius import nets
-from vesalius.core.bundle import Bundle, Stage
+from vesalius.core.bundle import Bundle, Stage, State
 from vesalius.core.errors import BundleError, PlanError
 from vesalius.infer import beside, runtimes
 from vesalius.infer.alarm import Alarm, alarm_of
@@ -19,7 +20,7 @@ from vesalius.infer.drift import Drift, drift_of
 from vesalius.infer.exact import keep_exact
 from vesalius.infer.graphs import open_graph
 from vesalius.infer.stored import weights_of
-from vesalius.infer.twins import FOLDED, twin_state
+from vesalius.infer.twins import FOLDED, NUMBERS, twin_state
 from vesalius.tasks import contract as tasks
 from vesalius.tasks.contract import Task
 
@@ -73,6 +74,12 @@ def load(
     return Loaded(stage, task, models, alarm, None if alarm is None else drift_of(stage))
 
 
+def _place(name: str, folded: State | None, place: int) -> int:
+    """Return which of a bundle's members a file is, where a stage may have been left with some of them."""
+    numbers = None if folded is None else folded.values.get(NUMBERS)
+    return place if numbers is None else int(numbers.index(int(Path(name).stem.rpartition("-")[2])))
+
+
 def _member(
     bundle: Bundle, stage: Stage, task: Task, place: int, device: torch.device, runtime: str
 ) -> nn.Module:
@@ -88,7 +95,8 @@ def _member(
         if graph is None:
             model.load_state_dict(weights_of(path))
         else:
-            model.load_state_dict(twin_state(graph, stage.extras.get(FOLDED), place, model))
+            folded = stage.extras.get(FOLDED)
+            model.load_state_dict(twin_state(graph, folded, _place(name, folded, place), model))
     except (OSError, RuntimeError, ValueError) as error:
         raise BundleError(
             f"{bundle.path}: weights '{name}' do not fit the plan", found=str(error)[:200]

@@ -13,9 +13,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
-from vesalius.core.bundle import Bundle
+from vesalius.core import registry
+from vesalius.core.bundle import Bundle, Need
 from vesalius.core.disk import sha256
 from vesalius.core.version import VERSION
 
@@ -40,6 +42,16 @@ class Measured:
         return min(self.seconds, key=lambda name: self.seconds[name])
 
 
+def _newest(need: Need) -> int:
+    """Return when the file was written that something of another package lies in; 0 where that is no file."""
+    spec = None
+    with suppress(ImportError, KeyError, ValueError):
+        spec = find_spec(registry.stems(need.kind)[registry.stem_of(need.kind, need.name)])
+    with suppress(OSError):
+        return Path(spec.origin).stat().st_mtime_ns if spec is not None and spec.origin else 0
+    return 0
+
+
 class Kept:
     """The folder of one bundle on one machine: `threads` is how many may compute.
 
@@ -51,6 +63,7 @@ class Kept:
         facts = {
             "bundle": bundle.hash,
             "vesalius": VERSION,
+            "needs": {need.origin: _newest(need) for need in bundle.needs},
             "versions": {name: _version(name) for name in LIBRARIES},
             "processor": _processor(),
             "threads": threads,

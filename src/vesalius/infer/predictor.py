@@ -37,6 +37,7 @@ from vesalius.infer.loading import Loaded as Loaded
 from vesalius.infer.loading import device_of as device_of
 from vesalius.infer.loading import load
 from vesalius.infer.runs.contract import Members
+from vesalius.infer.runtimes import TORCH
 from vesalius.infer.session import EACH, STREAM, WHOLE, Session
 from vesalius.infer.streaming import Memories, parts_of, see
 from vesalius.infer.weighing import Weighing
@@ -143,7 +144,8 @@ class Predictor:
         self.bundle, self.accept_mismatch, self.refuse_unlike = bundle, accept_mismatch, refuse_unlike
         self.levels = levels or bool(bundle.stages[-1].calibration.get(PROMISE))
         self.doubts = doubt_of(bundle.stages[-1].calibration)
-        self.device = device_of(device)
+        graphs = any(stage.runtime != TORCH for stage in bundle.stages)
+        self.device = device_of("cpu" if graphs and device is None else device)  # graphs answer nowhere else
         self.stages = tuple(
             load(bundle, stage, self.device, weights=weights, runtime=runtime) for stage in bundle.stages
         )

@@ -21,6 +21,7 @@ from vesalius.core.image import Array
 from vesalius.infer.graphs import PREFIX, Graph
 
 FOLDED = "folded"  # what the record is called among the extra records of a stage
+NUMBERS = "numbers"  # in that record: of the members, in the order of its arrays
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 _CLOSE = 1e-5
 

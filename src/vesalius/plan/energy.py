@@ -7,8 +7,11 @@ import re
 import threading
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from vesalius.plan.energy_tracker import Tracker, tracked
 
@@ -127,8 +130,13 @@ def full_power_w(*, cores: int, watts: float = WATTS) -> float:
 
 
 def _processor_s() -> float:
-    """Return the processor seconds of this process, and of its children that have ended."""
-    return time.process_time() + sum(os.times()[2:4])
+    """Return the processor seconds of this process and of its children, those that have ended, too."""
+    living = 0.0
+    with suppress(psutil.Error):
+        for child in psutil.Process().children(recursive=True):
+            with suppress(psutil.Error):
+                living += sum(child.cpu_times()[:4])
+    return time.process_time() + sum(os.times()[2:4]) + living
 
 
 def _since(zone: _Zone, began: int, ended: int) -> int:
@@ -137,18 +145,22 @@ def _since(zone: _Zone, began: int, ended: int) -> int:
 
 def _zones(root: Path) -> Sequence[_Zone]:
     """Return the counters of whole processors that can be read."""
-    found = []
+    found: dict[str, _Zone] = {}
     try:
-        places = sorted(root.iterdir())
+        places = sorted(root.iterdir(), key=lambda place: ("mmio" in place.name, place.name))
     except OSError:
         return []
     for place in places:
         if not _PACKAGE.match(place.name):
             continue
         try:
+            name = (place / "name").read_text(encoding="ascii").strip()
             zone = _Zone(place, int((place / "max_energy_range_uj").read_text(encoding="ascii")))
             zone.read()
         except (OSError, ValueError):
             continue
-        found.append(zone)
-    return found
+        if (
+            name.startswith("package") and name not in found
+        ):  # one may stand there twice, and in the whole platform
+            found[name] = zone
+    return list(found.values())

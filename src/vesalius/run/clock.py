@@ -21,6 +21,8 @@ KEPT = (  # what a killed run last wrote says when it still ran
     "logs/*.csv",
     "trials/*/*.json",
     "trials/*/checkpoints/*.pt",
+    "confirm/*.json",
+    "work/*/checkpoints/*.pt",
 )
 
 

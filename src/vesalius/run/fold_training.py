@@ -11,6 +11,7 @@ from torch import Tensor
 
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress
+from vesalius.learn import checkpoint
 from vesalius.learn.course import Pace
 from vesalius.learn.loop import Trained, Validate, train
 from vesalius.learn.recipes import contract as recipes
@@ -44,7 +45,7 @@ class FoldTraining:
         """
         began = time.monotonic()
         learned, beside = dealt(self.space, self.group, job, plan)
-        seconds = self.seconds
+        seconds = self._left(name)
         return train(
             job.task,
             plan,
@@ -61,6 +62,15 @@ class FoldTraining:
             start=self.start,
             unlabelled=[e.case_id for e in beside],
         )
+
+    def _left(self, name: str) -> float | None:
+        """Return the seconds of a training, of which one that was stopped has had as much as of its steps."""
+        path = self.folder / "checkpoints" / f"{name}-{MEMBER}.pt"
+        if self.seconds is None or not path.is_file():
+            return self.seconds
+        kept = checkpoint.load(path)
+        planned = kept.changes[-1][1] if kept.changes else 0
+        return self.seconds * max(0.0, 1 - kept.step / planned) if planned else self.seconds
 
 
 def held(space: Workspace, group: Sequence[int]) -> tuple[str, ...]:

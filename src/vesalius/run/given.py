@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vesalius.cohorts import Overlap
-from vesalius.core.bundle import Bundle, Stage, open_bundle
+from vesalius.core.bundle import ORIGIN, Bundle, Stage, State, open_bundle
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort
 from vesalius.core.errors import BundleError, PlanError, VesaliusError
@@ -17,6 +17,7 @@ from vesalius.core.plan import STAGE_NAME, USER, EarlierPlan, Plan, TakesPlan, o
 from vesalius.core.words import counted
 from vesalius.infer import handover
 from vesalius.infer.predictor import Predictor
+from vesalius.infer.twins import FOLDED
 from vesalius.reliability.marks import Marks
 from vesalius.run.members import member_of, weights_file
 from vesalius.run.past import Past, past_of_bundle
@@ -188,6 +189,16 @@ def places_of(stages: Sequence[StagePlan], given: Mapping[str, GivenStage]) -> d
     return places
 
 
+def needed_to_load(stage: Stage) -> dict[str, State]:
+    """Return those records of a stage without which its members cannot be loaded."""
+    return {name: record for name, record in stage.extras.items() if name in (FOLDED, ORIGIN)}
+
+
+def _moved(name: str, stage: int) -> str:
+    """Return what a member's file is called in a stage of another number."""
+    return Path(weights_file(stage, member_of(name))).with_suffix(Path(name).suffix).name
+
+
 def sealed_stages(one: GivenStage, base: int) -> list[tuple[Stage, dict[str, str]]]:
     """Return the stages of a bundle that is a stage, as a new bundle has them from number `base` on.
 
@@ -197,7 +208,7 @@ def sealed_stages(one: GivenStage, base: int) -> list[tuple[Stage, dict[str, str
     found = []
     for k, stage in enumerate(one.bundle.stages):
         last = k == len(one.bundle.stages) - 1
-        files = {name: weights_file(base + k, member_of(name)) for name in stage.members}
+        files = {name: _moved(name, base + k) for name in stage.members}
         takes = [
             {
                 **taken,
@@ -212,7 +223,7 @@ def sealed_stages(one: GivenStage, base: int) -> list[tuple[Stage, dict[str, str
             name=one.name if last else f"{one.name}-{stage.name}",
             members=tuple(files.values()),
             takes={**first, "also": takes[1:]} if first and takes[1:] else first,
-            extras={},
+            extras=needed_to_load(stage),
         )
         found.append((moved, files))
     return found

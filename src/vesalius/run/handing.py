@@ -27,7 +27,7 @@ from vesalius.infer.handed import given_of
 from vesalius.infer.handover.contract import Given, Key
 from vesalius.infer.predictor import Predictor
 from vesalius.learn.examples import Giving
-from vesalius.run.given import GivenStage
+from vesalius.run.given import GivenStage, needed_to_load
 from vesalius.run.members import member_of
 from vesalius.run.stages import StagePlan
 from vesalius.run.workspace import Workspace
@@ -154,7 +154,9 @@ class Handing:
             own = self.stages[number].bundle is None
             stages = [
                 replace(
-                    stage, members=members if k == sayer.number else () if own else stage.members, extras={}
+                    stage,
+                    members=members if k == sayer.number else () if own else stage.members,
+                    extras=needed_to_load(stage),
                 )
                 for k, stage in enumerate(sayer.bundle.stages)
             ]

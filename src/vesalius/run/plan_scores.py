@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -183,6 +184,11 @@ class PlanScores:
         """Remove what a training left that does not go on."""
         (self.folder / "checkpoints" / f"{name}-{MEMBER}.pt").unlink(missing_ok=True)
 
+    @property
+    def _cache(self) -> Path:
+        """Where this process keeps prepared cases; another one that works in the same folder has its own."""
+        return self.folder / "cache" / str(os.getpid())
+
     def _prepared(self, plan: Plan) -> Ready:
         """Return the last stage with every case prepared; plans that prepare them alike share it."""
         stages = stages_of(plan)
@@ -194,8 +200,8 @@ class PlanScores:
             while len(self._ready) >= KEPT:
                 oldest = next(iter(self._ready))
                 del self._ready[oldest]
-                shutil.rmtree(self.folder / "cache" / oldest, ignore_errors=True)
-            cache = self.folder / "cache" / key
+                shutil.rmtree(self._cache / oldest, ignore_errors=True)
+            cache = self._cache / key
             given = Handing(self.space, stages, cache, device=self.begun.asked.device).of(number)
             self._ready[key] = made_ready(
                 self.space, stages, number, cache, before=None, given=given, progress=self.progress

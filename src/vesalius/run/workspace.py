@@ -174,8 +174,11 @@ def prepare_workspace(
     shots: int | None = None,
     with_test: bool = False,
     beside: Sequence[Past] = (),
+    link: bool = False,
 ) -> Workspace:
     """Read, choose the target and the task, decode everything once, assign folds.
+
+    With `link` it is known which cases belong together by their images, too, where an assignment is given.
 
     With `shots` so many cases of each label are drawn to be learned from (see `run/shots.py`).
     `past` is that of the weights to begin from: nothing that they learned from is tested on. `beside` are those of
@@ -206,9 +209,8 @@ def prepare_workspace(
         )
     given = assignment is not None
     overlap = None if past is None else _inherited(past, cohort, chosen, observer.marks, given=given)
-    groups: Mapping[str, str] = {}
+    groups: Mapping[str, str] = observer.groups if link or assignment is None else {}
     if assignment is None:
-        groups = observer.groups
         assignment = cohorts.assign(
             _undivided(cohort) if with_test else cohort,
             target=chosen,

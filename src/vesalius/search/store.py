@@ -196,6 +196,8 @@ class Store:
         attempts = int(frozen.user_attrs.get("attempts", 0))
         optuna = library()
         trial: Trial = optuna.trial.Trial(self._study, frozen._trial_id)
+        if frozen.number == DEFAULT:  # without the default plan there is nothing to search beside
+            return self._taken(trial, settings or {}, attempt=attempts + 1)
         if settings is None:  # it died while its values were chosen
             self._told(
                 frozen.number, {"state": FAILED, "reason": "its process ended before it had its values"}
@@ -227,12 +229,12 @@ class Store:
         state = optuna.trial.TrialState
         with unwarned():
             if result["state"] == DONE:
-                self._study.tell(number, float(result["score"]))
+                self._study.tell(number, float(result["score"]), skip_if_finished=True)
             elif result["state"] == PRUNED:
-                self._study.tell(number, state=state.PRUNED)
+                self._study.tell(number, state=state.PRUNED, skip_if_finished=True)
             else:
                 write_text(self._folder(number) / RESULT, json.dumps(dict(result), indent=1) + "\n")
-                self._study.tell(number, state=state.FAIL)
+                self._study.tell(number, state=state.FAIL, skip_if_finished=True)
 
     def _folder(self, number: int) -> Path:
         return self.folder / TRIALS / f"{number:04d}"

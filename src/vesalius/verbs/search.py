@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from collections.abc import Mapping
@@ -34,6 +35,7 @@ from vesalius.verbs.fit import carried_out
 __all__ = ["Search", "search"]
 TRIALS, FINALISTS = 50, 3
 LEAD = "lead"  # in a search's folder: held by the process that ends it
+LIMIT = "limit.json"  # there, too: the time limit that was given last
 
 
 def search(
@@ -131,7 +133,7 @@ def search(
             f"{folder} holds no search to resume", hint="the folder that an earlier `search` made"
         )
     limit = None if time_limit is None else seconds(time_limit)
-    each = None if time_per_trial is None else seconds(time_per_trial)
+    each = _kept_each(folder) if time_per_trial is None else seconds(time_per_trial)
     shown = watched(progress)
     asked = Asked(
         data=data,
@@ -231,8 +233,22 @@ def _leads(folder: Path, stack: ExitStack) -> bool:
 
 
 def _left_of(folder: Path, limit: float | None) -> float | None:
-    """Return the seconds that are left of a limit, of which an earlier process may have used some."""
-    return left(folder, {}) if limit is not None and (folder / CLOCK).is_file() else limit
+    """Return the seconds that are left of a limit, of which earlier processes may have used some, of one of theirs."""
+    if limit is None:
+        return None
+    before = json.loads((folder / LIMIT).read_text(encoding="utf-8")) if (folder / LIMIT).is_file() else None
+    there = left(folder, {}) if before is not None and (folder / CLOCK).is_file() else None
+    write_text(folder / LIMIT, json.dumps(limit) + "\n")
+    return limit if there is None else max(0.0, there + limit - float(before or 0.0))
+
+
+def _kept_each(folder: Path) -> float | None:
+    """Return the seconds of each trial of a search that goes on; None where there is none, or it has no such time."""
+    kept = folder / ASKED
+    if not kept.is_file():
+        return None
+    found = json.loads(kept.read_text(encoding="utf-8")).get("time_per_trial")
+    return None if found is None else float(found)
 
 
 def _judged(job: Job) -> Search:

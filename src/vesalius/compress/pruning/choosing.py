@@ -12,6 +12,7 @@ from vesalius.compress.contract import Source
 from vesalius.compress.learning import drawn
 from vesalius.compress.pruning.groups import Groups, Unit, operations
 from vesalius.core.bundle import State
+from vesalius.core.plan import override
 from vesalius.learn.stepper import Stepper, fabric_for
 
 LOOKED_AT = 8  # training batches by which it is told what a unit counts for
@@ -27,7 +28,7 @@ def by_loss(
     It is |Σ w · ∂L/∂w| over what makes the unit (Molchanov et al. 2019, Importance estimation for
     neural network pruning, arXiv 1906.10771, eq. 8, of whole groups).
     """
-    plan = source.model.plan
+    plan = override(source.model.plan, {"train.lora": 0}, reason="units are scored by all weights")
     stepper = Stepper(source.task, plan, state, number, fabric_for(plan, source.device), weights)
     draw = drawn(source, number)
     found = {unit.number: 0.0 for unit in groups.units}

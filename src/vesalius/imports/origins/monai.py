@@ -60,9 +60,13 @@ def bring(source: Path, told: Told) -> Brought:
     _assert_alike(name, given, weights, net, path, config)
     channels = int(given.get("in_channels", given.get("n_input_channels", 1)))
     values = preprocessing.before(
-        _transforms(config, "preprocessing", "pre_transforms"), config, dims=weights.dims, channels=channels
+        _transforms(config, ("preprocessing", "pre_transforms"), ("dataset", "transform")),
+        config,
+        dims=weights.dims,
+        channels=channels,
     )
-    preprocessing.after(_transforms(config, "postprocessing", "post_transforms"), config, dense=dense)
+    behind = _transforms(config, ("postprocessing", "post_transforms"), ("evaluator", "postprocessing"))
+    preprocessing.after(behind, config, dense=dense)
     values |= _inferer(config, weights.dims, dense=dense)
     called = _channel_names(about, channels)
     values["data.channel_names"] = (called, "metadata.json" if called else "nothing says what they are")
@@ -107,9 +111,15 @@ def _weights(source: Path) -> tuple[Weights, Path]:
     return named(open_file(path)), path
 
 
-def _transforms(config: Config, *names: str) -> list[Any]:
-    """Return the transforms of a part, one after the other; none where there is no such part."""
+def _transforms(config: Config, names: tuple[str, ...], within: tuple[str, str]) -> list[Any]:
+    """Return the transforms of a part, one after the other; none where there is no such part.
+
+    It is a part of one of these names, else what a part of the first name `within` holds under the second.
+    """
     part = config.at(*names)
+    if part is None:
+        holder = config.at(within[0])
+        part = holder.get(within[1]) if isinstance(holder, Mapping) else None
     if part is None:
         return []
     if isinstance(part, list):

@@ -65,6 +65,11 @@ def bring(source: Path, told: Told) -> Brought:
     target = target_of(task, labels_of(told, outputs, dense=dense, what=source.name), dense=dense)
     plan = planned(task, target, says, told=told)
     p = _are_probabilities(asked)
+    if not p and asked.min() >= 0 and asked.max() <= 1:
+        raise BundleError(
+            f"{source.name} gives numbers from 0 to 1 that do not sum to 1, as after a sigmoid",
+            hint="an export of the logits, without the last sigmoid",
+        )
     graph = _wrapped(proto, name, output, plan, outputs=outputs, dense=dense, logarithm=p)
     notes = [
         "the model is a graph: it has no gradients and no layers here, and cannot be trained on",
