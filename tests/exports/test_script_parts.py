@@ -16,7 +16,7 @@ from vesalius.core.image import Image
 from vesalius.core.plan import DataPlan, HarmonisePlan, HarmoniseStep, Normalisation
 from vesalius.exports import _preparation, _stitched
 from vesalius.exports.script import answers, geometry, images, intensities, running
-from vesalius.infer import tiles
+from vesalius.infer import native, tiles
 from vesalius.prepare import geometry as ours
 from vesalius.prepare import harmonise, intensity
 from vesalius.prepare.harmonise.contract import Known, Sample
@@ -58,11 +58,11 @@ def test_the_grid_is_that_of_the_preparation(affine: Any, sampling: str, spacing
     np.testing.assert_allclose(moved, ours.forward(array, undo), atol=1e-5)
     field = RNG.normal(size=(3, *undo.shape)).astype(np.float32)
     rule = {"values": [0, 4, 2]}
-    native = tiles.to_native(
+    labelled = native.to_native(
         iter([(0, 0, undo.shape[0], torch.from_numpy(field))]), undo, lambda raw: raw.max(dim=0).indices
     )
     labels = geometry_labels(field, found, rule)
-    assert labels.dtype == np.uint8 and (labels != np.array([0, 4, 2])[native]).mean() < 1e-3
+    assert labels.dtype == np.uint8 and (labels != np.array([0, 4, 2])[labelled]).mean() < 1e-3
 
 
 def geometry_labels(field: Any, layout: geometry.Layout, rule: dict[str, Any]) -> Any:

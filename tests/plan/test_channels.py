@@ -30,7 +30,9 @@ def printed(cases: list[Case], measured: dict[str, Facts]) -> Fingerprint:
 
 def planned(prints: Fingerprint) -> tuple[list[dict[str, object]], str]:
     plan = draft_plan(tasks.get("segment"), MASK, prints, CPU)
-    return [n.model_dump(exclude_none=True) for n in plan.data.normalise], plan.reasons["data.normalise"]
+    return [n.model_dump(exclude_none=True, exclude={"masked"}) for n in plan.data.normalise], plan.reasons[
+        "data.normalise"
+    ]
 
 
 def checkered(values: list[tuple[int, int]], *, depth: int = 1) -> Image:

@@ -2,7 +2,7 @@
 
     NNUNET_PYTHON=ENV/bin/python pytest tests_extras/imports/test_nnunet_live.py
 
-It takes some minutes; the suite holds the same against recordings (tests/imports/test_nnunet.py).
+It takes some minutes; the suite holds the same against recordings (tests/imports/test_nnunet_results.py).
 """
 
 from __future__ import annotations
