@@ -192,6 +192,7 @@ def test_an_alarm_is_told_what_the_graph_says_of_its_layers() -> None:
 
 class Named:
     hash = "0123"
+    needs = ()
 
 
 def kept(root: Path, threads: int = 2) -> Kept:

@@ -24,6 +24,7 @@ from vesalius.core.answers.mask import Mask
 from vesalius.core.case import Case
 from vesalius.core.cohort import Label
 from vesalius.core.errors import BudgetError, DataError, VesaliusError
+from vesalius.infer.choosing import Choice
 from vesalius.infer.each import Answered
 from vesalius.prepare.case import load_reference
 from vesalius.serve.models import open_model
@@ -469,7 +470,8 @@ def painter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SeriesModel:
         "vesalius.serve.models.open_bundle",
         lambda path: type("B", (), {"hash": "h" * 64, "name": "bone", "stages": ()})(),
     )
-    predictor = type("P", (), {"listening": lambda self, added: self, "stages": ()})()
+    predictor = type("P", (), {"listening": lambda self, added: self})()
+    monkeypatch.setattr("vesalius.serve.models.choose", lambda *a, **k: Choice("torch", "a stand-in"))
     monkeypatch.setattr("vesalius.serve.models.Predictor", lambda *a, **k: predictor)
     monkeypatch.setattr("vesalius.serve.node.answering.answers", every)
     return series_model(open_model("bone", tmp_path, selftest=False))

@@ -311,6 +311,15 @@ def test_every_verb_is_held_against_the_schema_here() -> None:
         assert command.hidden or name in LISTS or name in asked & defined, name
 
 
+def test_compress(pictures: Any, tmp_path: Path, ask: Ask) -> None:
+    """A document of what was compressed is held against the schema in test_compress.py, with a run that suffices."""
+    refused = ask("compress", pictures.path, "--ways", "prune-filtres", "-o", tmp_path / "small", code=2)[
+        "error"
+    ]
+    assert refused["kind"] == "UnknownName" and "prune-filters" in refused["hint"]
+    assert not (tmp_path / "small").exists()
+
+
 def test_change(pictures: Any, tmp_path: Path, ask: Ask) -> None:
     visits = sorted(pictures.data.parent.rglob("*.png"))[:2]
     found = ask("change", pictures.path, *visits, "--days", "30", "-o", tmp_path / "out")
