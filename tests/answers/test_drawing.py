@@ -140,3 +140,16 @@ class _Axes:
 
 def test_the_edges_of_a_plane() -> None:
     assert planes.extent(np.zeros((3, 5))) == (0.0, 5.0, 3.0, 0.0)
+
+
+def test_numbers_of_a_logarithmic_axis_are_written_out() -> None:
+    from vesalius.answers.drawing.pareto import Point, pareto
+
+    points = [
+        Point("original", 1.0, 0.7, 0.66, 0.75, True, False),
+        Point("small", 2.1, 0.7, 0.6, 0.8, True, True),
+    ]
+    drawn = pareto(points, across="times", up="auc")
+    assert (
+        "mathdefault" not in drawn and ">1<" in drawn.replace("\n", "") and ">2<" in drawn.replace("\n", "")
+    )

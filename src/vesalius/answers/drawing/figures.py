@@ -321,6 +321,17 @@ def _named(label: str, scored: Mapping[str, Interval], metric: str) -> str:
     return _short(label) if found is None or found.value is None else f"{_short(label)}  {found.value:.3f}"
 
 
+def _plain_log(axes: Any) -> None:
+    """Make the horizontal axis logarithmic, its numbers written out, those between the powers of ten, too."""
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
+    axes.set_xscale("log")
+    low, high = axes.get_xlim()
+    written = FuncFormatter(lambda number, _: f"{number:g}")
+    axes.xaxis.set_major_formatter(written)
+    axes.xaxis.set_minor_formatter(written if high < 10 * low else NullFormatter())
+
+
 def _short(name: str) -> str:
     name = written(name)
     return name if len(name) <= 18 else name[:17] + "…"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vesalius.answers.drawing.figures import ACCENT, SOFT, _axes, _short
+from vesalius.answers.drawing.figures import ACCENT, SOFT, _axes, _plain_log, _short
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def pareto(points: Sequence[Point], *, across: str, up: str) -> str:
             axes.annotate(
                 _short(p.name), (p.gain, p.worth), textcoords="offset points", xytext=(5, 5), fontsize=8
             )
-        axes.set_xscale("log")
+        _plain_log(axes)
         axes.set_xlabel(across)
         axes.set_ylabel(up)
         return finish()

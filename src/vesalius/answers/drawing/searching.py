@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from vesalius.answers.drawing.figures import ACCENT, INK, SOFT, _axes, _short
+from vesalius.answers.drawing.figures import ACCENT, INK, SOFT, _axes, _plain_log, _short
 
 ROWS = 16  # parts whose importance is drawn
 
@@ -50,7 +50,7 @@ def trade_off(
         axes.scatter([p[0] for p in points], [p[1] for p in points], s=20, color=SOFT, lw=0, zorder=3)
         best = sorted((cost, score) for cost, score, number in points if number in set(front))
         axes.plot([b[0] for b in best], [b[1] for b in best], color=ACCENT, lw=1.9, marker="o", ms=4)
-        axes.set_xscale("log")
+        _plain_log(axes)
         axes.set_xlabel(along)
         axes.set_ylabel(up)
         return finish()
