@@ -16,23 +16,20 @@ import torch
 from benchmarks import _record
 from benchmarks._figures import Figure, at_most
 from benchmarks._memory import high_water_gib
+from benchmarks._stretched import SPACING, stretched_ct
 from vesalius import formats, nets
 from vesalius.core.bundle import Stage, save_bundle
 from vesalius.core.cohort import Label, TargetInfo
-from vesalius.core.image import Image
 from vesalius.core.plan import USER, override
-from vesalius.phantom.ct import patient
 from vesalius.plan import machine as machines
 from vesalius.plan.fingerprint import Fingerprint
 from vesalius.plan.rules import draft_plan
-from vesalius.prepare.geometry import resample
 from vesalius.tasks import contract as tasks
 
 SECTION = "Memory"
 SOAK = True
 SEEDS = (0,)
 SHAPE, SMALL = (735, 512, 512), (180, 128, 128)
-SPACING = 0.8
 LABELS = 104
 GIB = 2**30
 LIMIT = {False: 3.0, True: 1.0}  # GiB, by whether it is quick
@@ -67,7 +64,7 @@ def run(folder: Path, *, seeds: Sequence[int], quick: bool = False) -> list[Figu
     shape = SMALL if quick else SHAPE
     folder.mkdir(parents=True, exist_ok=True)
     volume, bundle = folder / "ct.nii.gz", folder / "bundle"
-    _make_ct(volume, shape, seeds[0])
+    stretched_ct(volume, shape, seeds[0])
     plan = _bundle(bundle, shape, seeds[0])
     size = " × ".join(str(n) for n in reversed(shape))
     what = f"{size}, {LABELS} labels"
@@ -115,16 +112,6 @@ def _answered(bundle: Path, volume: Path, out: Path, *, memory: int | None) -> A
     if process.returncode:
         raise RuntimeError(f"answering ended with {process.returncode}: {said[-2000:]}")
     return Answered(peak, time.monotonic() - began)
-
-
-def _make_ct(path: Path, shape: tuple[int, int, int], seed: int) -> None:
-    """Write an abdominal phantom stretched to `shape`, with noise of its own, int16."""
-    study = patient(0, seed, size="small")
-    array = resample(study.image[None], shape)[0]
-    noise, out = np.random.default_rng(seed), np.empty(shape, np.int16)
-    for z in range(shape[0]):
-        out[z] = np.rint(array[z] + noise.normal(0, 10, shape[1:]))
-    formats.write(Image(out[None], affine=np.diag([SPACING, SPACING, SPACING, 1.0])), path)
 
 
 def _bundle(path: Path, shape: tuple[int, int, int], seed: int) -> str:

@@ -21,24 +21,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from benchmarks import _record
 from benchmarks._figures import Figure, at_most
 from benchmarks._fits import Absent, vesalius
 from benchmarks._memory import high_water_gib
+from benchmarks._stretched import SPACING, stretched_ct
 from vesalius import formats
-from vesalius.core.image import Image
-from vesalius.phantom.ct import patient
 from vesalius.plan import machine as machines
-from vesalius.prepare.geometry import resample
 
 SECTION = "Beside nnU-Net's predictor"
 SOAK = True
 SEEDS = (0,)
 NNUNET = _record.ROOT / ".nnunet" / "bin" / "python"
 SCRIPT = Path(__file__).with_name("_nnunet.py")
-SPACING = 0.8
 LABELS = 14
 RATIO = 0.5
 RUNTIMES = ("openvino", "onnx", "torch")
@@ -77,7 +72,7 @@ def figures(folder: Path, python: Path, size: Size, *, seed: int) -> list[Figure
     folder.mkdir(parents=True, exist_ok=True)
     threads = machines.measure().cores
     theirs, bundle, image = folder / "nnunet", folder / "bundle", folder / "ct_0000.nii.gz"
-    _make_ct(image, size.shape, seed)
+    stretched_ct(image, size.shape, seed)
     made = [str(size.features), str(size.patch), str(LABELS), str(SPACING)]
     _done([str(python), str(SCRIPT), "make", str(theirs), *made])
     results = next(p.parent for p in theirs.rglob("plans.json"))
@@ -116,16 +111,6 @@ def _rows(folder: Path, size: Size, other: Took, found: dict[str, Took], threads
         at_most(f"seconds, {fastest} / nnU-Net's", best.wall_s / other.wall_s, RATIO),
         at_most(f"VmHWM, {fastest} / nnU-Net's", best.peak_gib / other.peak_gib, RATIO),
     ]
-
-
-def _make_ct(path: Path, shape: tuple[int, int, int], seed: int) -> None:
-    """Write an abdominal phantom stretched to `shape`, with noise of its own, int16, turned as most files are."""
-    study = patient(0, seed, size="small")
-    array = resample(study.image[None], shape)[0]
-    noise, out = np.random.default_rng(seed), np.empty(shape, np.int16)
-    for z in range(shape[0]):
-        out[z] = np.rint(array[z] + noise.normal(0, 10, shape[1:]))
-    formats.write(Image(out[None], affine=np.diag([SPACING, SPACING, SPACING, 1.0])), path)
 
 
 def _done(words: Sequence[str]) -> None:

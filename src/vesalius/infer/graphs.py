@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import json
-import logging
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,6 +17,7 @@ from vesalius.core.bundle import State
 from vesalius.core.disk import write_bytes
 from vesalius.core.errors import BundleError, MissingExtra, PlanError
 from vesalius.core.plan import Plan
+from vesalius.core.quiet import quiet
 from vesalius.infer.feeds import (
     RAW,
     Feed,
@@ -38,6 +36,7 @@ from vesalius.tasks.contract import Task
 PREFIX = "model."  # of parameters in the file, before their own names
 ABOUT = "vesalius"  # the key of the file's metadata under which the rest of a Graph lies
 EXTRA = "compress"  # of pyproject.toml
+_EXPORTERS = ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")  # which tell a log of themselves
 _ROWS = 2  # of the batch that is followed; a batch of one would be taken for one that is always of one
 _MOST_BYTES = 2**31 - 2**20  # an ONNX file in one piece is a protobuf message, which holds no more
 
@@ -126,7 +125,7 @@ def _exported(
 ) -> Any:
     """Return the `onnx.ModelProto` that torch's exporter makes. Raises whatever that meets in a model."""
     rows = torch.export.Dim("rows", min=1, max=2**16)
-    with _silent(), torch.no_grad():
+    with quiet(_EXPORTERS), torch.no_grad():
         program = torch.onnx.export(
             followed,
             tuple(tensors),
@@ -196,22 +195,6 @@ def _of_two_rows(feeds: Sequence[Feed], like: Batch | None) -> Batch:
         return blank(feeds, _ROWS)
     found = [t[[0, len(t) - 1]].clone() for t in tensors_of(like, feeds)]
     return batch_from(feeds, found)
-
-
-@contextlib.contextmanager
-def _silent() -> Iterator[None]:
-    """Keep what torch's exporter says of itself from the log while it works."""
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")]
-    levels = [one.level for one in loggers]
-    for one in loggers:
-        one.setLevel(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for one, level in zip(loggers, levels, strict=True):
-            one.setLevel(level)
 
 
 def _bare(proto: Any) -> None:
