@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from vesalius.answers._asking import number_place
@@ -10,6 +9,7 @@ from vesalius.answers.contract import Handling
 from vesalius.core.answers.text import Text
 from vesalius.core.ask import Ask
 from vesalius.core.marks import Mark, digest
+from vesalius.core.sentences import all_sentences
 
 
 class TextHandling(Handling[Text]):
@@ -30,14 +30,9 @@ class TextHandling(Handling[Text]):
 
     def ask(self, answer: Text, of: str, which: str | None) -> Ask:
         """Return the k-th sentence of all sections, as they follow one another; by default the first."""
-        sentences = [s for text in answer.sections.values() for s in _sentences(text)]
-        place = number_place(which, len(sentences), what=of)
-        return Ask(of, place, words=sentences[place])
-
-
-def _sentences(text: str) -> list[str]:
-    """Return the sentences of a text; a full stop within a number ends none."""
-    return [part for raw in re.split(r"(?<=[.!?])\s+|\n+", text) if (part := raw.strip())]
+        found = all_sentences(answer.sections)
+        place = number_place(which, len(found), what=of)
+        return Ask(of, place, words=found[place][2])
 
 
 HANDLING = TextHandling()

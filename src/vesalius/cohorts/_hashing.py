@@ -44,6 +44,7 @@ def _digest(case: Case, files: dict[Path, str], *, keep: bool) -> str:
         "earlier": [[_digest(v.case, files, keep=True), v.days_before] for v in case.earlier],
         "group": case.group,
         "courses": {name: _course(item, files) for name, item in case.courses.items()},
+        "findings": None if case.findings is None else [[asdict(f) for f in case.findings]],
     }
     parts |= {name: value for name, value in more.items() if value}  # cases of before keep their digests
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()

@@ -9,6 +9,7 @@ from typing import Literal
 
 from vesalius.core.course import Course
 from vesalius.core.errors import DataError
+from vesalius.core.finding import Finding
 from vesalius.core.image import Image
 from vesalius.core.outlines import Outlines
 from vesalius.core.shown import Shown, about, cut, some
@@ -181,14 +182,15 @@ Target = (
 class Case(Shown):
     """One unit of prediction.
 
-    `images` by name, one of them the `reference`, whose geometry every answer has. The others are resampled
-    onto it only if they share its frame of reference or `registered` says so. Several images under one role are named
-    by it and a number: `view#1`, `view#2`. A case without images has no reference (None). `targets`, `covariates` and
-    `report` may be absent; `texts` are others by name. `courses` are time courses without an image, by name. `prompts`
-    are drawn on the reference image. `earlier` are the same patient's visits of before, the earliest first. `group` is
-    what is shared beyond the patient: a site, a scanner. `region` limits where a mask is counted (a field of view).
-    `split` is what the data's author declared, if anything. `declared` are the author's words for what each channel is
-    (`CT`, or `FLAIR`, `T1w` …), where the files themselves do not say it.
+    `images` by name, one of them the `reference`, whose geometry every answer has. The others are resampled onto it
+    only if they share its frame of reference or `registered` says so. Several images under one role are named by it
+    and a number: `view#1`, `view#2`. A case without images has no reference (None). `targets`, `covariates` and
+    `report` may be absent; `texts` are others by name. `findings` is what is known to be in the images, or not to
+    be, whatever a report says of it; None where nobody wrote it down. `courses` are time courses without an image,
+    by name. `prompts` are drawn on the reference image. `earlier` are the same patient's visits of before, the
+    earliest first. `group` is what is shared beyond the patient: a site, a scanner. `region` limits where a mask is
+    counted (a field of view). `split` is what the data's author declared, if anything. `declared` are the author's
+    words for what each channel is (`CT`, or `FLAIR`, `T1w` …), where the files themselves do not say it.
     """
 
     id: str
@@ -207,6 +209,7 @@ class Case(Shown):
     earlier: tuple[Visit, ...] = ()
     group: str | None = None
     courses: Mapping[str, Ref | Course] = field(default_factory=dict)
+    findings: tuple[Finding, ...] | None = None
 
     @property
     def image(self) -> Ref | Image | None:

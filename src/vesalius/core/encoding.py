@@ -20,19 +20,22 @@ from typing import Any
 import numpy as np
 
 from vesalius.core.answers import Answer, kind_of
+from vesalius.core.answers.text import Evidence
 from vesalius.core.bounds import Bounds
 from vesalius.core.case import Box, Instance
 from vesalius.core.cohort import Label
 from vesalius.core.doubt import Doubt
 from vesalius.core.errors import FormatError, UnknownName
 from vesalius.core.file_io import DEFLATE_RATIO
+from vesalius.core.finding import Finding
 from vesalius.core.image import Array, Image, Source
 from vesalius.core.promise import Promise
 from vesalius.core.weighed import Weighed
 
 VERSION = 1
 _PARTS: dict[str, type[Any]] = {
-    kind.__name__: kind for kind in (Image, Source, Label, Box, Instance, Bounds, Doubt, Promise, Weighed)
+    kind.__name__: kind
+    for kind in (Image, Source, Label, Box, Instance, Bounds, Doubt, Promise, Weighed, Finding, Evidence)
 }
 _MOST_BYTES = 1 << 32
 
@@ -82,7 +85,8 @@ def _encode(value: Any) -> Any:
 def _is_stored(field: dataclasses.Field[Any], value: Any) -> bool:
     """Return whether a field's metadata let it be stored: always by default, never, or only where it is given."""
     stored = field.metadata.get("stored", True)
-    return bool(stored) and not (stored == "where given" and (value is None or value is False))
+    absent = value is None or value is False or (isinstance(value, str | tuple) and not value)
+    return bool(stored) and not (stored == "where given" and absent)
 
 
 def _decode(value: Any, hint: Any = None) -> Any:
