@@ -71,8 +71,10 @@ $(EXTRAS)/.installed: pyproject.toml constraints.txt | $(STAMP)
 	@$(QUIETLY) "install what the extras hf, benefit, compress, energy, minc and tune want" $(EXTRAS)/bin/python -m pip install -c constraints.txt -r $(EXTRAS)/wanted.txt
 	@touch $@
 
+# Each of these files has a process of its own, as each command has: all optional libraries at once in one process have
+# ended in a segmentation fault, once and by chance.
 test-extras: install $(LABEL) $(EXTRAS)/.installed  ## what needs optional libraries, a browser, an Orthanc or a notebook's kernel
-	$(EXTRAS)/bin/python -m pytest --durations=5 tests_extras
+	find tests_extras -name 'test_*.py' | sort | xargs -P 2 -I{} tools/apart.sh $(EXTRAS)/bin/python {}
 	$(BIN)/python -m pytest --durations=10 $(DEALT) -m programs tests/serve tests/test_notebooks.py
 
 check: install  ## format, lint, types, floors, map, docs
