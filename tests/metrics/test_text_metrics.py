@@ -94,7 +94,8 @@ def test_stems_are_those_of_porters_second_algorithm() -> None:
         "nodules": "nodul", "calcified": "calcifi", "calcification": "calcif", "opacities": "opac", "opacity": "opac",
         "effusions": "effus", "enlarged": "enlarg", "stable": "stabl", "measuring": "measur", "hopping": "hop",
         "atelectasis": "atelectasi", "kidneys": "kidney", "hoped": "hope", "generally": "general", "skies": "sky",
-        "pathologi": "patholog", "massively": "massiv", "yearly": "year", "entli": "entli", "controll": "control", "is": "is",
+        "pathologi": "patholog", "massively": "massiv", "yearly": "year", "entli": "entli", "is": "is",
+        "controll": "control",
     }  # fmt: skip
     assert {word: stem(word) for word in known} == known
 

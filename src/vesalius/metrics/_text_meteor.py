@@ -72,7 +72,7 @@ def score(found: Array | Sequence[float]) -> float:
     if precision <= 0 or recall <= 0:
         return 0.0
     mean = 1 / ((1 - ALPHA) / precision + ALPHA / recall)
-    return mean * (1 - GAMMA * (runs / many) ** BETA)
+    return float(mean * (1 - GAMMA * (runs / many) ** BETA))
 
 
 def aligned(said: Sequence[str], reference: Sequence[str]) -> list[_Match]:
