@@ -149,8 +149,8 @@ def test_a_pdf_says_what_is_not_borne_out_and_shows_where_the_model_looked(writt
     assert data.count(b"/Subtype /Image") == 2 and data.count(b"/Type /Page ") == 2
     first, second = pages_of(data)
     assert "1 sentence is not borne out" in first and "read by nobody yet" in first
-    doubted = first[first.index("Not borne out: ") :]  # its ff is one letter
-    assert "the findings' head says" in doubted and "usion, p = 0.93" in doubted
+    doubted = first[first.index("Not borne out: ") :]  # its ff and fi are one letter
+    assert "ndings' head says" in doubted and "usion, p = 0.93" in doubted
     assert "Where the model looked" in second and "There is a 7.5 mm nodule" in second
     assert "A nodule, perhaps new" not in second  # whose map is the first sentence's
 
