@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,8 @@ from vesalius.metrics._text_consensus import cider
 from vesalius.metrics._text_findings import Claim, Held, held
 from vesalius.metrics._text_overlap import matches, rouge_l
 from vesalius.metrics._text_words import LONGEST, words
+from vesalius.texts.reading import findings_in
+from vesalius.texts.reference import Reference
 
 OTHERS = 1  # the last place of counts by name: findings that are true of no case
 KINDS = ("side", "size", "place", "change")  # what a pair of a claim and a truth can agree in
@@ -38,6 +41,23 @@ class Truth:
     known: bool = False
 
 
+def truth_of(answer: Text, given: Any) -> Truth:
+    """Return what a text is held against, and what it says itself where `given` tells by which terms that is read.
+
+    `given` is a Reference, a Truth as it is, or a reference text alone: as a text, by section, or as a Text. Raises
+    DataError for anything else.
+    """
+    if isinstance(given, Truth):
+        return given
+    if isinstance(given, Reference):
+        said = None if given.terms is None else findings_in(answer.sections, given.terms)
+        return Truth(given.sections, given.findings, said, given.known)
+    sections = {"": given} if isinstance(given, str) else getattr(given, "sections", given)
+    if not isinstance(sections, Mapping):
+        raise DataError(f"case {answer.case_id}: the truth is no text", found=type(given).__name__)
+    return Truth(sections)
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """One answer beside its truth: the words of both, what became of its claims, and its marks by sentence."""
@@ -51,9 +71,14 @@ class Seen:
 def seen(answer: Text, truth: Truth) -> Seen:
     """Return one answer beside its truth."""
     own, wanted = in_order(answer.sections, truth.sections), truth.sections
-    findings = said_by(answer) if truth.said is None else truth.said
-    known = None if truth.findings is None or findings is None else held(findings, truth.findings)
-    return Seen(words("\n".join(own.values())), words("\n".join(wanted.values())), known, marks_of(answer))
+    held = held_of(answer, truth)
+    return Seen(words("\n".join(own.values())), words("\n".join(wanted.values())), held, marks_of(answer))
+
+
+def held_of(answer: Text, truth: Truth) -> Held | None:
+    """Return what became of the claims of one text; None where nobody knows what is true, or what the text says."""
+    said = said_by(answer) if truth.said is None else truth.said
+    return None if truth.findings is None or said is None else held(said, truth.findings)
 
 
 def in_order(sections: Mapping[str, str], like: Mapping[str, str]) -> dict[str, str]:
@@ -62,13 +87,18 @@ def in_order(sections: Mapping[str, str], like: Mapping[str, str]) -> dict[str, 
 
 
 def said_by(answer: Text) -> tuple[Finding, ...] | None:
-    """Return what an answer's own evidence says; None where it has none."""
-    return tuple(f for e in answer.evidence for f in e.findings) if answer.evidence else None
+    """Return what an answer's own evidence says, with the places of its sentences; None where it has none."""
+    if not answer.evidence:
+        return None
+    place = _places(answer)
+    return tuple(
+        replace(f, sentence=place.get((e.section, e.sentence))) for e in answer.evidence for f in e.findings
+    )
 
 
 def marks_of(answer: Text) -> dict[int, bool]:
     """Return of each sentence that was looked at, by its place among all, whether it is marked as not borne out."""
-    place = {(name, k): n for n, (name, k, _) in enumerate(all_sentences(answer.sections))}
+    place = _places(answer)
     return {
         place[e.section, e.sentence]: not e.supported
         for e in answer.evidence
@@ -76,13 +106,19 @@ def marks_of(answer: Text) -> dict[int, bool]:
     }
 
 
-def columns(answers: Sequence[Text], truths: Sequence[Truth]) -> tuple[dict[str, Array], tuple[str, ...]]:
+def _places(answer: Text) -> dict[tuple[str, int], int]:
+    """Return the place of each sentence among all, by its section and its place there."""
+    return {(name, k): n for n, (name, k, _) in enumerate(all_sentences(answer.sections))}
+
+
+def columns(answers: Sequence[Text], given: Sequence[Any]) -> tuple[dict[str, Array], tuple[str, ...]]:
     """Return the columns of the table, and the names of the findings that are true of some case.
 
     Raises DataError for other than one truth an answer.
     """
-    if len(answers) != len(truths):
-        raise DataError("need one truth per text", found=f"{len(truths)} for {len(answers)}")
+    if len(answers) != len(given):
+        raise DataError("need one truth per text", found=f"{len(given)} for {len(answers)}")
+    truths = [truth_of(a, t) for a, t in zip(answers, given, strict=True)]
     every = [seen(a, t) for a, t in zip(answers, truths, strict=True)]
     names = tuple(sorted({c.name for s in every if s.held is not None for c in _true(s.held)}))
     told = np.array([bool(s.wanted) for s in every], dtype=bool)
@@ -100,7 +136,9 @@ def columns(answers: Sequence[Text], truths: Sequence[Truth]) -> tuple[dict[str,
             found["rouge_l"][k] = rouge_l(one.said, one.wanted)
     found |= _of_findings([s.held for s in every], names) | _of_marks(every)
     y = [f"{_joined(t.sections)}\n{'; '.join(map(str, t.findings or ()))}" for t in truths]
-    return found | {"y": np.array(y, dtype=object), "known": np.array([t.known for t in truths])}, names
+    written = np.array([_joined(a.sections) for a in answers], dtype=object)
+    known = np.array([t.known for t in truths], dtype=bool)
+    return found | {"y": np.array(y, dtype=object), "written": written, "known": known}, names
 
 
 def _joined(sections: Mapping[str, str]) -> str:
