@@ -13,6 +13,7 @@ from vesalius.phantom.reports.style import Style
 from vesalius.phantom.reports.words import BRITISH, WORDS, Word
 
 COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+UNCOUNTED = ("fluid", "lymphadenopathy", "lymph node enlargement")  # nouns without an article
 WHOLE_CM = 0.08  # how far off a size in whole centimetres may be, as a share, to be said in words
 CHANGES = {  # how a finding went since, as each writer may say it
     "new": ("new since the prior study", "new compared with the prior study", "new"),
@@ -88,8 +89,11 @@ def where_of(content: Content, finding: Finding) -> str:
     return f"{side} {place}" if side else place
 
 
-def bare(pen: Pen, finding: Finding, degree: int | None, *, place: bool = True) -> str:
-    """Return what a finding is without an article: `small right pleural effusion`, `nodule in the left lung`."""
+def bare(pen: Pen, finding: Finding, degree: int | None, *, place: bool = True, apart: bool = False) -> str:
+    """Return what a finding is without an article: `small right pleural effusion`, `nodule in the left lung`.
+
+    Its place is left out unless asked for; `apart` sets it off by a comma.
+    """
     word, many = pen.word(finding.name), (finding.count or 1) > 1
     both = finding.side == "both"
     words = [] if degree is None or word.degrees is None else [word.degrees[degree - 1]]
@@ -98,7 +102,7 @@ def bare(pen: Pen, finding: Finding, degree: int | None, *, place: bool = True) 
         words.append("bilateral" if both else finding.side)
     words.append(noun_of(pen, finding.name, plural=many or (both and word.countable)))
     if where:
-        words.append(f"in the {where}" if pen.style.form != "terse" else f", {where}")
+        words.append(f", {where}" if apart else f"in the {where}")
     return " ".join(words).replace(" ,", ",")
 
 
@@ -108,7 +112,7 @@ def with_article(pen: Pen, finding: Finding, text: str) -> str:
     if count > 1:
         return f"{COUNTS[count] if count < len(COUNTS) else count} {text}"
     countable = pen.word(finding.name).countable and finding.side != "both"
-    if not countable or text.split()[0] in ("lymphadenopathy", "lymph") or text.startswith("fluid"):
+    if not countable or any(noun in text for noun in UNCOUNTED):
         return text
     return f"{'an' if text[0] in 'aeiou' else 'a'} {text}"
 
@@ -121,7 +125,7 @@ def capital(text: str) -> str:
 def affirmed(pen: Pen, finding: Finding, degree: int | None) -> tuple[str, Finding]:
     """Return the sentence that says of a finding that it is there, and what it says."""
     told = replace(finding, sentence=None)
-    text = bare(pen, finding, degree)
+    text = bare(pen, finding, degree, apart=pen.style.form == "terse")
     size = ""
     if finding.size_mm is not None:
         size, number = size_of(pen, finding.size_mm)
@@ -133,12 +137,14 @@ def affirmed(pen: Pen, finding: Finding, degree: int | None) -> tuple[str, Findi
         parts += [("up to " if many else "") + size] if size else []
         sentence = ", ".join([*parts, *([since] if since else [])])
         return pen.spelled(sentence + "."), _placed(pen, told)
-    if size and not many:
+    first = bool(size) and not many and not any(noun in text for noun in UNCOUNTED)
+    if first:
         an = size.startswith(("8", "11 ", "11.", "18 ", "18.", "eight"))
         text = f"{'an' if an else 'a'} {size.replace('centimetres', 'centimetre')} {text}"
     else:
         text = with_article(pen, finding, text)
-    tail = (f", the largest {size}" if many and size else "") + (f", {since}" if since else "")
+    tail = f", the largest {size}" if many and size else f", {size}" if size and not first else ""
+    tail += f", {since}" if since else ""
     be = "are" if many or (finding.side == "both" and pen.word(finding.name).countable) else "is"
     if pen.style.form == "narrative":
         sentence = f"{capital(text)} {be} seen{tail}"

@@ -33,7 +33,7 @@ def template(findings: Sequence[Finding], *, sort: Sort = "chest") -> dict[str, 
     for one in there:
         said = phrases.doubted if one.status == "uncertain" else phrases.affirmed
         lines.append(said(pen, one, None)[0])
-        brief = phrases.bare(pen, one, None, place=False)
+        brief = phrases.bare(pen, one, None, place=sort == "ct")
         short.append(phrases.capital(f"possible {brief}" if one.status == "uncertain" else brief) + ".")
     lines += [f"No {WORDS[sort][f.name].nouns[0]}." for f in known if f.status == "absent"]
     return {"findings": " ".join(lines), "impression": " ".join(short) or NORMAL[sort][0]}
