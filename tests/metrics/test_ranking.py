@@ -32,8 +32,12 @@ def test_average_precision_is_scikit_learns():
     ids = [str(k) for k in range(40)]
     scores, wanted = rng.random(40), rng.random(40) < 0.3
     order = np.argsort(-scores)
-    rows = ranking.rows([ranked(*(ids[k] for k in order))], [{i for i, so in zip(ids, wanted, strict=True) if so}])
-    assert ranking.summary(rows, np.array([0]))["map"] == pytest.approx(average_precision_score(wanted, scores))
+    rows = ranking.rows(
+        [ranked(*(ids[k] for k in order))], [{i for i, so in zip(ids, wanted, strict=True) if so}]
+    )
+    assert ranking.summary(rows, np.array([0]))["map"] == pytest.approx(
+        average_precision_score(wanted, scores)
+    )
 
 
 def test_a_query_for_nothing_is_left_out_and_counted():

@@ -1,7 +1,7 @@
 """Platt scaling: a slope and an offset that turn one score into the probability of one label.
 
-Platt 1999, "Probabilistic outputs for support vector machines", with his targets, so that few cases ask for no certainty;
-solved as in Lin, Lin and Weng 2007, by Newton steps.
+Platt 1999, "Probabilistic outputs for support vector machines", with his targets, so that few cases ask for no
+certainty; solved as in Lin, Lin and Weng 2007, by Newton steps.
 """
 
 from __future__ import annotations

@@ -63,8 +63,8 @@ class Reader(nn.Module):
 class Aligned(nn.Module):
     """Images and words in one space: how like each image, and each of its places, is what words say.
 
-    `asked` and `denied` `(K, T, L)` are tokens of the prompts of each label and of those that deny it, -1 where there is
-    none.
+    `asked` and `denied` `(K, T, L)` are tokens of the prompts of each label and of those that deny it, -1 where there
+    is none.
     """
 
     asked: Tensor
@@ -128,7 +128,7 @@ def focused(places: Tensor, words: Tensor) -> Tensor:
 
 
 def where(grid: Sequence[int], *, like: Tensor) -> Tensor:
-    """Return a code of the places of a grid, `(P, 2 · FAR · dims)`: sines and cosines along each axis, slow and fast."""
+    """Return a code of the places of a grid, `(P, 2 · FAR · dims)`: sines and cosines along each axis."""
     axes = [(torch.arange(n, device=like.device, dtype=like.dtype) + 0.5) / n for n in grid]
     coordinates = torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1).flatten(0, -2)  # (P, dims)
     turns = torch.pi * 2.0 ** torch.arange(FAR, device=like.device, dtype=like.dtype)

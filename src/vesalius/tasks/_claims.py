@@ -20,7 +20,16 @@ from vesalius.texts.terms import Terms
 NOTHING, ABSENT, THERE, LEFT, RIGHT, BOTH = 0, -1, 1, 2, 3, 4
 _SIDES = {None: THERE, "left": LEFT, "right": RIGHT, "both": BOTH}
 ASIDE = frozenset(  # sections that say nothing of what this image shows
-    {"indication", "history", "clinical history", "comparison", "technique", "procedure", "examination", "exam"}
+    {
+        "indication",
+        "history",
+        "clinical history",
+        "comparison",
+        "technique",
+        "procedure",
+        "examination",
+        "exam",
+    }
 )
 
 
@@ -78,21 +87,25 @@ def _together(one: int, other: int) -> int:
 
 def held(
     case: Case, sentences: Sequence[Sentence], labels: Sequence[str], target: str | None
-) -> tuple[Array, str]:
-    """Return what is truly in a case's images, `(K,)` int8 as `said` has it, and where that stands.
+) -> Array | None:
+    """Return what is truly in a case's images, `(K,)` int8 as `said` has it; None where nothing says it.
 
     First what is known of the images themselves (`findings`), where everything that is not named is absent; then the
-    labels of `target`, likewise; then the sentences of the report, where what none of them names is NOTHING.
+    labels of `target`, likewise; then what the report tells (`told`).
     """
     if case.findings is not None:
         codes = said(case.findings, labels)
-        return np.where(codes == NOTHING, ABSENT, codes).astype(np.int8), "findings"
+        return np.where(codes == NOTHING, ABSENT, codes).astype(np.int8)
     value = case.targets.get(target) if target else None
     if isinstance(value, str | tuple):
         names = {str(n) for n in (value if isinstance(value, tuple) else (value,))}
-        return np.array([THERE if n in names else ABSENT for n in labels], np.int8), "target"
-    codes = said((f for s in sentences for f in s.findings), labels)
-    return codes, "report" if sentences else ""
+        return np.array([THERE if n in names else ABSENT for n in labels], np.int8)
+    return told(sentences, labels) if sentences else None
+
+
+def told(sentences: Sequence[Sentence], labels: Sequence[str]) -> Array:
+    """Return what a report tells of its images, `(K,)` int8; what none of its sentences names is NOTHING."""
+    return said((f for s in sentences for f in s.findings), labels)
 
 
 def there(codes: Array, labels: Sequence[str]) -> tuple[str, ...]:

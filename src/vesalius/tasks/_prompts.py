@@ -20,9 +20,9 @@ MOST = 6  # words for one label that are asked with
 
 def words_for(label: str, terms: str) -> tuple[str, ...]:
     """Return the words that stand for a label: its own and its synonyms, where the terms of that name have it."""
-    known = next((t for t in terms_of(terms).terms if t.name == label), None) if terms else None
-    plain = label.replace("_", " ")
-    return tuple(dict.fromkeys([plain, *(() if known is None else known.synonyms)]))
+    known = terms_of(terms).by_name.get(label)
+    others = () if known is None else (words.replace("~", "the") for words in known.says)
+    return tuple(dict.fromkeys([label.replace("_", " "), *others]))
 
 
 def learned(label: str, words: Iterable[str], tokenizer: Tokenizer) -> dict[str, list[str]]:
