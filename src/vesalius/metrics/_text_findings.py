@@ -50,8 +50,8 @@ class Held:
     """What became of all claims of one text.
 
     `invented` are claims of what is not there, `missed` true findings that are not claimed, `denied` those of them of
-    which the text says that they are absent. `wrong` are the places of sentences that say something untrue, `spoken`
-    those of all that say something of a finding.
+    which the text says that they are absent, with the sentences that say so. `wrong` are the places of sentences that
+    say something untrue, `spoken` those of all that say something of a finding.
     """
 
     pairs: tuple[Pair, ...] = ()
@@ -76,9 +76,13 @@ def held(said: Sequence[Finding], true: Sequence[Finding]) -> Held:
     met = {p.true.name for p in pairs if p.true.side is None}
     invented = [c for c in left if c.name not in open_names and c.name not in met]
     absent = [f for f in said if f.status == "absent" or (f.status == "present" and f.change == "gone")]
-    denied = [t for t in missed if any(_denies(f, t) for f in absent)]
+    denied = [
+        replace(t, sentences=tuple(f.sentence for f in absent if _denies(f, t) and f.sentence is not None))
+        for t in missed
+        if any(_denies(f, t) for f in absent)
+    ]
     wrong = {s for c in (*invented, *(p.said for p in pairs if not p.right)) for s in c.sentences}
-    wrong |= {f.sentence for t in denied for f in absent if f.sentence is not None and _denies(f, t)}
+    wrong |= {s for t in denied for s in t.sentences}
     spoken = frozenset(f.sentence for f in said if f.sentence is not None)
     return Held(tuple(pairs), tuple(invented), tuple(missed), tuple(denied), frozenset(wrong), spoken)
 

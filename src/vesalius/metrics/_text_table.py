@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -51,9 +51,14 @@ class Seen:
 def seen(answer: Text, truth: Truth) -> Seen:
     """Return one answer beside its truth."""
     own, wanted = in_order(answer.sections, truth.sections), truth.sections
-    findings = said_by(answer) if truth.said is None else truth.said
-    known = None if truth.findings is None or findings is None else held(findings, truth.findings)
-    return Seen(words("\n".join(own.values())), words("\n".join(wanted.values())), known, marks_of(answer))
+    held = held_of(answer, truth)
+    return Seen(words("\n".join(own.values())), words("\n".join(wanted.values())), held, marks_of(answer))
+
+
+def held_of(answer: Text, truth: Truth) -> Held | None:
+    """Return what became of the claims of one text; None where nobody knows what is true, or what the text says."""
+    said = said_by(answer) if truth.said is None else truth.said
+    return None if truth.findings is None or said is None else held(said, truth.findings)
 
 
 def in_order(sections: Mapping[str, str], like: Mapping[str, str]) -> dict[str, str]:
@@ -62,18 +67,28 @@ def in_order(sections: Mapping[str, str], like: Mapping[str, str]) -> dict[str, 
 
 
 def said_by(answer: Text) -> tuple[Finding, ...] | None:
-    """Return what an answer's own evidence says; None where it has none."""
-    return tuple(f for e in answer.evidence for f in e.findings) if answer.evidence else None
+    """Return what an answer's own evidence says, with the places of its sentences; None where it has none."""
+    if not answer.evidence:
+        return None
+    place = _places(answer)
+    return tuple(
+        replace(f, sentence=place.get((e.section, e.sentence))) for e in answer.evidence for f in e.findings
+    )
 
 
 def marks_of(answer: Text) -> dict[int, bool]:
     """Return of each sentence that was looked at, by its place among all, whether it is marked as not borne out."""
-    place = {(name, k): n for n, (name, k, _) in enumerate(all_sentences(answer.sections))}
+    place = _places(answer)
     return {
         place[e.section, e.sentence]: not e.supported
         for e in answer.evidence
         if e.supported is not None and (e.section, e.sentence) in place
     }
+
+
+def _places(answer: Text) -> dict[tuple[str, int], int]:
+    """Return the place of each sentence among all, by its section and its place there."""
+    return {(name, k): n for n, (name, k, _) in enumerate(all_sentences(answer.sections))}
 
 
 def columns(answers: Sequence[Text], truths: Sequence[Truth]) -> tuple[dict[str, Array], tuple[str, ...]]:
@@ -100,7 +115,9 @@ def columns(answers: Sequence[Text], truths: Sequence[Truth]) -> tuple[dict[str,
             found["rouge_l"][k] = rouge_l(one.said, one.wanted)
     found |= _of_findings([s.held for s in every], names) | _of_marks(every)
     y = [f"{_joined(t.sections)}\n{'; '.join(map(str, t.findings or ()))}" for t in truths]
-    return found | {"y": np.array(y, dtype=object), "known": np.array([t.known for t in truths])}, names
+    written = np.array([_joined(a.sections) for a in answers], dtype=object)
+    known = np.array([t.known for t in truths], dtype=bool)
+    return found | {"y": np.array(y, dtype=object), "written": written, "known": known}, names
 
 
 def _joined(sections: Mapping[str, str]) -> str:

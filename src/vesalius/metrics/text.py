@@ -1,4 +1,4 @@
-"""Metrics of Text: how like the reference a report is written, and whether what it says of findings is true."""
+"""Metrics of Text: how like its reference a report is, and whether what it says of findings is true."""
 
 from __future__ import annotations
 
@@ -13,10 +13,14 @@ from vesalius.core.errors import DataError
 from vesalius.core.image import Array
 from vesalius.metrics import _text_meteor as meteor
 from vesalius.metrics._rows import Rows
+from vesalius.metrics._text_findings import Claim, Held, Pair
 from vesalius.metrics._text_overlap import bleu
-from vesalius.metrics._text_table import Truth, columns
+from vesalius.metrics._text_table import Truth, columns, held_of
 
-__all__ = ["Truth", "baseline", "counts", "excluded", "joined", "occurrences", "rows", "standing", "summary"]
+__all__ = [
+    "Claim", "Held", "Pair", "Truth", "baseline", "counts", "each", "excluded", "held_of", "joined", "occurrences",
+    "rows", "standing", "summary",
+]  # fmt: skip
 
 ANSWER = "Text"
 DESCRIPTIONS: dict[str, dict[str, Any]] = {
@@ -43,10 +47,10 @@ DESCRIPTIONS: dict[str, dict[str, Any]] = {
                   "high": None, "unit": ""},
     "denied": {"text": "findings a report that are there and said to be absent; they are omissions, too",
                "better": "lower", "low": 0.0, "high": None, "unit": ""},
-    "unsure": {"text": "share of claims in words such as 'possible'; they count as claims", "better": "none",
+    "unsure": {"text": "share of claims in words such as 'possible'; they count as claims", "better": "lower",
                "low": 0.0, "high": 1.0, "unit": ""},
     "unsupported": {"text": "share of sentences that the model marks as not borne out, of those that it looked at",
-                    "better": "none", "low": 0.0, "high": 1.0, "unit": ""},
+                    "better": "lower", "low": 0.0, "high": 1.0, "unit": ""},
     "wrong_marked": {"text": "share of sentences with an untrue finding that the model marks as not borne out",
                      "better": "higher", "low": 0.0, "high": 1.0, "unit": ""},
     "right_marked": {"text": "share of sentences whose findings are all true that the model marks as not borne out",
