@@ -20,6 +20,7 @@ UNREAD = frozenset(
     | {"history", "clinical history", "clinical information"}
     | {"comparison", "technique", "exam", "examination", "procedure", "study"}
 )
+_NEAR = 3  # words between what is said of a thing and the thing behind it, at most
 _STRENGTH = {"present": 3, "uncertain": 2, "absent": 1, "past": 0}
 
 
@@ -147,14 +148,11 @@ def _subject(named: Sequence[Mark], at: int, broken: Sequence[int]) -> Mark | No
             return before
         if before.kind == "predicate" and not of & set(before.of):
             continue
-    after = named[at + 1] if at + 1 < len(named) else None
-    if (
-        after is not None
-        and after.kind == "subject"
-        and after.start - named[at].end <= 1
-        and of & set(after.of)
-    ):
-        return after
+    for after in named[at + 1 :]:  # `a tortuous and calcified aorta`
+        if after.kind == "subject" and of & set(after.of) and after.start - named[at].end <= _NEAR:
+            return after
+        if after.kind not in ("predicate", "term") or after.start - named[at].end >= _NEAR:
+            break
     return None
 
 
