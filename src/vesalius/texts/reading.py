@@ -177,6 +177,6 @@ def _finding(mention: Mention, claim: Claim, terms: Terms) -> Finding:
         place=claim.place,
         size_mm=claim.size_mm,
         count=claim.count,
-        change=mention.change or claim.change,
+        change=mention.change or (claim.change if mention.status != "absent" else None),
         code=codes[0] if codes else "",
     )
