@@ -20,6 +20,8 @@ UNREAD = frozenset(
     | {"history", "clinical history", "clinical information"}
     | {"comparison", "technique", "exam", "examination", "procedure", "study"}
 )
+_TAKEN = "·"  # in place of the words of a finding, which are no part of another phrase
+_NEAR = 3  # words between what is said of a thing and the thing behind it, at most
 _STRENGTH = {"present": 3, "uncertain": 2, "absent": 1, "past": 0}
 
 
@@ -96,9 +98,10 @@ def _read(sentence: str, lexicon: _Lexicon) -> tuple[tuple[Finding, str], ...]:
     mentions = _mentions(tokens, named, lexicon.terms)
     if not mentions:
         return ()
-    used = {m.end for m in mentions} | {m.start for m in mentions}
-    standing = [m for m in named if m.kind == "place" or m.start in used or m.end in used]
-    marks = sorted([*standing, *_without(cued, standing)], key=lambda m: m.start)
+    if any(c.start < m.end and m.start < c.end for c in cued for m in mentions):
+        taken = {k for m in mentions for k in range(m.start, m.end)}
+        cued = lexicon.cued.find([_TAKEN if k in taken else token for k, token in enumerate(tokens)])
+    marks = sorted([*(m for m in named if m.kind == "place"), *cued], key=lambda m: m.start)
     judged(tokens, marks, mentions, lexicon.cues)
     told = claims(tokens, marks, mentions, lexicon.cues, lexicon.terms)
     return _merged(
@@ -147,14 +150,11 @@ def _subject(named: Sequence[Mark], at: int, broken: Sequence[int]) -> Mark | No
             return before
         if before.kind == "predicate" and not of & set(before.of):
             continue
-    after = named[at + 1] if at + 1 < len(named) else None
-    if (
-        after is not None
-        and after.kind == "subject"
-        and after.start - named[at].end <= 1
-        and of & set(after.of)
-    ):
-        return after
+    for after in named[at + 1 :]:  # `a tortuous and calcified aorta`
+        if after.kind == "subject" and of & set(after.of) and after.start - named[at].end <= _NEAR:
+            return after
+        if after.kind not in ("predicate", "term") or after.start - named[at].end >= _NEAR:
+            break
     return None
 
 
@@ -177,6 +177,6 @@ def _finding(mention: Mention, claim: Claim, terms: Terms) -> Finding:
         place=claim.place,
         size_mm=claim.size_mm,
         count=claim.count,
-        change=mention.change or claim.change,
+        change=mention.change or (claim.change if mention.status != "absent" else None),
         code=codes[0] if codes else "",
     )
