@@ -104,6 +104,7 @@ COMMANDS = (
         "opinions",
         "registrations",
         "degradations",
+        "tokenizers",
         "harmonisers",
         "learners",
         "faults",
