@@ -10,8 +10,16 @@ from PIL import Image as Picture
 
 SIDE = 32  # pixels
 STYLES = (
-    {"yes": "There is a {side} pleural effusion.", "no": "No pleural effusion.", "disc": "A {side} nodule measures {mm} mm."},
-    {"yes": "{Side} effusion is seen.", "no": "There is no effusion.", "disc": "{Side} lung nodule of {mm} mm."},
+    {
+        "yes": "There is a {side} pleural effusion.",
+        "no": "No pleural effusion.",
+        "disc": "A {side} nodule measures {mm} mm.",
+    },
+    {
+        "yes": "{Side} effusion is seen.",
+        "no": "There is no effusion.",
+        "disc": "{Side} lung nodule of {mm} mm.",
+    },
 )
 
 
@@ -26,12 +34,18 @@ def write_reported(folder: Path, *, cases: int = 24, seed: int = 0) -> Path:
         said = []
         if k % 3 != 2:
             side = "left" if rng.random() < 0.5 else "right"
-            picture[22:29, (18 if side == "left" else 3) :][:, :11] += 120  # the patient's left is on the right
+            picture[22:29, (18 if side == "left" else 3) :][:, :11] += (
+                120  # the patient's left is on the right
+            )
             said.append(style["yes"].format(side=side, Side=side.capitalize()))
-            truths.append({"case": case, "finding": "effusion", "status": "present", "side": side, "size_mm": ""})
+            truths.append(
+                {"case": case, "finding": "effusion", "status": "present", "side": side, "size_mm": ""}
+            )
         else:
             said.append(style["no"])
-            truths.append({"case": case, "finding": "effusion", "status": "absent", "side": "", "size_mm": ""})
+            truths.append(
+                {"case": case, "finding": "effusion", "status": "absent", "side": "", "size_mm": ""}
+            )
         if rng.random() < 0.5:
             side, radius = ("left", "right")[int(rng.integers(2))], int(rng.integers(2, 6))
             y, x = np.mgrid[:SIDE, :SIDE]

@@ -50,7 +50,9 @@ def known() -> Learned:
     )
 
 
-def row(known: Learned, texts: Sequence[Mapping[str, str]], figures: Any, mean: float = -1.0) -> np.ndarray[Any, Any]:
+def row(
+    known: Learned, texts: Sequence[Mapping[str, str]], figures: Any, mean: float = -1.0
+) -> np.ndarray[Any, Any]:
     """A member's row: what it found, and texts that it may write, whose k-th sentence looked at region k alone."""
     about = Layout(len(ABOUTS), len(texts), known.words.length, known.sentences, GRID)
     looked = np.zeros((len(ABOUTS), about.regions))
@@ -59,7 +61,13 @@ def row(known: Learned, texts: Sequence[Mapping[str, str]], figures: Any, mean: 
     for text in texts:
         ids = known.words.ids(text)
         looks = np.eye(known.sentences, about.regions)
-        parts += [*ids, *[0] * (about.tokens - len(ids)), *np.zeros(known.sentences), mean * len(ids), len(ids)]
+        parts += [
+            *ids,
+            *[0] * (about.tokens - len(ids)),
+            *np.zeros(known.sentences),
+            mean * len(ids),
+            len(ids),
+        ]
         parts += looks.ravel().tolist()
     return np.array(parts)
 
@@ -71,7 +79,9 @@ def answer(known: Learned, text: Mapping[str, str], figures: Any, *, mend: str =
 
 
 def test_what_is_borne_out_is_said_so_and_what_names_nothing_is_not_judged(known: Learned) -> None:
-    found = answer(known, {"findings": "Left effusion is seen. No nodule.", "impression": "Abnormal."}, LEFT_EFFUSION)
+    found = answer(
+        known, {"findings": "Left effusion is seen. No nodule.", "impression": "Abnormal."}, LEFT_EFFUSION
+    )
     assert found.sections == {"findings": "Left effusion is seen. No nodule.", "impression": "Abnormal."}
     assert [(e.section, e.sentence, e.supported) for e in found.evidence] == [
         ("findings", 0, True), ("findings", 1, True), ("impression", 0, None),
@@ -105,7 +115,10 @@ def test_mending_adds_what_was_found_and_not_said_once(known: Learned) -> None:
     both = [[YES, NO, YES, 0.0], [YES, YES, NO, 0.0]]
     found = answer(known, {"findings": "No effusion.", "impression": "No effusion."}, both, mend="replace")
     said = known.read(found.sections)
-    assert sorted((f.name, f.side, f.size_mm) for f in said) == [("effusion", "right", None), ("nodule", "left", 10.0)]
+    assert sorted((f.name, f.side, f.size_mm) for f in said) == [
+        ("effusion", "right", None),
+        ("nodule", "left", 10.0),
+    ]
     unsure = answer(known, {"findings": "Possible left effusion."}, LEFT_EFFUSION)
     assert unsure.evidence[0].supported is True, "a doubt is no claim"
 
@@ -120,7 +133,9 @@ def test_sizes_are_those_that_were_measured(known: Learned) -> None:
     assert said.sections["findings"] == "Nodule of 31 mm on the left."
 
 
-def test_of_several_members_the_text_that_is_borne_out_is_taken_and_findings_are_their_mean(known: Learned) -> None:
+def test_of_several_members_the_text_that_is_borne_out_is_taken_and_findings_are_their_mean(
+    known: Learned,
+) -> None:
     right = {"findings": "Left effusion is seen."}
     rows = np.stack(
         [
@@ -159,7 +174,9 @@ def test_each_sentence_shows_where_it_looked_on_the_images_own_grid(
 ) -> None:
     affine = np.diag([-2.0, -2.0, 5.0, 1.0])  # x and y run to the right and to the front, and are flipped
     image = Image(np.zeros((1, 4, 12, 16), np.float32), affine=affine)
-    data = DataPlan(dims=3, channels=1, sampling="whole", size=(4, 8, 8), normalise=(Normalisation(method="zscore"),))
+    data = DataPlan(
+        dims=3, channels=1, sampling="whole", size=(4, 8, 8), normalise=(Normalisation(method="zscore"),)
+    )
     case = Case("a", {"image": image}, reference="image")
     undo = prepare(case, data).undo
     text = {"findings": "Left effusion is seen. No nodule.", "impression": "Abnormal."}
@@ -174,4 +191,6 @@ def test_each_sentence_shows_where_it_looked_on_the_images_own_grid(
         assert (y > 6) == (row_ == 0) and (x > 8) == (column == 0)
     monkeypatch.setattr(_report_said, "ROOM", int(np.prod(image.shape)))
     few = answer_of(one, known, {}, image, decode="greedy", mend="mark", undo=undo)
-    assert [e.part for e in few.evidence] == ["look 0", "", ""], "what is there comes first where room is short"
+    assert [e.part for e in few.evidence] == ["look 0", "", ""], (
+        "what is there comes first where room is short"
+    )

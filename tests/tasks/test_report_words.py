@@ -96,7 +96,10 @@ def test_the_truth_of_a_case_knows_what_is_unknown() -> None:
 
 
 def test_figures_say_side_and_size_and_a_measure_goes_before_them() -> None:
-    abouts = [About("nodule", "RADLEX:RID3875", 0.5, True, math.log(10.0), 0.5), About("edema", "", 0.5, False)]
+    abouts = [
+        About("nodule", "RADLEX:RID3875", 0.5, True, math.log(10.0), 0.5),
+        About("edema", "", 0.5, False),
+    ]
     figures = np.array([[3.0, -1.0, 2.0, 1.0], [-2.0, 0.0, 0.0, 0.0]])
     nodule, edema = said_of(figures, np.zeros(2), [True, False], abouts)
     assert (nodule.side, nodule.code) == ("right", "RADLEX:RID3875")

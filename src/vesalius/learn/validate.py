@@ -148,7 +148,9 @@ class Validator:
         bare = [Case(self.examples[k].case_id, {}, reference=None) for k, *_ in known]
         with calling(what, judge, "rows"):  # as `evaluate` measures, of what is known of cases here
             each = zip(answers, known, bare, strict=True)
-            measured = [handling.measure(a, handling.truth(truth, case), case) for a, (*_, truth), case in each]
+            measured = [
+                handling.measure(a, handling.truth(truth, case), case) for a, (*_, truth), case in each
+            ]
             rows = handling.rows(measured, [case.id for case in bare])
         row_of = {k: row for row, (k, *_) in enumerate(known)}
 

@@ -19,7 +19,9 @@ from vesalius.prepare.geometry import Undo
 from vesalius.tasks._report_findings import About
 
 THERE = 0.5  # of a channel, from which a voxel is of the thing
-MEASURED = "measured"  # in a state: of each learned finding, the channel that shows it, or None; and among vectors
+MEASURED = (
+    "measured"  # in a state: of each learned finding, the channel that shows it, or None; and among vectors
+)
 
 
 def channels_of(data: DataPlan, abouts: Sequence[About]) -> list[int | None]:
@@ -67,7 +69,9 @@ def diameter(bits: Array, spacing: tuple[float, float, float]) -> float:
 
 def _across(points: Array, spacing: tuple[float, ...]) -> float:
     """Return the largest distance in mm between corners of pixels `(N, 2)`."""
-    corners = np.unique(np.concatenate([points + [dy, dx] for dy in (0, 1) for dx in (0, 1)]), axis=0) * spacing
+    corners = (
+        np.unique(np.concatenate([points + np.array((dy, dx)) for dy in (0, 1) for dx in (0, 1)]), axis=0) * spacing
+    )
     corners = corners[ConvexHull(corners).vertices]
     apart = corners[:, None] - corners[None]
     return math.sqrt(float((apart**2).sum(axis=2).max()))
