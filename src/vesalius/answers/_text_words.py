@@ -11,6 +11,10 @@ from vesalius.core.words import counted
 from vesalius.metrics.text import Claim, Held, Pair, Truth, held_of
 
 MARKED = "not borne out"
+COLUMNS = (
+    "sentence", "section", "text", "finding", "status", "side", "place", "size_mm", "count", "change", "borne_out",
+    "why",
+)  # fmt: skip
 
 
 def sentences_of(answer: Text) -> list[tuple[str, int, str, Evidence | None]]:
@@ -26,8 +30,8 @@ def marked(answer: Text) -> list[tuple[str, str]]:
 
 
 def rows_of(answer: Text) -> list[dict[str, Any]]:
-    """Return a row a finding of each sentence, and one of a sentence that says none, for a table."""
-    rows = []
+    """Return a row a finding of each sentence, one of a sentence that says none, and an empty one of an empty text."""
+    rows: list[dict[str, Any]] = []
     for place, (section, _, words, evidence) in enumerate(sentences_of(answer)):
         about = {"sentence": place, "section": section, "text": words}
         looked = None if evidence is None else evidence.supported
@@ -41,7 +45,7 @@ def rows_of(answer: Text) -> list[dict[str, Any]]:
                 for name in ("name", "status", "side", "place", "size_mm", "count", "change")
             }
             rows.append({**about, "finding": said.pop("name"), **said, **marks})
-    return rows
+    return rows or [dict.fromkeys(COLUMNS, "")]
 
 
 def page_of(answer: Text, truth: Truth) -> dict[str, Any]:

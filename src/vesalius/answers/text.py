@@ -29,7 +29,6 @@ from vesalius.dicom.write.looked import looked
 from vesalius.metrics import Rows
 from vesalius.metrics import text as judge
 from vesalius.metrics.text import Truth
-from vesalius.texts.reading import findings_in
 from vesalius.texts.reference import Reference
 
 SENTENCE, FINDING = "sentence", "finding"
@@ -157,7 +156,7 @@ class TextHandling(Handling[Text]):
 
     def wrong(self, answer: Text, truth: Any) -> bool | None:
         """Return whether a finding is not there, missed, or on the wrong side or of a wrong size; None if unknown."""
-        held = judge.held_of(answer, _truth_of(answer, truth))
+        held = judge.held_of(answer, judge.truth_of(answer, truth))
         if held is None:
             return None
         return bool(held.invented or held.missed or not all(p.right for p in held.pairs))
@@ -175,7 +174,7 @@ class TextHandling(Handling[Text]):
 
     def measure(self, answer: Text, truth: Any, case: Case) -> tuple[Text, Truth]:
         """Return the text without its parts, and its truth beside what it says."""
-        return replace(answer, parts={}), _truth_of(answer, truth)
+        return replace(answer, parts={}), judge.truth_of(answer, truth)
 
     def rows(self, measured: Sequence[Any], case_ids: Sequence[str]) -> Rows:
         """Return the rows of the metrics, and of each text its page."""
@@ -226,12 +225,6 @@ class TextHandling(Handling[Text]):
     def case_table(self, card: Scorecard) -> Table | None:
         """Return all texts, the worst first."""
         return page.case_table(card)
-
-
-def _truth_of(answer: Text, truth: Any) -> Truth:
-    """Return what a text is held against, and what it says itself by the terms by which its reference was read."""
-    said = None if truth.terms is None else findings_in(answer.sections, truth.terms)
-    return Truth(truth.sections, truth.findings, said, truth.known)
 
 
 def _said_in(answer: Text, place: int) -> Sequence[Any]:

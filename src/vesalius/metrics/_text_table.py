@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,8 @@ from vesalius.metrics._text_consensus import cider
 from vesalius.metrics._text_findings import Claim, Held, held
 from vesalius.metrics._text_overlap import matches, rouge_l
 from vesalius.metrics._text_words import LONGEST, words
+from vesalius.texts.reading import findings_in
+from vesalius.texts.reference import Reference
 
 OTHERS = 1  # the last place of counts by name: findings that are true of no case
 KINDS = ("side", "size", "place", "change")  # what a pair of a claim and a truth can agree in
@@ -36,6 +39,23 @@ class Truth:
     findings: tuple[Finding, ...] | None = None
     said: tuple[Finding, ...] | None = None
     known: bool = False
+
+
+def truth_of(answer: Text, given: Any) -> Truth:
+    """Return what a text is held against, and what it says itself where `given` tells by which terms that is read.
+
+    `given` is a Reference, a Truth as it is, or a reference text alone: as a text, by section, or as a Text. Raises
+    DataError for anything else.
+    """
+    if isinstance(given, Truth):
+        return given
+    if isinstance(given, Reference):
+        said = None if given.terms is None else findings_in(answer.sections, given.terms)
+        return Truth(given.sections, given.findings, said, given.known)
+    sections = {"": given} if isinstance(given, str) else getattr(given, "sections", given)
+    if not isinstance(sections, Mapping):
+        raise DataError(f"case {answer.case_id}: the truth is no text", found=type(given).__name__)
+    return Truth(sections)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +111,14 @@ def _places(answer: Text) -> dict[tuple[str, int], int]:
     return {(name, k): n for n, (name, k, _) in enumerate(all_sentences(answer.sections))}
 
 
-def columns(answers: Sequence[Text], truths: Sequence[Truth]) -> tuple[dict[str, Array], tuple[str, ...]]:
+def columns(answers: Sequence[Text], given: Sequence[Any]) -> tuple[dict[str, Array], tuple[str, ...]]:
     """Return the columns of the table, and the names of the findings that are true of some case.
 
     Raises DataError for other than one truth an answer.
     """
-    if len(answers) != len(truths):
-        raise DataError("need one truth per text", found=f"{len(truths)} for {len(answers)}")
+    if len(answers) != len(given):
+        raise DataError("need one truth per text", found=f"{len(given)} for {len(answers)}")
+    truths = [truth_of(a, t) for a, t in zip(answers, given, strict=True)]
     every = [seen(a, t) for a, t in zip(answers, truths, strict=True)]
     names = tuple(sorted({c.name for s in every if s.held is not None for c in _true(s.held)}))
     told = np.array([bool(s.wanted) for s in every], dtype=bool)

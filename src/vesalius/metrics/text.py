@@ -15,11 +15,11 @@ from vesalius.metrics import _text_meteor as meteor
 from vesalius.metrics._rows import Rows
 from vesalius.metrics._text_findings import Claim, Held, Pair
 from vesalius.metrics._text_overlap import bleu
-from vesalius.metrics._text_table import Truth, columns, held_of
+from vesalius.metrics._text_table import Truth, columns, held_of, truth_of
 
 __all__ = [
     "Claim", "Held", "Pair", "Truth", "baseline", "counts", "each", "excluded", "held_of", "joined", "occurrences",
-    "rows", "standing", "summary",
+    "rows", "standing", "summary", "truth_of",
 ]  # fmt: skip
 
 ANSWER = "Text"
@@ -79,9 +79,11 @@ _SHARES = {  # of what pairs agree in: the figure, and whether it counts those t
 _OF_WORDS = ("bleu_1", "bleu_2", "bleu_3", "bleu_4", "rouge_l", "meteor", "cider")
 
 
-def rows(answers: Sequence[Text], truths: Sequence[Truth]) -> Rows:
-    """Return a row a case, of counts that add up. Raises DataError for other than one truth an answer.
+def rows(answers: Sequence[Text], truths: Sequence[Any]) -> Rows:
+    """Return a row a case, of counts that add up. Raises DataError for other than one truth an answer, or for no text.
 
+    A truth is a `Reference` of `texts/reference.py`, by whose terms both texts are read; a reference text alone, by
+    section or not, with which only words are compared; or a `Truth`, whose findings were read before.
     How rare words are, which CIDEr weighs by, comes from the references of all these cases.
     """
     found, names = columns(answers, truths)
@@ -157,8 +159,11 @@ def _share(part: float, whole: float) -> float:
 
 
 def counts(rows: Rows) -> dict[str, int]:
-    """Return of how many cases each figure speaks."""
-    return {name: int(cases.sum()) for name, (cases, *_) in _speaking(rows).items()}
+    """Return of how many cases each figure speaks: of findings those in which it is known what is true."""
+    judged = int(rows["judged"].sum())
+    shares = {figure for figure, _ in _SHARES.values()} | set(_OF_WORDS)
+    speaking = _speaking(rows)
+    return {name: int(speaking[name][0].sum()) if name in shares else judged for name in speaking}
 
 
 def standing(rows: Rows) -> dict[str, tuple[Array, ...]]:
