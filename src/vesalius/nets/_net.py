@@ -47,9 +47,9 @@ class Net(nn.Module):
     def encoding(self) -> tuple[str, ...]:
         """Return the names of the parts that see the image, `""` for all of the net; none where the net does not say.
 
-        By default all of an encoder, and what a dense net calls `encoder`.
+        By default all of an encoder and of a net that reads text, and what a dense net calls `encoder`.
         """
-        if self.role in ENCODERS:
+        if self.role in (*ENCODERS, "text"):
             return ("",)
         return ("encoder",) if isinstance(getattr(self, "encoder", None), nn.Module) else ()
 
