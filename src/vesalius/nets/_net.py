@@ -37,6 +37,7 @@ class Net(nn.Module):
     """
 
     role: ClassVar[str] = "encoder"
+    tables: ClassVar[tuple[str, ...]] = ()  # tensors with a row for each piece of a vocabulary
     dims: int
     channels: tuple[int, ...]
     strides: tuple[tuple[int, ...], ...]
