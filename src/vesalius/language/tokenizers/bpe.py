@@ -43,6 +43,12 @@ class Bpe(Tokenizer):
             [SHIFT + n for n in self._inner.encode(f" {kept}", add_special_tokens=False).ids] if kept else []
         )
 
+    def numbers(self, piece: str) -> list[int]:
+        """Return the numbers of one piece, which a blank stands before unless it is glued."""
+        bare = piece.removeprefix(GLUED)
+        text = bare if bare != piece else f" {bare}"
+        return [SHIFT + n for n in self._inner.encode(text, add_special_tokens=False).ids]
+
     def decode(self, ids: Iterable[int]) -> str:
         """Return the text of some numbers in normal form, a line for each SEP."""
         return "\n".join(self._line(line) for line in self.lines(ids))
