@@ -159,7 +159,6 @@ __all__ = [
     "compare",
     "compress",
     "consensus",
-    "label",
     "degrade",
     "deidentify",
     "demo",
@@ -175,6 +174,7 @@ __all__ = [
     "image",
     "import_model",
     "inspect",
+    "label",
     "limits",
     "phantom",
     "predict",
@@ -236,8 +236,6 @@ if TYPE_CHECKING:
     from vesalius.verbs.compress import compress as compress
     from vesalius.verbs.consensus import Consensus as Consensus
     from vesalius.verbs.consensus import consensus as consensus
-    from vesalius.verbs.label import Labelled as Labelled
-    from vesalius.verbs.label import label as label
     from vesalius.verbs.degrade import Degraded as Degraded
     from vesalius.verbs.degrade import degrade as degrade
     from vesalius.verbs.deidentify import Deidentified as Deidentified
@@ -261,6 +259,8 @@ if TYPE_CHECKING:
     from vesalius.verbs.image import image as image
     from vesalius.verbs.import_model import import_model as import_model
     from vesalius.verbs.inspect import inspect as inspect
+    from vesalius.verbs.label import Labelled as Labelled
+    from vesalius.verbs.label import label as label
     from vesalius.verbs.limits import limits as limits
     from vesalius.verbs.open import open as open
     from vesalius.verbs.phantom import phantom as phantom

@@ -1,4 +1,4 @@
-"""Sentences: 300 that were written before the rules, with what they say; how many of them the rules read wholly right."""
+"""Sentences: 300 that were written before the rules, and how many of them the rules read wholly right."""
 
 import csv
 from collections import Counter
