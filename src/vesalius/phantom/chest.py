@@ -17,7 +17,7 @@ from vesalius.phantom.common.output import put
 from vesalius.phantom.common.picture import png
 from vesalius.phantom.common.streams import stream
 from vesalius.phantom.contract import Recipe, Row, SyntheticPatient
-from vesalius.phantom.reports import files
+from vesalius.phantom.reports import files as reported
 from vesalius.phantom.reports.asked import asked_for
 from vesalius.phantom.reports.patient import DictatedPatient
 from vesalius.phantom.thorax import findings as found
@@ -30,7 +30,9 @@ from vesalius.phantom.thorax.report import draw_courses, write_report
 from vesalius.phantom.thorax.scene import draw_scene
 from vesalius.phantom.thorax.told import STRUCTURES
 
-__all__ = ["GRADES", "LABELS", "ChestPatient", "oracle", "patient", "severity", "texts", "twin", "write"]
+__all__ = [
+    "GRADES", "LABELS", "ChestPatient", "cohort_truth", "oracle", "patient", "severity", "texts", "twin", "write",
+]  # fmt: skip
 
 FORMATS = ("png",)
 OPTIONS = {
@@ -186,7 +188,7 @@ def oracle(truth: Mapping[str, Any]) -> str:
 def write(root: Path, patient: SyntheticPatient, format: str) -> Row | Sequence[Row]:
     """Write a film and return the row of cohort.csv, with a yes or no for each finding; of two films two rows."""
     if isinstance(patient, DictatedPatient):
-        return files.write(root, patient, format)
+        return reported.write(root, patient, format)
     assert isinstance(patient, ChestPatient)
     path = f"images/{patient.id}.png"
     put(root / path, png(patient.picture))
@@ -207,17 +209,22 @@ def write(root: Path, patient: SyntheticPatient, format: str) -> Row | Sequence[
 def texts(recipe: Recipe, rows: Sequence[Row], truths: Sequence[Row]) -> Mapping[str, str]:
     """Return the README and the table of boxes, and of a cohort with reports the tables of what is true and said."""
     if recipe.options["reports"]:
-        return files.texts(recipe, rows, truths, STRUCTURES)
+        return reported.texts(recipe, rows, truths, STRUCTURES)
     boxes = {
         t["id"]: [{"label": f["label"], "low": f["box"][:2], "high": f["box"][2:]} for f in t["findings"]]
         for t in truths
     }
-    held = {
+    files = {
         "images/<case>.png": "the film, grey, the patient's right side on its left",
         "boxes.csv": f"a row a finding, and one without numbers where there is none: "
         f"{', '.join(tables.FLAT_COLUMNS)}, in pixels from 0 on, the high end excluded",
     }
-    return plain.texts(recipe, rows, truths, files=held) | {"boxes.csv": tables.boxes_csv(boxes, flat=True)}
+    return plain.texts(recipe, rows, truths, files=files) | {"boxes.csv": tables.boxes_csv(boxes, flat=True)}
+
+
+def cohort_truth(recipe: Recipe) -> dict[str, Any]:
+    """Return what truth.json says of the cohort as a whole."""
+    return reported.cohort_truth(recipe) if recipe.options["reports"] else plain.cohort_truth(recipe)
 
 
 def _draw(

@@ -17,7 +17,6 @@ from vesalius.phantom.abdomen.known import Clinic, KnownPatient
 from vesalius.phantom.abdomen.later import Later
 from vesalius.phantom.abdomen.patient import LABELS, AbdomenPatient
 from vesalius.phantom.abdomen.told import STRUCTURES
-from vesalius.phantom.common import plain
 from vesalius.phantom.contract import Recipe, Row, SyntheticPatient
 from vesalius.phantom.reports import files as reported
 from vesalius.phantom.reports.asked import asked_for
@@ -171,7 +170,7 @@ def texts(recipe: Recipe, rows: Sequence[Row], truths: Sequence[Row]) -> dict[st
 
 def cohort_truth(recipe: Recipe) -> dict[str, Any]:
     """Return what truth.json says of the cohort as a whole."""
-    return plain.cohort_truth(recipe) if recipe.options["reports"] else written.cohort_truth(recipe)
+    return reported.cohort_truth(recipe) if recipe.options["reports"] else written.cohort_truth(recipe)
 
 
 def _assert_alone(design: Design, lesions: Lesions, clinic: Clinic, tables: bool) -> None:

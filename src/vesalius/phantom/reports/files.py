@@ -16,7 +16,9 @@ from vesalius.phantom.common.nifti import nifti_gz
 from vesalius.phantom.common.output import as_csv, as_json, put
 from vesalius.phantom.common.picture import png
 from vesalius.phantom.contract import Recipe, Row
+from vesalius.phantom.reports.asked import asked_for
 from vesalius.phantom.reports.patient import DictatedPatient, Exam
+from vesalius.phantom.reports.style import STYLES
 
 COLUMNS = ("case", "finding", "status", "side", "place", "size_mm", "count", "change", "sentence")
 NONE = "None"  # of a list of names without any: an empty cell would be one that nobody filled in
@@ -81,6 +83,15 @@ def texts(
                 "labels": {"0": "background"} | {str(v): k for k, v in labels.items()},
             }
         ),
+    }
+
+
+def cohort_truth(recipe: Recipe) -> dict[str, Any]:
+    """Return how the cohort was made, and of each of its writers the share of subtle findings that it doubts."""
+    asked = asked_for(*(recipe.options[name] for name in ("styles", "test_styles", "wrong_sides", "earlier")))
+    writers = sorted({*asked.styles, *asked.test_styles})
+    return plain.cohort_truth(recipe) | {
+        "writers": {str(k): {"name": STYLES[k].name, "hedges": STYLES[k].hedges} for k in writers}
     }
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from vesalius.core.finding import Finding
 from vesalius.phantom.reports.content import Content
 from vesalius.phantom.reports.style import Style
-from vesalius.phantom.reports.words import BRITISH, WORDS, Word
+from vesalius.phantom.reports.words import BRITISH, SPOKEN, WORDS, Word
 
 COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 UNCOUNTED = ("fluid", "lymphadenopathy", "lymph node enlargement")  # nouns without an article
@@ -77,13 +77,12 @@ def size_of(pen: Pen, size_mm: float) -> tuple[str, float]:
     return f"{rounded:g} mm", float(rounded)
 
 
-def where_of(content: Content, finding: Finding) -> str:
+def where_of(pen: Pen, finding: Finding) -> str:
     """Return where a finding lies, as words that follow `in the`; empty where its words do not say it."""
-    if not WORDS[content.sort][finding.name].where or not finding.place:
+    if not pen.word(finding.name).where or not finding.place:
         return ""
-    place, side = finding.place, finding.side
-    if content.sort == "chest":
-        return f"{side} {place}" if side else place
+    spoken, side = SPOKEN.get(finding.place, (finding.place,)), finding.side
+    place = spoken[pen.style.nouns[0] % len(spoken)]
     if place == "liver" and side:
         return f"{side} lobe of the liver"
     return f"{side} {place}" if side else place
@@ -97,7 +96,7 @@ def bare(pen: Pen, finding: Finding, degree: int | None, *, place: bool = True, 
     word, many = pen.word(finding.name), (finding.count or 1) > 1
     both = finding.side == "both"
     words = [] if degree is None or word.degrees is None else [word.degrees[degree - 1]]
-    where = where_of(pen.content, finding) if place else ""
+    where = where_of(pen, finding) if place else ""
     if finding.side and not where:
         words.append("bilateral" if both else finding.side)
     words.append(noun_of(pen, finding.name, plural=many or (both and word.countable)))
@@ -181,5 +180,5 @@ def went(pen: Pen, finding: Finding) -> tuple[str, Finding]:
 
 def _placed(pen: Pen, told: Finding) -> Finding:
     """Return what is said without a place where the words do not say one."""
-    said = bool(where_of(pen.content, told))
+    said = bool(where_of(pen, told))
     return told if said else replace(told, place="")

@@ -87,6 +87,11 @@ BREAST: Mapping[str, Word] = {
 
 WORDS: Mapping[Sort, Mapping[str, Word]] = {"chest": CHEST, "ct": CT, "breast": BREAST}
 BRITISH = {"edema": "oedema", "Edema": "Oedema", "caliber": "calibre", "center": "centre", "tumor": "tumour"}
+SPOKEN: Mapping[str, tuple[str, ...]] = {  # what writers call a place, by the name of its term
+    "upper lobe": ("upper zone", "upper lung zone", "upper lobe"),
+    "mid lung": ("mid zone", "mid lung zone", "mid lung"),
+    "lower lobe": ("lower zone", "lower lung zone", "lower lobe"),
+}
 NORMAL: Mapping[Sort, tuple[str, ...]] = {  # an impression where nothing is found
     "chest": ("No acute cardiopulmonary abnormality.", "Normal chest radiograph.", "No acute abnormality."),
     "ct": ("No acute abnormality of the abdomen.", "Normal abdominal CT.", "No acute abnormality."),

@@ -108,7 +108,7 @@ def _impression(pen: Pen, told: tuple[Finding, ...], doubts: tuple[bool, ...]) -
     texts, said, placed = [], [], pen.content.sort == "ct"  # a side alone does not say which organ it is of
     for k in order:
         one = replace(told[k], size_mm=None, change=None, sentence=None)
-        one = one if placed and phrases.where_of(pen.content, one) else replace(one, place="")
+        one = one if placed and phrases.where_of(pen, one) else replace(one, place="")
         text = phrases.bare(pen, one, None, place=placed)
         text = f"{phrases.COUNTS[one.count]} {text}" if one.count and one.count > 1 else text
         texts.append(f"possible {text}" if doubts[k] else text)

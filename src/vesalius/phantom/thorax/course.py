@@ -17,14 +17,15 @@ OFTEN = {  # of films that are not healthy
     "effusion": 0.40, "pneumothorax": 0.22, "consolidation": 0.35, "cardiomegaly": 0.35, "nodule": 0.40,
     "edema": 0.20, "atelectasis": 0.22, "tube": 0.20,
 }  # fmt: skip
-NODULE_MM = (16.0, 40.0)  # diameters, uniform in the logarithm
+NODULE_MM = (18.0, 42.0)  # diameters, uniform in the logarithm
 TWO = 0.25  # the share of nodules beside which there is one on the other side
 BOTH = 0.3  # the share of effusions that are on both sides
 KEPT = (0.68, 0.9)  # how far a lung with a pneumothorax has shrunk
 COURSES: Mapping[Change, float] = {"new": 0.3, "unchanged": 0.35, "larger": 0.2, "smaller": 0.15}
 GONE = 0.12  # the share of what is absent now that was there in the earlier film
-GROWN: Mapping[Change, float] = {"larger": 0.62, "smaller": 1.45}  # the earlier size over that of now
+GROWN: Mapping[Change, float] = {"larger": 0.62, "smaller": 1.3}  # the earlier size over that of now
 LARGEST_RATIO = 0.68
+HIGHEST = 0.8  # of the lung's height that fluid reaches, whatever it grew to
 
 
 def draw_names(random: np.random.Generator, *, healthy: float) -> tuple[str, ...]:
@@ -76,6 +77,8 @@ def draw_finding(name: str, random: np.random.Generator, shape: Shape) -> tuple[
 def sized(finding: Finding, factor: float) -> Finding:
     """Return a finding `factor` times as large as it is, in its place."""
     place, amount = dict(finding.place), finding.amount
+    if finding.label == "effusion":
+        factor = min(factor, HIGHEST / amount)
     for key in ("diameter", "half_height", "half_width", "length", "height", "filled"):
         if key in place and not (key == "filled" and finding.label == "consolidation"):
             place[key] = round(place[key] * factor, 4)
