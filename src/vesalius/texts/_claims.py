@@ -73,7 +73,18 @@ def claims(
 
 
 def _spans(tokens: Sequence[str], mentions: Sequence[Mention]) -> tuple[list[_Span], list[list[_Span]]]:
-    """Return for each mention the words before it that are its own, and the parts after it that are."""
+    """Return for each mention the words before it that are its own, and the parts after it that are.
+
+    What one word says of several findings (`clear`) has one place, and what belongs to it belongs to each.
+    """
+    own = sorted({(m.start, m.end): m for m in mentions}.values(), key=lambda m: m.start)
+    leads, tails = _spans_apart(tokens, own)
+    at = {(m.start, m.end): k for k, m in enumerate(own)}
+    places = [at[m.start, m.end] for m in mentions]
+    return [leads[k] for k in places], [tails[k] for k in places]
+
+
+def _spans_apart(tokens: Sequence[str], mentions: Sequence[Mention]) -> tuple[list[_Span], list[list[_Span]]]:
     leads: list[_Span] = [_Span(0, mentions[0].start)] if mentions else []
     tails: list[list[_Span]] = []
     for k, mention in enumerate(mentions):
@@ -82,10 +93,9 @@ def _spans(tokens: Sequence[str], mentions: Sequence[Mention]) -> tuple[list[_Sp
             continue
         following = mentions[k + 1]
         parts = _parts(tokens, mention.end, following.start)
-        if following.start < mention.end or len(parts) == 1:
-            shared = following.start < mention.end
-            leads.append(leads[k] if shared else _Span(following.start, following.start))
-            tails.append([] if shared else parts)
+        if len(parts) == 1:
+            leads.append(_Span(following.start, following.start))
+            tails.append(parts)
             continue
         own = [parts[0]]
         middle = parts[1:-1]

@@ -21,6 +21,7 @@ _BACKWARD: Mapping[str, Status] = {
     "maybe_after": "uncertain",
     "past_after": "past",
 }
+_DOUBTS = frozenset({"maybe", "maybe_of", "maybe_list"})
 _DOUBTFUL = frozenset({"may", "might", "could"})
 
 
@@ -61,9 +62,9 @@ class _Walk:
         for mention in mentions:
             self.mentions.setdefault(mention.start, []).append(mention)
         self.done: list[Mention] = []
-        self.clause = 0
+        self.clause = self.clause_start = 0
         self.reach: Status | None = None
-        self.asked = False
+        self.asked = self.listing = False
         self.rule = "named"
         self.change: Change | None = None
         self.verb = False  # a verb since the clause began
@@ -86,7 +87,7 @@ class _Walk:
                 self._word(at)
                 at += 1
         self._flush(len(self.tokens))
-        _either(self.tokens, self.done)
+        _either(self.tokens, self.done, [m.end for m in self.at.values() if m.kind == "change_none"])
 
     def _take(self, mention: Mention) -> None:
         mention.clause = self.clause
@@ -112,15 +113,16 @@ class _Walk:
         elif kind in _BACKWARD:
             self._backward(mark.start, _BACKWARD[kind], self._said(mark), gone=kind == "gone_after")
             self.verb = self.verb_in_reach = True
-        elif kind in ("maybe", "maybe_of"):
+        elif kind in _DOUBTS:
             if not self.asked and self.reach != "absent":
                 self._flush(mark.start)
                 self.reach, self.rule, self.verb_in_reach = "uncertain", self._said(mark), False
                 self.pending = mark if kind == "maybe" else None
+                self.listing = kind == "maybe_list"
         elif kind == "asked":
             self._flush(mark.start)
             self.reach, self.asked, self.rule = None, True, self._said(mark)
-        elif kind == "sure":
+        elif kind == "sure" and self.reach != "absent":
             self._let_go(mark.start)
         elif kind == "break":
             self._new_clause(mark.start)
@@ -169,8 +171,8 @@ class _Walk:
 
     def _goes_on(self, following: int, comma: bool) -> bool:
         head = self.tokens[following] if following < len(self.tokens) else ""
-        begins = head in self.cues.words["present"]
         weak = head in self.cues.words["weak"]
+        begins = weak or head in self.cues.words["present"]
         listed = self._or_ahead(following)
         if self.reach == "absent":
             if begins and not weak:
@@ -180,20 +182,13 @@ class _Walk:
             return True
         if begins and not weak:
             return False
-        return listed or (not comma and not begins)
+        return listed or self.listing or (not comma and not begins)
 
     def _or_ahead(self, at: int) -> bool:
         """Return whether the list that goes on here has an `or` before anything else is said."""
         while at < len(self.tokens) and self.tokens[at] not in _STOPS:
             mark = self.at.get(at)
-            if mark is not None and mark.kind in (
-                *_FORWARD,
-                *_BACKWARD,
-                "maybe",
-                "maybe_of",
-                "break",
-                "asked",
-            ):
+            if mark is not None and mark.kind in (*_FORWARD, *_BACKWARD, *_DOUBTS, "break", "asked"):
                 return False
             if self.tokens[at] in ("or", "nor"):
                 return True
@@ -249,7 +244,7 @@ class _Walk:
             ):
                 break
             if any(
-                k in self.at and self.at[k].kind in (*_FORWARD, "maybe", "maybe_of")
+                k in self.at and self.at[k].kind in (*_FORWARD, *_DOUBTS)
                 for k in range(earlier.end, group[-1].start)
             ):
                 break
@@ -260,7 +255,7 @@ class _Walk:
     def _opens(self, at: int) -> bool:
         """Return whether nothing but small words stands between the clause's beginning and a place."""
         k = at - 1
-        while k >= 0 and self.tokens[k] not in _STOPS and self.tokens[k] != ",":
+        while k >= self.clause_start and self.tokens[k] != ",":
             if self.tokens[k] not in self.cues.words["verbs"] and self.tokens[k] not in (
                 "this",
                 "it",
@@ -290,19 +285,22 @@ class _Walk:
         self._let_go(at)
         self.asked = self.asked and at < len(self.tokens) and self.tokens[at] == ","
         self.clause += 1
+        self.clause_start = at + 1
         self.verb = False
 
     def _said(self, mark: Mark) -> str:
         return " ".join(self.tokens[mark.start : mark.end])
 
 
-def _either(tokens: Sequence[str], mentions: Sequence[Mention]) -> None:
+def _either(tokens: Sequence[str], mentions: Sequence[Mention], unchanged: Sequence[int]) -> None:
     """Doubt findings that are named as one or the other: `atelectasis or scarring` says of neither that it is there."""
     for k in range(1, len(mentions)):
         one, other = mentions[k - 1], mentions[k]
         between = tokens[one.end : other.start]
         if not any(w in ("or", "/") for w in between) or len(between) > 5 or "," in between:
             continue
+        if any(end <= one.start and "," not in tokens[end : one.start] for end in unchanged):
+            continue  # `no change in the effusion or the nodule` speaks of both
         if one.status != "present" or other.status != "present" or one.clause != other.clause:
             continue
         one.status = other.status = "uncertain"

@@ -20,6 +20,8 @@ UNREAD = frozenset(
     | {"history", "clinical history", "clinical information"}
     | {"comparison", "technique", "exam", "examination", "procedure", "study"}
 )
+_TAKEN = "·"  # in place of the words of a finding, which are no part of another phrase
+_NEAR = 3  # words between what is said of a thing and the thing behind it, at most
 _STRENGTH = {"present": 3, "uncertain": 2, "absent": 1, "past": 0}
 
 
@@ -69,7 +71,7 @@ def said_of(findings: Sequence[Finding], name: str) -> Finding | None:
     return max(own, key=lambda f: (_STRENGTH[f.status], f.size_mm or 0.0), default=None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Lexicon:
     terms: Terms
     named: Phrases
@@ -84,20 +86,22 @@ def _lexicon(terms: Terms) -> _Lexicon:
     return _Lexicon(terms, Phrases(terms.phrases), Phrases(cues.phrases, walls), cues)
 
 
-def _read(sentence: str, lexicon: _Lexicon) -> list[tuple[Finding, str]]:
+@lru_cache(maxsize=1024)
+def _read(sentence: str, lexicon: _Lexicon) -> tuple[tuple[Finding, str], ...]:
     """Return what one sentence says, each finding with its rule; of two that say the same, the one that says more."""
     tokens = words(sentence)
     named = lexicon.named.find(tokens)
     if not any(mark.kind in ("term", "predicate") for mark in named):
-        return []
+        return ()
     cued = lexicon.cued.find(tokens)
     named = _without(named, cued)
-    mentions = _mentions(tokens, named, cued, lexicon.terms)
+    mentions = _mentions(tokens, named, lexicon.terms)
     if not mentions:
-        return []
-    used = {(m.start, m.end) for m in mentions}
-    standing = [m for m in named if m.kind == "place" or (m.start, m.end) in used]
-    marks = sorted([*standing, *_without(cued, standing)], key=lambda m: m.start)
+        return ()
+    if any(c.start < m.end and m.start < c.end for c in cued for m in mentions):
+        taken = {k for m in mentions for k in range(m.start, m.end)}
+        cued = lexicon.cued.find([_TAKEN if k in taken else token for k, token in enumerate(tokens)])
+    marks = sorted([*(m for m in named if m.kind == "place"), *cued], key=lambda m: m.start)
     judged(tokens, marks, mentions, lexicon.cues)
     told = claims(tokens, marks, mentions, lexicon.cues, lexicon.terms)
     return _merged(
@@ -114,11 +118,14 @@ def _without(marks: Sequence[Mark], others: Sequence[Mark]) -> tuple[Mark, ...]:
     )
 
 
-def _mentions(
-    tokens: Sequence[str], named: Sequence[Mark], cued: Sequence[Mark], terms: Terms
-) -> list[Mention]:
-    found = [Mention(m.start, m.end, m.of[0]) for m in named if m.kind == "term"]
-    broken = [m.start for m in cued if m.kind == "break"] + [k for k, t in enumerate(tokens) if t in ";."]
+def _mentions(tokens: Sequence[str], named: Sequence[Mark], terms: Terms) -> list[Mention]:
+    found: list[Mention] = []
+    for mark in named:
+        if mark.kind == "term" and found and found[-1].name == mark.of[0] and found[-1].end == mark.start:
+            found[-1].end = mark.end  # `central venous line catheter` is one
+        elif mark.kind == "term":
+            found.append(Mention(mark.start, mark.end, mark.of[0]))
+    broken = [k for k, token in enumerate(tokens) if token in ";."]
     for k, mark in enumerate(named):
         if mark.kind != "predicate":
             continue
@@ -143,25 +150,22 @@ def _subject(named: Sequence[Mark], at: int, broken: Sequence[int]) -> Mark | No
             return before
         if before.kind == "predicate" and not of & set(before.of):
             continue
-    after = named[at + 1] if at + 1 < len(named) else None
-    if (
-        after is not None
-        and after.kind == "subject"
-        and after.start - named[at].end <= 1
-        and of & set(after.of)
-    ):
-        return after
+    for after in named[at + 1 :]:  # `a tortuous and calcified aorta`
+        if after.kind == "subject" and of & set(after.of) and after.start - named[at].end <= _NEAR:
+            return after
+        if after.kind not in ("predicate", "term") or after.start - named[at].end >= _NEAR:
+            break
     return None
 
 
-def _merged(found: Sequence[tuple[Mention, Claim]], terms: Terms) -> list[tuple[Finding, str]]:
+def _merged(found: Sequence[tuple[Mention, Claim]], terms: Terms) -> tuple[tuple[Finding, str], ...]:
     kept: dict[tuple[object, ...], tuple[Finding, str]] = {}
     for mention, claim in found:
         finding = _finding(mention, claim, terms)
         key = (finding.name, finding.status, finding.side, finding.size_mm)
         if key not in kept:
             kept[key] = (finding, mention.rule)
-    return list(kept.values())
+    return tuple(kept.values())
 
 
 def _finding(mention: Mention, claim: Claim, terms: Terms) -> Finding:
@@ -173,6 +177,6 @@ def _finding(mention: Mention, claim: Claim, terms: Terms) -> Finding:
         place=claim.place,
         size_mm=claim.size_mm,
         count=claim.count,
-        change=mention.change or claim.change,
+        change=mention.change or (claim.change if mention.status != "absent" else None),
         code=codes[0] if codes else "",
     )
