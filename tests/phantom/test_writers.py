@@ -1,4 +1,4 @@
-"""Tests of the writers of reports: what a sentence says, planted sides, doubts, sizes, and the template of the truth."""
+"""Tests of the writers of reports: what sentences say, planted sides, doubts, sizes, and the template of the truth."""
 
 from __future__ import annotations
 
