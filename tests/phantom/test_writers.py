@@ -164,9 +164,19 @@ def test_a_size_is_rounded_as_the_writer_rounds_and_never_beyond_a_tenth(style: 
 
 
 def test_a_size_without_a_spacing_is_said_in_pixels() -> None:
-    one = Content(sort="breast", findings=(Finding("mass", size_mm=83.4),), degrees=(2,), unit="pixels")
-    said = write(one, 3, np.random.default_rng(0))
-    assert "83 pixels" in said.sections["findings"] and "cm" not in said.text and "mm" not in said.text
+    extent = "about 80 by 50 pixels"
+    one = Content(
+        sort="breast", findings=(Finding("mass"), Finding("benign")), degrees=(2, 2), extents={0: extent}
+    )
+    for style in STYLES:
+        written = write(one, style, np.random.default_rng(0))
+        first = all_sentences(written.sections)[written.sentence_of[0]][2]
+        assert extent in first and all(f.size_mm is None for f in written.said)
+        read = findings_in(parted(written.text), Terms.named("breast"))
+        key = Counter((f.name, f.status, f.sentence) for f in written.said)
+        assert Counter((f.name, f.status, f.sentence) for f in read) == key and not any(
+            f.size_mm for f in read
+        )
 
 
 def test_the_impression_says_nothing_that_the_findings_do_not() -> None:

@@ -405,7 +405,9 @@ def test_consensus(tmp_path: Path, ask: Ask) -> None:
 
 
 def test_label(tmp_path: Path, ask: Ask) -> None:
-    said = "case,report\na,Small left effusion. No nodule.\nb,Possible effusion.\nc,Large right pneumothorax.\n"
+    said = (
+        "case,report\na,Small left effusion. No nodule.\nb,Possible effusion.\nc,Large right pneumothorax.\n"
+    )
     (tmp_path / "t.csv").write_text(said)
     found = ask("label", tmp_path / "t.csv", "-o", tmp_path / "out", "--column", "image=")["result"]
     assert [f["name"] for f in found["findings"]] == ["effusion", "pneumothorax"]
