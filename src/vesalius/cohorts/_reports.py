@@ -57,7 +57,7 @@ def with_reports_beside(cohort: Cohort, base: Path, *, whole: bool) -> Cohort:
             empty.append(case.id)
     if not taken:
         return cohort
-    said = listed(f"{counted(n, 'text file')} {why}" for why, n in ways.items())
+    said = ", ".join(f"{counted(n, 'text file')} {why}" for why, n in ways.items())
     notes = [f"reports: {said}", *notes[:3]]
     if empty:
         notes.append(
@@ -168,7 +168,7 @@ class _Beside:
     def unused(self) -> list[str]:
         """Return the texts in the folders that were looked into that are no case's, without those of the data."""
         every = {p for held in self.listings.values() for p in held.values()}
-        return sorted(p.relative_to(self.base).as_posix() for p in every - self.used if not _is_of_data(p))
+        return sorted(p.relative_to(self.base).as_posix() for p in every - self.used if not is_of_data(p))
 
     def _named_alike(self, path: Path) -> tuple[Path, str] | None:
         name = formats.stem(path).casefold()
@@ -189,7 +189,7 @@ class _Beside:
             of_one = folder == path.parent and len(patients) == 1 and None not in patients
             if self.below.get(folder, 0) != 1 and not of_one:
                 return None
-            texts = [p for p in self._texts(folder).values() if not _is_of_data(p)]
+            texts = [p for p in self._texts(folder).values() if not is_of_data(p)]
             if len(texts) == 1:
                 return texts[0], "alone in the folder of their study"
         return None
@@ -206,6 +206,6 @@ class _Beside:
         return self.listings[folder]
 
 
-def _is_of_data(path: Path) -> bool:
+def is_of_data(path: Path) -> bool:
     """Return whether a text is called as those are that speak of the data as a whole: README, LICENSE, classes."""
     return _NOT_REPORTS.fullmatch(path.stem) is not None

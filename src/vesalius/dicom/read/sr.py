@@ -33,12 +33,16 @@ _CONTEXT = (
 
 @dataclass(frozen=True)
 class Content:
-    """What a report says: `texts`, `numbers` (value and unit) and `codes` (meanings), each by its concept's name."""
+    """What a report says: `texts`, `numbers` (value and unit) and `codes` (meanings), each by its concept's name.
+
+    `placed` are its texts in their order, each with the name of the container that it is in and its own.
+    """
 
     title: str
     texts: dict[str, str] = field(default_factory=dict)
     numbers: dict[str, tuple[float, str | None]] = field(default_factory=dict)
     codes: dict[str, str] = field(default_factory=dict)
+    placed: list[tuple[str, str, str]] = field(default_factory=list)
 
 
 def read(ref: Ref) -> Text:
@@ -79,7 +83,7 @@ def _parsed(path: Path) -> raw.File:
 
 def _content(file: raw.File) -> Content:
     found = Content(_name(file.head) or "report")
-    for item, group in _items(file.head):
+    for item, group, container in _items(file.head):
         name = _name(item) or "finding"
         if name == _TRACKING or item.get("RelationshipType") in _CONTEXT:
             continue
@@ -87,7 +91,10 @@ def _content(file: raw.File) -> Content:
             name = f"{group}: {name}"
         kind = item.get("ValueType")
         if kind == "TEXT":
-            _more(found.texts, name, elements.text(item, "TextValue"))
+            text = elements.text(item, "TextValue")
+            _more(found.texts, name, text)
+            if text:
+                found.placed.append((container, name, text))
         elif kind == "CODE":
             code = (item.get("ConceptCodeSequence") or [None])[0]
             _more(found.codes, name, elements.text(code, "CodeMeaning") if code is not None else None)
@@ -117,8 +124,8 @@ def _name(item: Any) -> str | None:
     return elements.text(code, "CodeMeaning") if code is not None else None
 
 
-def _items(head: Any) -> Iterator[tuple[Any, str]]:
-    """Yield every content item with the tracking identifier of the group that it is in.
+def _items(head: Any) -> Iterator[tuple[Any, str, str]]:
+    """Yield every content item with the tracking identifier of the group that it is in, and the container's name.
 
     Raises FormatError for odd trees.
     """
@@ -134,5 +141,5 @@ def _items(head: Any) -> Iterator[tuple[Any, str]]:
             if child.get("ValueType") == "TEXT" and _name(child) == _TRACKING:
                 group = elements.text(child, "TextValue") or group
         for child in children:
-            yield child, group
+            yield child, group, _name(parent) or ""
         waiting += [(child, group, depth + 1) for child in reversed(children)]
