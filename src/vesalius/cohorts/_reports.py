@@ -75,6 +75,9 @@ def with_headings(cohort: Cohort, text: str) -> Cohort:
     What stands below them stays as it is. Raises DataError for a section whose name no English heading has, and where
     no report has any of these headings.
     """
+    note = f"headings: as {Path(text).name} has them"
+    if note in cohort.notes:  # data that were cleaned have been read so already
+        return cohort
     headings = Headings.read(Path(text))
     known = opened(ENGLISH).names
     if strange := [name for name in headings.names if name not in known]:
@@ -93,7 +96,6 @@ def with_headings(cohort: Cohort, text: str) -> Cohort:
         report = None if case.report is None else joined(parted(case.report, headings))
         return replace(case, report=report)
 
-    note = f"headings: as {Path(text).name} has them"
     return replace(cohort, cases=_each(cohort.cases, translated), notes=(*cohort.notes, note))
 
 
@@ -103,6 +105,8 @@ def told_of_reports(cohort: Cohort) -> Cohort:
     if not held:
         return cohort
     notes = [f"{len(held)} of {counted(len(cohort.cases), 'case')} have a report"]
+    if notes[0] in cohort.notes:  # of data that were cleaned it was said already
+        return cohort
     parts = [(c.id, parted(c.report or "")) for c in held]
     read = [case for case, sections in parts if any(map(str.strip, sections.values()))]
     silent = {case for case, s in parts if set(s) - {LEAD} and not any(s.get(name) for name in _SAID)} & set(
