@@ -10,6 +10,7 @@ from vesalius.core.answers.text import Text
 from vesalius.core.ask import Ask
 from vesalius.core.marks import Mark, digest
 from vesalius.core.sentences import all_sentences
+from vesalius.dicom.write.looked import looked
 
 
 class TextHandling(Handling[Text]):
@@ -17,7 +18,11 @@ class TextHandling(Handling[Text]):
 
     kind = Text
     asks = ("sentence",)
-    objects = (".sr.dcm", ".pdf.dcm")
+    objects = (".sc.dcm", ".sr.dcm", ".pdf.dcm")
+
+    def objects_of(self, answer: Text) -> tuple[str, ...]:
+        """Return the report and its PDF; before them where the model looked, where its sentences say that."""
+        return self.objects if looked(answer) else self.objects[1:]
 
     def columns(self, answer: Text) -> dict[str, Any]:
         """Return each section under its name."""
