@@ -107,7 +107,7 @@ def content_key(report: str) -> str:
     """
     sections = parted(report)
     said = [sections.get(name, "") for name in ("findings", "impression", "findings and impression")]
-    chosen = "\n".join(said) if any(map(str.strip, said)) else report
+    chosen = "\n".join(said if any(map(str.strip, said)) else sections.values())
     return " ".join(re.findall(r"\w+", chosen.casefold()))
 
 
