@@ -188,6 +188,13 @@ def test_what_a_ct_says_is_as_dense_as_it_is(scans: list[DictatedPatient]) -> No
     assert all(seen[name] >= 0.9 * seen[f"{name}, all"] >= 2 for name in DENSE), seen
 
 
+def test_what_a_ct_says_is_there_has_a_place_in_it(scans: list[DictatedPatient]) -> None:
+    for exam in exams(scans):
+        assert {k for k, _ in exam.places} == set(range(len(exam.content.findings)))
+        seen = set(np.unique(exam.marks)) - {0}
+        assert seen == set(range(1, len(exam.places) + 1)), exam.id
+
+
 def test_lesions_of_a_lobe_are_counted_and_the_largest_is_measured(scans: list[DictatedPatient]) -> None:
     several = 0
     for exam in exams(scans):
@@ -228,6 +235,15 @@ def test_a_cohort_is_read_with_what_is_true_and_knows_its_earlier_visits(written
     for row in said:
         sentences = all_sentences(truth[row["case"]]["report"])
         assert int(row["sentence"]) < len(sentences)
+
+
+def test_the_same_seed_writes_the_same_bytes(written: Path, tmp_path: Path) -> None:
+    given = {"size": 64, "reports": True, "earlier": 0.4, "test_styles": "7,8", "wrong_sides": 0.2}
+    again = make(tmp_path / "again", kind="chest", cases=2, seed=2, options=given)
+    for path in sorted(p for p in again.rglob("*") if p.is_file() and p.suffix == ".png"):
+        assert path.read_bytes() == (written / path.relative_to(again)).read_bytes()
+    for name in ("findings.csv", "said.csv", "boxes.csv", "styles.csv", "cohort.csv"):
+        assert (written / name).read_text().startswith((again / name).read_text())
 
 
 def test_writers_of_the_test_write_for_the_test_alone(written: Path) -> None:

@@ -149,6 +149,12 @@ class Handling(ABC, Generic[A]):
         """Return whether `draw` draws anything of this answer; by default what `draws` says of the kind."""
         return self.draws
 
+    def objects_of(self, answer: A) -> tuple[str, ...]:
+        """Return the suffixes of the DICOM objects that this one answer becomes, in the order in which they refer to
+        one another; by default `objects`.
+        """
+        return self.objects
+
     def shown_by(self, answer: A, image: Image) -> Image | None:
         """Return the labels, upright as the image is shown, by which a slice is chosen; None for the middle one."""
         return None
