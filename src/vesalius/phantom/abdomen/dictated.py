@@ -143,7 +143,11 @@ def _exam(inside: _Inside, moment: _Moment, asked: Asked, shape: Shape) -> Exam:
     )
     hidden = [content.findings[k].name for k, mask in zip(where, masks, strict=True) if not mask.any()]
     if hidden:
-        raise GeometryError(f"a grid of {shape} does not show a {hidden[0]} that is there", hint="size=small")
+        raise GeometryError(
+            "the grid is too coarse to show all that is there",
+            found=f"{shape} without the {hidden[0]}",
+            hint="size=small",
+        )
     return Exam(
         id=moment.id,
         days=moment.days,
