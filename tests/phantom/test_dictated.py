@@ -302,6 +302,14 @@ def test_what_cannot_be_is_refused(kind: str, options: dict[str, Any], words: st
         patient(0, kind=kind, options={"reports": True, **options})
 
 
+@pytest.mark.parametrize("kind", ["chest", "ct"])
+def test_options_of_reports_without_reports_are_refused(kind: str) -> None:
+    for given in ({"styles": "1"}, {"wrong_sides": 0.1}, {"earlier": 0.5}, {"test_styles": "7"}):
+        with pytest.raises(DataError, match="reports=true"):
+            patient(0, kind=kind, options=given)
+    patient(0, kind="chest", options={"size": 64, "styles": (1, 2, 3, 4, 5, 6)})
+
+
 def test_what_would_make_the_tables_untrue_is_refused(tmp_path: Path) -> None:
     given = {"reports": True, "size": SMALL}
     with pytest.raises(DataError, match="written as nifti"):
