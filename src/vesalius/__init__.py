@@ -28,6 +28,8 @@ _HOME = {
     "Comparison": "verbs.compare",
     "consensus": "verbs.consensus",
     "Consensus": "verbs.consensus",
+    "label": "verbs.label",
+    "Labelled": "verbs.label",
     "find": "verbs.find",
     "Found": "verbs.find",
     "index": "verbs.index",
@@ -163,6 +165,7 @@ __all__ = [
     "compare",
     "compress",
     "consensus",
+    "label",
     "degrade",
     "deidentify",
     "demo",
@@ -241,6 +244,8 @@ if TYPE_CHECKING:
     from vesalius.verbs.compress import compress as compress
     from vesalius.verbs.consensus import Consensus as Consensus
     from vesalius.verbs.consensus import consensus as consensus
+    from vesalius.verbs.label import Labelled as Labelled
+    from vesalius.verbs.label import label as label
     from vesalius.verbs.degrade import Degraded as Degraded
     from vesalius.verbs.degrade import degrade as degrade
     from vesalius.verbs.deidentify import Deidentified as Deidentified
