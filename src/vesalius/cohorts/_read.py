@@ -10,6 +10,7 @@ from vesalius.cohorts import _files
 from vesalius.cohorts._build import matched
 from vesalius.cohorts._courses import assert_axes
 from vesalius.cohorts._features import with_features
+from vesalius.cohorts._findings import with_findings
 from vesalius.cohorts._grading import graded, orders_of
 from vesalius.cohorts._headers import screen
 from vesalius.cohorts._instances import with_instances
@@ -212,7 +213,8 @@ def _tabular(path: Path) -> bool:
 
 def _read_as(name: str, root: Path, options: Options, reason: str) -> Cohort:
     cohort: Cohort = registry.lookup("cohorts", name).read(root, options=options)
-    cohort = with_instances(cohort, _files.unwrap(root) if root.is_dir() else root.parent)
+    base = _files.unwrap(root) if root.is_dir() else root.parent
+    cohort = with_findings(with_instances(cohort, base), base)
     cases = tuple(replace(c, declared=c.declared or cohort.modalities) for c in cohort.cases)
     targets = {
         info.name: kinds.of(info.kind).labelled(
