@@ -10,6 +10,7 @@ import typer
 
 from vesalius.cli import (
     advise,
+    ask,
     calibrate,
     card,
     change,
@@ -66,6 +67,7 @@ for verb in (
     features,
     change,
     advise,
+    ask,
     compare,
     consensus,
     transfer,
