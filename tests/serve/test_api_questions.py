@@ -55,7 +55,9 @@ def test_a_language_model_is_asked_where_the_service_has_one(client: Any, place:
     service = client.app.state.service
     try:
         with serving(says(completion("Eat well."))) as (url, seen):
+            assert client.get("/api/adjunct").json() == {"server": None}
             service.llm = ChatServer(url)
+            assert client.get("/api/adjunct").json()["server"] in url
             found = client.post(place, json=asked).json()["adjunct"]
         assert found["text"] == "Eat well." and found["sentences"][0]["supported"] is None
         assert "one.png" not in json.dumps(seen) and found["sent"].startswith("Findings: ")

@@ -21,13 +21,18 @@ from vesalius.serve.http.service import Service
 
 ANSWER = "answer.json"
 router = APIRouter(
-    prefix="/api/jobs/{job}/cases/{case}/questions",
-    tags=["jobs"],
+    prefix="/api",
     responses={code: {"model": schemas.ErrorBody} for code in (400, 401, 403, 404, 413, 422, 429, 502)},
 )
 
 
-@router.post("", response_model=schemas.RepliesBody)
+@router.get("/adjunct", response_model=schemas.OffersBody, tags=["service"])
+def adjunct(service: Serving, caller: User) -> Any:
+    """Return which language model callers may ask beside an answer: its host, or null where there is none."""
+    return {"server": None if service.llm is None else service.llm.host}
+
+
+@router.post("/jobs/{job}/cases/{case}/questions", response_model=schemas.RepliesBody, tags=["jobs"])
 async def question(
     job: JobId, case: CaseId, asked: schemas.QuestionRequest, service: Serving, caller: User
 ) -> Any:

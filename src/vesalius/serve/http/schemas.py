@@ -265,6 +265,12 @@ class AnswerBody(BaseModel):
     files: dict[str, str]
 
 
+class OffersBody(BaseModel):
+    """The host of the language model that may be asked beside an answer; null where there is none."""
+
+    server: str | None
+
+
 class QuestionRequest(BaseModel):
     """A question about an answer in words; `adjunct` asks the administrator's language model beside."""
 
