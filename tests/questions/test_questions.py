@@ -143,6 +143,13 @@ def test_scores_state_each_label_once_and_a_set_of_several_is_doubted() -> None:
     assert handling.states(replace(pair, withheld="too strange")) == ()
 
 
+def test_things_of_both_sides_are_counted_together_and_those_of_a_part_once() -> None:
+    left = Statement(Finding("kidney", side="left", count=1))
+    right = Statement(Finding("kidney", side="right", count=2))
+    assert says("How many kidneys are there?", left, right) == ["3"]
+    assert says("How many kidneys are there?", left, replace(left, part="counts.kidney")) == ["1"]
+
+
 def test_masks_state_how_many_how_large_and_where_by_their_geometry() -> None:
     array = np.zeros((1, 10, 20, 40), np.uint8)
     array[0, 4, 4:8, 30:34], array[0, 4, 12:14, 36:38] = 1, 1

@@ -128,13 +128,21 @@ def _count(question: Question, name: str, own: Sequence[Statement], sure: float)
         if s.finding.count is not None and (not question.side or s.finding.side == question.side)
     ]
     if counted:
-        total = max(counted, key=lambda s: not s.part).finding.count
-        return _reply(question, name, str(total), _why(counted[0]), counted)
+        whole = [
+            s for s in counted if _group(s) == _group(counted[0])
+        ]  # a part may count the same things again
+        total = sum(s.finding.count or 0 for s in whole)
+        return _reply(question, name, str(total), "; ".join(_why(s) for s in whole), whole)
     doubt = _doubt(here, sure)
     if not doubt and here and all(s.finding.status == "absent" for s in here):
         return _reply(question, name, "0", "; ".join(_why(s) for s in here), here)
     why = doubt or f"the model says whether {name} is there, and not how many"
     return _cannot(question, name, why, here)
+
+
+def _group(one: Statement) -> str:
+    """Return which answer counts: those of one answer count different things, such as those of either side."""
+    return one.part.rpartition(".")[0] or one.part
 
 
 def _size(question: Question, name: str, own: Sequence[Statement], sure: float) -> Reply:
