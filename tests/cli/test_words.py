@@ -105,6 +105,7 @@ COMMANDS = (
         "opinions",
         "registrations",
         "degradations",
+        "tokenizers",
         "harmonisers",
         "learners",
         "faults",
