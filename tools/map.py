@@ -31,6 +31,8 @@ FLOORS: dict[str, int] = {
     "radiomics": 4,
     "reliability": 4,
     "deidentify": 4,
+    "adjunct": 5,
+    "questions": 5,
     "plan": 5,
     "tasks": 6,
     "retrieve": 6,

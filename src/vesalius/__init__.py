@@ -17,6 +17,11 @@ _HOME = {
     "Cards": "verbs.card",
     "advise": "verbs.advise",
     "Advice": "verbs.advise",
+    "ask": "verbs.ask",
+    "Asked": "verbs.ask",
+    "Reply": "questions.answered",
+    "Adjunct": "adjunct.asking",
+    "ChatServer": "adjunct.server",
     "change": "verbs.change",
     "Change": "verbs.change",
     "Changes": "verbs.change",
@@ -105,13 +110,16 @@ _HOME = {
 }
 _APART = ("open",)  # `from vesalius import *` must not hide Python's own `open`
 __all__ = [
+    "Adjunct",
     "Advice",
+    "Asked",
     "BudgetError",
     "BundleError",
     "Cards",
     "Case",
     "Change",
     "Changes",
+    "ChatServer",
     "Cleaning",
     "CodeError",
     "Cohort",
@@ -146,6 +154,7 @@ __all__ = [
     "PlanError",
     "Predictions",
     "RegisterError",
+    "Reply",
     "Run",
     "Search",
     "SelfTest",
@@ -157,6 +166,7 @@ __all__ = [
     "VesaliusError",
     "__version__",
     "advise",
+    "ask",
     "calibrate",
     "card",
     "change",
@@ -197,6 +207,8 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from vesalius.adjunct.asking import Adjunct as Adjunct
+    from vesalius.adjunct.server import ChatServer as ChatServer
     from vesalius.compress.report import Compression as Compression
     from vesalius.core.case import Case as Case
     from vesalius.core.cohort import Cohort as Cohort
@@ -225,11 +237,14 @@ if TYPE_CHECKING:
     from vesalius.core.image import Image as Image
     from vesalius.exports.contract import Exported as Exported
     from vesalius.infer.selftest.checking import SelfTest as SelfTest
+    from vesalius.questions.answered import Reply as Reply
     from vesalius.run.finished import Run as Run
     from vesalius.run.out_of_fold import OutOfFold as OutOfFold
     from vesalius.run.predictions import Predictions as Predictions
     from vesalius.verbs.advise import Advice as Advice
     from vesalius.verbs.advise import advise as advise
+    from vesalius.verbs.ask import Asked as Asked
+    from vesalius.verbs.ask import ask as ask
     from vesalius.verbs.calibrate import calibrate as calibrate
     from vesalius.verbs.card import Cards as Cards
     from vesalius.verbs.card import card as card

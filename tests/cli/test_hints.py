@@ -33,6 +33,8 @@ ROOMS = {
     "serve": ("serve",),
     "compress": ("compress",),
     "imports": ("import",),
+    "adjunct": ("ask", "serve"),
+    "questions": ("ask",),
 }
 FILES = {
     "cli/import_model.py": ("import",),

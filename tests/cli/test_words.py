@@ -84,6 +84,7 @@ COMMANDS = (
         "change",
         "clean",
         "advise",
+        "ask",
         "compare",
         "consensus",
         "label",

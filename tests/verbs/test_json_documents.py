@@ -355,6 +355,13 @@ def test_advise(tmp_path: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> No
     assert found["result"]["advice"]["gains"][0]["arm"] == "drug"
 
 
+def test_ask(pictures: Any, ask: Ask) -> None:
+    one = next(pictures.data.parent.rglob("*.png"))
+    found = ask("ask", pictures.path, one, "What do you see?", "Is there a fracture?")["result"]
+    assert found["adjunct"] is None and [r["kind"] for r in found["replies"]] == ["all", "there"]
+    assert found["replies"][1]["says"] == "cannot tell" and not found["replies"][1]["told"]
+
+
 def test_compare(pictures: Any, tmp_path: Path, ask: Ask) -> None:
     found = ask("compare", pictures.path, pictures.path, "-o", tmp_path / "out")
     assert Path(found["result"]["files"]["page"]).is_file() and found["result"]["comparison"]["differences"]

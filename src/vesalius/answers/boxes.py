@@ -14,6 +14,7 @@ from vesalius.answers import _box_doubt, _missed
 from vesalius.answers import _box_figures as shown
 from vesalius.answers import _grown as grown
 from vesalius.answers import _moved_boxes as moved
+from vesalius.answers import _stated as stated
 from vesalius.answers._asking import number_place
 from vesalius.answers.contract import ForeignAnswers, Handling, Judged, Kept, Panel
 from vesalius.answers.drawing import framing
@@ -38,6 +39,7 @@ from vesalius.core.marks import Mark
 from vesalius.core.palette import colour_of
 from vesalius.core.promise import Limits
 from vesalius.core.scorecard import Scorecard
+from vesalius.core.stated import Statement
 from vesalius.core.words import counted
 from vesalius.metrics import Rows
 from vesalius.metrics import boxes as judge
@@ -126,6 +128,16 @@ class BoxesHandling(Handling[Boxes]):
             for k, label in enumerate(answer.labels)
         ]
         return {"fields": self.columns(answer), "labels": labels}
+
+    def states(self, answer: Boxes) -> list[Statement]:
+        """Return of each label how many boxes are called, how large the largest is, and on which side they lie."""
+        grid = stated.Grid.of(answer.on) if isinstance(answer.on, Image) else None
+        every: dict[str, float] = {}
+        for box, chance in zip(answer.boxes, np.asarray(answer.p).tolist(), strict=True):
+            every[box.label] = max(chance, every.get(box.label, 0.0))
+        called = [answer.boxes[k] for k in answer.called]
+        p = [float(answer.p[k]) for k in answer.called]
+        return stated.of_boxes([x.name for x in answer.labels], called, p, every, grid)
 
     def marks(self, answer: Boxes) -> list[Mark]:
         """Return how many boxes are called, and the labels, probabilities and corners of the surest of all."""

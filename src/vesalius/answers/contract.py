@@ -31,8 +31,9 @@ from vesalius.core.errors import CodeError, DataError
 from vesalius.core.growth import Changed
 from vesalius.core.image import Array, Image
 from vesalius.core.marks import Mark, fields_of, means, place
-from vesalius.core.promise import Limits
+from vesalius.core.promise import LEVELS, Limits
 from vesalius.core.scorecard import Scorecard
+from vesalius.core.stated import Statement
 from vesalius.metrics import Interval, Rows
 from vesalius.prepare.between import Between
 
@@ -201,6 +202,14 @@ class Handling(ABC, Generic[A]):
         Raises UnknownName or DataError where the answer has no such thing.
         """
         return Ask(of, words=of)
+
+    def states(self, answer: A) -> Sequence[Statement]:
+        """Return what an answer states of its case, each of its labels once; by default nothing.
+
+        Questions are answered from it. A label that the answer may name and does not call is stated as absent; what it
+        cannot speak of is not there. Parts are asked for themselves.
+        """
+        return ()
 
     # --- how far several opinions are apart
 
@@ -542,6 +551,22 @@ def columns(answer: Answer) -> dict[str, Any]:
     for name, part in answer.parts.items():
         found |= {f"{name}.{column}": value for column, value in columns(part).items()}
     return _without_results(found, answer)
+
+
+def states(answer: Answer) -> tuple[Statement, ...]:
+    """Return what an answer and its parts state of their case; nothing of one that is withheld."""
+    if answer.withheld is not None:
+        return ()
+    handling = of(answer)
+    with calling(f"answers of kind {type(answer).__name__}", handling, "states", case=answer.case_id):
+        found = list(handling.states(answer))
+    aside: set[str | None] = {LEVELS, *(() if answer.doubt is None else answer.doubt.maps)}
+    aside.add(None if answer.promise is None else answer.promise.part)  # what is promised is no result
+    for name, part in answer.parts.items():
+        if name in aside:
+            continue
+        found += [replace(one, part=f"{name}.{one.part}" if one.part else name) for one in states(part)]
+    return tuple(found)
 
 
 def changed(earlier: Answer, later: Answer, between: Between) -> Changed | None:

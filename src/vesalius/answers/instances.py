@@ -11,6 +11,7 @@ import numpy as np
 from scipy import ndimage
 
 from vesalius.answers import _grown as grown
+from vesalius.answers import _stated as stated
 from vesalius.answers._asking import label_place, number_place
 from vesalius.answers.contract import Handling, Kept
 from vesalius.answers.drawing import figures as draw
@@ -36,6 +37,7 @@ from vesalius.core.marks import Mark
 from vesalius.core.palette import colour_of
 from vesalius.core.promise import Limits
 from vesalius.core.scorecard import Scorecard
+from vesalius.core.stated import Statement
 from vesalius.core.things import Things
 from vesalius.core.words import counted
 from vesalius.metrics import Rows
@@ -113,6 +115,16 @@ class InstancesHandling(Handling[Instances]):
             }
             for k, thing in enumerate(answer.things)
         ] or [dict.fromkeys(("id", "label", "p", "called", "size", "unit"), "")]
+
+    def states(self, answer: Instances) -> list[Statement]:
+        """Return of each label how many things are called, how large the largest is, and on which side they lie."""
+        grid, ids = stated.Grid.of(answer.image), answer.called_ids()
+        found = []
+        for label in answer.labels:
+            own = [answer.things[k].id for k in answer.called if answer.things[k].label == label.name]
+            each = answer.table({one: n for n, one in enumerate(own, start=1)})
+            found.append(stated.of_things(label.name, each[ids], grid))
+        return found
 
     def marks(self, answer: Instances) -> list[Mark]:
         """Return the labels, the grid, how many things are called, and how many voxels of each label a block has."""

@@ -13,6 +13,7 @@ from scipy import ndimage
 from vesalius import formats, metrics
 from vesalius.answers import _grown as grown
 from vesalius.answers import _outer as outer
+from vesalius.answers import _stated as stated
 from vesalius.answers._asking import label_place, number_place
 from vesalius.answers.contract import Handling, Judged, Kept, Panel
 from vesalius.answers.drawing import figures as draw
@@ -36,6 +37,7 @@ from vesalius.core.marks import Mark
 from vesalius.core.palette import colour_of
 from vesalius.core.promise import LEVELS, Limits
 from vesalius.core.scorecard import Scorecard
+from vesalius.core.stated import Statement
 from vesalius.core.words import listed
 from vesalius.metrics import Interval, Rows
 from vesalius.prepare.between import Between
@@ -180,6 +182,12 @@ class MaskHandling(Handling[Mask]):
                 hint=f"ask about {there[0]}" if there else "another case",
             )
         return Ask(of, place, _bits(answer, place), words=answer.labels[place].name)
+
+    def states(self, answer: Mask) -> list[Statement]:
+        """Return of each label in how many parts it is there, how large the largest is, and on which side."""
+        grid = stated.Grid.of(answer.image)
+        places = enumerate(answer.labels)
+        return [stated.of_things(x.name, stated.numbered(_bits(answer, k)), grid) for k, x in places]
 
     def point_doubt(self, mean: Array, expected: Array) -> dict[str, Array]:
         """Return a voxel's entropy, and what of it the opinions disagree in (mutual information), in nats."""

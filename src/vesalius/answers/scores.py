@@ -30,16 +30,18 @@ from vesalius.core.answers.scores import Scores
 from vesalius.core.ask import Ask
 from vesalius.core.calibration import in_words as calibration_in_words
 from vesalius.core.calibration import operating_point
-from vesalius.core.called import called_by
+from vesalius.core.called import called_by, without_side
 from vesalius.core.case import Case
 from vesalius.core.cohort import TargetInfo
 from vesalius.core.doubt import NAT, Doubt, binary_entropies, entropies
 from vesalius.core.errors import DataError, UnknownName
+from vesalius.core.finding import Finding
 from vesalius.core.growth import Changed, Growth, first_known
 from vesalius.core.image import Array, Image
 from vesalius.core.marks import Mark
 from vesalius.core.promise import Limits, Promise
 from vesalius.core.scorecard import Scorecard
+from vesalius.core.stated import Statement
 from vesalius.core.words import counted, listed
 from vesalius.metrics import Rows
 from vesalius.metrics import scores as judge
@@ -134,6 +136,28 @@ class ScoresHandling(Handling[Scores]):
             0.02, 0.98, "\n".join(lines[:8]), transform=axes.transAxes, va="top", color="white", fontsize=8,
             bbox={"facecolor": "black", "alpha": 0.5, "linewidth": 0},
         )  # fmt: skip
+
+    def states(self, answer: Scores) -> list[Statement]:
+        """Return of each label whether it is called, with its probability and the threshold it is called from.
+
+        Grades are called as one; labels of a promised set that holds several are doubted.
+        """
+        held = () if answer.promise is None or answer.kind == "multilabel" else answer.promise.labels or ()
+        found = []
+        for k, (label, p) in enumerate(zip(answer.labels, answer.p.tolist(), strict=True)):
+            at = answer.thresholds.get(label.name)
+            called = p >= (0.5 if at is None else at) if answer.kind == "multilabel" else k == answer.called
+            name, side = without_side(label.name)
+            said = f"probability {p:.3f}" + (f", called from {at:.3f} on" if at is not None else "")
+            doubted = len(held) > 1 and label.name in held
+            doubt = (
+                f"at {answer.promise.share} it is one of {answer.promise.text}"
+                if answer.promise and doubted
+                else ""
+            )
+            finding = Finding(name, "present" if called else "absent", side=side)
+            found.append(Statement(finding, said, p=p, doubted=doubt))
+        return found
 
     def asks_of(self, values: Mapping[str, Any]) -> tuple[str, ...]:
         """Return that only grades can be asked after as such."""

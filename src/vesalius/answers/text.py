@@ -16,7 +16,7 @@ from vesalius.answers.contract import NOT_RATED, Handling, Panel
 from vesalius.answers.drawing.lines import Line
 from vesalius.answers.drawing.panels import Table
 from vesalius.answers.drawing.slices import Slice
-from vesalius.core.answers.text import Text
+from vesalius.core.answers.text import Evidence, Text
 from vesalius.core.ask import Ask
 from vesalius.core.case import Case
 from vesalius.core.doubt import Doubt
@@ -32,6 +32,8 @@ from vesalius.metrics.text import Truth
 from vesalius.texts.reference import Reference
 
 SENTENCE, FINDING = "sentence", "finding"
+from vesalius.core.sentences import sentences
+from vesalius.core.stated import Statement
 
 
 class TextHandling(Handling[Text]):
@@ -113,6 +115,19 @@ class TextHandling(Handling[Text]):
         drawn.draw(axes, answer, image, shown)
 
     # --- what is asked of it
+
+    def states(self, answer: Text) -> list[Statement]:
+        """Return what its sentences say, as far as somebody read them; what is not borne out is doubted."""
+        return [
+            Statement(
+                finding,
+                f"'{_sentence(answer, one)}'",
+                part=one.part,
+                doubted=one.why if one.supported is False else "",
+            )
+            for one in answer.evidence
+            for finding in one.findings
+        ]
 
     def ask(self, answer: Text, of: str, which: str | None) -> Ask:
         """Return the k-th sentence of all sections, by default the first, or the first that speaks of a finding.
@@ -266,6 +281,11 @@ def _claimed(answer: Text) -> set[tuple[str, str]]:
 def _apart(one: set[tuple[str, str]], other: set[tuple[str, str]]) -> float:
     """Return the share of what either claims that not both do; 0 where neither claims anything."""
     return len(one ^ other) / len(one | other) if one | other else 0.0
+
+
+def _sentence(answer: Text, one: Evidence) -> str:
+    said = sentences(answer.sections.get(one.section, ""))
+    return said[one.sentence] if one.sentence < len(said) else ""
 
 
 HANDLING = TextHandling()

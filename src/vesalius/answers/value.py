@@ -23,15 +23,18 @@ from vesalius.core.answers import Answer
 from vesalius.core.answers.value import Value
 from vesalius.core.ask import Ask
 from vesalius.core.bounds import Bounds
+from vesalius.core.called import without_side
 from vesalius.core.case import Case
 from vesalius.core.cohort import TargetInfo
 from vesalius.core.doubt import Doubt
 from vesalius.core.errors import DataError, UnknownName
+from vesalius.core.finding import Finding
 from vesalius.core.growth import Changed, Errors, Growth, Reach, by_promise, errors_of, first_known
 from vesalius.core.image import Array
 from vesalius.core.marks import Mark
 from vesalius.core.promise import Limits, Promise
 from vesalius.core.scorecard import Scorecard
+from vesalius.core.stated import COUNT, Statement
 from vesalius.core.words import counted, in_unit
 from vesalius.metrics import Interval, Rows
 from vesalius.metrics import value as judge
@@ -76,6 +79,20 @@ class ValueHandling(Handling[Value]):
             if answer.bounds is None
             else {**found, "low": answer.bounds.low, "high": answer.bounds.high}
         )
+
+    def states(self, answer: Value) -> list[Statement]:
+        """Return the number under what it measures; a count is that of things, and none of them is their absence."""
+        if not answer.quantity:
+            return []
+        interval = "" if answer.promise is None else f"at {answer.promise.share} {answer.promise.text}"
+        of, counts, _ = answer.quantity.rpartition(COUNT)
+        if counts:
+            name, side = without_side(of)
+            n = round(answer.x)
+            finding = Finding(name, "present" if n > 0 else "absent", side=side, count=n)
+            return [Statement(finding, f"counted {answer.x:.4g}" + (f", {interval}" if interval else ""))]
+        finding = Finding(answer.quantity)
+        return [Statement(finding, interval, number=float(answer.x), unit=answer.unit or "")]
 
     def marks(self, answer: Value) -> list[Mark]:
         """Return the number and its unit, and the bounds that the model itself gives it."""

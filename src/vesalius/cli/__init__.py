@@ -10,6 +10,7 @@ import typer
 
 from vesalius.cli import (
     advise,
+    ask,
     calibrate,
     card,
     change,
@@ -67,6 +68,7 @@ for verb in (
     features,
     change,
     advise,
+    ask,
     compare,
     consensus,
     label,

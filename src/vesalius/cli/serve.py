@@ -6,14 +6,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from vesalius.cli._app import when_told_to_stop
+from vesalius.cli._llm import chat_server
 from vesalius.cli._node import node
 from vesalius.cli._outcome import Outcome, Talk, add
 from vesalius.core.errors import VesaliusError
 from vesalius.core.words import counted
+
+if TYPE_CHECKING:
+    from vesalius.adjunct.server import ChatServer
 
 _OF_NODE = {"status", "dead_letters", "replay", "pull", "peer"}
 
@@ -118,6 +123,19 @@ def serve(
         "--runtime",
         help="What computes: torch, onnx, openvino, or the fastest here; see `vesalius runtimes`.",
     ),
+    llm: str | None = typer.Option(
+        None,
+        "--llm",
+        metavar="URL",
+        help="A server of chat completions that callers may ask beside an answer; only findings leave.",
+    ),
+    llm_model: str = typer.Option("default", "--llm-model", help="With --llm: which model it is asked for."),
+    llm_allow: list[str] | None = typer.Option(
+        None, "--llm-allow", metavar="HOST", help="With --llm: a host beyond this machine that may be asked."
+    ),
+    llm_key: Path | None = typer.Option(
+        None, "--llm-key", metavar="FILE", help="With --llm: a file that holds its key."
+    ),
 ) -> Outcome | None:
     """Serve bundles over HTTP (a viewer at /, an API, MONAI Label's for 3D Slicer), or as a DICOM node of a PACS."""
     if dicom is not None:
@@ -155,6 +173,7 @@ def serve(
         runtime=runtime,
         memory=memory_limit,
         edits=edits,
+        llm=chat_server(llm, model=llm_model, allowed=llm_allow, key=llm_key),
     )
     return None
 
@@ -185,6 +204,7 @@ def _serve_http(
     runtime: str,
     memory: str | None,
     edits: Path | None,
+    llm: ChatServer | None,
 ) -> None:
     """Serve over HTTP until the process is told to stop. `tls` are the files of certificate and key."""
     if not bundles:
@@ -220,6 +240,7 @@ def _serve_http(
             selftest=selftest,
             runtime=runtime,
             edits=edits,
+            llm=llm,
             progress=talk.progress,
             ready=listening,
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
+from typing import Literal
 
 
 def written(name: str) -> str:
@@ -27,3 +28,16 @@ def called_by(names: Iterable[str]) -> dict[str, str]:
     own = list(dict.fromkeys(names))
     read = Counter(written(name).lower() for name in own)
     return {name: written(name) if read[written(name).lower()] == 1 else name for name in own}
+
+
+def without_side(name: str) -> tuple[str, Literal["left", "right"] | None]:
+    """Return a label's name without its side, as words, and the side: `left_lung` and `lung left` are of a lung.
+
+    The name alone counts: a label that names no side has None.
+    """
+    words = re.sub(r"\s+", " ", name.replace("_", " ")).strip()
+    for side in ("left", "right"):
+        found = re.fullmatch(rf"(?:{side} (.+)|(.+) {side})", words, flags=re.IGNORECASE)
+        if found:
+            return (found[1] or found[2]), side
+    return words or name, None

@@ -10,7 +10,7 @@ from typing import Any
 from vesalius.core.bundle import Bundle
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, SetAside
-from vesalius.core.errors import DataError, MismatchError, VesaliusError
+from vesalius.core.errors import DataError, MismatchError, UnknownName, VesaliusError
 from vesalius.core.words import counted
 from vesalius.infer.given import Asked, asked
 from vesalius.run.tabular import read_for
@@ -87,6 +87,23 @@ def only(wanted: Wanted) -> Case | Asked:
         found="; ".join(s.reason for s in wanted.set_aside[:1]) or None,
         hint="predict(bundle, vs.read(source)) for a cohort, or predict(bundle, source, out)",
     )
+
+
+def the_one(wanted: Wanted, name: str | None) -> Case | Asked:
+    """Return the one case that is wanted, or that of an id. Raises DataError, UnknownName, or what is wrong with it."""
+    if name is None:
+        one = only(wanted)
+        if isinstance(one, Asked) and isinstance(one.case, VesaliusError):
+            raise one.case
+        return one
+    known = {each.id: one for one in wanted.cases if isinstance(each := _case(one), Case)}
+    if name not in known:
+        raise UnknownName("case", name, list(known))
+    return known[name]
+
+
+def _case(one: Case | Asked) -> Any:
+    return one.case if isinstance(one, Asked) else one
 
 
 def reason_of(error: VesaliusError, case: str) -> str:

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from vesalius.core.bundle import Bundle
-from vesalius.core.case import Case
 from vesalius.core.disk import assert_apart, new_folder
-from vesalius.core.errors import UnknownName, VesaliusError
+from vesalius.core.errors import VesaliusError
 from vesalius.infer.given import Asked
 from vesalius.infer.predictor import Predictor
 from vesalius.plan import machine as machines
@@ -19,7 +18,7 @@ from vesalius.run.advice.result import Advice as Advice
 from vesalius.run.advice.written import write_advice
 from vesalius.run.finished import Run, bundle_of
 from vesalius.run.stopping import all_or_nothing
-from vesalius.run.wanted import only, wanted_of
+from vesalius.run.wanted import the_one, wanted_of
 
 __all__ = ["Advice", "advise"]
 
@@ -71,7 +70,7 @@ def advise(
         covariates=covariates,
         accept_mismatch=accept_mismatch,
     )
-    one = only(wanted) if case is None else _named(wanted.cases, case)
+    one = the_one(wanted, case)
     found = one.case if isinstance(one, Asked) else one
     if isinstance(found, VesaliusError):
         raise found
@@ -83,12 +82,3 @@ def advise(
         if folder is not None:
             write_advice(made, folder)
     return made
-
-
-def _named(cases: Any, name: str) -> Case:
-    """Return the case of that id. Raises UnknownName."""
-    each = [one.case if isinstance(one, Asked) else one for one in cases]
-    known = {one.id: one for one in each if isinstance(one, Case)}
-    if name not in known:
-        raise UnknownName("case", name, list(known))
-    return known[name]

@@ -31,7 +31,8 @@ class Details(TypedDict, total=False):
 
     Never a client's name of a file, nor anything out of a file. `file` is the service's own name of a result, `model`
     and `models` begin hashes of bundles, `route` is a path as the service calls it, `doubt` a registered way,
-    `earlier` the study of the visit that a case is compared with, `edit` the id of a changed report.
+    `earlier` the study of the visit that a case is compared with, `edit` the id of a changed report, `server` the host
+    of a language model.
     """
 
     study: str
@@ -51,6 +52,7 @@ class Details(TypedDict, total=False):
     others: int
     bytes: int
     sha256: str
+    server: str
     accept_mismatch: int
     doubt: str
     earlier: str

@@ -265,6 +265,61 @@ class AnswerBody(BaseModel):
     files: dict[str, str]
 
 
+class OffersBody(BaseModel):
+    """The host of the language model that may be asked beside an answer; null where there is none."""
+
+    server: str | None
+
+
+class QuestionRequest(BaseModel):
+    """A question about an answer in words; `adjunct` asks the administrator's language model beside."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    question: str = Field(min_length=1, max_length=500)
+    sure: float = Field(default=0.75, ge=0.5, le=1)
+    adjunct: bool = False
+
+
+class ReplyBody(BaseModel):
+    """What is replied about one finding: yes, no, cannot tell, or a number, a side or a place; and because of what."""
+
+    question: str
+    kind: str
+    finding: str
+    says: str
+    told: bool
+    because: str
+    parts: list[str]
+
+
+class SentenceBody(BaseModel):
+    """A sentence of a language model; `supported` is null where it names no finding, `why` what contradicts it."""
+
+    text: str
+    supported: bool | None
+    why: str
+
+
+class AdjunctBody(BaseModel):
+    """What a language model wrote beside an answer, and all that left for it (`sent`). It is no result."""
+
+    notice: str
+    text: str
+    sentences: list[SentenceBody]
+    sent: str
+    server: str
+    model: str
+    seconds: float
+
+
+class RepliesBody(BaseModel):
+    """Replies to a question, and what a language model wrote beside; null where none was asked."""
+
+    replies: list[ReplyBody]
+    adjunct: AdjunctBody | None
+
+
 class TruthBody(AnswerBody):
     """A case's true labels in the form of an answer; `source` is what its file was called.
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import uvicorn
 
+from vesalius.adjunct.server import ChatServer
 from vesalius.core.errors import OutputError, UnsafeError
 from vesalius.core.progress import Progress, Silent
 from vesalius.core.quiet import quiet
@@ -57,17 +58,19 @@ def run_service(
     selftest: bool = True,
     runtime: str | None = None,
     edits: Path | None = None,
+    llm: ChatServer | None = None,
     progress: Progress | None = None,
     ready: Callable[[str, Sequence[str]], None] = lambda address, models: None,
 ) -> None:
     """Serve until SIGINT or SIGTERM. `port` 0 takes a free one; what it is, `progress` is told, and `ready`, beside the
     models' names.
 
-    Images of another modality or unit than a bundle learned from are refused unless `accept_mismatch`, or a request,
-    says otherwise; those that raise a bundle's alarm are answered and marked unless `refuse_unlike`, or a request, says
-    otherwise. Before anything is answered, each bundle proves that it answers here as it did where it was made, unless
-    `selftest` is False. `runtime` is what computes on a processor, by default the fastest (see `infer/choosing.py`).
-    Reports that people change are kept in the folder `edits`; without one none is.
+    Images of another modality or unit than a bundle learned from are refused unless `accept_mismatch`, or a
+    request, says otherwise; those that raise a bundle's alarm are answered and marked unless `refuse_unlike`, or a
+    request, says otherwise. Before anything is answered, each bundle proves that it answers here as it did where it
+    was made, unless `selftest` is False. `llm` is a language model that may be asked beside an answer. `runtime` is
+    what computes on a processor, by default the fastest (see `infer/choosing.py`). Reports that people change are kept
+    in the folder `edits`; without one none is.
 
     Raises UnsafeError for an address other than loopback without keys, OutputError for one that is taken, and what
     opening and testing bundles, keys and the audit log raises.
@@ -90,6 +93,7 @@ def run_service(
             keys=keys,
             bounds=bounds,
             edits=edits,
+            llm=llm,
         )
         server = _Server(_config(service, tls), service)
         scheme = "https" if tls else "http"
@@ -109,6 +113,8 @@ def run_service(
             edits and f"reports that people change are kept in {edits}",
             f"removed uploads and results of services that were killed: {cleared}" if cleared else None,
             keys and check_mode(keys, keys.stat().st_mode),
+            llm
+            and f"who asks has the findings of an answer, and nothing else, sent to the language model at {llm.host}",
             *(model.doubt for model in service.models.by_name.values()),
         ):
             if warning:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from vesalius.adjunct.server import ChatServer
 from vesalius.core.errors import VesaliusError
 from vesalius.core.version import VERSION
 from vesalius.core.words import named_things
@@ -53,8 +54,9 @@ class Service:
         bounds: Bounds | None = None,
         temporary: Path | None = None,
         edits: Path | None = None,
+        llm: ChatServer | None = None,
     ) -> None:
-        self.models, self.bounds = models, bounds or Bounds()
+        self.models, self.bounds, self.llm = models, bounds or Bounds(), llm
         self.keys = Keys(keys) if keys is not None else None
         self.audit = Audit(audit)
         self.edits = EditStore(edits) if edits is not None else None

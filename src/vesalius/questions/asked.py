@@ -1,0 +1,165 @@
+"""What a question asks: about which finding, of which side, and what of it. By rules over terms; nothing is guessed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from vesalius.core.finding import Side
+from vesalius.texts.merging import both_numbers, merged
+from vesalius.texts.reading import findings_in
+from vesalius.texts.terms import Terms
+
+Kind = Literal["there", "count", "size", "side", "where", "change", "number", "all", "unclear"]
+KINDS: tuple[tuple[Kind, str], ...] = (
+    ("count", r"\bhow many\b|\b(what|tell)\b.*\bnumber of\b|\bcount (the|all)\b"),
+    ("change", r"\b(chang|grow|grown|grew|shr[aiu]nk|progress|regress|resolv|improv|worse)\w*\b"
+               r"|\b(larger|smaller|bigger) than (before|previously|last)\b|\bis \w+ new\b|\bnew since\b"),
+    ("size", r"\bhow (large|big|wide|long|thick|tall|small)\b|\b(what|which|tell)\b.*\b(size|diameter|extent)\b"
+             r"|\bhow (much|many) (mm|cm|millimet|centimet)|\bmeasures?\b.*\?"),
+    ("side", r"\b(which|what) side\b|\bleft or (the |on the )?right\b|\bright or (the |on the )?left\b"
+             r"|\bwhich (lung|kidney|breast|hemithorax|hemisphere|lobe of the lung)\b"),
+    ("where", r"\bwhere\b|\b(which|what) (lobe|segment|part|place|organ|quadrant|region|location|zone)\b|\bin what\b"),
+    ("all", r"\bwhat (do|can) you (see|find)\b|\bwhat is (seen|found|there|wrong|visible)\b|\bwhat('s| is) in\b"
+            r"|\bwhat are the findings\b|\b(list|name|describe|summari[sz]e)\b"
+            r"|\bany(thing)? (abnormal|finding|patholog|wrong|unusual)|\bwhat does (it|the \w+) show\b"),
+    ("number", r"\bwhat is (the|his|her|its)\b|\bhow (high|low|old|much|heavy)\b|\bwhat('s| value)\b"),
+    ("there", r"^(so |and |please |tell me |can you tell (me )?)?(whether |if )?"
+              r"(is|are|was|were|do|does|did|can|could|has|have|any)\b|\b(evidence|signs?|presence) of\b"
+              r"|\b(visible|present|seen|visualized)\b|^(the )?[\w -]+\?$"),
+)  # fmt: skip
+_SIZED = re.compile(
+    r"\b(?P<than>larger|bigger|greater|more|longer|wider|over|above|at least"
+    r"|smaller|less|shorter|under|below|at most)\b"
+    r"(?: than)? (?P<n>\d+(?:[.,]\d+)?) ?(?P<unit>mm|cm|millimet\w+|centimet\w+)",
+    re.IGNORECASE,
+)
+_COUNTED = re.compile(
+    r"\b(more|fewer|less) than (\d+|one|two|three|four|five)\b(?! ?(mm|cm|millimet|centimet))", re.I
+)
+_SUPERLATIVES = frozenset({"largest", "biggest", "longest"})  # what a size is of, anyway
+_MORE = {"larger", "bigger", "greater", "more", "longer", "wider", "over", "above", "at least"}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked. `names` are the findings, as the answer calls them; `side` and `place` are where it asks about.
+
+    `above_mm` and `below_mm` bound the size that is asked about. A question whose `kind` is "unclear" was not
+    understood: `unread` are words in it that say something of a finding that no statement says (calcified, malignant).
+    `strange` are findings that it names and the answer cannot speak of.
+    """
+
+    words: str
+    kind: Kind
+    names: tuple[str, ...] = ()
+    side: Side | None = None
+    place: str = ""
+    above_mm: float | None = None
+    below_mm: float | None = None
+    strange: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
+
+
+def understood(words: str, names: Sequence[str], terms: Terms | None = None) -> Question:
+    """Return what a question asks of an answer that states findings of these names.
+
+    Synonyms are those of `terms`, by default of every list of terms that comes with Vesalius, so that a question about
+    a finding that the answer cannot name is known to be one.
+    """
+    plain = re.sub(r"\s+", " ", words).strip()
+    own = merged(names, terms)
+    read = findings_in(_told(plain), own)
+    known = {name.casefold(): name for name in names}
+    asked = tuple(dict.fromkeys(known[f.name.casefold()] for f in read if f.name.casefold() in known))
+    strange = tuple(dict.fromkeys(f.name for f in read if f.name.casefold() not in known))
+    side, place = _sided(plain), next((f.place for f in read if f.place), "")
+    more, less = _bounds(plain)
+    unread = _unread(plain, own, {f.name for f in read}, place)
+    return Question(
+        plain,
+        _kind(plain, bool(asked or strange), len(asked) + len(strange) > 1, unread, (more, less)),
+        asked,
+        side,
+        place,
+        more,
+        less,
+        strange,
+        unread,
+    )
+
+
+def _kind(
+    question: str,
+    named: bool,
+    several: bool,
+    unread: tuple[str, ...],
+    bounds: tuple[float | None, float | None],
+) -> Kind:
+    """Return what is asked; "unclear" where a word of the question is not understood, or no finding is named."""
+    found: Kind = next((kind for kind, form in KINDS if re.search(form, question, re.IGNORECASE)), "unclear")
+    if found == "all" and not named:
+        return found
+    if several and not re.search(r"\b(and|or)\b|,", question, re.IGNORECASE):
+        return "unclear"  # "is the nodule calcified" asks about neither alone
+    rest = [word for word in unread if not (found == "size" and word in _SUPERLATIVES)]
+    if not named or rest:
+        return "unclear"
+    if any(b is not None for b in bounds):
+        return "there" if found in ("size", "change", "number", "unclear", "there") else "unclear"
+    if _COUNTED.search(question):
+        return "count"
+    return (
+        "there"
+        if found in ("number", "all") and re.search(r"chance|probability|likelihood", question)
+        else found
+    )
+
+
+def _unread(question: str, terms: Terms, names: set[str], place: str) -> tuple[str, ...]:
+    """Return the words of a question that neither ask nor name a finding, a side, a place or a size."""
+    known = set(_filling())
+    said = [s for t in terms.terms if t.name in names for s in (t.name, *t.says)]
+    said += [s for p in terms.places if p.name == place for s in (p.name, *p.says)]
+    said += [s for one in terms.shown if names & set(one.names) for s in (*one.of, *one.says)]
+    for phrase in said:
+        known |= {form for word in re.findall(r"[^\W_]+", phrase.casefold()) for form in both_numbers(word)}
+    words = re.findall(r"[^\W_]+", question.casefold())
+    return tuple(dict.fromkeys(w for w in words if w not in known and not w.replace(".", "").isdigit()))
+
+
+@cache
+def _filling() -> frozenset[str]:
+    """Return words that ask nothing of what is found: articles, verbs, and what every question is made of."""
+    return frozenset((Path(__file__).parent / "filling.txt").read_text(encoding="utf-8").split())
+
+
+def _told(question: str) -> str:
+    """Return a question as a sentence that says what it asks, so that the rules for reports find its terms."""
+    text = re.sub(
+        r"\b(is|are|was|were|do|does|did|can|could) (there|you see|you find|it show)\b",
+        "there is",
+        question,
+        flags=re.I,
+    )
+    text = re.sub(r"\b(any|no|not|without|signs? of|evidence of|rule out|exclude)\b", " ", text, flags=re.I)
+    return text.replace("?", ".")
+
+
+def _sided(question: str) -> Side | None:
+    sides = {s.lower() for s in re.findall(r"\b(left|right|both|bilateral)\b", question, flags=re.I)}
+    if "both" in sides or "bilateral" in sides:
+        return "both"
+    return None if len(sides) != 1 else ("left" if "left" in sides else "right")
+
+
+def _bounds(question: str) -> tuple[float | None, float | None]:
+    found = _SIZED.search(question)
+    if found is None:
+        return None, None
+    size = float(found["n"].replace(",", ".")) * (10 if found["unit"].lower().startswith("c") else 1)
+    return (size, None) if found["than"].lower() in _MORE else (None, size)
