@@ -195,6 +195,32 @@ def test_what_a_ct_says_is_there_has_a_place_in_it(scans: list[DictatedPatient])
         assert seen == set(range(1, len(exam.places) + 1)), exam.id
 
 
+def test_structures_are_where_they_look_so(
+    films: list[DictatedPatient], scans: list[DictatedPatient]
+) -> None:
+    """Air is dark and a heart bright on a film; in a CT the organs have the densities of the portal venous phase."""
+    for one in films:
+        film: Array = one.last.image.array[0, 0]  # type: ignore[union-attr]
+        inside = {name: film[one.last.structures[0] == value] for name, value in one.structure_labels.items()}
+        lungs = np.concatenate([inside["right lung"], inside["left lung"]])
+        assert (
+            np.median(lungs) < np.median(inside["heart"])
+            and inside["spine"].mean() > inside["trachea"].mean() - 60
+        )
+        columns = [
+            np.nonzero(one.last.structures[0] == k)[1].mean() for k in (1, 3, 2)
+        ]  # right lung, heart, left lung
+        assert columns == sorted(columns)
+    for one in scans:
+        hu: Array = one.last.image.array[0]  # type: ignore[union-attr]
+        middle = {name: np.median(hu[one.last.structures == k]) for name, k in one.structure_labels.items()}
+        assert (
+            min(middle[name] for name in ("spleen", "left kidney", "right kidney", "aorta", "spine")) > 25
+        )  # fat has −100
+        across = [np.nonzero(one.last.structures == k)[2].mean() for k in (1, 6, 2)]  # liver, spine, spleen
+        assert across == sorted(across)
+
+
 def test_lesions_of_a_lobe_are_counted_and_the_largest_is_measured(scans: list[DictatedPatient]) -> None:
     several = 0
     for exam in exams(scans):
