@@ -24,7 +24,8 @@ from vesalius.core.errors import DataError, UnknownName
 from vesalius.core.image import Array, Image
 from vesalius.core.marks import Mark, digest
 from vesalius.core.scorecard import Scorecard
-from vesalius.core.sentences import all_sentences
+from vesalius.core.sentences import all_sentences, sentences
+from vesalius.core.stated import Statement
 from vesalius.dicom.write.looked import looked
 from vesalius.metrics import Rows
 from vesalius.metrics import text as judge
@@ -32,8 +33,6 @@ from vesalius.metrics.text import Truth
 from vesalius.texts.reference import Reference
 
 SENTENCE, FINDING = "sentence", "finding"
-from vesalius.core.sentences import sentences
-from vesalius.core.stated import Statement
 
 
 class TextHandling(Handling[Text]):
