@@ -413,14 +413,7 @@ def _eye(name: str, plan: Plan, nets: Nets) -> Any:
 def _reader(source: Any, plan: Plan, nets: Nets) -> Any:
     """Return the net that reads a text piece by piece. Raises PlanError where its places are fewer than are read."""
     about = plan.nets[source.name]
-    net = nets.build(
-        about.name,
-        dims=plan.data.dims,
-        in_channels=source.width,
-        scale=about.scale,
-        dropout=about.dropout,
-        options=about.options,
-    )
+    net = _texts.reading(about, source.width, plan, nets)
     if net.longest < plan.sources.longest:
         raise PlanError(
             f"net '{about.name}' reads at most {net.longest} pieces of the text '{source.name}'",
