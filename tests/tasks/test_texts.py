@@ -165,14 +165,6 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return vs.read(table, columns={"image": "", "text": "note", "label": "ill"})
 
 
-def test_a_net_learns_from_words_in_their_order_and_says_which_counted(cohort: Any, tmp_path: Path) -> None:
-    run = vs.fit(cohort, tmp_path / "run", settings=FAST)
-    assert run.scorecard.metrics["auc"].value == 1.0
-    why = vs.explain(run, cohort.case("c1"), method="frames", check="none")
-    (bars,) = why.parted[0].bars
-    assert bars.of == "note" and bars.names[:2] == ("[BEGIN]", "nodule") and bars.names[-1] == "cyst"
-
-
 def test_a_net_with_fewer_places_than_are_read_is_refused(cohort: Any, tmp_path: Path) -> None:
     with pytest.raises(PlanError, match="reads at most 32 pieces of the text 'note'"):
         vs.fit(cohort, tmp_path / "run", settings={**FAST, "sources.longest": 64})
