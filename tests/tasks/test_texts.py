@@ -60,7 +60,7 @@ def net() -> Together:
     eye: Any = nets.build(
         "textformer", dims=2, in_channels=wide, scale=0.125, options={"layers": 2, "longest": 24}
     )
-    source = Source("note", "text", width=wide)
+    source = Source("note", "words", width=wide)
     made = Together([source], eyes={"note": eye}, over={}, reads={}, fusion="attention", dropout=0.0, dims=2)
     for gate in (m for m in made.modules() if isinstance(m, Gate)):
         torch.nn.init.normal_(gate.score.weight)
