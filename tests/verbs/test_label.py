@@ -38,7 +38,13 @@ def test_a_label_is_what_a_report_says(reports: Path, tmp_path: Path) -> None:
     assert [table[c]["effusion"] for c in "abcde"] == ["1", "0", "0", "0", ""]
     assert [table[c]["pneumothorax"] for c in "abcde"] == ["0", "1", "0", "0", ""]  # past, and only asked for
     assert [table[c]["nodule"] for c in "abcde"] == ["0", "0", "", "0", ""]
-    assert found.actionable == ("b",) and [table[c]["actionable"] for c in "abcde"] == ["0", "1", "0", "0", ""]
+    assert found.actionable == ("b",) and [table[c]["actionable"] for c in "abcde"] == [
+        "0",
+        "1",
+        "0",
+        "0",
+        "",
+    ]
     assert found.unread == {"e": "it has no report"} and found.reports == 4
 
 
@@ -61,7 +67,12 @@ def test_provenance_says_who_read_and_in_which_words(reports: Path, tmp_path: Pa
     with found.said.open(newline="") as file:
         said = list(csv.DictReader(file))
     [doubted] = [row for row in said if row["status"] == "uncertain"]
-    assert (doubted["case"], doubted["finding"], doubted["rule"], doubted["side"]) == ("c", "nodule", "possible", "left")
+    assert (doubted["case"], doubted["finding"], doubted["rule"], doubted["side"]) == (
+        "c",
+        "nodule",
+        "possible",
+        "left",
+    )
     assert doubted["text"] == "Possible nodule in the left lung."
     assert not any(row["section"] == "indication" for row in said)
 
