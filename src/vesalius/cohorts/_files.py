@@ -10,6 +10,7 @@ from pathlib import Path
 
 from vesalius import formats
 from vesalius.core.errors import DataError, FormatError, closest_path
+from vesalius.texts import findings_table
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".xlsx", ".parquet")
 CONTAINERS = (".npz",)
@@ -136,10 +137,23 @@ def short_ids(places: Iterable[str]) -> dict[str, str]:
 
 
 def find_tables(root: Path) -> tuple[Path, ...]:
-    """Return tables directly in `root`, or `root` itself when it is one."""
+    """Return tables directly in `root`, but one of findings; or `root` itself when it is one."""
     if root.is_file():
         return (root,) if root.suffix.lower() in TABLE_SUFFIXES else ()
-    return tuple(p for p in sorted(root.iterdir()) if p.suffix.lower() in TABLE_SUFFIXES and _visible(p.name))
+    tables = (p for p in sorted(root.iterdir()) if p.suffix.lower() in TABLE_SUFFIXES and _visible(p.name))
+    return tuple(p for p in tables if not is_findings_table(p))
+
+
+def is_findings_table(path: Path) -> bool:
+    """Return whether a file is called findings.csv and has columns of cases and of findings: no table of cases."""
+    if path.name.casefold() != findings_table.TABLE:
+        return False
+    try:
+        with path.open("rb") as file:
+            head = file.readline(1 << 16).decode("utf-8-sig", errors="replace")
+    except OSError:
+        return False
+    return findings_table.is_findings(cell.strip('" \r\n') for cell in head.replace(";", ",").split(","))
 
 
 def case_ids(paths: Iterable[Path], root: Path) -> dict[Path, str]:

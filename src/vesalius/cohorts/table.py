@@ -16,6 +16,7 @@ from vesalius.cohorts._follow import followed, visit_days
 from vesalius.cohorts._index import Index
 from vesalius.cohorts._layout import UNUSED, Detection, Options, target_roles
 from vesalius.cohorts._prompts import parsed
+from vesalius.cohorts._report_columns import report_of, text_in
 from vesalius.cohorts._roles import ARM, TOLD, Roles, called_like_files, distinct, infer, is_number
 from vesalius.cohorts._rows import of_images, rows_of_cases, slots
 from vesalius.cohorts._several import together
@@ -216,7 +217,7 @@ def _case(name: str, rows: list[int], seen: Rows, infos: Mapping[str, TargetInfo
     roles = seen.roles
     images = _images(name, rows, seen) if roles.all("image") else {}
     courses = {c: seen.index.find_course(cell) for c in roles.all("course") if (cell := seen.one(rows, c))}
-    texts = {c: cell for c in roles.all("text") if (cell := seen.one(rows, c)) is not None}
+    texts = {c: text_in(t, seen.index) for c in roles.all("text") if (t := seen.one(rows, c)) is not None}
     targets: dict[str, Target] = {}
     for info in infos.values():
         value = kinds.of(info.kind).value(info, Row(seen, rows))
@@ -237,7 +238,7 @@ def _case(name: str, rows: list[int], seen: Rows, infos: Mapping[str, TargetInfo
         raise DataError(f"no image named in row {rows[0] + 2}")
     seen.one(rows, roles.first("visit"))
     patient = seen.one(rows, roles.first("patient"))
-    report = "\n".join(c for column in roles.all("report") if (c := seen.one(rows, column))) or None
+    reports = {c: cell for c in roles.all("report") if (cell := seen.one(rows, c)) is not None}
     field_of_view = seen.one(rows, roles.first("region"))
     inside = seen.file(field_of_view, "region") if field_of_view else None
     _apart(images, {**targets, "region": inside} if inside else targets)
@@ -248,7 +249,7 @@ def _case(name: str, rows: list[int], seen: Rows, infos: Mapping[str, TargetInfo
         patient=patient,
         targets=targets,
         covariates=covariates,
-        report=report,
+        report=report_of(reports, seen.index),
         region=inside,
         split=split,
         declared=seen.declared(rows),
