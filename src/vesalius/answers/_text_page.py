@@ -130,7 +130,7 @@ def findings_table(card: Scorecard) -> Table | None:
     rows = [
         (
             Cell(name), *(Cell(str(n), n) for n in counts),
-            cell("findings_recall", name), cell("findings_precision", name), cell("findings_f1", name),
+            cell("recall", name), cell("precision", name), cell("f1", name),
         )
         for name, counts in claims.items()
     ]  # fmt: skip
