@@ -165,7 +165,6 @@ __all__ = [
     "compare",
     "compress",
     "consensus",
-    "label",
     "degrade",
     "deidentify",
     "demo",
@@ -183,6 +182,7 @@ __all__ = [
     "import_model",
     "index",
     "inspect",
+    "label",
     "limits",
     "phantom",
     "predict",
@@ -244,8 +244,6 @@ if TYPE_CHECKING:
     from vesalius.verbs.compress import compress as compress
     from vesalius.verbs.consensus import Consensus as Consensus
     from vesalius.verbs.consensus import consensus as consensus
-    from vesalius.verbs.label import Labelled as Labelled
-    from vesalius.verbs.label import label as label
     from vesalius.verbs.degrade import Degraded as Degraded
     from vesalius.verbs.degrade import degrade as degrade
     from vesalius.verbs.deidentify import Deidentified as Deidentified
@@ -273,6 +271,8 @@ if TYPE_CHECKING:
     from vesalius.verbs.index import Indexed as Indexed
     from vesalius.verbs.index import index as index
     from vesalius.verbs.inspect import inspect as inspect
+    from vesalius.verbs.label import Labelled as Labelled
+    from vesalius.verbs.label import label as label
     from vesalius.verbs.limits import limits as limits
     from vesalius.verbs.open import open as open
     from vesalius.verbs.phantom import phantom as phantom

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tests.tasks._reported import write_reported
 
 import vesalius as vs
-from tests.tasks._reported import write_reported
 from vesalius.core.answers.text import Text
 from vesalius.core.errors import DataError, PlanError, UnknownName
 from vesalius.core.plan import override
@@ -90,6 +90,12 @@ def test_what_is_written_is_alike_each_time_in_every_way(trial: TaskTrial) -> No
                 said = candidate.looked.sum(axis=(1, 2, 3))
                 used = {*model.known.words.places(candidate.tokens)}
                 assert said[sorted(k for k in used if k < len(said))] == pytest.approx(1.0, abs=1e-4)
+
+
+def test_no_graph_is_made_of_it(trial: TaskTrial, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.compiler, "is_exporting", lambda: True)
+    with pytest.raises(PlanError, match="no graph can be made of a model that writes"):
+        trial.task.infer(trial.model().eval(), trial.batch, torch.Generator())
 
 
 def test_the_answer_does_not_read_the_report(trial: TaskTrial) -> None:

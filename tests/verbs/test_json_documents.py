@@ -409,7 +409,8 @@ def test_label(tmp_path: Path, ask: Ask) -> None:
         "case,report\na,Small left effusion. No nodule.\nb,Possible effusion.\nc,Large right pneumothorax.\n"
     )
     (tmp_path / "t.csv").write_text(said)
-    found = ask("label", tmp_path / "t.csv", "-o", tmp_path / "out", "--column", "image=")["result"]
+    words = ("--column", "image=", "--column", "report=report")
+    found = ask("label", tmp_path / "t.csv", "-o", tmp_path / "out", *words)["result"]
     assert [f["name"] for f in found["findings"]] == ["effusion", "pneumothorax"]
     assert found["actionable"] == {"c": ["pneumothorax"]} and found["reader"]["terms"] == "chest"
 

@@ -242,6 +242,13 @@ class Task(ABC):
         """Return the names of the sources of a case that come together in the model; none where it sees one image."""
         return ()
 
+    def step_names(self, example: Example, source: str, state: State) -> tuple[str, ...]:
+        """Return what each step of a source is called, for readers; by default nothing, and steps are numbered.
+
+        It is for sources whose steps have names of their own, as the words of a text have.
+        """
+        return ()
+
     def without(self, model: nn.Module, batch: Batch, out: Mapping[str, Tensor]) -> Batch:
         """Return a batch that lacks what is left out, as a model that joins several sources learned to do without.
 

@@ -166,6 +166,11 @@ class Report(Sources):
     ) -> dict[str, Any]:
         """Return a temperature and thresholds of the findings, and whether the writer or the template is better."""
         known = learned_in(state)
+        told = [k for k, truth in enumerate(truths) if truth is not None and truth.findings is not None]
+        raw, truths = [raw[k] for k in told], [truths[k] for k in told]
+        patients = None if patients is None else [patients[k] for k in told]
+        if not told:
+            return {}
         found: dict[str, Any] = {}
         if known.names:
             logits = np.stack(
@@ -182,16 +187,6 @@ class Report(Sources):
             )
         return {**found, **better_written(raw, truths, known, found, state)}
 
-    def remember(
-        self, model: nn.Module, examples: Sequence[Example], state: State, *, cases: Sequence[Case]
-    ) -> State:
-        """Return the state as it is: no training report is kept."""
-        return state
-
-    def plain(self, example: Example, state: State) -> None:
-        """Return nothing: no plain model writes."""
-        return
-
     def trivial(self, state: State, reference: Image) -> Text:
         """Return the most frequent report of the training cases, whatever the image shows."""
         return Text(sections=dict(state.values["trivial"]))
@@ -201,7 +196,7 @@ class Report(Sources):
         known = learned_in(state)
         return reference_of(case, known.terms, sections=known.words.sections)
 
-    def rivals(self, answer: Text, truth: Any, state: State) -> Mapping[str, Answer]:
+    def rivals(self, answer: Answer, truth: Any, state: State) -> Mapping[str, Answer]:
         """Return the template of what was found, and that of what is true, to stand beside what was written."""
         from vesalius.tasks._report_template import template
 
@@ -209,8 +204,10 @@ class Report(Sources):
         found: dict[str, Answer] = {}
         if isinstance(part := answer.parts.get("template"), Text):
             found["template"] = part
-        sections = template(truth.findings, known.words.sections, known.spoken)
-        return {**found, "oracle template": Text(sections=sections)}
+        if truth.findings is not None:
+            sections = template(truth.findings, known.words.sections, known.spoken)
+            found["oracle template"] = Text(sections=sections)
+        return found
 
 
 def _bits(found: Sequence[Any], abouts: Sequence[Any]) -> list[int]:

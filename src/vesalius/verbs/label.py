@@ -185,6 +185,7 @@ def _notes(
         yield f"what a report does not speak of is counted as {unmentioned} (--unmentioned): {share:.0%} of all labels"
     holes = sum(any(_unknown(one, name, uncertain, unmentioned) for name in findings) for one in done)
     if holes:
-        yield f"{counted(holes, 'case has', 'cases have')} a finding that is not known: no target where all are named together"
+        many = counted(holes, "case has", "cases have")
+        yield f"{many} a finding that is not known: no target where all are named together"
     if nothing := sum(not one.statuses for one in done):
         yield f"{counted(nothing, 'report names', 'reports name')} none of the findings that were looked for"
