@@ -89,6 +89,8 @@ COMMANDS = (
         "transfer",
         "search",
         "degrade",
+        "find",
+        "index",
         "find-lr",
         "few-shot",
         "harmonise",
