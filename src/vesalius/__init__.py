@@ -28,6 +28,8 @@ _HOME = {
     "Comparison": "verbs.compare",
     "consensus": "verbs.consensus",
     "Consensus": "verbs.consensus",
+    "label": "verbs.label",
+    "Labelled": "verbs.label",
     "find": "verbs.find",
     "Found": "verbs.find",
     "index": "verbs.index",
@@ -180,6 +182,7 @@ __all__ = [
     "import_model",
     "index",
     "inspect",
+    "label",
     "limits",
     "phantom",
     "predict",
@@ -268,6 +271,8 @@ if TYPE_CHECKING:
     from vesalius.verbs.index import Indexed as Indexed
     from vesalius.verbs.index import index as index
     from vesalius.verbs.inspect import inspect as inspect
+    from vesalius.verbs.label import Labelled as Labelled
+    from vesalius.verbs.label import label as label
     from vesalius.verbs.limits import limits as limits
     from vesalius.verbs.open import open as open
     from vesalius.verbs.phantom import phantom as phantom

@@ -86,6 +86,7 @@ COMMANDS = (
         "advise",
         "compare",
         "consensus",
+        "label",
         "transfer",
         "search",
         "degrade",

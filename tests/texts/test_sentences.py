@@ -1,15 +1,16 @@
-"""Sentences: 300 that were written before the rules, with what they say; how many of them the rules read wholly right."""
+"""Sentences: 300 written before the rules, and 97 after them, before the first's faults were seen."""
 
 import csv
-from collections import Counter
 from pathlib import Path
+
+import pytest
 
 from vesalius.core.finding import Finding
 from vesalius.texts.reading import findings_in
 from vesalius.texts.terms import Terms
 
 CHEST = Terms.named("chest")
-SENTENCES = Path(__file__).parent / "sentences.csv"
+HERE = Path(__file__).parent
 
 
 def expected(words: str) -> tuple[str, str, str, float | None]:
@@ -36,13 +37,11 @@ def is_right(row: dict[str, str]) -> bool:
     )
 
 
-def test_sentences_written_before_the_rules_are_read() -> None:
-    with SENTENCES.open(newline="", encoding="utf-8") as file:
+@pytest.mark.parametrize(("name", "many", "least"), [("first", 300, 293), ("second", 97, 91)])
+def test_sentences_are_read(name: str, many: int, least: int) -> None:
+    """Read at first: 279 of 300, and 80 of 97 (half of them hard). Their faults were mended afterwards."""
+    with (HERE / f"sentences_{name}.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    counted = Counter((row["group"], is_right(row)) for row in rows)
-    assert len(rows) == 300
-    for group in ("negation", "uncertainty", "history", "laterality"):
-        assert counted[group, True] >= LEAST[group]
-
-
-LEAST = {"negation": 0, "uncertainty": 0, "history": 0, "laterality": 0}
+    assert len(rows) == many
+    wrong = [row["sentence"] for row in rows if not is_right(row)]
+    assert many - len(wrong) >= least, wrong

@@ -149,6 +149,12 @@ class Handling(ABC, Generic[A]):
         """Return whether `draw` draws anything of this answer; by default what `draws` says of the kind."""
         return self.draws
 
+    def objects_of(self, answer: A) -> tuple[str, ...]:
+        """Return the suffixes of the DICOM objects that this one answer becomes, in the order in which they refer to
+        one another; by default `objects`.
+        """
+        return self.objects
+
     def shown_by(self, answer: A, image: Image) -> Image | None:
         """Return the labels, upright as the image is shown, by which a slice is chosen; None for the middle one."""
         return None
@@ -325,6 +331,14 @@ class Handling(ABC, Generic[A]):
         NaN where there is nothing to agree on.
         """
         return float("nan")
+
+    def quoted(self, truth: Any) -> A | None:
+        """Return what a training case's truth says, as `truth` returns it, as an answer to another case.
+
+        By it the nearest training case is held beside a model (`evaluate/rivals.py`). None of a kind for which that is
+        not done, and of a truth that says nothing.
+        """
+        return None
 
     def measure(self, answer: A, truth: Any, case: Case) -> Any:
         """Return what is kept of one case until `rows`: by default answer and truth, where these are small.

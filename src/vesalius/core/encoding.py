@@ -25,6 +25,7 @@ from vesalius.core.bounds import Bounds
 from vesalius.core.case import Box, Instance
 from vesalius.core.cohort import Label
 from vesalius.core.doubt import Doubt
+from vesalius.core.edit import Edit
 from vesalius.core.errors import FormatError, UnknownName
 from vesalius.core.file_io import DEFLATE_RATIO
 from vesalius.core.finding import Finding
@@ -35,7 +36,20 @@ from vesalius.core.weighed import Weighed
 VERSION = 1
 _PARTS: dict[str, type[Any]] = {
     kind.__name__: kind
-    for kind in (Image, Source, Label, Box, Instance, Bounds, Doubt, Promise, Weighed, Finding, Evidence)
+    for kind in (
+        Image,
+        Source,
+        Label,
+        Box,
+        Instance,
+        Bounds,
+        Doubt,
+        Promise,
+        Weighed,
+        Finding,
+        Evidence,
+        Edit,
+    )
 }
 _MOST_BYTES = 1 << 32
 

@@ -1,4 +1,4 @@
-"""DICOM secondary captures: a mask or a map drawn in colour on its source image, to be looked at anywhere."""
+"""DICOM secondary captures: a mask, a map or where a report's model looked, in colour on the source image."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vesalius.formats.dicom import header, read
 SUFFIXES = (".sc.dcm",)
 MAGIC = ()
 HOLDS = "Image"
-WRITES = ("Mask", "Map")
+WRITES = ("Mask", "Map", "Text")
 NEEDS = ("source",)
 
 __all__ = ["header", "read", "write"]

@@ -5,14 +5,18 @@ What is counted can be merged over hosts. A word of fewer than `least` patients 
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from itertools import chain
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from vesalius.core.errors import DataError
 from vesalius.core.statistics import Statistics
 from vesalius.core.tally import Tally
 from vesalius.language.normal import GLUED, is_word, normal, pieces
+
+if TYPE_CHECKING:
+    from vesalius.language.tokenizers.contract import Tokenizer
 
 LEAST = 2  # patients
 OFTEN, PATIENTS = "often", "patients"
@@ -31,16 +35,27 @@ def count(texts: Iterable[str], *, of: Sequence[str] | None = None) -> Statistic
             "there is not one patient for each text", found=f"{len(held)} texts, {len(patients)} patients"
         )
     by_patient: dict[str, set[str]] = {}
+    often = Counter[str]()
     for patient, found in zip(patients, held, strict=True):
-        by_patient.setdefault(patient, set()).update(p.removeprefix(GLUED) for p in found)
-    often = Counter(p.removeprefix(GLUED) for p in chain.from_iterable(held))
-    often.pop("", None)
+        by_patient.setdefault(patient, set()).update(bare for p in found if (bare := p.removeprefix(GLUED)))
+        often.update(_glued(found))
     return Statistics(
         {
             OFTEN: Tally(len(held), dict(sorted(often.items()))),
-            PATIENTS: Tally.of_each(sorted(words - {""}) for _, words in sorted(by_patient.items())),
+            PATIENTS: Tally.of_each(sorted(words) for _, words in sorted(by_patient.items())),
         }
     )
+
+
+def _glued(found: Iterable[str]) -> Iterator[str]:
+    """Yield pieces with the glue before a word in one with it: `##sided`."""
+    glue = False
+    for piece in found:
+        if piece == GLUED:
+            glue = True
+            continue
+        yield GLUED + piece if glue else piece
+        glue = False
 
 
 def known(counted: Statistics, *, least: int) -> tuple[dict[str, int], dict[str, int]]:
@@ -51,10 +66,29 @@ def known(counted: Statistics, *, least: int) -> tuple[dict[str, int], dict[str,
     if least < 1:
         raise DataError("a word is known of one patient at least", found=f"least={least}")
     often, patients = counted.part(OFTEN, Tally), counted.part(PATIENTS, Tally)
-    common = {str(p): often[p] for p in often if patients[p] >= least}
+    common = Counter[str]()
+    for piece in often:
+        bare = str(piece).removeprefix(GLUED)
+        if patients[bare] >= least:
+            common[bare] += often[piece]
     ordered = sorted(common, key=lambda p: (-common[p], p))
     words = {p: common[p] for p in ordered if is_word(p)}
     return words, {p: common[p] for p in ordered if not is_word(p)}
+
+
+def chances(counted: Statistics, tokenizer: Tokenizer) -> list[float]:
+    """Return the log of how often each number of a tokenizer occurs in what was counted, and END once a text.
+
+    Each has one occurrence more than it has, so that none is impossible (Laplace's rule).
+    """
+    often = counted.part(OFTEN, Tally)
+    found = [1] * tokenizer.size
+    for piece in often:
+        for number in tokenizer.numbers(str(piece)):
+            found[number] += often[piece]
+    found[tokenizer.end] += often.n
+    whole = math.log(sum(found))
+    return [math.log(n) - whole for n in found]
 
 
 def masked(text: str, words: Iterable[str], *, mask: str = " ") -> str:

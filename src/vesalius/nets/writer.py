@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +35,8 @@ LAYERS, HEADS = 6, 8  # of the transformer at scale 1
 
 class LstmWriter(Writer):
     """One layer of LSTM cells that read each piece beside the mean of the image, and adaptive attention on it."""
+
+    tables: ClassVar[tuple[str, ...]] = ("table.weight", "table.bias")
 
     def __init__(
         self, dims: int, in_channels: int, hidden: int, *, words: int, longest: int, dropout: float
@@ -124,6 +126,8 @@ class Layer(nn.Module):
 
 class TransformerWriter(Writer):
     """Layers of a transformer decoder with learned places, and adaptive attention on the last one."""
+
+    tables: ClassVar[tuple[str, ...]] = ("table.weight", "table.bias")
 
     def __init__(
         self,

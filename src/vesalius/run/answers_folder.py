@@ -22,7 +22,7 @@ def object_suffixes(answer: Answer, *, dicom: bool, also: Sequence[str]) -> list
 
     Of an answer that is withheld these are only those of formats that say so.
     """
-    every = dict.fromkeys((*(contract.of(answer).objects if dicom else ()), *also))
+    every = dict.fromkeys((*(contract.of(answer).objects_of(answer) if dicom else ()), *also))
     return [s for s in every if answer.withheld is None or formats.marks_withheld(Path(f"answer{s}"))]
 
 

@@ -125,7 +125,7 @@ class Aligned(nn.Module):
 
 
 def level_of(net: Any, size: Sequence[int]) -> int:
-    """Return the place among an encoder's maps of the deepest one that tells PLACES apart; the finest where none does."""
+    """Return the place among an encoder's maps of the deepest one that tells PLACES apart, else of the finest."""
     fine = [
         k
         for k, stride in enumerate(net.strides)
@@ -137,8 +137,8 @@ def level_of(net: Any, size: Sequence[int]) -> int:
 def deciding(places: Tensor, words: Tensor, denied: Tensor) -> Tensor:
     """Return how like the places `(B, P, D)` that decide are to words `(N, D)`, `(B, N)`.
 
-    What is there is somewhere, so that the places that fit best decide; what is `denied` `(N,)` is nowhere, so that those
-    that fit least do. Places are weighed by a soft-max, as in Huang et al.: GLoRIA, ICCV 2021, eq. 3.
+    What is there is somewhere, so that the places that fit best decide; what is `denied` `(N,)` is nowhere, so that
+    those that fit least do. Places are weighed by a soft-max, as in Huang et al.: GLoRIA, ICCV 2021, eq. 3.
     """
     near = torch.einsum("bpd,nd->bnp", places, words)
     sign = 1.0 - 2.0 * denied.to(near)

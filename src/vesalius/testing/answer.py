@@ -84,7 +84,7 @@ def can_be_written_as_files(trial: AnswerTrial) -> None:
         with promised(f"{trial}: a format writes {suffix} of this kind"):
             formats.require_holds(suffix, type(trial.answer))
     if trial.answer.source.series_uid is not None:
-        for suffix in objects:
+        for suffix in trial.handling.objects_of(trial.answer):
             with promised(f"{trial}: it is written as {suffix}"):
                 formats.write(trial.answer, trial.folder / f"object{suffix}")
 

@@ -6,14 +6,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from vesalius.core.finding import Change, Side
+from vesalius.texts._mentions import Mention
 from vesalius.texts._phrases import Mark
-from vesalius.texts.context import Mention
 from vesalius.texts.cues import Cues
 from vesalius.texts.terms import Terms
 
 _CUTS = frozenset({",", "and", "or", "nor", "with", ";", ".", "/", "(", "but", "without"})
 _LISTS = frozenset({"and", "or", "nor", "/"})
+_JOINTS = _LISTS | {"versus", "vs"}
+_SINCE = frozenset({"since", "from", "compared", "in", "when"})
 _MORE = frozenset({"greater", "larger", "more", "less", "smaller", "worse", ">", "than"})
+_MOST = 50  # of one finding, counted in a sentence
 _UNITS = {"mm": 1.0, "millimeter": 1.0, "millimetre": 1.0, "cm": 10.0, "centimeter": 10.0, "centimetre": 10.0}
 _CHANGES: dict[str, Change] = {
     "change_none": "unchanged",
@@ -54,7 +57,9 @@ def claims(
     for k, mention in enumerate(mentions):
         term = terms.by_name[mention.name]
         own = _Span(mention.start, mention.end)
-        sides = _sides(marks, tokens, [leads[k], own], terms) or _sides(marks, tokens, tails[k], terms)
+        sides = _sides(marks, tokens, [leads[k], own], terms) or _sides(
+            marks, tokens, tails[k], terms, behind=True
+        )
         parts = [own, leads[k]] if mention.rule != "shown" else []
         places = _places(marks, parts, terms)[-1:] or _places(marks, tails[k], terms)[:1]
         sizes = _sizes(tokens, [leads[k]], cues) or _sizes(tokens, tails[k], cues)
@@ -66,7 +71,7 @@ def claims(
                 if sizes and term.sized and mention.status not in ("absent", None)
                 else None,
                 count=_count(tokens, leads[k], cues),
-                change=_change(marks, [leads[k], *tails[k]]),
+                change=_change(tokens, marks, [leads[k], *tails[k]]),
             )
         )
     return _shared(tokens, mentions, found, marks, (leads, tails), terms)
@@ -120,8 +125,18 @@ def _within(marks: Sequence[Mark], span: _Span) -> Iterator[Mark]:
     return (m for m in marks if m.start >= span.start and m.end <= span.end)
 
 
-def _sides(marks: Sequence[Mark], tokens: Sequence[str], spans: Sequence[_Span], terms: Terms) -> list[Side]:
-    """Return the sides named in spans; of parts after the first, those of a list and of a comparison alone."""
+def _sides(
+    marks: Sequence[Mark],
+    tokens: Sequence[str],
+    spans: Sequence[_Span],
+    terms: Terms,
+    *,
+    behind: bool = False,
+) -> list[Side]:
+    """Return the sides named in spans; of parts after the first, those of a list and of a comparison alone.
+
+    Of spans `behind` a finding, a side that is denied is none of its own: `in the right but not the left lung`.
+    """
     found: list[Side] = []
     for span in spans:
         if found and span.join not in ("", *_LISTS) and not (_MORE & set(tokens[span.start : span.end])):
@@ -129,7 +144,7 @@ def _sides(marks: Sequence[Mark], tokens: Sequence[str], spans: Sequence[_Span],
         last: Mark | None = None
         for mark in _within(marks, span):
             side = _side(mark, terms)
-            denied = last is not None and last.kind == "denies" and mark.start - last.end <= 1
+            denied = behind and last is not None and last.kind == "denies" and mark.start - last.end <= 1
             if side is not None and not denied:
                 found.append(side)
             last = mark
@@ -167,51 +182,66 @@ def _sizes(tokens: Sequence[str], spans: Sequence[_Span], cues: Cues) -> list[fl
             continue
         if at + 1 < len(tokens) and tokens[at + 1] in cues.words["distances"]:
             continue
-        values, first = _numbers_before(tokens, at, start)
+        values, first = _numbers_before(tokens, at, start, cues)
         if not values or cues.words["earlier"] & set(tokens[max(start, first - 2) : first]):
             continue
         found += [value * _UNITS[tokens[at]] for value in values]
     return found
 
 
-def _numbers_before(tokens: Sequence[str], at: int, start: int) -> tuple[list[float], int]:
+def _numbers_before(tokens: Sequence[str], at: int, start: int, cues: Cues) -> tuple[list[float], int]:
     """Return the numbers that a unit belongs to (`5 and 7 mm`; of `from 4 to 6 mm` the last), and the first's place."""
     values: list[float] = []
     k = at - 1
-    while k >= start and _number(tokens[k]) is not None:
-        values.append(_number(tokens[k]) or 0.0)
+    while k >= start and _number(tokens[k], cues) is not None:
+        values.append(_number(tokens[k], cues) or 0.0)
         if k - 1 >= start and tokens[k - 1] == "to" and "from" in tokens[max(start, k - 3) : k]:
             return values, k
         if (
             k - 2 < start
             or tokens[k - 1] not in ("x", "and", "by", "to", "or")
-            or _number(tokens[k - 2]) is None
+            or _number(tokens[k - 2], cues) is None
         ):
             return values, k
         k -= 2
     return values, k + 1
 
 
-def _number(token: str) -> float | None:
+def _number(token: str, cues: Cues) -> float | None:
+    if token in cues.numbers:
+        return float(cues.numbers[token])
     return float(token) if token.replace(".", "", 1).isdigit() else None
 
 
 def _count(tokens: Sequence[str], lead: _Span, cues: Cues) -> int | None:
-    for at in range(lead.end - 1, max(lead.start, lead.end - 5) - 1, -1):
+    """Return the number right before a finding that is no size: `two 5-mm nodules`."""
+    measured = False
+    for at in range(lead.end - 1, max(lead.start, lead.end - 6) - 1, -1):
         token = tokens[at]
-        if not token[0].isalnum() or token in _UNITS or token in ("than", "of", "level"):
+        if token in _UNITS:
+            measured = True
+        elif measured and (token == "x" or _number(token, cues) is not None):
+            measured = token == "x" or (at > lead.start and tokens[at - 1] == "x")
+        elif not token[0].isalnum() or token in ("than", "of", "level"):
             return None
-        if token in cues.numbers:
+        elif token in cues.numbers:
             return cues.numbers[token]
-        if token.isdigit():
-            return int(token) if 0 < int(token) < 50 else None
+        elif token.isdigit():
+            return int(token) if 0 < int(token) < _MOST else None
     return None
 
 
-def _change(marks: Sequence[Mark], spans: Sequence[_Span]) -> Change | None:
+def _is_look(tokens: Sequence[str], mark: Mark) -> bool:
+    """Return whether a lone `increased` says how something looks, and not how it changed: `increased markings`."""
+    if tuple(tokens[mark.start : mark.end]) != ("increased",) or mark.end >= len(tokens):
+        return False
+    return tokens[mark.end][0].isalnum() and tokens[mark.end] not in _SINCE
+
+
+def _change(tokens: Sequence[str], marks: Sequence[Mark], spans: Sequence[_Span]) -> Change | None:
     for span in spans:
         for mark in _within(marks, span):
-            if mark.kind in _CHANGES:
+            if mark.kind in _CHANGES and not _is_look(tokens, mark):
                 return _CHANGES[mark.kind]
     return None
 
@@ -229,12 +259,15 @@ def _shared(
     sides = [claim.side for claim in found]
     for k in range(1, len(mentions)):
         between = tokens[mentions[k - 1].end : mentions[k].start]
-        if len(between) > 2 or not between or between[0] not in _LISTS:
+        if any(m.kind == "same" for span in (leads[k], *tails[k]) for m in _within(marks, span)):
+            sides[k] = sides[k] or sides[k - 1]
+        words = [w for w in between if w not in _LISTS]
+        if len(words) > 1 or not between or between[0] not in _JOINTS:
             continue
         before, after = terms.by_name[mentions[k - 1].name], terms.by_name[mentions[k].name]
         if after.sided and sides[k] is None and _sides(marks, tokens, [leads[k - 1]], terms):
             sides[k] = sides[k - 1]
-        elif before.sided and sides[k - 1] is None and _sides(marks, tokens, tails[k], terms):
+        elif before.sided and sides[k - 1] is None and _sides(marks, tokens, tails[k], terms, behind=True):
             sides[k - 1] = sides[k]
     return [
         Claim(side, claim.place, claim.size_mm, claim.count, claim.change)

@@ -22,7 +22,9 @@ _SHORT = {
 _NOT = re.compile(r"\b(ca|could|is|are|was|were|do|does|did|has|have|wo|would)n['’]t\b")
 GAP = "~"
 _OVER = 2  # words that a gap goes over at most
-_WALLS = frozenset({"and", "or", "but", "nor", "with", "without", "no"})  # a gap goes over none of these
+_WALLS = frozenset(
+    {"and", "or", "but", "nor", "with", "without", "no", "not"}
+)  # a gap goes over none of these
 
 
 def stem(word: str) -> str:

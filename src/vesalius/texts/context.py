@@ -7,9 +7,9 @@ doubt or remember reach forwards or backwards up to a word that ends their reach
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from vesalius.core.finding import Change, Status
+from vesalius.texts._mentions import Mention, either
 from vesalius.texts._phrases import Mark
 from vesalius.texts.cues import Cues
 
@@ -21,25 +21,11 @@ _BACKWARD: Mapping[str, Status] = {
     "maybe_after": "uncertain",
     "past_after": "past",
 }
-_DOUBTS = frozenset({"maybe", "maybe_of", "maybe_list"})
+_DOUBTS = frozenset({"maybe", "maybe_of", "maybe_list", "maybe_both"})
+_AFTER = frozenset(
+    {"and", "but", "on", "in", "at", "by", "here", "given"}
+)  # words that follow a whole statement
 _DOUBTFUL = frozenset({"may", "might", "could"})
-
-
-@dataclass(slots=True)
-class Mention:
-    """One finding that a sentence names, while it is read: words `start` to `end`, in which clause, and by which rule.
-
-    `status` is None where the sentence only asks for the finding. `base` is what its own words say of it.
-    """
-
-    start: int
-    end: int
-    name: str
-    base: Status = "present"
-    status: Status | None = "present"
-    rule: str = "named"
-    clause: int = 0
-    change: Change | None = None
 
 
 def judged(tokens: Sequence[str], marks: Sequence[Mark], mentions: Sequence[Mention], cues: Cues) -> None:
@@ -87,7 +73,7 @@ class _Walk:
                 self._word(at)
                 at += 1
         self._flush(len(self.tokens))
-        _either(self.tokens, self.done, [m.end for m in self.at.values() if m.kind == "change_none"])
+        either(self.tokens, self.done, [m.end for m in self.at.values() if m.kind == "change_none"])
 
     def _take(self, mention: Mention) -> None:
         mention.clause = self.clause
@@ -111,14 +97,12 @@ class _Walk:
         if kind in _FORWARD:
             self._forward(mark)
         elif kind in _BACKWARD:
-            self._backward(mark.start, _BACKWARD[kind], self._said(mark), gone=kind == "gone_after")
+            told = self._backward(mark.start, _BACKWARD[kind], self._said(mark), gone=kind == "gone_after")
+            if not told and kind == "maybe_after":  # `questionable is a nodule`
+                self._doubt(mark)
             self.verb = self.verb_in_reach = True
         elif kind in _DOUBTS:
-            if not self.asked and self.reach != "absent":
-                self._flush(mark.start)
-                self.reach, self.rule, self.verb_in_reach = "uncertain", self._said(mark), False
-                self.pending = mark if kind == "maybe" else None
-                self.listing = kind == "maybe_list"
+            self._doubt(mark)
         elif kind == "asked":
             self._flush(mark.start)
             self.reach, self.asked, self.rule = None, True, self._said(mark)
@@ -126,6 +110,16 @@ class _Walk:
             self._let_go(mark.start)
         elif kind == "break":
             self._new_clause(mark.start)
+
+    def _doubt(self, mark: Mark) -> None:
+        if mark.kind == "maybe_both":
+            self._backward(mark.start, "uncertain", self._said(mark))
+        if self.asked or self.reach == "absent":
+            return
+        self._flush(mark.start)
+        self.reach, self.rule, self.verb_in_reach = "uncertain", self._said(mark), False
+        self.pending = mark if mark.kind == "maybe" else None
+        self.listing = mark.kind == "maybe_list"
 
     def _forward(self, mark: Mark) -> None:
         if mark.kind in ("denies", "gone") and self._ends(mark.end):
@@ -150,9 +144,6 @@ class _Walk:
             self._joint(at)
         elif word == "with" and not self.asked and self.reach is not None:
             self._let_go(at)
-        elif word in ("vs", "versus"):
-            self._backward(at, "uncertain", word)
-            self.reach, self.rule, self.verb_in_reach = "uncertain", word, False
         elif word in self.cues.words["verbs"]:
             self.verb = self.verb_in_reach = True
 
@@ -219,11 +210,14 @@ class _Walk:
             self.verb and has_verb and "or" not in part and not (mark is not None and mark.kind in _FORWARD)
         )
 
-    def _backward(self, at: int, status: Status, rule: str, *, gone: bool = False) -> None:
-        for mention in self._group(at):
+    def _backward(self, at: int, status: Status, rule: str, *, gone: bool = False) -> bool:
+        """Give what a word speaks of behind it a status; return whether there is something."""
+        group = self._group(at)
+        for mention in group:
             mention.status, mention.rule = status, rule
             if gone:
                 mention.change = "gone"
+        return bool(group)
 
     def _group(self, at: int) -> list[Mention]:
         """Return the mentions that a word at a place speaks of: the last before it, and what that is listed with."""
@@ -275,7 +269,11 @@ class _Walk:
             self._backward(pending.start, "uncertain", self._said(pending))
 
     def _ends(self, at: int) -> bool:
-        return at >= len(self.tokens) or not self.tokens[at][0].isalnum() or self.tokens[at] in ("and", "but")
+        """Return whether nothing follows that a word could reach."""
+        if at >= len(self.tokens) or not self.tokens[at][0].isalnum():
+            return True
+        mark = self.at.get(at)
+        return self.tokens[at] in _AFTER or (mark is not None and mark.kind == "break")
 
     def _let_go(self, at: int) -> None:
         self._flush(at)
@@ -290,18 +288,3 @@ class _Walk:
 
     def _said(self, mark: Mark) -> str:
         return " ".join(self.tokens[mark.start : mark.end])
-
-
-def _either(tokens: Sequence[str], mentions: Sequence[Mention], unchanged: Sequence[int]) -> None:
-    """Doubt findings that are named as one or the other: `atelectasis or scarring` says of neither that it is there."""
-    for k in range(1, len(mentions)):
-        one, other = mentions[k - 1], mentions[k]
-        between = tokens[one.end : other.start]
-        if not any(w in ("or", "/") for w in between) or len(between) > 5 or "," in between:
-            continue
-        if any(end <= one.start and "," not in tokens[end : one.start] for end in unchanged):
-            continue  # `no change in the effusion or the nodule` speaks of both
-        if one.status != "present" or other.status != "present" or one.clause != other.clause:
-            continue
-        one.status = other.status = "uncertain"
-        one.rule = other.rule = "or"

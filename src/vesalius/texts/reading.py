@@ -9,8 +9,9 @@ from functools import lru_cache
 from vesalius.core.finding import Finding
 from vesalius.core.sentences import all_sentences
 from vesalius.texts._claims import Claim, claims
+from vesalius.texts._mentions import Mention
 from vesalius.texts._phrases import Mark, Phrases, words
-from vesalius.texts.context import Mention, judged
+from vesalius.texts.context import judged
 from vesalius.texts.cues import Cues, english
 from vesalius.texts.terms import Terms
 
@@ -137,7 +138,17 @@ def _mentions(tokens: Sequence[str], named: Sequence[Mark], terms: Terms) -> lis
                     Mention(mark.start, mark.end, name, shown.status, shown.status, "shown")
                     for name in shown.names
                 ]
-    return sorted(found, key=lambda m: (m.start, m.end))
+    return sorted([*found, *_again(tokens, found)], key=lambda m: (m.start, m.end))
+
+
+def _again(tokens: Sequence[str], mentions: Sequence[Mention]) -> list[Mention]:
+    """Return what `a small one` stands for: the finding that was named last."""
+    found = []
+    for k, token in enumerate(tokens):
+        before = [m for m in mentions if m.end <= k]
+        if token == "one" and before and {"a", "an"} & set(tokens[max(0, k - 3) : k]):
+            found.append(Mention(k, k + 1, max(before, key=lambda m: m.end).name))
+    return found
 
 
 def _subject(named: Sequence[Mark], at: int, broken: Sequence[int]) -> Mark | None:
@@ -153,7 +164,10 @@ def _subject(named: Sequence[Mark], at: int, broken: Sequence[int]) -> Mark | No
     for after in named[at + 1 :]:  # `a tortuous and calcified aorta`
         if after.kind == "subject" and of & set(after.of) and after.start - named[at].end <= _NEAR:
             return after
-        if after.kind not in ("predicate", "term") or after.start - named[at].end >= _NEAR:
+        if (
+            after.kind not in ("predicate", "term", "place", "subject")
+            or after.start - named[at].end >= _NEAR
+        ):
             break
     return None
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from vesalius.core.answers import Answer
+from vesalius.core.edit import Edit
 from vesalius.core.finding import Finding
 from vesalius.core.shown import cut, some
 
@@ -32,14 +33,20 @@ class Evidence:
 class Text(Answer):
     """A text in named sections.
 
-    `evidence` is what its sentences stand on, those of which nothing is known left out.
+    `evidence` is what its sentences stand on, those of which nothing is known left out. `language` is what it is
+    written in, as a tag of RFC 5646 (`en`), "" where that is not known. `edit` says who has changed it; None of a
+    model's own.
     """
 
     sections: Mapping[str, str]
     evidence: tuple[Evidence, ...] = field(default=(), metadata={"stored": "where given"})
+    language: str = field(default="", metadata={"stored": "where given"})
+    edit: Edit | None = field(default=None, metadata={"stored": "where given"})
 
     def _says(self) -> Iterable[str]:
         yield some((f"{name}: {cut(text)!r}" for name, text in self.sections.items()), len(self.sections), 2)
+        if self.edit is not None:
+            yield f"changed by {self.edit.author}"
         doubted = sum(e.supported is False for e in self.evidence)
         if doubted:
             yield f"not borne out: {doubted} of {len(self.evidence)} sentences"

@@ -17,14 +17,17 @@ from vesalius.core.answers.text import Text
 from vesalius.core.answers.value import Value
 from vesalius.core.case import Ref
 from vesalius.core.errors import FormatError
+from vesalius.core.finding import Finding
 from vesalius.core.header import Header
 from vesalius.core.image import Source
 from vesalius.dicom import elements
 from vesalius.dicom import parser as raw
+from vesalius.dicom.read.sr_text import Report, is_report, report
 
 _DEEPEST = 32
 _MOST_ITEMS = 100_000
 _TRACKING = "Tracking Identifier"
+_ASIDE = ("unknown: ", "promised at ", "of the promise: ")  # remarks that are not about the image
 _CONTEXT = (
     "HAS OBS CONTEXT",
     "HAS CONCEPT MOD",
@@ -33,18 +36,23 @@ _CONTEXT = (
 
 @dataclass(frozen=True)
 class Content:
-    """What a report says: `texts`, `numbers` (value and unit) and `codes` (meanings), each by its concept's name."""
+    """What a report says: `texts`, `numbers` (value and unit) and `codes` (meanings), each by its concept's name.
+
+    Of a report after TID 2000 the texts are its sections, and its codes and numbers are those of its `findings`.
+    """
 
     title: str
     texts: dict[str, str] = field(default_factory=dict)
     numbers: dict[str, tuple[float, str | None]] = field(default_factory=dict)
     codes: dict[str, str] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
 
 
 def read(ref: Ref) -> Text:
     """Return a Text whose sections are the report's texts and codes, and whose parts are its numbers.
 
-    Raises FormatError.
+    Of a report after TID 2000 it has the sections, what their sentences stand on, and what it differs in from what its
+    model learned from; where the model looked is left to the images that it refers to. Raises FormatError.
     """
     with raw.reading(ref):
         file = _parsed(file_io.one_file(ref))
@@ -55,8 +63,21 @@ def read(ref: Ref) -> Text:
             series_uid=elements.text(head, "SeriesInstanceUID"),
             sop_uids=tuple(u for u in [elements.text(head, "SOPInstanceUID")] if u),
         )
+        if is_report(head):
+            return _text(report(head), source)
         parts = {name: Value(x=x, unit=unit, source=source) for name, (x, unit) in found.numbers.items()}
         return Text(sections={**found.texts, **found.codes}, parts=parts, source=source)
+
+
+def _text(found: Report, source: Source) -> Text:
+    told = tuple(r for r in found.remarks if not r.startswith(_ASIDE))
+    return Text(
+        sections=found.sections,
+        evidence=found.evidence,
+        language=found.language,
+        outside=told or None,
+        source=source,
+    )
 
 
 def header(ref: Ref) -> Header:
@@ -78,6 +99,9 @@ def _parsed(path: Path) -> raw.File:
 
 
 def _content(file: raw.File) -> Content:
+    if is_report(file.head):
+        said = report(file.head)
+        return Content(_name(file.head) or "report", said.sections, findings=said.findings)
     found = Content(_name(file.head) or "report")
     for item, group in _items(file.head):
         name = _name(item) or "finding"

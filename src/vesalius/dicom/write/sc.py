@@ -1,5 +1,8 @@
 """Writing a Mask or a Map drawn on its source as a secondary capture: colour frames for any viewer (PS3.3 A.8.5).
 
+Of a Text it is where the model looked: a frame for each map that its sentences refer to, of the plane where that is
+strongest, in the order of the sentences.
+
 Each of the source's planes is a frame: grey in its window, labels tinted with an outline, a map in a colour scale; a
 line at the top says what it is, and that it is for research. To look at, not to measure: the SEG and the map are for
 that.
@@ -22,11 +25,13 @@ from vesalius.core import grids
 from vesalius.core.answers import Answer
 from vesalius.core.answers.map import Map
 from vesalius.core.answers.mask import Mask
+from vesalius.core.answers.text import Text
 from vesalius.core.case import Ref
 from vesalius.core.errors import OutputError
 from vesalius.core.image import Array, Image
 from vesalius.core.palette import colour_of, rgb
 from vesalius.dicom.write import study as studies
+from vesalius.dicom.write.looked import looked, plane_of, source_of
 
 KIND, NUMBER = "SC", 5
 _TINT = 0.35
@@ -35,6 +40,9 @@ _LEAST_FOR_WORDS = 96  # columns
 
 def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> None:
     """Write a multi-frame colour capture into the source's study. Raises OutputError, GeometryError."""
+    if isinstance(thing, Text):
+        _write_looked(thing, path, source)
+        return
     if not isinstance(thing, Mask | Map):
         raise OutputError("an overlay shows a mask or a map", found=type(thing).__name__)
     study = studies.study_of(thing, source)
@@ -48,7 +56,32 @@ def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> 
     if source.array.ndim != 4 or source.shape != thing.image.shape:
         words = grids.difference(thing.image, source) or f"{source.array.ndim} axes"
         raise OutputError("an overlay needs its source on the same grid", found=words)
-    frames = drawn(thing, source)
+    _save(drawn(thing, source), thing, study, path)
+
+
+def _write_looked(answer: Text, path: Path, source: Image | None) -> None:
+    study = studies.study_of(answer, source)
+    frames = pictures(answer, source)
+    if not frames:
+        raise OutputError(
+            "nothing says where the model looked as it wrote this text", found="no map", hint=".sr.dcm"
+        )
+    _save(np.concatenate(frames), answer, study, path)
+
+
+def pictures(answer: Text, source: Image | None = None) -> list[Array]:
+    """Return where the model looked as it wrote a text: a picture `(1, Y, X, 3)` of 8 bits for each of `looked`.
+
+    Raises OutputError, FormatError.
+    """
+    shown = looked(answer)
+    if not shown:
+        return []
+    image = source if source is not None else source_of(answer)
+    return [drawn(*plane_of(one, image)) for one in shown]
+
+
+def _save(frames: Array, thing: Answer, study: studies.ResultStudy, path: Path) -> None:
     data = capture(frames, study)
     studies.remark(data, thing)
     with warnings.catch_warnings(action="ignore"):

@@ -11,7 +11,9 @@ from typing import Any
 
 import highdicom as hd
 from highdicom import sr
+from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
+from pydicom.uid import MultiFrameTrueColorSecondaryCaptureImageStorage
 
 from vesalius.core.answers import Answer
 from vesalius.core.answers.text import Text
@@ -19,7 +21,11 @@ from vesalius.core.errors import FormatError, OutputError
 from vesalius.core.image import Image
 from vesalius.dicom import parser as raw
 from vesalius.dicom.write import study as studies
+from vesalius.dicom.write.looked import looked
+from vesalius.dicom.write.sc import KIND as SC
+from vesalius.dicom.write.sr_edit import date_and_time, edited_identity, person
 from vesalius.dicom.write.sr_measurements import groups
+from vesalius.dicom.write.sr_sentences import Seen
 from vesalius.dicom.write.sr_text import content, remarks, remarks_item
 
 KIND, NUMBER = "SR", 3
@@ -40,7 +46,7 @@ def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> 
     study = studies.study_of(thing, source)
     with studies.making("report"):
         if isinstance(thing, Text):
-            made = _text(thing, study)
+            made = _text(thing, study, path)
         else:
             made = _measured(thing, study, source, drawn=_has_segmentation(path, study))
     made.SoftwareVersions, made.ManufacturerModelName = study.version, studies.MAKER
@@ -48,25 +54,48 @@ def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> 
     studies.save(made, path)
 
 
-def _text(answer: Text, study: studies.ResultStudy) -> Any:
-    return sr.EnhancedSR(
-        evidence=list(study.heads), content=content(answer, observer(study)), **identity(study, "report")
+def _text(answer: Text, study: studies.ResultStudy, path: Path) -> Any:
+    shown = looked(answer)
+    capture = _capture(study) if shown and _is_beside(path, ".sc.dcm", study, SC) else None
+    edit = answer.edit
+    seen = Seen(study, shown, capture)
+    observers = [observer(study)] if edit is None else [person(edit), observer(study)]
+    made = sr.EnhancedSR(
+        evidence=[*study.heads, *([] if capture is None else [capture])],
+        content=content(answer, observers, seen),
+        **(identity(study, "report") | ({} if edit is None else edited_identity(study, edit))),
     )
+    if edit is not None:
+        made.ContentDate, made.ContentTime = date_and_time(edit)
+    return made
 
 
 def _has_segmentation(path: Path, study: studies.ResultStudy) -> bool:
-    """Return whether the SEG of the same answer lies beside the report, under its name: `x.seg.dcm` beside
-    `x.sr.dcm`.
-    """
     from vesalius.dicom.write.seg import KIND as SEG
 
-    beside = path.with_name(f"{path.name[: -len('.sr.dcm')]}.seg.dcm")
+    return _is_beside(path, ".seg.dcm", study, SEG)
+
+
+def _is_beside(path: Path, suffix: str, study: studies.ResultStudy, kind: str) -> bool:
+    """Return whether another object of the same answer lies beside the report, under its name: `x.seg.dcm` beside
+    `x.sr.dcm`.
+    """
+    beside = path.with_name(f"{path.name[: -len('.sr.dcm')]}{suffix}")
     if not path.name.lower().endswith(".sr.dcm") or not beside.is_file():
         return False
     try:
-        return str(raw.parse(beside).head.get("SOPInstanceUID")) == str(study.uid(SEG, "instance"))
+        return str(raw.parse(beside).head.get("SOPInstanceUID")) == str(study.uid(kind, "instance"))
     except FormatError:
         return False
+
+
+def _capture(study: studies.ResultStudy) -> Dataset:
+    """Return what identifies the capture of where the model looked."""
+    data = Dataset()
+    data.SOPClassUID = MultiFrameTrueColorSecondaryCaptureImageStorage
+    data.SOPInstanceUID = study.uid(SC, "instance")
+    data.SeriesInstanceUID, data.StudyInstanceUID = study.uid(SC, "series"), study.first.StudyInstanceUID
+    return data
 
 
 def _measured(answer: Answer, study: studies.ResultStudy, source: Image | None, *, drawn: bool) -> Any:

@@ -12,20 +12,18 @@ from vesalius.core.answers import Answer
 from vesalius.core.answers.text import Text
 from vesalius.core.errors import OutputError
 from vesalius.dicom.values import terms
+from vesalius.dicom.values.report_codes import HEADINGS, SAID, UNHEADED
+from vesalius.dicom.write.sr_sentences import Seen, items
 from vesalius.dicom.write.titles import REMARKS
 
-_HEADINGS = {
-    "findings": ("59776-5", "LN", "Findings"),
-    "impression": ("19005-8", "LN", "Impressions"),
-    "conclusion": ("55110-1", "LN", "Conclusions"),
-    "history": ("11329-0", "LN", "History"),
-    "indication": ("18785-6", "LN", "Indications for Procedure"),
-    "recommendation": ("18783-1", "LN", "Recommendations"),
-}
 _EVALUATIONS = Code("C0034375", "UMLS", "Qualitative Evaluations")
 _TITLE = Code("18748-4", "LN", "Diagnostic Imaging Report")
-_SAID = {"findings": Code("121071", "DCM", "Finding"), "impression": Code("121073", "DCM", "Impression")}
-_LANGUAGE = sr.CodedConcept("und", "RFC5646", "undetermined")
+_LANGUAGES = {
+    "": ("und", "undetermined"),
+    "en": ("en", "English"),
+    "de": ("de", "German"),
+    "fr": ("fr", "French"),
+}
 
 
 def sections(answer: Text) -> list[tuple[str, str]]:
@@ -65,18 +63,31 @@ def remarks_item(said: Sequence[str]) -> Any:
     return item
 
 
-def content(answer: Text, observer: Any) -> Any:
-    """Return the content tree, from its root. Raises OutputError for an empty text."""
+def content(answer: Text, observers: Sequence[Any], seen: Seen) -> Any:
+    """Return the content tree, from its root; `observers` come in their order. Raises OutputError for an empty text."""
     root = sr.ContainerContentItem(name=_TITLE, template_id="2000")
     root.ContentSequence = sr.ContentSequence()
-    root.ContentSequence.extend(sr.LanguageOfContentItemAndDescendants(_LANGUAGE))
-    root.ContentSequence.extend(observer)
+    root.ContentSequence.extend(sr.LanguageOfContentItemAndDescendants(_language(answer)))
+    for observer in observers:
+        root.ContentSequence.extend(observer)
     for name, text in sections(answer):
-        key = name.lower().removesuffix("s")
-        key = "findings" if key == "finding" else key
-        heading = Code(*_HEADINGS.get(key, terms.private(name)))
+        key = _key(name)
+        heading = Code(*HEADINGS.get(key, terms.private(name) if name else UNHEADED))
         section = sr.ContainerContentItem(name=heading, relationship_type="CONTAINS")
-        said = sr.TextContentItem(name=_SAID.get(key, heading), value=text, relationship_type="CONTAINS")
-        section.ContentSequence = sr.ContentSequence([said])
+        if name in answer.sections:
+            said = list(items(answer, name, Code(*SAID[key]) if key in SAID else heading, seen))
+        else:
+            said = [sr.TextContentItem(name=heading, value=text, relationship_type="CONTAINS")]
+        section.ContentSequence = sr.ContentSequence(said)
         root.ContentSequence.append(section)
     return root
+
+
+def _key(name: str) -> str:
+    key = name.lower().removesuffix("s")
+    return "findings" if key == "finding" else key
+
+
+def _language(answer: Text) -> Any:
+    code, meaning = _LANGUAGES.get(answer.language, (answer.language, answer.language))
+    return sr.CodedConcept(code, "RFC5646", meaning)

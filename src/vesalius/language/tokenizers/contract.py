@@ -42,6 +42,10 @@ class Tokenizer(ABC):
         """Return the numbers of a text; of what is not known `unknown`."""
 
     @abstractmethod
+    def numbers(self, piece: str) -> list[int]:
+        """Return the numbers of a word, a digit or a sign in normal form, which `##` glues to what is before it."""
+
+    @abstractmethod
     def decode(self, ids: Iterable[int]) -> str:
         """Return the text of some numbers, in normal form.
 

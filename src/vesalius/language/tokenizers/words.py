@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from vesalius.core.errors import DataError
 from vesalius.core.statistics import Statistics
 from vesalius.language.counting import known
-from vesalius.language.normal import GLUED, joined, pieces
+from vesalius.language.normal import GLUED, is_word, joined, pieces
 from vesalius.language.tokenizers.contract import SPECIALS, UNKNOWN, Tokenizer
 
 NAMES = {"words": "whole words that several patients' reports have in common, digits and signs one by one"}
@@ -33,6 +33,13 @@ class Words(Tokenizer):
     def encode(self, text: str) -> list[int]:
         """Return the numbers of a text's pieces."""
         return [n for piece in pieces(text) for n in self._numbers(piece)]
+
+    def numbers(self, piece: str) -> list[int]:
+        """Return the numbers of one piece; a word that is glued has the glue's before its own."""
+        bare = piece.removeprefix(GLUED)
+        if bare != piece and is_word(bare):
+            return [*self._numbers(GLUED), *self._numbers(bare)]
+        return self._numbers(piece)
 
     def _numbers(self, piece: str) -> list[int]:
         return [self._number.get(piece, UNKNOWN)]

@@ -17,7 +17,7 @@ OFTEN = {  # of films that are not healthy
     "effusion": 0.40, "pneumothorax": 0.22, "consolidation": 0.35, "cardiomegaly": 0.35, "nodule": 0.40,
     "edema": 0.20, "atelectasis": 0.22, "tube": 0.20,
 }  # fmt: skip
-NODULE_MM = (16.0, 40.0)  # diameters, uniform in the logarithm
+NODULE_MM = (18.0, 42.0)  # diameters, uniform in the logarithm
 TWO = 0.25  # the share of nodules beside which there is one on the other side
 BOTH = 0.3  # the share of effusions that are on both sides
 KEPT = (0.68, 0.9)  # how far a lung with a pneumothorax has shrunk

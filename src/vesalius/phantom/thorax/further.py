@@ -1,4 +1,4 @@
-"""Further findings of a chest with a dictated report: edema around the hila, a band of atelectasis, a chest tube."""
+"""Further findings of a chest with a dictated report: edema around the hila, a band, a chest tube, dense nodules."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from scipy import ndimage
 from vesalius.core.image import Array
 from vesalius.phantom.thorax.body import FIELD_MM, MEDIAL_MM, SIDES, Shape, soft
 from vesalius.phantom.thorax.findings import Finding, spot, zone_of
-from vesalius.phantom.thorax.scene import LUNG, SEEN, Chest
+from vesalius.phantom.thorax.scene import LUNG, SEEN, Chest, lay_nodule
 from vesalius.phantom.thorax.tubes import Lines, thick
 
 HILUM_MM = (4.0, MEDIAL_MM + 14.0)  # where the hila are: y, and x to each side
 SPREAD_MM = 34.0  # how far edema reaches from them
 TUBE_MM = (5.0, 3.2)  # radii of a chest tube, and of its lumen
 TUBE_DENSE = 5.0  # how much more than water its wall weakens
+NODULE_DENSE = 2.4  # how much more than water a nodule weakens
 TILT = 0.35  # the most that a band of atelectasis is inclined, in radians
 
 
@@ -91,4 +92,9 @@ def _lay_tube(chest: Chest, finding: Finding, contrast: float) -> tuple[Finding,
     return finding, thick(laid, TUBE_MM[0] + 1) > 1
 
 
-LAID = {"edema": _lay_edema, "atelectasis": _lay_atelectasis, "tube": _lay_tube}
+def _lay_dense_nodule(chest: Chest, finding: Finding, contrast: float) -> tuple[Finding, Array]:
+    """Lay a nodule that is denser than water, as those with calcium in them are."""
+    return lay_nodule(chest, finding, NODULE_DENSE * contrast)
+
+
+LAID = {"nodule": _lay_dense_nodule, "edema": _lay_edema, "atelectasis": _lay_atelectasis, "tube": _lay_tube}

@@ -139,7 +139,7 @@ def _air(shape: Shape, side: int, y: Array, x: Array) -> Array:
     return np.asarray(shape.lung(side, y, x) * (above + behind))
 
 
-def _nodule(chest: Chest, finding: Finding, contrast: float) -> tuple[Finding, Array]:
+def lay_nodule(chest: Chest, finding: Finding, contrast: float) -> tuple[Finding, Array]:
     """Lay a ball of water."""
     y, x = chest.moved(finding.side, finding.place["y"], finding.place["x"])
     radius = finding.place["diameter"] / 2
@@ -194,7 +194,7 @@ def _pneumothorax(chest: Chest, finding: Finding, contrast: float) -> tuple[Find
 
 
 _LAID: dict[str, Lay] = {
-    "nodule": _nodule,
+    "nodule": lay_nodule,
     "consolidation": _consolidation,
     "effusion": _effusion,
     "pneumothorax": _pneumothorax,

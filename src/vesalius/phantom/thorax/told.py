@@ -18,8 +18,8 @@ from vesalius.phantom.thorax.scene import SEEN, Scene
 PLACES = {"upper": "upper lobe", "middle": "mid lung", "lower": "lower lobe"}  # names of the terms of a chest
 PLACED = ("nodule", "consolidation", "atelectasis")  # findings whose zone is told
 STRUCTURES = {"right lung": 1, "left lung": 2, "heart": 3, "trachea": 4, "aorta": 5, "spine": 6}
-SUBTLE_MM = 20.0  # nodules below it are subtle
-LARGE_MM = 30.0
+SUBTLE_MM = 22.0  # nodules below it are subtle
+LARGE_MM = 32.0
 INDICATIONS = ("cough", "shortness of breath", "fever", "chest pain", "preoperative assessment")
 _SIDES: Mapping[int, Side] = {-1: "right", 1: "left"}
 

@@ -71,7 +71,7 @@ def files(answer: Answer, source: Image, folder: Path, *, dicom: bool) -> dict[s
     with DRAWING:
         overlay(source, answer, folder / "answer.overlay.png")
     found["overlay.png"] = folder / "answer.overlay.png"
-    for suffix in contract.of(answer).objects if dicom else ():
+    for suffix in contract.of(answer).objects_of(answer) if dicom else ():
         try:
             found[suffix.removeprefix(".")] = formats.write(answer, folder / f"answer{suffix}")
         except (OutputError, GeometryError):

@@ -251,7 +251,7 @@ class Worker:
         results = []
         folder = self.store.new_results(job.series_uid, job.generation, model.hash)
         for k, answer in enumerate(made, start=1):
-            objects = contract.of(answer).objects
+            objects = contract.of(answer).objects_of(answer)
             if not objects:
                 raise OutputError(
                     "no DICOM object holds an answer of this kind, so there is nothing to send",
