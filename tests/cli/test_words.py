@@ -91,6 +91,8 @@ COMMANDS = (
         "transfer",
         "search",
         "degrade",
+        "find",
+        "index",
         "find-lr",
         "few-shot",
         "harmonise",
