@@ -23,6 +23,7 @@ from vesalius.core.image import Source
 from vesalius.dicom import elements
 from vesalius.dicom import parser as raw
 from vesalius.dicom.read.sr_text import Report, is_report, report
+from vesalius.dicom.write.titles import MAKER
 
 _DEEPEST = 32
 _MOST_ITEMS = 100_000
@@ -38,7 +39,8 @@ _CONTEXT = (
 class Content:
     """What a report says: `texts`, `numbers` (value and unit) and `codes` (meanings), each by its concept's name.
 
-    Of a report after TID 2000 the texts are its sections, and its codes and numbers are those of its `findings`.
+    `uid` is the document's own, `replaces` those of the documents that it stands in the place of. `draft` is whether
+    this software wrote it and no person is said to have read it. Of a report after TID 2000 the texts are its sections, and its codes and numbers are those of its `findings`.
     """
 
     title: str
@@ -46,6 +48,9 @@ class Content:
     numbers: dict[str, tuple[float, str | None]] = field(default_factory=dict)
     codes: dict[str, str] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    uid: str = ""
+    replaces: frozenset[str] = frozenset()
+    draft: bool = False
 
 
 def read(ref: Ref) -> Text:
@@ -101,7 +106,11 @@ def _parsed(path: Path) -> raw.File:
 def _content(file: raw.File) -> Content:
     if is_report(file.head):
         said = report(file.head)
-        return Content(_name(file.head) or "report", said.sections, findings=said.findings)
+        title = _name(file.head) or "report"
+        ours = elements.text(file.head, "Manufacturer") == MAKER
+        draft = ours and not said.author and not said.verified
+        uid, replaced = elements.text(file.head, "SOPInstanceUID") or "", frozenset(said.replaces)
+        return Content(title, said.sections, findings=said.findings, uid=uid, replaces=replaced, draft=draft)
     found = Content(_name(file.head) or "report")
     for item, group in _items(file.head):
         name = _name(item) or "finding"
