@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from vesalius.core import course_io
 from vesalius.core.case import Ref
 from vesalius.core.errors import DataError
 
+TEXTS = (".txt", ".rep", ".rpt")  # reports, if their words say so
 _WHAT = "\0"  # stands for the word for what is looked for
 _MOST_FILES = 1000  # below a folder that a table's cell names
 
@@ -33,6 +34,7 @@ class Index:
     stems: Tails
     folders: Tails  # of DICOM series
     courses: Tails  # files that may be time courses
+    texts: Tails  # files of text
     keys: dict[str, list[Unit]] = field(default_factory=dict)  # by series and by patient id
     within: dict[Path, list[Unit]] = field(default_factory=dict)  # series directly in a folder
     below: dict[Path, list[Unit]] = field(default_factory=dict)  # series in it or in folders of it
@@ -43,11 +45,14 @@ class Index:
     def of(cls, root: Path) -> Index:
         """Look below `root` once; DICOM files are grouped by series."""
         roots = (root, root.absolute(), root.resolve())
-        index = cls(root, roots, Tails.below(root), Tails.below(root), Tails.below(root), Tails.below(root))
+        below = [Tails.below(root) for _ in range(5)]
+        index = cls(root, roots, below[0], below[1], below[2], below[3], below[4])
         every = _files.walk(root)
         for path in every:
             if course_io.is_course(path):
                 index.courses.add(path)
+            elif path.suffix.lower() in TEXTS:
+                index.texts.add(path)
         paths = [p for p in every if _files.is_image(p, containers=True)]
         dicom = [p for p in paths if _files.is_dicom(p)]
         series, aside = group_series(dicom, root) if dicom else ([], [])
@@ -108,18 +113,7 @@ class Index:
 
     def find_course(self, text: str) -> Ref:
         """Return the file of a time course that `text` means, as `find` does that of an image. Raises DataError."""
-        named = Named.of(text, self.roots)
-        if named is None:
-            raise DataError(f"no time course for '{text}'", found=f"nothing of that name below {self.root}")
-        places = [self.root / named.path, *([named.path] if named.path.is_absolute() else [])]
-        for path in places:
-            if path.is_file() and course_io.is_course(path):
-                return Ref((path,))
-        files = self.courses.fitting(named)
-        self._one_of(text, "time course", files)
-        if not files:
-            raise DataError(f"no time course for '{text}'", found=f"nothing of that name below {self.root}")
-        return Ref((files[0],))
+        return Ref((self._one_file(text, "time course", self.courses, course_io.is_course),))
 
     def has_course(self, text: str) -> bool:
         """Return whether `text` names exactly one file of a time course here."""
@@ -127,6 +121,32 @@ class Index:
             return bool(self.find_course(text).paths)
         except DataError:
             return False
+
+    def find_text(self, text: str) -> Path:
+        """Return the file of text that `text` names, as `find` does that of an image. Raises DataError."""
+        return self._one_file(text, "text", self.texts, lambda path: path.suffix.lower() in TEXTS)
+
+    def has_text(self, text: str) -> bool:
+        """Return whether `text` names exactly one file of text here."""
+        try:
+            return self.find_text(text).is_file()
+        except DataError:
+            return False
+
+    def _one_file(self, text: str, what: str, tails: Tails, fits: Callable[[Path], bool]) -> Path:
+        """Return the one file of a sort that `text` names: in its place from the table's folder on, or by its tail."""
+        named = Named.of(text, self.roots)
+        if named is None:
+            raise DataError(f"no {what} for '{text}'", found=f"nothing of that name below {self.root}")
+        places = [self.root / named.path, *([named.path] if named.path.is_absolute() else [])]
+        for path in places:
+            if path.is_file() and fits(path):
+                return path
+        files = tails.fitting(named)
+        self._one_of(text, what, files)
+        if not files:
+            raise DataError(f"no {what} for '{text}'", found=f"nothing of that name below {self.root}")
+        return files[0]
 
     def _find(self, text: str) -> dict[str, Ref]:
         named, what = Named.of(text, self.roots), _WHAT

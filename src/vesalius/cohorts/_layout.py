@@ -15,6 +15,7 @@ SPARE = "set aside: "  # how a note begins that names a file of which no image i
 LEFT = (SPARE, "not images: ")
 AXES = "course_axes"  # a role that says how arrays of time courses stand, `TF` or `FT`, and names no column
 FEATURES = "features"  # a role that names tables of features, and no column (see `_features.py`)
+HEADINGS = "headings"  # a role that names a file of reports' headings, and no column (see `_reports.py`)
 UNORDERED = "none"  # said of views: the images of a case have no order, and nothing tells them apart
 CONSENSUS = "consensus"  # how a column is called in which several experts say something together
 ONE_EXPERT = r"expert[ _.-]+(\S.*)"  # and one in which a single expert does, by name
@@ -78,7 +79,7 @@ def hows() -> tuple[str, ...]:
     found = (
         registry.literals("cohorts.targets", stem).get("HOW") for stem in registry.stems("cohorts.targets")
     )
-    return (*(str(role) for role in found if role), AXES, FEATURES)
+    return (*(str(role) for role in found if role), AXES, FEATURES, HEADINGS)
 
 
 def known_roles() -> tuple[str, ...]:

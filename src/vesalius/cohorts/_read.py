@@ -15,8 +15,9 @@ from vesalius.cohorts._grading import graded, orders_of
 from vesalius.cohorts._headers import screen
 from vesalius.cohorts._instances import with_instances
 from vesalius.cohorts._joined import with_joined
-from vesalius.cohorts._layout import FEATURES, LEFT, UNUSED, Detection, Options, hows, known_roles
+from vesalius.cohorts._layout import FEATURES, HEADINGS, LEFT, UNUSED, Detection, Options, hows, known_roles
 from vesalius.cohorts._limits import enforce_limit
+from vesalius.cohorts._reports import told_of_reports, with_headings, with_reports_beside
 from vesalius.cohorts._spelling import one_spelling
 from vesalius.cohorts._splits import apply_split_file
 from vesalius.cohorts._table_io import read_cells
@@ -214,7 +215,10 @@ def _tabular(path: Path) -> bool:
 def _read_as(name: str, root: Path, options: Options, reason: str) -> Cohort:
     cohort: Cohort = registry.lookup("cohorts", name).read(root, options=options)
     base = _files.unwrap(root) if root.is_dir() else root.parent
-    cohort = with_findings(with_instances(cohort, base), base)
+    cohort = with_reports_beside(with_instances(cohort, base), base, whole=root.is_dir())
+    if HEADINGS in options.columns:
+        cohort = with_headings(cohort, options.columns[HEADINGS])
+    cohort = with_findings(told_of_reports(cohort), base)
     cases = tuple(replace(c, declared=c.declared or cohort.modalities) for c in cohort.cases)
     targets = {
         info.name: kinds.of(info.kind).labelled(

@@ -12,6 +12,7 @@ from vesalius.cohorts._courses import names_courses
 from vesalius.cohorts._index import Index
 from vesalius.cohorts._joined import names_in
 from vesalius.cohorts._layout import CONSENSUS, ONE_EXPERT, Options, called, file_called, hows, target_roles
+from vesalius.cohorts._report_columns import found_reports
 from vesalius.cohorts._views import differs, looks_like_views
 from vesalius.cohorts._visits import find_column
 from vesalius.cohorts.targets import contract as kinds
@@ -93,6 +94,7 @@ def infer(table: Table, index: Index, options: Options) -> Roles:
         _files_in(table, index, roles)
     _courses_in(table, index, roles)
     _images_of_patients(table, roles)
+    _reports(table, index, roles)
     _by_name(table, roles)
     _in_several_columns(table, roles)
     _studies_stay_together(table, roles)
@@ -235,6 +237,14 @@ def _courses_in(table: Table, index: Index, roles: Roles) -> None:
         share = sum(index.has_course(c) for c in sample) / len(sample)
         if share >= 0.5 and len(sample) >= min(2, len(cells)):
             roles.give("course", column, f"{share:.0%} of its first values name files of time courses")
+
+
+def _reports(table: Table, index: Index, roles: Roles) -> None:
+    """Columns of reports, of their sections and of names of text files, where a person named none."""
+    if "report" in _told(roles):
+        return
+    for column, why in found_reports(table, index, roles.free).items():
+        roles.give("report", column, why)
 
 
 def _visits(table: Table, roles: Roles) -> None:

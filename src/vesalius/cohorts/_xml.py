@@ -30,9 +30,15 @@ def load(path: Path) -> ElementTree.Element:
         size = path.stat().st_size
         if size > LARGEST:
             raise FormatError(f"{path}: too large for annotations of one picture", found=f"{size:,} bytes")
-        text = _text(path.read_bytes(), path)
+        data = path.read_bytes()
     except OSError as error:
         raise FormatError(f"{path} cannot be read", found=error.strerror or str(error)) from error
+    return parsed(data, path)
+
+
+def parsed(data: bytes, path: Path) -> ElementTree.Element:
+    """Return the root of XML in bytes, as `load` does; `path` is what errors name."""
+    text = _text(data, path)
     if (match := _DTD.search(text)) is not None:
         raise FormatError(
             f"{path}: XML with a document type or entities is not read",

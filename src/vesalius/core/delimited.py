@@ -54,7 +54,7 @@ def read_rows(path: Path) -> tuple[Rows, str]:
         raise DataError(
             f"{path} is not a table of a known type", found="no text", hint="CSV, TSV, XLSX or Parquet"
         )
-    text = _decoded(data)
+    text = decoded(data)
     told = _SEP_LINE.match(text)  # as Excel writes it for itself
     text = text[told.end() :] if told else text
     separator = told.group(1) if told else _separator(text, path.suffix.lower())
@@ -139,7 +139,7 @@ def _pointed(cell: str) -> str:
     return cell.replace(".", "").replace(",", ".")
 
 
-def _decoded(data: bytes) -> str:
+def decoded(data: bytes) -> str:
     """Return text as spreadsheets save it: UTF-16 by its mark, UTF-8, or what Windows writes in the West."""
     if data.startswith(_UTF16):
         return data.decode("utf-16")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -34,6 +34,12 @@ class Headings:
     """
 
     names: Mapping[str, tuple[str, ...]]
+    spellings: Mapping[str, str] = field(
+        init=False, repr=False, compare=False
+    )  # section by spelling, as `key_of` has it
+    pattern: re.Pattern[str] = field(
+        init=False, repr=False, compare=False
+    )  # finds each in a folded text, longest first
 
     def __post_init__(self) -> None:
         seen: dict[str, str] = {}
@@ -54,6 +60,8 @@ class Headings:
                         f"the heading '{spelling}' begins two sections",
                         found=f"'{seen[key]}' and '{section}'",
                     )
+        object.__setattr__(self, "spellings", seen)
+        object.__setattr__(self, "pattern", _pattern(seen))
 
     @classmethod
     def read(cls, path: Path | str) -> Headings:
@@ -74,7 +82,7 @@ class Headings:
 
     def section_of(self, spelling: str) -> str | None:
         """Return the section that a heading begins; None where it is not known."""
-        return spellings_of(self).get(key_of(spelling))
+        return self.spellings.get(key_of(spelling))
 
 
 @functools.cache
@@ -99,22 +107,7 @@ def key_of(spelling: str) -> str:
     return " ".join(folded(unicodedata.normalize("NFC", spelling)).replace("-", " ").split())
 
 
-def spellings_of(headings: Headings) -> dict[str, str]:
-    """Return the section of each spelling, as `key_of` writes it; a section's own name is one of them."""
-    return {
-        key_of(spelling): section
-        for section, spellings in headings.names.items()
-        for spelling in (section, *spellings)
-    }
-
-
-@functools.lru_cache(maxsize=32)
-def _compiled(spellings: tuple[str, ...]) -> re.Pattern[str]:
+def _pattern(spellings: Iterable[str]) -> re.Pattern[str]:
     ordered = sorted(spellings, key=len, reverse=True)
     each = (r"[ \t-]{1,3}".join(map(re.escape, s.split())) for s in ordered)
     return re.compile(rf"(?<!\w)(?:{'|'.join(each)})(?!\w)")
-
-
-def pattern_of(headings: Headings) -> re.Pattern[str]:
-    """Return what finds every spelling in a folded text, the longest first."""
-    return _compiled(tuple(spellings_of(headings)))

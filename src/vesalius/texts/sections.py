@@ -9,7 +9,7 @@ from pathlib import Path
 
 from vesalius.core.errors import DataError
 from vesalius.core.words import listed
-from vesalius.texts._headings import ENGLISH, Headings, folded, key_of, pattern_of, spellings_of
+from vesalius.texts._headings import ENGLISH, Headings, folded, key_of
 
 __all__ = ["ENGLISH", "Headings", "joined", "parted", "sections_at", "unknown_headings"]
 
@@ -69,7 +69,7 @@ def joined(sections: Mapping[str, str]) -> str:
 
     Raises DataError for a section whose name no English heading has.
     """
-    known = spellings_of(opened(ENGLISH))
+    known = opened(ENGLISH).spellings
     if strange := [n for n in sections if n != LEAD and known.get(key_of(n)) != n]:
         raise DataError(
             "no heading has the name of a section",
@@ -85,7 +85,7 @@ def unknown_headings(text: str, headings: Headings | str | Path = ENGLISH) -> tu
     """Return what looks like a heading at the beginning of a line and is none of these: capitals or a few words, and a
     colon.
     """
-    known = spellings_of(opened(headings))
+    known = opened(headings).spellings
     names = (" ".join(m["name"].split()) for m in _UNKNOWN.finditer(text))
     return tuple(dict.fromkeys(name for name in names if key_of(name) not in known))
 
@@ -101,9 +101,9 @@ def opened(headings: Headings | str | Path) -> Headings:
 
 def _headings_in(text: str, headings: Headings) -> Iterator[tuple[str, int, int]]:
     """Yield each heading: its section, where it begins with what marks it, and where the section's words begin."""
-    known = spellings_of(headings)
+    known = headings.spellings
     plain = folded(text)
-    for match in pattern_of(headings).finditer(plain):
+    for match in headings.pattern.finditer(plain):
         after = _AFTER.match(text, match.end())
         line = text.rfind("\n", 0, match.start()) + 1
         at_start = _LINE_START.fullmatch(text, line, match.start()) is not None
