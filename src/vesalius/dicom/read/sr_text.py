@@ -36,8 +36,8 @@ _MOST_ITEMS = 100_000
 class Report:
     """What a report says: sections, what their sentences stand on, findings, remarks of the writer, its language.
 
-    `replaces` are the UIDs of the reports that it stands in the place of. `author` is who the report names as the person that observed it, "" where none is; `verified` whether somebody
-    answers for it.
+    `replaces` are the UIDs of the reports that it stands in the place of. `author` is who the report names as the
+    person that observed it, "" where none is; `verified` whether somebody answers for it.
     """
 
     sections: dict[str, str] = field(default_factory=dict)
