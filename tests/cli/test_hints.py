@@ -35,6 +35,7 @@ ROOMS = {
     "imports": ("import",),
     "adjunct": ("ask", "serve"),
     "questions": ("ask",),
+    "language": ("fit", "prompt"),
 }
 FILES = {
     "cli/import_model.py": ("import",),
@@ -47,6 +48,8 @@ FILES = {
     "cohorts/_splits.py": ("inspect", "fit", "evaluate", "clean"),
     "cohorts/_shots.py": ("fit",),
     "infer/choosing.py": ("predict", "serve"),
+    "language/prompting.py": ("prompt",),
+    "verbs/prompt.py": ("prompt", "fit"),
     "learn/episodes.py": ("few-shot",),
     "cohorts/_dealing.py": ("fit",),
     "cohorts/_check.py": ("fit", "evaluate"),
