@@ -17,6 +17,9 @@ _HOME = {
     "Cards": "verbs.card",
     "advise": "verbs.advise",
     "Advice": "verbs.advise",
+    "prompt": "verbs.prompt",
+    "Prompted": "verbs.prompt",
+    "PromptedFigure": "verbs.prompt",
     "ask": "verbs.ask",
     "Asked": "verbs.ask",
     "Reply": "questions.answered",
@@ -153,6 +156,8 @@ __all__ = [
     "OutputError",
     "PlanError",
     "Predictions",
+    "Prompted",
+    "PromptedFigure",
     "RegisterError",
     "Reply",
     "Run",
@@ -197,6 +202,7 @@ __all__ = [
     "phantom",
     "predict",
     "pretrain",
+    "prompt",
     "read",
     "register",
     "search",
@@ -293,6 +299,9 @@ if TYPE_CHECKING:
     from vesalius.verbs.phantom import phantom as phantom
     from vesalius.verbs.predict import predict as predict
     from vesalius.verbs.pretrain import pretrain as pretrain
+    from vesalius.verbs.prompt import Prompted as Prompted
+    from vesalius.verbs.prompt import PromptedFigure as PromptedFigure
+    from vesalius.verbs.prompt import prompt as prompt
     from vesalius.verbs.read import read as read
     from vesalius.verbs.register import register as register
     from vesalius.verbs.search import Search as Search

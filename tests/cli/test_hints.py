@@ -36,6 +36,7 @@ ROOMS = {
     "imports": ("import",),
     "adjunct": ("ask", "serve"),
     "questions": ("ask",),
+    "language": ("fit", "prompt"),
 }
 FILES = {
     "cli/import_model.py": ("import",),
@@ -48,6 +49,8 @@ FILES = {
     "cohorts/_splits.py": ("inspect", "fit", "evaluate", "clean"),
     "cohorts/_shots.py": ("fit",),
     "infer/choosing.py": ("predict", "serve"),
+    "language/prompting.py": ("prompt",),
+    "verbs/prompt.py": ("prompt", "fit"),
     "learn/episodes.py": ("few-shot",),
     "cohorts/_dealing.py": ("fit",),
     "cohorts/_check.py": ("fit", "evaluate"),

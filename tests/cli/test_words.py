@@ -85,6 +85,7 @@ COMMANDS = (
         "clean",
         "advise",
         "ask",
+        "prompt",
         "compare",
         "consensus",
         "label",

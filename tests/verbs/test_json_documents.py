@@ -20,6 +20,7 @@ from tests.benefit._treated import person
 from tests.run._advised import about, predictor
 
 import vesalius
+import vesalius as vs
 from vesalius import cli, cohorts
 from vesalius.cli import _outcome
 from vesalius.cli._results import rows
@@ -535,3 +536,21 @@ def test_a_verb_has_its_own_schema_or_that_of_a_listing_and_never_both() -> None
     }
     (others,) = [set(verb["not"]["enum"]) for verb in verbs if "not" in verb]
     assert others == own
+
+
+def test_prompt(tmp_path: Path, ask: Ask) -> None:
+    rows = [
+        f"c{k},p{k},the lungs are clear answer {n},{n}"
+        for k in range(12)
+        for n in (["abnormal", "normal"][k % 2],)
+    ]
+    (tmp_path / "reports.csv").write_text("case,patient,report,finding\n" + "\n".join(rows) + "\n")
+    quick = {"train.steps": 2, "net.scale": 0.125}
+    vs.fit(tmp_path / "reports.csv", tmp_path / "run", task="nextword", settings=quick, progress=False)
+    words = ("--shots", "0,1", "--target", "finding", "--episodes", "1", "--queries", "2")
+    found = ask("prompt", tmp_path / "run", tmp_path / "reports.csv", *words)["result"]
+    assert {(f["way"], f["shots"]) for f in found["figures"]} >= {
+        ("prompt", 0),
+        ("prompt", 1),
+        ("most frequent", 0),
+    }

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from vesalius.evaluate.transfer import Transfer
     from vesalius.search.result import Search
     from vesalius.verbs.few_shot import FewShot
+    from vesalius.verbs.prompt import Prompted
 
 LABELS_SHOWN = 12
 
@@ -168,6 +169,19 @@ def few_shot_table(found: FewShot) -> None:
     for f in found.figures:
         chance = "" if "-" in f.features else f"{found.chance[f.metric]:.3f}"
         table.add_row(f.metric, f.head, f.features, str(f.episodes), str(f.patients), chance)
+    console().print(table)
+
+
+def prompted_table(found: Prompted) -> None:
+    """What must be read first, then each way's figure at each number of examples, with its interval over patients."""
+    for note in found.said:
+        console().print(f"[bold yellow]note:[/] {escape(note)}", soft_wrap=True)
+    title = f"{counted(found.episodes, 'draw')} from {counted(found.cases, 'report')} ({found.split})"
+    table = Table(title=escape(title), title_justify="left", box=None, pad_edge=False)
+    for name in ("metric", "examples a class", "way", "over patients"):
+        table.add_column(name)
+    for f in found.figures:
+        table.add_row(f.metric, str(f.shots), f.way, str(f.patients))
     console().print(table)
 
 
