@@ -222,6 +222,14 @@ def test_json_of_other_things_is_no_table(tmp_path: Path) -> None:
     assert cohorts.read(tmp_path).layout == "plain"
 
 
+def test_side_cars_are_no_tables(tmp_path: Path) -> None:
+    """A file beside each picture that says what was done is not looked into, however many there are."""
+    pictures(tmp_path, *(f"p{k}" for k in range(21)))
+    for k in range(21):
+        (tmp_path / f"p{k}.json").write_text(json.dumps([{"report": f"{CLEAR} Again, {k}."}]))
+    assert cohorts.read(tmp_path).layout == "plain"
+
+
 def test_a_folder_of_texts(tmp_path: Path) -> None:
     for place, text in {
         "train/normal/1": CLEAR,
