@@ -94,6 +94,7 @@ def test_a_column_that_names_text_files(tmp_path: Path) -> None:
 
 def test_text_files_beside_images(tmp_path: Path) -> None:
     pictures(tmp_path, "one/a", "one/b", "two/c", "two/d")
+    (tmp_path / "two" / "d.txt").write_text("0 1")
     (tmp_path / "one" / "a.txt").write_text(CLEAR)
     (tmp_path / "one" / "b.txt").write_text("")
     (tmp_path / "two" / "reports").mkdir()
@@ -109,6 +110,7 @@ def test_text_files_beside_images(tmp_path: Path) -> None:
     )
     assert "1 text file beside images with nothing in it: b" in said
     assert "1 text file is of no image: one/stray.txt" in said
+    assert "1 text file beside images holds no sentence: d" in said
     assert "README" not in said
 
 
@@ -217,6 +219,14 @@ def test_json_of_other_things_is_no_table(tmp_path: Path) -> None:
     pictures(tmp_path, "a")
     (tmp_path / "dataset.json").write_text(json.dumps({"report": "x", "labels": {"0": "background"}}))
     (tmp_path / "a.json").write_text(json.dumps([{"x": 1}]))
+    assert cohorts.read(tmp_path).layout == "plain"
+
+
+def test_side_cars_are_no_tables(tmp_path: Path) -> None:
+    """A file beside each picture that says what was done is not looked into, however many there are."""
+    pictures(tmp_path, *(f"p{k}" for k in range(21)))
+    for k in range(21):
+        (tmp_path / f"p{k}.json").write_text(json.dumps([{"report": f"{CLEAR} Again, {k}."}]))
     assert cohorts.read(tmp_path).layout == "plain"
 
 

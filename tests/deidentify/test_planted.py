@@ -281,7 +281,7 @@ def test_nothing_is_left(planted: Path, tmp_path: Path, profile: str) -> None:
     report = json.loads((out / "deidentify.json").read_text())
     assert report["complete"] and report["files"] == {"dicom": 3, "nifti": 1, "sidecar": 1, "picture": 5}
     assert sorted(s["reason"] for s in report["set_aside"]) == [
-        "a type of file that cannot be de-identified",
+        "a text, in which names cannot be found with certainty: --option clean-reports",
         "damaged, or not DICOM",
     ]
 

@@ -55,6 +55,7 @@ def test_prose_and_numbers() -> None:
     assert not is_prose("0 0.5 0.25 0.1 0.1")  # a box of YOLO
     assert not is_prose("images/a_1.png")
     assert not is_prose("")
+    assert is_prose("双肺清晰。未见积液。")
 
 
 def test_what_a_report_says() -> None:

@@ -15,6 +15,7 @@ from vesalius.texts import findings_table
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".xlsx", ".parquet")
 CONTAINERS = (".npz",)
+_MOST_JSON = 20  # files in a folder of which some may be tables
 SPLITS: Mapping[str, str] = {
     "train": "train",
     "training": "train",
@@ -141,7 +142,9 @@ def find_tables(root: Path) -> tuple[Path, ...]:
     """Return tables directly in `root`, but one of findings; or `root` itself when it is one."""
     if root.is_file():
         return (root,) if is_table(root) else ()
-    tables = (p for p in sorted(root.iterdir()) if _visible(p.name) and is_table(p))
+    every = [p for p in sorted(root.iterdir()) if _visible(p.name)]
+    beside = sum(p.suffix.lower() == ".json" for p in every) > _MOST_JSON  # side-cars, one an image
+    tables = (p for p in every if is_table(p) and not (beside and p.suffix.lower() == ".json"))
     return tuple(p for p in tables if not is_findings_table(p))
 
 

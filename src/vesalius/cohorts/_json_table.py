@@ -15,7 +15,7 @@ from vesalius.core.errors import DataError, FormatError
 LINES = (".jsonl", ".ndjson")
 SUFFIXES = (".json", *LINES)
 _LARGEST = 1 << 30
-_HEAD = 1 << 16
+_BEGINNING, _HEAD = 256, 1 << 16  # bytes
 _REPORT = re.compile(rb'"(reports?|findings|impression|narrative|caption|text|sections)"\s*:', re.I)
 _RECORDS = re.compile(rb'\s*(?:\[\s*\{|\{\s*"(?:train|val|valid|validation|dev|test)"\s*:\s*\[\s*\{)', re.I)
 _PARENTS = ("report", "sections", "text", "texts")  # what is below these is called as it is
@@ -29,12 +29,11 @@ def is_table(path: Path) -> bool:
         return False
     try:
         with path.open("rb") as file:
-            head = file.read(_HEAD)
+            head = file.read(_BEGINNING).removeprefix(b"\xef\xbb\xbf").lstrip()
+            begins = head.startswith(b"{") if suffix in LINES else _RECORDS.match(head) is not None
+            return begins and _REPORT.search(head + file.read(_HEAD)) is not None
     except OSError:
         return False
-    head = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    begins = head.startswith(b"{") if suffix in LINES else _RECORDS.match(head) is not None
-    return begins and _REPORT.search(head) is not None
 
 
 def read(path: Path) -> Table:

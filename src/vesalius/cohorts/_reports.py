@@ -41,6 +41,7 @@ def with_reports_beside(cohort: Cohort, base: Path, *, whole: bool) -> Cohort:
     ways: Counter[str] = Counter()
     notes: list[str] = []
     empty: list[str] = []
+    bare: list[str] = []
     for case in cohort.cases:
         found = look.of_case(case)
         if found is None:
@@ -53,8 +54,8 @@ def with_reports_beside(cohort: Cohort, base: Path, *, whole: bool) -> Cohort:
         if is_prose(text):
             taken[case.id] = text
             ways[found[1]] += 1
-        elif not text:
-            empty.append(case.id)
+        else:
+            (bare if text else empty).append(case.id)
     if not taken:
         return cohort
     said = ", ".join(f"{counted(n, 'text file')} {why}" for why, n in ways.items())
@@ -63,6 +64,9 @@ def with_reports_beside(cohort: Cohort, base: Path, *, whole: bool) -> Cohort:
         notes.append(
             f"{counted(len(empty), 'text file')} beside images with nothing in it: {listed(empty, 3)}"
         )
+    if bare:
+        verb = "holds" if len(bare) == 1 else "hold"
+        notes.append(f"{counted(len(bare), 'text file')} beside images {verb} no sentence: {listed(bare, 3)}")
     if whole and (left := look.unused()):
         notes.append(f"{counted(len(left), 'text file is', 'text files are')} of no image: {listed(left, 3)}")
     cases = tuple(replace(c, report=taken.get(c.id)) for c in cohort.cases)
