@@ -6,16 +6,14 @@ for labels; a fit of five members for what is normal, and one for impressions.
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import vesalius as vs
-from benchmarks import _iu_labels
+from benchmarks import _iu_impression, _iu_labels, _iu_normal
 from benchmarks._figures import Figure
-from vesalius.core.case import Case
+from benchmarks._iu_texts import same
 from vesalius.core.cohort import Cohort
 
 SECTION = "Reports"
@@ -25,7 +23,6 @@ FILES = 3955
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT.parent / "shared" / "data" / "iu_xray" / "NLMCXR_reports.tgz"
 QUICK = 400  # reports
-_WORDS = re.compile(r"[^a-z0-9]+")
 
 
 def run(folder: Path, *, seeds: Sequence[int], quick: bool = False) -> list[Figure]:
@@ -37,7 +34,11 @@ def run(folder: Path, *, seeds: Sequence[int], quick: bool = False) -> list[Figu
     tagged = [case for case in cohort.cases if case.targets]
     chosen = tagged[:QUICK] if quick else tagged
     rows += _iu_labels.sentences(ROOT / "tests" / "texts")
-    rows += _iu_labels.figures(chosen, [same(case) for case in chosen])
+    rows += _iu_labels.figures(chosen, [same(case.report or "") for case in chosen])
+    held = replace(cohort, cases=tuple(chosen))
+    home = folder if quick else ROOT / "runs" / "benchmarks"
+    rows += _iu_normal.figures(held, home, seeds=seeds[:1], quick=quick)
+    rows += _iu_impression.figures(held, home, seeds=seeds[:1], quick=quick)
     return rows
 
 
@@ -49,14 +50,3 @@ def reading(cohort: Cohort) -> list[Figure]:
         Figure("files read, or named with the reason", f"{known} of {FILES}", f"{FILES}", known == FILES,
                note=f"{len(cohort.set_aside)} set aside; {silent}"),
     ]  # fmt: skip
-
-
-def same(case: Case) -> str:
-    """Return what texts that are equal but for case, marks and spaces have in common."""
-    words = _WORDS.sub(" ", (case.report or "").casefold()).strip()
-    return hashlib.sha256(words.encode()).hexdigest()[:16]
-
-
-def grouped(cases: Sequence[Case]) -> tuple[Case, ...]:
-    """Return cases of which equal texts are one patient, so that they are in one fold."""
-    return tuple(replace(case, patient=same(case)) for case in cases)
