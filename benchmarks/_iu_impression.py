@@ -82,7 +82,7 @@ def rivals(known: Sequence[Case], asked: Sequence[Case]) -> dict[str, list[str]]
 
 
 def _parts(cases: Sequence[Case]) -> tuple[list[Case], list[Case]]:
-    """Return cases with findings as their text and the impression as their report: those of training, and those asked."""
+    """Return cases with findings as text and the impression as report: those that are learned from, and those asked."""
     known: list[Case] = []
     asked: list[Case] = []
     for case in cases:

@@ -70,7 +70,8 @@ def diameter(bits: Array, spacing: tuple[float, float, float]) -> float:
 def _across(points: Array, spacing: tuple[float, ...]) -> float:
     """Return the largest distance in mm between corners of pixels `(N, 2)`."""
     corners = (
-        np.unique(np.concatenate([points + np.array((dy, dx)) for dy in (0, 1) for dx in (0, 1)]), axis=0) * spacing
+        np.unique(np.concatenate([points + np.array((dy, dx)) for dy in (0, 1) for dx in (0, 1)]), axis=0)
+        * spacing
     )
     corners = corners[ConvexHull(corners).vertices]
     apart = corners[:, None] - corners[None]
