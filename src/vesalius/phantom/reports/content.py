@@ -18,7 +18,8 @@ class Content:
     `findings` are in the image, in the order in which they matter; `degrees` how marked each is, 1 to 3, and 1 is
     subtle. `gone` were in the earlier study and are in this one no more. All other names of the sort are absent.
     `about` are the indication, the technique and the comparison, as far as there is one; `earlier` whether a study of
-    before lies beside it. `unit` is of sizes: mm, or pixels where an image has no spacing.
+    before lies beside it. `extents` are words about how large a finding is, by its place among them, where there is no
+    spacing to measure it in millimetres.
     """
 
     sort: Sort
@@ -27,7 +28,7 @@ class Content:
     gone: tuple[Finding, ...] = ()
     about: Mapping[str, str] = field(default_factory=dict)
     earlier: bool = False
-    unit: Literal["mm", "pixels"] = "mm"
+    extents: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -106,13 +106,20 @@ def _boxed(place: Row, flat: bool) -> Row:
     }
 
 
+def finding_rows(case: str, findings: Sequence[Finding]) -> list[Row]:
+    """Return the rows of findings.csv, or of said.csv, of one case."""
+    return [{"case": case, **_cells(asdict(one))} for one in findings]
+
+
 def _findings(exams: Sequence[Row], which: str) -> list[Row]:
     return [{"case": exam["id"], **_cells(one)} for exam in exams for one in exam[which]]
 
 
 def _cells(finding: Mapping[str, Any]) -> Row:
     return {
-        ("finding" if one.name == "name" else one.name): finding.get(one.name, "")
+        ("finding" if one.name == "name" else one.name): ""
+        if finding.get(one.name) is None
+        else finding[one.name]
         for one in fields(Finding)
         if one.name != "code"
     }

@@ -42,22 +42,7 @@ class Exam:
     @property
     def findings(self) -> tuple[Finding, ...]:
         """Return what is there, what went, and every other name as absent, with the sentence that says it."""
-        said = self.written.said
-        spoken = {f.name: f.sentence for f in reversed(said) if f.status == "absent"}
-        there = [
-            replace(f, sentence=self.written.sentence_of.get(k)) for k, f in enumerate(self.content.findings)
-        ]
-        gone = {
-            f.name: replace(f, size_mm=None, count=None, place="", status="absent", change="gone")
-            for f in self.content.gone
-        }
-        names = {f.name for f in there}
-        absent = [
-            replace(gone.get(name, Finding(name, "absent")), sentence=spoken.get(name))
-            for name in WORDS[self.content.sort]
-            if name not in names
-        ]
-        return (*there, *absent)
+        return truths_of(self.content, self.written)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -129,3 +114,20 @@ def _truth(exam: Exam) -> dict[str, Any]:
 
 def _plain(finding: Finding) -> dict[str, Any]:
     return {name: value for name, value in asdict(finding).items() if value not in (None, "")}
+
+
+def truths_of(content: Content, written: Written) -> tuple[Finding, ...]:
+    """Return what is there, what went, and every other name as absent, with the sentence that says it."""
+    spoken = {f.name: f.sentence for f in reversed(written.said) if f.status == "absent"}
+    there = [replace(f, sentence=written.sentence_of.get(k)) for k, f in enumerate(content.findings)]
+    gone = {
+        f.name: replace(f, size_mm=None, count=None, place="", status="absent", change="gone")
+        for f in content.gone
+    }
+    names = {f.name for f in there}
+    absent = [
+        replace(gone.get(name, Finding(name, "absent")), sentence=spoken.get(name))
+        for name in WORDS[content.sort]
+        if name not in names
+    ]
+    return (*there, *absent)

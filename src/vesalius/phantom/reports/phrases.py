@@ -63,10 +63,8 @@ def noun_of(pen: Pen, name: str, *, plural: bool = False) -> str:
 
 
 def size_of(pen: Pen, size_mm: float) -> tuple[str, float]:
-    """Return a size as this writer says it, and the number that is said, in mm (or in pixels)."""
+    """Return a size as this writer says it, and the number that is said, in mm."""
     style = pen.style
-    if pen.content.unit == "pixels":
-        return f"{round(size_mm)} pixels", float(round(size_mm))
     rounded = max(style.rounding_mm * round(size_mm / style.rounding_mm), style.rounding_mm)
     if style.words and abs(round(size_mm / 10) * 10 - size_mm) <= WHOLE_CM * size_mm and size_mm >= 10:
         whole = round(size_mm / 10)
@@ -121,8 +119,8 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def affirmed(pen: Pen, finding: Finding, degree: int | None) -> tuple[str, Finding]:
-    """Return the sentence that says of a finding that it is there, and what it says."""
+def affirmed(pen: Pen, finding: Finding, degree: int | None, extent: str = "") -> tuple[str, Finding]:
+    """Return the sentence that affirms a finding, and what it says; `extent` are words about its size."""
     told = replace(finding, sentence=None)
     text = bare(pen, finding, degree, apart=pen.style.form == "terse")
     size = ""
@@ -133,7 +131,7 @@ def affirmed(pen: Pen, finding: Finding, degree: int | None) -> tuple[str, Findi
     since = CHANGES[finding.change][pen.one_of(pen.style.changes)] if finding.change in CHANGES else ""
     if pen.style.form == "terse":
         parts = [capital(f"{COUNTS[finding.count or 1]} {text}" if many else text)]
-        parts += [("up to " if many else "") + size] if size else []
+        parts += [("up to " if many else "") + size] if size else [extent] if extent else []
         sentence = ", ".join([*parts, *([since] if since else [])])
         return pen.spelled(sentence + "."), _placed(pen, told)
     first = bool(size) and not many and not any(noun in text for noun in UNCOUNTED)
@@ -143,7 +141,7 @@ def affirmed(pen: Pen, finding: Finding, degree: int | None) -> tuple[str, Findi
     else:
         text = with_article(pen, finding, text)
     tail = f", the largest {size}" if many and size else f", {size}" if size and not first else ""
-    tail += f", {since}" if since else ""
+    tail += (f", {extent}" if extent and not size else "") + (f", {since}" if since else "")
     be = "are" if many or (finding.side == "both" and pen.word(finding.name).countable) else "is"
     if pen.style.form == "narrative":
         sentence = f"{capital(text)} {be} seen{tail}"

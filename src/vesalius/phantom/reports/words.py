@@ -18,7 +18,7 @@ class Word:
 
     `countable` takes an article, `degrees` are none where a size says it. `normal` is how a writer says that it is not
     there without naming it; empty where nothing says so. `denied` is what is denied, where that is not a noun of it,
-    `where` whether its place is said.
+    `deniable` whether anybody would deny it, `where` whether its place is said.
     """
 
     nouns: tuple[str, ...]
@@ -27,6 +27,7 @@ class Word:
     degrees: tuple[str, str, str] | None = None
     normal: str = ""
     denied: str = ""
+    deniable: bool = True
     where: bool = True
 
 
@@ -81,8 +82,11 @@ CT: Mapping[str, Word] = {
 }  # fmt: skip
 
 BREAST: Mapping[str, Word] = {
-    "mass": Word(("mass", "solid mass", "mass"), ("masses", "solid masses", "masses"), where=False),
-    "benign": Word(("benign", "benign appearance"), where=False),
+    "mass": Word(("mass", "solid mass", "breast mass"), ("masses", "solid masses", "breast masses"), where=False),
+    "malignant": Word(
+        ("malignant appearance", "malignant appearance", "appearance of malignancy"), denied="malignancy", where=False,
+    ),
+    "benign": Word(("benign appearance",), deniable=False, where=False),
 }  # fmt: skip
 
 WORDS: Mapping[Sort, Mapping[str, Word]] = {"chest": CHEST, "ct": CT, "breast": BREAST}
@@ -100,5 +104,5 @@ NORMAL: Mapping[Sort, tuple[str, ...]] = {  # an impression where nothing is fou
 STRUCTURES: Mapping[Sort, tuple[str, ...]] = {  # sentences of structures that say nothing of a finding
     "chest": ("The trachea is midline.", "The aortic arch is of normal caliber."),
     "ct": ("The spleen is of normal size.", "The spine is of normal alignment."),
-    "breast": ("The skin is of normal thickness.", "The pectoral muscle is of normal thickness."),
+    "breast": (),
 }

@@ -52,13 +52,18 @@ def _findings(pen: Pen, told: tuple[Finding, ...], doubts: tuple[bool, ...]) -> 
     content, style = pen.content, pen.style
     lines: list[Said] = []
     for k, (one, degree) in enumerate(zip(told, content.degrees, strict=True)):
-        sentence, said = (phrases.doubted if doubts[k] else phrases.affirmed)(pen, one, degree)
+        if doubts[k]:
+            sentence, said = phrases.doubted(pen, one, degree)
+        else:
+            sentence, said = phrases.affirmed(pen, one, degree, content.extents.get(k, ""))
         lines.append((sentence, ((said, k),)))
     for gone in content.gone:
         sentence, said = phrases.went(pen, gone)
         lines.append((sentence, ((said, None),)))
     denied = _denied(pen)
-    normal: list[Said] = [(pen.spelled(STRUCTURES[content.sort][k]), ()) for k in style.structures]
+    normal: list[Said] = [
+        (pen.spelled(s), ()) for k, s in enumerate(STRUCTURES[content.sort]) if k in style.structures
+    ]
     both = [*lines, *denied, *normal] if style.positive_first else [*normal, *denied, *lines]
     if not both:
         both = [
@@ -78,7 +83,7 @@ def _denied(pen: Pen) -> list[Said]:
     """Return the sentences about what is absent, of those names that this writer mentions."""
     names = list(WORDS[pen.content.sort])
     mentioned = [names[k] for k in pen.style.denies if k < len(names)]
-    absent = [name for name in _absent(pen) if name in mentioned]
+    absent = [name for name in _absent(pen) if name in mentioned and pen.word(name).deniable]
     lines: list[Said] = []
     if pen.style.denial == "normal":
         for name in [n for n in absent if pen.word(n).normal]:
