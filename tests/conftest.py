@@ -80,3 +80,11 @@ def registry_as_it_was() -> Iterator[None]:
     yield
     for kind, stem in registry._joined.keys() - before.keys():
         registry.leave(kind, stem)
+
+
+@pytest.fixture(scope="session")
+def dictated(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Pictures with reports, and a model that compares them with words."""
+    from tests._dictated import fitted
+
+    return fitted(tmp_path_factory.mktemp("dictated"))

@@ -65,6 +65,7 @@ KINDS = {
     "prepare/harmonise": "Harmonisers of scanners",
     "prepare/aligning": "Registrations of two visits",
     "prepare/degradations": "Degradations of images",
+    "language/tokenizers": "Tokenizers",
     "benefit/learners": "Learners of benefit",
     "learn/recipes": "Recipes",
     "infer/runs": "Ways of running a case",

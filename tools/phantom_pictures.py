@@ -12,19 +12,25 @@ from PIL import Image, ImageDraw
 from vesalius.core.case import Box
 from vesalius.core.image import Array, Triple
 from vesalius.core.palette import BEFORE
-from vesalius.phantom import chest, ct, smear
+from vesalius.phantom import chest, ct, patient, smear
 from vesalius.phantom.abdomen.window import windowed
+from vesalius.phantom.reports.patient import DictatedPatient
+from vesalius.phantom.reports.published import CHEST
+from vesalius.phantom.thorax.course import OFTEN
 
 OUT = Path(__file__).resolve().parent.parent / "docs" / "pictures"
 SIDE, GAP = 384, 6
 MANY = (13, 19, 5)  # of the CTs: two with metastases, one with cysts
+REPORTED = (2, 6, 11, 15)  # of the films with reports
 MIDDLE = slice(14, 114)  # of a CT's slice of 128 pixels a side
 
 
 def main() -> None:
-    """Write the three pictures."""
+    """Write the four pictures."""
     sheet("phantom-smear.jpg", [outlined(smear.patient(k)) for k in (0, 14, 10)])
     sheet("phantom-chest.jpg", [boxed(chest.patient(k)) for k in (12, 16, 35, 36)])
+    dictated = [patient(k, kind="chest", seed=18, options=CHEST["options"]) for k in REPORTED]
+    sheet("phantom-reports.jpg", [told(one) for one in dictated if isinstance(one, DictatedPatient)])
     lesions = [ct.patient(k, 1, size="medium", lesions="many") for k in MANY]
     sheet("phantom-lesions.jpg", [sliced(one) for one in lesions])
 
@@ -54,6 +60,15 @@ def boxed(one: chest.ChestPatient) -> Image.Image:
     picture = large(one.picture)
     for finding, box in zip(one.findings, one.boxes, strict=True):
         draw(picture, box, SIDE / len(one.picture), chest.FINDINGS.index(finding.label), finding.label)
+    return picture
+
+
+def told(one: DictatedPatient) -> Image.Image:
+    """A film with the box of each thing that its findings say."""
+    grey = np.asarray(one.last.image.array)[0, 0]
+    picture = large(grey)
+    for _, box in one.last.places:
+        draw(picture, box, SIDE / len(grey), list(OFTEN).index(box.label), box.label)
     return picture
 
 

@@ -28,6 +28,12 @@ _HOME = {
     "Comparison": "verbs.compare",
     "consensus": "verbs.consensus",
     "Consensus": "verbs.consensus",
+    "label": "verbs.label",
+    "Labelled": "verbs.label",
+    "find": "verbs.find",
+    "Found": "verbs.find",
+    "index": "verbs.index",
+    "Indexed": "verbs.index",
     "few_shot": "verbs.few_shot",
     "harmonise": "verbs.harmonise",
     "Harmonised": "verbs.harmonise",
@@ -121,9 +127,11 @@ __all__ = [
     "Fetched",
     "FewShot",
     "FormatError",
+    "Found",
     "GeometryError",
     "Harmonised",
     "Image",
+    "Indexed",
     "Interrupted",
     "LeakError",
     "LearningRates",
@@ -166,12 +174,15 @@ __all__ = [
     "features",
     "fetch",
     "few_shot",
+    "find",
     "find_lr",
     "fit",
     "harmonise",
     "image",
     "import_model",
+    "index",
     "inspect",
+    "label",
     "limits",
     "phantom",
     "predict",
@@ -248,6 +259,8 @@ if TYPE_CHECKING:
     from vesalius.verbs.fetch import fetch as fetch
     from vesalius.verbs.few_shot import FewShot as FewShot
     from vesalius.verbs.few_shot import few_shot as few_shot
+    from vesalius.verbs.find import Found as Found
+    from vesalius.verbs.find import find as find
     from vesalius.verbs.find_lr import LearningRates as LearningRates
     from vesalius.verbs.find_lr import find_lr as find_lr
     from vesalius.verbs.fit import fit as fit
@@ -255,7 +268,11 @@ if TYPE_CHECKING:
     from vesalius.verbs.harmonise import harmonise as harmonise
     from vesalius.verbs.image import image as image
     from vesalius.verbs.import_model import import_model as import_model
+    from vesalius.verbs.index import Indexed as Indexed
+    from vesalius.verbs.index import index as index
     from vesalius.verbs.inspect import inspect as inspect
+    from vesalius.verbs.label import Labelled as Labelled
+    from vesalius.verbs.label import label as label
     from vesalius.verbs.limits import limits as limits
     from vesalius.verbs.open import open as open
     from vesalius.verbs.phantom import phantom as phantom

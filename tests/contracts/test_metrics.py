@@ -16,9 +16,11 @@ from vesalius.core.answers.instances import Instances
 from vesalius.core.answers.map import Map
 from vesalius.core.answers.mask import Mask
 from vesalius.core.answers.numbers import Numbers
+from vesalius.core.answers.text import Evidence, Text
 from vesalius.core.case import Box, Event, Instance
 from vesalius.core.cohort import Label
 from vesalius.core.errors import UnknownName
+from vesalius.core.finding import Finding
 from vesalius.core.image import Image
 from vesalius.core.promise import Promise
 from vesalius.core.things import Things
@@ -68,7 +70,27 @@ def example(module):
             Curve(times_days=times, survival={"all": line}, case_id=str(k)) for k, line in enumerate(lines)
         ]
         return module.rows(answers, [Event(float(t), True) for t in rng.uniform(100, 1000, 8)])
+    if module.ANSWER == "Text":
+        return texts(module)
     pytest.skip(f"no example rows for {module.ANSWER}")
+
+
+def texts(module):
+    """Rows of eight texts: a nodule that is there in each, on the wrong side in half of them, and a mass in all."""
+    rows = []
+    for k in range(8):
+        nodule = Finding("nodule", side="left", place="lung", size_mm=10.0, change="new", sentence=0)
+        said = (
+            replace(nodule, side=("left", "right")[k % 2]),
+            Finding("mass", sentence=1),
+            Finding("rib", sentence=2),
+        )
+        marks = tuple(Evidence("", n, supported=bool((n + k) % 2)) for n in range(3))
+        answer = Text(sections={"": f"A nodule {k}. A mass. A rib."}, evidence=marks, case_id=str(k))
+        rows.append(
+            (answer, module.Truth({"": f"A nodule {k}."}, (nodule, Finding("rib"))[: 1 + k % 2], said))
+        )
+    return module.rows(*zip(*rows, strict=True))
 
 
 def boxes(module, rng):

@@ -84,7 +84,9 @@ def families() -> list[str]:
     return list(firsts.values())
 
 
-CHECKS = {told: check for name in families() for told, check in net_checks(name)}
+CHECKS = {
+    told: check for name in {*families(), *nets.names_for("writer")} for told, check in net_checks(name)
+}
 
 
 @pytest.mark.parametrize("name", list(registry.names("nets")))

@@ -12,6 +12,7 @@ from vesalius.core import registry
 from vesalius.tasks import contract
 from vesalius.testing import TASK_PROMISES, TaskTrial
 from vesalius.testing.small import read_small, write_small
+from vesalius.testing.trial import suited
 
 NAMES = sorted(registry.names("tasks"))
 CELLS = [  # every kind of target in pictures, and the first one in volumes, too
@@ -36,7 +37,8 @@ def trial(
     name, kind, dims = request.param
     cohort, threads = read_small(tables[dims], [kind]), torch.get_num_threads()
     assert cohort is not None, f"phantoms have no target of kind {kind}"
-    yield TaskTrial(contract.get(name), tmp_path_factory.mktemp("trial"), cohort)
+    task = contract.get(name)
+    yield TaskTrial(task, tmp_path_factory.mktemp("trial"), suited(task, cohort))
     torch.set_num_threads(threads)
 
 

@@ -416,6 +416,17 @@ def test_consensus(tmp_path: Path, ask: Ask) -> None:
     assert found["method"] == "dawid-skene" and len(found["experts"]) == 3 and len(found["pairs"]) == 3
 
 
+def test_label(tmp_path: Path, ask: Ask) -> None:
+    said = (
+        "case,report\na,Small left effusion. No nodule.\nb,Possible effusion.\nc,Large right pneumothorax.\n"
+    )
+    (tmp_path / "t.csv").write_text(said)
+    words = ("--column", "image=", "--column", "report=report")
+    found = ask("label", tmp_path / "t.csv", "-o", tmp_path / "out", *words)["result"]
+    assert [f["name"] for f in found["findings"]] == ["effusion", "pneumothorax"]
+    assert found["actionable"] == {"c": ["pneumothorax"]} and found["reader"]["terms"] == "chest"
+
+
 def test_features(pictures: Any, volumes: Any, tmp_path: Path, ask: Ask) -> None:
     found = ask("features", pictures.path, pictures.data, "-o", tmp_path / "f.parquet")["result"]
     assert found["made"] == "deep" and found["cases"] == found["rows"] == 12 and len(found["bundle"]) == 64

@@ -29,6 +29,7 @@ HELP = {
     "prepare.aligning": "The ways of laying one visit's image over another one, for `change --registration`.",
     "prepare.degradations": "The ways in which an image gets worse, for `degrade`.",
     "prepare.harmonise": "The ways of making images or features of different scanners comparable.",
+    "language.tokenizers": "The ways of parting texts into numbered pieces.",
     "benefit.learners": "The ways of learning who gains from a treatment.",
     "infer.runs": "The ways in which a model is run over a case.",
     "infer.opinions": "The ways of having several opinions about a case, for `predict --doubt`.",

@@ -59,6 +59,11 @@ def predict(
         "--refuse-unlike",
         help="Refuse images that are unlike the training cases, instead of marking their answers.",
     ),
+    words: list[str] | None = typer.Option(
+        None,
+        "--words",
+        help="Ask for this in words, in place of the findings that the bundle names; can be repeated.",
+    ),
     runtime: str = typer.Option(
         "auto",
         "--runtime",
@@ -85,6 +90,7 @@ def predict(
         doubt=doubt,
         samples=samples,
         refuse_unlike=refuse_unlike,
+        words=words or (),
         runtime=runtime,
         resume=resume,
         progress=talk.progress,

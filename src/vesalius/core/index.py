@@ -1,7 +1,7 @@
 """Index: vectors of cases by which the nearest of them are found, in a sealed folder of its own (see `core/sealed.py`).
 
 FOLDER/
-  index.json           which bundle's features the vectors are, of which data, and of each case its target and its image
+  index.json           which bundle's vectors they are, of which data, and of each case its target, image and patient
   vectors.safetensors  `vectors` (N, F) float32, in the order of the cases
   MANIFEST.sha256
 
@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -25,7 +25,9 @@ from vesalius.core.image import Array
 from vesalius.core.sealed import Kind, damage_named, open_sealed, write_sealed
 from vesalius.core.words import counted
 
-INDEX = Kind("index", 1, source="the folder `neighbours` of a run that `vesalius fit` wrote")
+INDEX = Kind(
+    "index", 2, source="`vesalius index`, or the folder `neighbours` of a run that `vesalius fit` wrote"
+)
 _VECTORS = "vectors.safetensors"
 
 
@@ -34,12 +36,14 @@ class Entry:
     """One case of an index. `target` is its target in words, empty where it has none.
 
     `image` is where its reference image lies, None where it is no file; by its `marks` the same pixels are known again.
+    `patient` is whose it is, None where nobody said.
     """
 
     case: str
     target: str = ""
     image: Ref | None = None
     marks: tuple[str, ...] = ()
+    patient: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +51,9 @@ class Index:
     """Cases with a vector each, `vectors` `(N, F)` float32 in the order of `entries`.
 
     `bundle` is the hash of the bundle whose features they are: those of another one mean something else. `made_of` says
-    in words what the vectors are, `measured` what was measured of how much near cases have in common.
+    in words what the vectors are, `measured` what was measured of how much near cases have in common. `of` says whether
+    vectors are of the cases' images or of their reports. Where they are `centred` their angles are taken about their
+    mean, as features all point much the same way; vectors that words are compared with are taken as they are.
     """
 
     bundle: str
@@ -56,15 +62,19 @@ class Index:
     vectors: Array
     entries: tuple[Entry, ...]
     measured: Mapping[str, Any] = field(default_factory=dict)
+    of: Literal["images", "reports"] = "images"
+    centred: bool = True
 
     @cached_property
     def directions(self) -> Array:
-        """The vectors about their mean, each of length 1, `(N, F)` float64; one that is the mean itself stays zero."""
+        """The vectors about `mean`, each of length 1, `(N, F)` float64; one that is the mean itself stays zero."""
         return unit(self.vectors - self.mean)
 
     @cached_property
     def mean(self) -> Array:
-        """The mean of the vectors, `(F,)` float64."""
+        """The mean of the vectors, `(F,)` float64; zero where they are not centred."""
+        if not self.centred:
+            return np.zeros(self.vectors.shape[1])
         found: Array = np.asarray(self.vectors, np.float64).mean(axis=0)
         return found
 
@@ -98,6 +108,8 @@ def save_index(index: Index, path: Path | str) -> None:
         "data_hash": index.data_hash,
         "made_of": index.made_of,
         "measured": dict(index.measured),
+        "of": index.of,
+        "centred": index.centred,
         "cases": [_entry(one) for one in index.entries],
     }
     with output_errors(path):
@@ -119,7 +131,14 @@ def open_index(path: Path | str, *, bundle: str | None = None) -> Index:
         if vectors.ndim != 2 or len(vectors) != len(entries):
             raise ValueError(f"{counted(len(entries), 'case')} and vectors of shape {vectors.shape}")
         found = Index(
-            head["bundle"], head["data_hash"], head["made_of"], vectors, entries, dict(head["measured"])
+            head["bundle"],
+            head["data_hash"],
+            head["made_of"],
+            vectors,
+            entries,
+            dict(head["measured"]),
+            head.get("of", "images"),
+            head.get("centred", True),
         )
     if bundle is not None and found.bundle != bundle:
         raise BundleError(
@@ -132,6 +151,8 @@ def open_index(path: Path | str, *, bundle: str | None = None) -> Index:
 
 def _entry(one: Entry) -> dict[str, Any]:
     about: dict[str, Any] = {"case": one.case, "target": one.target, "marks": list(one.marks)}
+    if one.patient is not None:
+        about["patient"] = one.patient
     if one.image is not None:
         about["image"] = {
             "paths": [str(p) for p in one.image.paths],
@@ -148,4 +169,4 @@ def _parsed(about: Mapping[str, Any]) -> Entry:
     if image is not None:
         paths: Sequence[str] = image["paths"]
         ref = Ref(tuple(map(Path, paths)), image["member"], image["index"], image["part"])
-    return Entry(about["case"], about["target"], ref, tuple(about["marks"]))
+    return Entry(about["case"], about["target"], ref, tuple(about["marks"]), about.get("patient"))

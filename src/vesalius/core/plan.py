@@ -203,16 +203,18 @@ class SourcesPlan(Section):
     """What of a case goes into an answer about the whole of it, beside a single image, and how it comes together.
 
     As it stands here, as in the plans of earlier versions, that is one image without time, or several as channels on
-    one grid. `apart` are images that are each seen by an encoder at a size of their own, `(Z, Y, X)`, by the name or by
-    the role of several (`view` for `view#1`, `view#2`); `shared` says that one encoder sees them all. `frames` is how
-    many frames of an image that has time are looked at, spread over all of it, 0 where images have no time; with
+    one grid. `apart` are images that are each seen by an encoder at a size of their own, `(Z, Y, X)`, by the name or
+    by the role of several (`view` for `view#1`, `view#2`); `shared` says that one encoder sees them all. `frames` is
+    how many frames of an image that has time are looked at, spread over all of it, 0 where images have no time; with
     `causal` an answer about a frame stands on it and those before, which are all seen, one after the other. `visits`
     is how many visits are looked at, of which the last is the case's own. `courses` and `texts` are those that are
-    read, by name. `vectors` says by the name of an earlier stage how many features its net has, where it gives these.
-    What is seen of each goes over time through `nets.time`, where one is planned, and then together by `fusion`:
-    `attention` (gated: Ilse et al. 2018, ICML), `concat` (of what is there, zeros elsewhere) or `late` (an answer from
-    each, and their weighted mean); `beside` is what earlier versions did: nothing but covariates beside the features of
-    one image. `drop` is the chance with which a training case is shown without one of its sources, each by itself, so
+    read, by name. A text is a bag of words, or read piece by piece where `nets` has a net of its name; `tokenizer`
+    then parts it into at most `vocabulary` different pieces, of which the first `longest` of a text are read.
+    `vectors` says by the name of an earlier stage how many features its net has, where it gives these. What is seen
+    of each goes over time through `nets.time`, where one is planned, and then together by `fusion`: `attention`
+    (gated: Ilse et al. 2018, ICML), `concat` (of what is there, zeros elsewhere) or `late` (an answer from each, and
+    their weighted mean); `beside` is what earlier versions did: nothing but covariates beside the features of one
+    image. `drop` is the chance with which a training case is shown without one of its sources, each by itself, so
     that any subset is answered.
     """
 
@@ -223,6 +225,9 @@ class SourcesPlan(Section):
     visits: int = Field(1, ge=1)
     courses: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
+    tokenizer: str = "words"
+    vocabulary: int = Field(4000, ge=100)
+    longest: int = Field(128, ge=2, le=4096)
     vectors: dict[str, Annotated[int, Field(ge=1)]] = {}
     fusion: Literal["beside", "attention", "concat", "late"] = "beside"
     drop: float = Field(0.0, ge=0, lt=1)

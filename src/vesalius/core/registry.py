@@ -46,6 +46,7 @@ KINDS = (
     "prepare.aligning",
     "prepare.harmonise",
     "prepare.degradations",
+    "language.tokenizers",
     "benefit.learners",
     "infer.runs",
     "infer.opinions",
@@ -79,6 +80,7 @@ _PLURAL = {
     "prepare.aligning": "registrations",
     "prepare.harmonise": "harmonisers",
     "prepare.degradations": "degradations",
+    "language.tokenizers": "tokenizers",
     "benefit.learners": "learners",
     "radiomics.families": "families",
 }
@@ -99,6 +101,7 @@ _SINGULAR |= {
     "prepare.aligning": "registration",
     "prepare.harmonise": "harmoniser",
     "prepare.degradations": "degradation",
+    "language.tokenizers": "tokenizer",
     "benefit.learners": "learner of benefit",
     "radiomics.families": "family of radiomics",
     "learn.recipes": "recipe",

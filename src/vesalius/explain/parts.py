@@ -91,8 +91,11 @@ class PartQuestion:
         return None if times is None else times[0].cpu().numpy().astype(np.float64)
 
     def called(self, source: str) -> tuple[str, ...]:
-        """Return what each step of a source is called: a visit, a frame, an image or a row, with its time."""
+        """Return what each step of a source is called: a visit, a frame, an image, a row with its time, or a word."""
         n, times = self.steps[source], self.times_of(source)
+        named = self.members.task.step_names(self.example, source, self.state)
+        if len(named) == n:
+            return named
         what = "frame" if source in self._batch.images else "row"
         if times is None:
             return tuple(f"{what} {k + 1}" for k in range(n))

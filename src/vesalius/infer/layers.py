@@ -223,11 +223,13 @@ def summed(found: Tensor) -> tuple[int, Tensor, Tensor]:
 def watched(model: nn.Module) -> dict[str, nn.Module]:
     """Return the parts of a model whose outputs are watched, by name: its networks, the outermost of each.
 
-    Of a model without a network of ours it is what the model is made of, part by part.
+    A network that writes is not: what it says of a case depends on how long the texts beside it are. Of a model without
+    a network of ours it is what the model is made of, part by part.
     """
     found: dict[str, nn.Module] = {}
     for name, module in model.named_modules():
-        if isinstance(module, Net) and not any(name.startswith(f"{n}." if n else "") for n in found):
+        inside = any(name.startswith(f"{n}." if n else "") for n in found)
+        if isinstance(module, Net) and module.role != "writer" and not inside:
             found[name] = module
     return {name or "net": m for name, m in found.items()} or dict(model.named_children())
 

@@ -12,8 +12,10 @@ import torch
 from torch import nn
 
 from vesalius import metrics
+from vesalius.answers import contract as kinds
 from vesalius.core.bundle import State
 from vesalius.core.calling import calling
+from vesalius.core.case import Case
 from vesalius.core.errors import UnknownName
 from vesalius.core.image import Array
 from vesalius.core.plan import Plan
@@ -142,9 +144,14 @@ class Validator:
         answers = [
             decoded(self.task, r, self.state, {}, BLANK, case=self.examples[k].case_id) for k, r, _ in known
         ]
-        what = f"the metrics of {self.task.answer.__name__}"
-        with calling(what, judge, "rows"):
-            rows = judge.rows(answers, [truth for *_, truth in known])
+        what, handling = f"the metrics of {self.task.answer.__name__}", kinds.of(self.task.answer)
+        bare = [Case(self.examples[k].case_id, {}, reference=None) for k, *_ in known]
+        with calling(what, judge, "rows"):  # as `evaluate` measures, of what is known of cases here
+            each = zip(answers, known, bare, strict=True)
+            measured = [
+                handling.measure(a, handling.truth(truth, case), case) for a, (*_, truth), case in each
+            ]
+            rows = handling.rows(measured, [case.id for case in bare])
         row_of = {k: row for row, (k, *_) in enumerate(known)}
 
         def score(at: Array) -> float:

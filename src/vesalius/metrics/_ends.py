@@ -18,7 +18,7 @@ ROUNDED = 1e-9  # how far from its end a share is still at it
 
 @dataclass(frozen=True, eq=False)
 class Standing:
-    """Which metrics lie between 0 and 1, the higher the better, and which cases their figures stand on.
+    """Which metrics are shares, between 0 and 1, and which cases their figures stand on.
 
     `groups`: by figure, of each group of cases without which it could not be told, which cases belong to it, `(N,)` of
     bits: of an area under the ROC curve those that have it, and those that have it not. Of others it is all cases.
@@ -29,14 +29,20 @@ class Standing:
 
 
 def standing(judge: ModuleType, rows: Rows) -> Standing:
-    """Return what a metric file says of its figures: its DESCRIPTIONS, and the groups of its `standing(rows)`."""
+    """Return what a metric file says of its figures: its DESCRIPTIONS, and the groups of its `standing(rows)`.
+
+    A figure of which lower is better, such as a share of mistakes, counts where `standing` names its groups.
+    """
+    found = getattr(judge, "standing", None)
+    groups: Mapping[str, tuple[Array, ...]] = {} if found is None else found(rows)
+    named = {name.partition("/")[0] for name in groups}
     shares = frozenset(
         name
         for name, about in judge.DESCRIPTIONS.items()
-        if (about["low"], about["high"], about["better"]) == (0.0, 1.0, "higher")
+        if (about["low"], about["high"]) == (0.0, 1.0)
+        and (about["better"] == "higher" or (about["better"] == "lower" and name in named))
     )
-    groups = getattr(judge, "standing", None)
-    return Standing(shares, {} if groups is None else groups(rows))
+    return Standing(shares, groups)
 
 
 def at_ends(

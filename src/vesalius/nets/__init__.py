@@ -3,7 +3,7 @@
 A family's file holds literals that are read without importing it:
 
     NAMES = {"resnet-18": "one line", …}   what can be built
-    ROLE = "encoder"                       encoder | dense | cine | sequence | text | graph | denoiser | table
+    ROLE = "encoder"                       encoder | dense | cine | sequence | text | writer | graph | denoiser | table
     OVER = {"lstm": "vectors"}             what each `sequence` net reads of a step: vectors, maps, or nodes of a tree
     DIMS = (2, 3)                          the dimensions it serves
     AHEAD = True                           where a `sequence` net without an option `causal` reads later steps, too

@@ -37,6 +37,7 @@ class Net(nn.Module):
     """
 
     role: ClassVar[str] = "encoder"
+    tables: ClassVar[tuple[str, ...]] = ()  # tensors with a row for each piece of a vocabulary
     dims: int
     channels: tuple[int, ...]
     strides: tuple[tuple[int, ...], ...]
@@ -47,9 +48,9 @@ class Net(nn.Module):
     def encoding(self) -> tuple[str, ...]:
         """Return the names of the parts that see the image, `""` for all of the net; none where the net does not say.
 
-        By default all of an encoder, and what a dense net calls `encoder`.
+        By default all of an encoder and of a net that reads text, and what a dense net calls `encoder`.
         """
-        if self.role in ENCODERS:
+        if self.role in (*ENCODERS, "text"):
             return ("",)
         return ("encoder",) if isinstance(getattr(self, "encoder", None), nn.Module) else ()
 

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
 from vesalius.core.errors import PlanError
-from vesalius.nets._blocks import read_options
+from vesalius.nets._blocks import depth, read_options, width
 from vesalius.nets._net import Net
 from vesalius.nets._transformers import Family, form_of, instance
 
-NAMES = {"bert": "BERT, a transformer that reads text, of Hugging Face, as its config says"}
+NAMES = {"bert": "BERT, a transformer that reads text, of Hugging Face, at any size or as a config says"}
 ROLE = "text"
 DIMS = (2, 3)
 SOURCE = "Devlin et al.: BERT, NAACL 2019, arXiv:1810.04805"
 EXTRA = "hf"
-SMALLEST = 1.0
+SMALLEST = 0.0625
 TINY = {
     "config": '{"model_type":"bert","hidden_size":32,"num_hidden_layers":2,"num_attention_heads":2,'
     '"intermediate_size":64,"vocab_size":50,"max_position_embeddings":32}'
 }
-OPTIONS = {"config": None}
+OPTIONS = {"config": None, "longest": 512}
 
+WIDTH, LAYERS, HEADS = 768, 12, 12  # of BERT-base, at scale 1
 FAMILIES = {"bert": Family("BertConfig", "BertModel", {"add_pooling_layer": False})}
 
 
@@ -34,6 +36,7 @@ class Bert(Net):
     """
 
     role: ClassVar[str] = "text"
+    tables: ClassVar[tuple[str, ...]] = ("inner.embeddings.word_embeddings.weight",)
 
     def __init__(self, inner: nn.Module, *, dims: int, dropout: float) -> None:
         config: Any = inner.config
@@ -70,17 +73,35 @@ def build(
     size: Sequence[int] | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> Net:
-    """Build the text model that the option `config` describes: the JSON of the `config.json` beside its weights.
+    """Build BERT with freshly drawn weights: 12 layers of 12 heads and 768 channels at scale 1, which is BERT-base.
 
-    The words that it knows, and all else, are the config's; `in_channels` and `size` mean nothing to it. Raises
-    MissingExtra without transformers, PlanError for a config that describes no BERT.
+    `in_channels` is how many pieces it knows, and `longest` how many a text may have. With the option `config`, the
+    JSON of the `config.json` beside weights, it is of that size instead, and knows as many pieces as that says where
+    `in_channels` is 1. `size` means nothing to it. Raises MissingExtra without transformers, PlanError for a config
+    that describes no BERT.
     """
-    config = read_options(name, options, OPTIONS)["config"]
-    if scale != 1.0:
-        raise PlanError(
-            f"the size of net '{name}' is what its config says", found=f"scale {scale}", hint="net.scale=1"
-        )
-    return encoder(config, dims=dims, dropout=dropout)[0]
+    chosen = read_options(name, options, OPTIONS)
+    config, changed = chosen["config"], {} if in_channels == 1 else {"vocab_size": in_channels}
+    if config is not None:
+        if scale != 1.0:
+            raise PlanError(
+                f"the size of net '{name}' is what its config says",
+                found=f"scale {scale}",
+                hint="net.scale=1",
+            )
+        return encoder(config, dims=dims, dropout=dropout, changed=changed)[0]
+    wide = width(WIDTH, scale, multiple=16)
+    drawn = {
+        "model_type": "bert",
+        "hidden_size": wide,
+        "num_hidden_layers": depth(LAYERS, scale**1.5),
+        "num_attention_heads": next(h for h in range(max(1, round(HEADS * scale)), 0, -1) if wide % h == 0),
+        "intermediate_size": 4 * wide,
+        "max_position_embeddings": chosen["longest"],
+        "hidden_dropout_prob": dropout,
+        "attention_probs_dropout_prob": dropout,
+    }
+    return encoder(json.dumps(drawn), dims=dims, dropout=dropout, changed=changed)[0]
 
 
 def kept(config: Mapping[str, Any]) -> str:
@@ -89,11 +110,16 @@ def kept(config: Mapping[str, Any]) -> str:
 
 
 def encoder(
-    config: Any, *, dims: int = 2, dropout: float = 0.0, tensors: Mapping[str, Tensor] | None = None
+    config: Any,
+    *,
+    dims: int = 2,
+    dropout: float = 0.0,
+    tensors: Mapping[str, Tensor] | None = None,
+    changed: Mapping[str, Any] | None = None,
 ) -> tuple[Net, Mapping[str, Any]]:
     """Return the model of a config with freshly drawn weights, or with `tensors`; and what was told of these.
 
     See `huggingface.encoder`. Raises PlanError, MissingExtra.
     """
-    inner, told = instance(config, FAMILIES, net="bert", changed={}, tensors=tensors)
+    inner, told = instance(config, FAMILIES, net="bert", changed=changed or {}, tensors=tensors)
     return Bert(inner, dims=dims, dropout=dropout), told

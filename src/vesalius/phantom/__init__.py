@@ -79,6 +79,12 @@ def make(
     if without is not None:
         _assert_finding(kind, without)
     recipe = Recipe(kind, cases, seed, format or formats[0], chosen(kind, options), without, asked(faults))
+    if recipe.faults and recipe.options.get("reports"):
+        raise DataError(
+            "faults are not planted into a cohort with reports, whose tables of what is true would no longer be",
+            found=", ".join(recipe.faults),
+            hint="wrong_sides=0.02 among its options",
+        )
     module: ModuleType = registry.lookup("phantom", kind)
     return write_cohort(Path(out), module, recipe, progress=progress or Silent())
 

@@ -17,18 +17,35 @@ from vesalius.phantom.common.output import put
 from vesalius.phantom.common.picture import png
 from vesalius.phantom.common.streams import stream
 from vesalius.phantom.contract import Recipe, Row, SyntheticPatient
+from vesalius.phantom.reports import files as reported
+from vesalius.phantom.reports.asked import asked_for
+from vesalius.phantom.reports.patient import DictatedPatient
 from vesalius.phantom.thorax import findings as found
 from vesalius.phantom.thorax.body import Person, Shape, draw_person, draw_shape
+from vesalius.phantom.thorax.dictated import Look, dictated
 from vesalius.phantom.thorax.film import Film, draw_film, shown
 from vesalius.phantom.thorax.findings import FINDINGS as LABELS
 from vesalius.phantom.thorax.findings import GRADES, Finding, severity, truth_of
 from vesalius.phantom.thorax.report import draw_courses, write_report
 from vesalius.phantom.thorax.scene import draw_scene
+from vesalius.phantom.thorax.told import STRUCTURES
 
-__all__ = ["GRADES", "LABELS", "ChestPatient", "oracle", "patient", "severity", "texts", "twin", "write"]
+__all__ = [
+    "GRADES", "LABELS", "ChestPatient", "cohort_truth", "oracle", "patient", "severity", "texts", "twin", "write",
+]  # fmt: skip
 
 FORMATS = ("png",)
-OPTIONS = {"size": 192, "contrast": 1.0, "noise": 1.0, "healthy": 0.35}
+OPTIONS = {
+    "size": 192,
+    "contrast": 1.0,
+    "noise": 1.0,
+    "healthy": 0.35,
+    "reports": False,
+    "styles": "1,2,3,4,5,6",
+    "test_styles": "",
+    "wrong_sides": 0.0,
+    "earlier": 0.0,
+}
 FINDINGS = ("nodule", "consolidation", "effusion", "pneumothorax", "cardiomegaly")
 
 
@@ -113,12 +130,24 @@ def patient(
     contrast: float = 1.0,
     noise: float = 1.0,
     healthy: float = 0.35,
-) -> ChestPatient:
+    reports: bool = False,
+    styles: str | tuple[int, ...] = "1,2,3,4,5,6",
+    test_styles: str | tuple[int, ...] = "",
+    wrong_sides: float = 0.0,
+    earlier: float = 0.0,
+) -> ChestPatient | DictatedPatient:
     """Return patient number `index`: a film of 350 by 350 mm with `size` pixels a side.
 
     A share `healthy` has no finding. `contrast` multiplies how opaque findings are, `noise` the noise of the film.
-    The severity follows from the findings by a rule, see `oracle`. Raises DataError for an option out of its range.
+    The severity follows from the findings by a rule, see `oracle`. With `reports` there are eight findings, structures
+    and a report by one of several writers, as `Asked` has it of the options after it.
+
+    Raises DataError for an option out of its range.
     """
+    if reports:
+        _assert_possible(index, seed, size, _ranges(contrast, noise, healthy))
+        asked = asked_for(styles, test_styles, wrong_sides, earlier)
+        return dictated(index, seed, asked, Look(size, contrast, noise), healthy=healthy)
     return _draw(index, seed, size, contrast, noise, healthy)
 
 
@@ -131,11 +160,20 @@ def twin(
     contrast: float = 1.0,
     noise: float = 1.0,
     healthy: float = 0.35,
-) -> ChestPatient:
+    reports: bool = False,
+    styles: str | tuple[int, ...] = "1,2,3,4,5,6",
+    test_styles: str | tuple[int, ...] = "",
+    wrong_sides: float = 0.0,
+    earlier: float = 0.0,
+) -> ChestPatient | DictatedPatient:
     """Return the same patient without a finding; all else stays, but what lies in a lung that had shrunk moves back.
 
     Severity and report follow.
     """
+    if reports:
+        _assert_possible(index, seed, size, _ranges(contrast, noise, healthy))
+        asked = asked_for(styles, test_styles, wrong_sides, earlier)
+        return dictated(index, seed, asked, Look(size, contrast, noise), healthy=healthy, without=without)
     return _draw(index, seed, size, contrast, noise, healthy, without)
 
 
@@ -147,8 +185,10 @@ def oracle(truth: Mapping[str, Any]) -> str:
     return severity([GRADES.index(f["degree"]) for f in truth["findings"]])
 
 
-def write(root: Path, patient: SyntheticPatient, format: str) -> Row:
-    """Write a film and return the row of cohort.csv, with a yes or no for each finding."""
+def write(root: Path, patient: SyntheticPatient, format: str) -> Row | Sequence[Row]:
+    """Write a film and return the row of cohort.csv, with a yes or no for each finding; of two films two rows."""
+    if isinstance(patient, DictatedPatient):
+        return reported.write(root, patient, format)
     assert isinstance(patient, ChestPatient)
     path = f"images/{patient.id}.png"
     put(root / path, png(patient.picture))
@@ -167,7 +207,9 @@ def write(root: Path, patient: SyntheticPatient, format: str) -> Row:
 
 
 def texts(recipe: Recipe, rows: Sequence[Row], truths: Sequence[Row]) -> Mapping[str, str]:
-    """Return the README and the table of boxes."""
+    """Return the README and the table of boxes, and of a cohort with reports the tables of what is true and said."""
+    if recipe.options["reports"]:
+        return reported.texts(recipe, rows, truths, STRUCTURES)
     boxes = {
         t["id"]: [{"label": f["label"], "low": f["box"][:2], "high": f["box"][2:]} for f in t["findings"]]
         for t in truths
@@ -180,12 +222,15 @@ def texts(recipe: Recipe, rows: Sequence[Row], truths: Sequence[Row]) -> Mapping
     return plain.texts(recipe, rows, truths, files=files) | {"boxes.csv": tables.boxes_csv(boxes, flat=True)}
 
 
+def cohort_truth(recipe: Recipe) -> dict[str, Any]:
+    """Return what truth.json says of the cohort as a whole."""
+    return reported.cohort_truth(recipe) if recipe.options["reports"] else plain.cohort_truth(recipe)
+
+
 def _draw(
     index: int, seed: int, size: int, contrast: float, noise: float, healthy: float, without: str = ""
 ) -> ChestPatient:
-    _assert_possible(
-        index, seed, size, {"contrast": (contrast, 4.0), "noise": (noise, 10.0), "healthy": (healthy, 1.0)}
-    )
+    _assert_possible(index, seed, size, _ranges(contrast, noise, healthy))
 
     def draw(purpose: int) -> np.random.Generator:
         return stream(seed, index, purpose)
@@ -235,6 +280,10 @@ def _box(where: Array, label: str) -> Box:
 
 def _corners(box: Box) -> list[int]:
     return [int(v) for v in (*box.low[1:], *box.high[1:])]
+
+
+def _ranges(contrast: float, noise: float, healthy: float) -> dict[str, tuple[float, float]]:
+    return {"contrast": (contrast, 4.0), "noise": (noise, 10.0), "healthy": (healthy, 1.0)}
 
 
 def _assert_possible(index: int, seed: int, size: int, ranges: Mapping[str, tuple[float, float]]) -> None:

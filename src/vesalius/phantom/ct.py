@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Literal, cast
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, cast
 
+from vesalius.core.errors import DataError
 from vesalius.core.image import Triple
+from vesalius.phantom.abdomen import files
+from vesalius.phantom.abdomen import texts as written
 from vesalius.phantom.abdomen.design import Assignment, Design, Entry, Events, Heterogeneity
-from vesalius.phantom.abdomen.draw import SIZES, Lesions, Shape, Wanted, draw_patient
-from vesalius.phantom.abdomen.files import write
+from vesalius.phantom.abdomen.dictated import dictated
+from vesalius.phantom.abdomen.draw import SIZES, Lesions, Shape, Wanted, draw_patient, shape_of
 from vesalius.phantom.abdomen.known import Clinic, KnownPatient
 from vesalius.phantom.abdomen.later import Later
 from vesalius.phantom.abdomen.patient import LABELS, AbdomenPatient
-from vesalius.phantom.abdomen.texts import cohort_truth, texts
+from vesalius.phantom.abdomen.told import STRUCTURES
+from vesalius.phantom.contract import Recipe, Row, SyntheticPatient
+from vesalius.phantom.reports import files as reported
+from vesalius.phantom.reports.asked import asked_for
+from vesalius.phantom.reports.patient import DictatedPatient
 
 __all__ = ["LABELS", "SIZES", "AbdomenPatient", "cohort_truth", "later", "patient", "texts", "twin", "write"]
 
@@ -26,6 +35,11 @@ OPTIONS = {
     "entry": "none",
     "clinic": "full",
     "tables": False,
+    "reports": False,
+    "styles": "1,2,3,4,5,6",
+    "test_styles": "",
+    "wrong_sides": 0.0,
+    "earlier": 0.0,
 }
 FINDINGS = ("lesion", "cyst", "malignant")
 
@@ -45,19 +59,31 @@ def patient(
     entry: Entry = "none",
     clinic: Clinic = "full",
     tables: bool = False,
-) -> KnownPatient:
+    reports: bool = False,
+    styles: str | tuple[int, ...] = "1,2,3,4,5,6",
+    test_styles: str | tuple[int, ...] = "",
+    wrong_sides: float = 0.0,
+    earlier: float = 0.0,
+) -> KnownPatient | DictatedPatient:
     """Return synthetic patient number `index`, the same for the same seed and options.
 
     `size` is small, medium (64 × 128 × 128 voxels of about 3 × 3 × 4 mm), full, or a grid `(Z, Y, X)`; `assignment`
     says how treatment was given: randomised, or confounded by a stated propensity. `lesions` are few and large, or many
     of 5 to 40 mm among vessels that look like them; a cohort with many has a table of their boxes. `arms`,
     `heterogeneity`, `events` and `entry` are those of `Design`. A `bare` clinic is age, sex and arm. With `tables`
-    there is no scan, and the rest is as with one; otherwise the patient is an `AbdomenPatient`.
+    there is no scan, and the rest is as with one; otherwise the patient is an `AbdomenPatient`. With `reports` there is
+    neither treatment nor survival, but findings beside the liver's and a report by one of several writers, as `Asked`
+    has it of the options after it.
 
     Raises UnknownName, GeometryError or DataError for an option that does not exist, DataError for a negative index or
     seed.
     """
-    wanted = Wanted(Design(assignment, arms, heterogeneity, events, entry), lesions, clinic)
+    design = Design(assignment, arms, heterogeneity, events, entry)
+    if reports:
+        _assert_alone(design, lesions, clinic, tables)
+        asked = asked_for(styles, test_styles, wrong_sides, earlier)
+        return dictated(_counted(index, seed), seed, asked, shape_of(size))
+    wanted = Wanted(design, lesions, clinic)
     return draw_patient(index, seed, wanted, size=size, tables=tables)
 
 
@@ -75,7 +101,12 @@ def twin(
     entry: Entry = "none",
     clinic: Clinic = "full",
     tables: bool = False,
-) -> KnownPatient:
+    reports: bool = False,
+    styles: str | tuple[int, ...] = "1,2,3,4,5,6",
+    test_styles: str | tuple[int, ...] = "",
+    wrong_sides: float = 0.0,
+    earlier: float = 0.0,
+) -> KnownPatient | DictatedPatient:
     """Return patient number `index` as they would be without a finding.
 
     `without` is lesion (all of them), cyst or malignant. Anatomy, densities, grid and noise are the patient's own, so
@@ -84,7 +115,12 @@ def twin(
 
     Raises UnknownName for another finding, and what `patient` raises.
     """
-    wanted = Wanted(Design(assignment, arms, heterogeneity, events, entry), lesions, clinic, without)
+    design = Design(assignment, arms, heterogeneity, events, entry)
+    wanted = Wanted(design, lesions, clinic, without)
+    if reports:
+        _assert_alone(design, lesions, clinic, tables)
+        asked = asked_for(styles, test_styles, wrong_sides, earlier)
+        return dictated(_counted(index, seed), seed, asked, shape_of(size), without=without)
     return draw_patient(index, seed, wanted, size=size, tables=tables)
 
 
@@ -111,3 +147,44 @@ def later(
     visit = Later(growth, days, shift_mm, turned_deg)
     wanted = Wanted(Design(assignment), lesions, later=visit)
     return cast("AbdomenPatient", draw_patient(index, seed, wanted, size=size))
+
+
+def write(root: Path, patient: SyntheticPatient, format: str) -> Row | Sequence[Row]:
+    """Write one patient's files and return the row of cohort.csv; with reports a row a study.
+
+    Raises DataError for a format that the patient cannot have.
+    """
+    if not isinstance(patient, DictatedPatient):
+        return files.write(root, cast("KnownPatient", patient), format)
+    if format != "nifti":
+        raise DataError("a CT with reports is written as nifti", found=format, hint="leave the format out")
+    return reported.write(root, patient, format)
+
+
+def texts(recipe: Recipe, rows: Sequence[Row], truths: Sequence[Row]) -> dict[str, str]:
+    """Return the text files of a cohort by their path."""
+    if recipe.options["reports"]:
+        return reported.texts(recipe, rows, truths, STRUCTURES)
+    return written.texts(recipe, rows, truths)
+
+
+def cohort_truth(recipe: Recipe) -> dict[str, Any]:
+    """Return what truth.json says of the cohort as a whole."""
+    return reported.cohort_truth(recipe) if recipe.options["reports"] else written.cohort_truth(recipe)
+
+
+def _assert_alone(design: Design, lesions: Lesions, clinic: Clinic, tables: bool) -> None:
+    """Raise DataError for options that a CT with reports has not: nobody would see that they did nothing."""
+    if (design, lesions, clinic, tables) != (Design(), "few", "full", False):
+        raise DataError(
+            "a CT with reports has neither treatments nor survival nor many lesions, and is no table",
+            found=f"{design.stated()}, lesions {lesions}, clinic {clinic}, tables {tables}",
+            hint="leave the options of `reports=false` out",
+        )
+
+
+def _counted(index: int, seed: int) -> int:
+    """Return the index. Raises DataError where it, or the seed, is negative."""
+    if index < 0 or seed < 0:
+        raise DataError("a phantom's index and seed are not negative", found=f"{index} and {seed}")
+    return index

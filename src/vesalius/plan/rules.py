@@ -121,7 +121,8 @@ def check(plan: Plan, task: Planned) -> Plan:
     """Return the plan, if its nets have roles that its task takes and serve its dimensions. Raises PlanError."""
     _check_net(plan.net.name, plan.data.dims, task.name, task.roles)
     may = dict(getattr(task, "may_nets", {}))
-    may = {**dict.fromkeys(plan.data.images, task.roles), **may} if may else {}
+    reads = dict.fromkeys(plan.sources.texts, ("text",))
+    may = {**dict.fromkeys(plan.data.images, task.roles), **reads, **may} if may else {}
     if not set(task.nets) <= set(plan.nets) <= {*task.nets, *may}:
         raise PlanError(
             f"the further nets of {task.name} are {', '.join(task.nets) or 'none'}",

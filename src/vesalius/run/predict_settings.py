@@ -23,6 +23,7 @@ class PredictSettings:
     doubt: str | None = None
     samples: int | None = None
     refuse_unlike: bool = False
+    words: tuple[str, ...] = ()
     runtime: str | None = None  # None and `auto` leave the choice to what is measured
 
     def completed(self, before: Mapping[str, Any]) -> PredictSettings:
@@ -41,6 +42,7 @@ class PredictSettings:
             doubt=self.doubt or before.get("doubt"),
             samples=self.samples or before.get("samples"),
             refuse_unlike=self.refuse_unlike or before.get("refuse_unlike", False),
+            words=self.words or tuple(before.get("words", ())),
             runtime=before.get("runtime", "torch") if self.runtime in (None, "auto") else self.runtime,
         )
 
@@ -60,5 +62,6 @@ class PredictSettings:
             "accept_mismatch": self.accept_mismatch,
             **doubt,  # folders of before, and those without it, say nothing of it
             **({"refuse_unlike": True} if self.refuse_unlike else {}),
+            **({"words": list(self.words)} if self.words else {}),
             "runtime": self.runtime or "torch",
         }

@@ -25,12 +25,14 @@ from vesalius.core.statistics import Statistics
 from vesalius.core.tally import Tally
 from vesalius.core.words import listed
 from vesalius.plan import tables
-from vesalius.prepare import covariates, harmonise, words
+from vesalius.prepare import covariates, harmonise
 from vesalius.prepare.batch import Batch, Example, Memory
 from vesalius.prepare.case import BLANK, Prepared, Takes, prepare
 from vesalius.prepare.courses import course_of, load_course
 from vesalius.prepare.sources import image_sources, lacking, plan_of, prepare_sources
+from vesalius.tasks import _texts
 from vesalius.tasks._beside import Beside, encoded, planned
+from vesalius.tasks._texts import text_of
 from vesalius.tasks.contract import Nets, planned_net
 
 if TYPE_CHECKING:
@@ -90,6 +92,13 @@ class Sources(Beside):
         """Return the names of the sources that come together; none where one image is all that is seen."""
         return names_of(state) if SOURCES in state.values else ()
 
+    def step_names(self, example: Example, source: str, state: State) -> tuple[str, ...]:
+        """Return the pieces of a text that a net reads."""
+        about = _texts.known_texts(state).get(source, {})
+        if not _texts.is_read(about) or source not in example.courses:
+            return ()
+        return _texts.pieces_of(example.courses[source][:, 0].tolist(), about)
+
     def without(self, model: nn.Module, batch: Batch, out: Mapping[str, Tensor]) -> Batch:
         """Return a batch that lacks whole sources, or some of their steps, as in training with missing ones."""
         from vesalius.tasks._together import without, without_steps
@@ -101,7 +110,11 @@ class Sources(Beside):
 
     def outside(self, case: Case, state: State) -> tuple[str, ...]:
         """Return what of a case lies outside of what was learned: covariates and time courses, or nothing is known."""
-        found = (*super().outside(case, state), *_strange_courses(case, state))
+        found = (
+            *super().outside(case, state),
+            *_strange_courses(case, state),
+            *_texts.outside(case, _texts.known_texts(state)),
+        )
         bare = not (case.images or case.courses or case.texts or case.report)
         if SOURCES in state.values and state.values.get(COVARIATES) and bare and _unsaid(case, state):
             return (*found, "nothing that the model knows is given: the answer is that of any case")
@@ -118,9 +131,7 @@ def of_cases(cases: Sequence[Case], plan: Plan) -> dict[str, Statistics | Tally]
     if plan.sources.joined:
         chosen = plan.sources
         found["courses"] = Statistics({name: _columns(cases, name) for name in chosen.courses})
-        found["texts"] = Statistics(
-            {name: words.overview(t for c in cases if (t := text_of(c, name))) for name in chosen.texts}
-        )
+        found["texts"] = Statistics({name: _texts.overview(cases, plan, name) for name in chosen.texts})
     return found
 
 
@@ -132,15 +143,8 @@ def learned_sources(summary: Statistics, plan: Plan) -> dict[str, Any]:
         name: _course(summary.part("courses", Statistics).part(name, Statistics), name)
         for name in plan.sources.courses
     }
-    texts = {
-        name: words.learn(summary.part("texts", Statistics).part(name, Tally)) for name in plan.sources.texts
-    }
-    for name, about in texts.items():
-        if not about["words"]:
-            raise DataError(
-                f"the texts '{name}' have no word in common to learn from",
-                hint="--set sources.texts=[] to leave them out",
-            )
+    said = summary.part("texts", Statistics)
+    texts = {name: _texts.learned(said, plan, name) for name in plan.sources.texts}
     images = image_sources(plan.data, plan.sources) if _seen_images(plan) else ()
     bare = {BARE: True} if not images else {}
     vectors = {"vectors": dict(plan.sources.vectors)} if plan.sources.vectors else {}
@@ -170,7 +174,13 @@ def seen(case: Case, prepared: Prepared, state: State) -> Example:
             times[name] = course.times_s.astype(np.float64)
             if course.parents:
                 parents[name] = np.asarray(course.parents, np.int64)
-    vectors = {n: words.encode(t, about) for n, about in known["texts"].items() if (t := text_of(case, n))}
+    vectors: dict[str, Array] = {}
+    for name, about in known["texts"].items():
+        text = text_of(case, name)
+        if text is not None and _texts.is_read(about):
+            courses[name], times[name] = _texts.numbers(text, about)
+        elif text is not None:
+            vectors[name] = _texts.vector(text, about)
     more = bool(prepared.images or courses or vectors)
     if more and beside is not None and _unsaid(case, state):
         beside = None
@@ -206,12 +216,6 @@ def _strange_courses(case: Case, state: State) -> tuple[str, ...]:
 def _unsaid(case: Case, state: State) -> bool:
     """Return whether nothing is known of a case of all that is learned beside its images."""
     return all(case.covariates.get(n) is None for n in state.values.get(COVARIATES, ()))
-
-
-def text_of(case: Case, name: str) -> str | None:
-    """Return a text of a case; `report` is its report where no text has that name."""
-    text = case.texts.get(name, case.report if name == "report" else None)
-    return text if text and text.strip() else None
 
 
 def names_of(state: State) -> tuple[str, ...]:
@@ -353,7 +357,8 @@ def _together(plan: Plan, state: State, nets: Nets, width: int) -> Any:
     for name, about in known["courses"].items():
         wide = len(about["columns"]) * (2 if about["missing"] else 1)
         sources.append(Source(name, "course", width=wide, timed=True))
-    sources += [Source(n, "vector", width=len(about["words"])) for n, about in known["texts"].items()]
+    for name, about in known["texts"].items():
+        sources.append(Source(name, "text" if _texts.is_read(about) else "vector", width=_texts.width(about)))
     sources += [Source(n, "vector", width=many) for n, many in known.get("vectors", {}).items()]
     if width:
         sources.append(Source(COVARIATES, COVARIATES, width=width))
@@ -362,6 +367,7 @@ def _together(plan: Plan, state: State, nets: Nets, width: int) -> Any:
     images = [s.name for s in sources if s.kind == "image"]
     alone = chosen.shared and len(images) > 1
     eyes = {SHARED if alone else name: _eye(name, plan, nets) for name in (images[:1] if alone else images)}
+    eyes |= {s.name: _reader(s, plan, nets) for s in sources if s.kind == "text"}
     if width and tables.is_table(plan.net.name):
         eyes[COVARIATES] = planned_net(plan, nets, channels=width)
     over, reads = {}, {}
@@ -402,6 +408,26 @@ def _eye(name: str, plan: Plan, nets: Nets) -> Any:
         size=data.size[-data.dims :],
         options=about.options,
     )
+
+
+def _reader(source: Any, plan: Plan, nets: Nets) -> Any:
+    """Return the net that reads a text piece by piece. Raises PlanError where its places are fewer than are read."""
+    about = plan.nets[source.name]
+    net = nets.build(
+        about.name,
+        dims=plan.data.dims,
+        in_channels=source.width,
+        scale=about.scale,
+        dropout=about.dropout,
+        options=about.options,
+    )
+    if net.longest < plan.sources.longest:
+        raise PlanError(
+            f"net '{about.name}' reads at most {net.longest} pieces of the text '{source.name}'",
+            found=f"sources.longest={plan.sources.longest}",
+            hint=f"--set sources.longest={net.longest}, or nets.{source.name}.options.longest where it has one",
+        )
+    return net
 
 
 def _over(plan: Plan, nets: Nets, columns: int, *, dims: int, tree: bool) -> tuple[Any, str]:

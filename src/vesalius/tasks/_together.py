@@ -37,7 +37,7 @@ class Source:
     """
 
     name: str
-    kind: str  # image, course, vector or covariates
+    kind: str  # image, course, text, vector or covariates
     width: int = 0
     timed: bool = False
 
@@ -147,7 +147,7 @@ class Together(Net):
         self.over = nn.ModuleDict({_key(name): net for name, net in over.items()})
         self.project = nn.ModuleDict({_key(s.name): _projection(self._width(s), dropout) for s in sources})
         self.gates = nn.ModuleDict(
-            {_key(s.name): Gate(WIDTH) for s in sources if s.kind in ("image", "course")}
+            {_key(s.name): Gate(WIDTH) for s in sources if s.kind in ("image", "course", "text")}
         )
         several = len(self.sources) > 1
         self.fuse = Gate(WIDTH) if several and fusion == "attention" else None
@@ -334,6 +334,8 @@ class Together(Net):
     def _tokens(self, source: Source, batch: Batch, has: Tensor) -> tuple[Tensor, Tensor]:
         """Return what is seen of each step of a source, `(B, N, F)`, and which steps are there `(B, N)`."""
         times = batch.times_s.get(source.name)
+        if source.kind == "text":
+            return self._read(source, batch.courses[source.name], times, has)
         if source.kind == "course":
             x = batch.courses[source.name]
             there = _steps(times, x, has)
@@ -352,6 +354,17 @@ class Together(Net):
             first = steps < there.sum(dim=1, keepdim=True)  # in maps, frames that are there come first
             return tokens, first[:, place.clamp(max=x.shape[1] - 1)]
         return self._over(source, self._frames(source, x, there), times, there, None), there
+
+    def _read(self, source: Source, x: Tensor, times: Tensor | None, has: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what a net reads of a text whose pieces are `(B, L, 1)`: a vector a piece, and which are there.
+
+        Pieces that are left out are seen by no other.
+        """
+        there = _steps(times, x, has)
+        first = torch.zeros_like(there)
+        first[:, 0] = True  # a text without any piece is looked at, too, and counts for nothing
+        said = self.eyes[_key(source.name)](x[..., 0].nan_to_num(0.0).long(), there | first)
+        return torch.where(there[..., None], said, 0.0), there
 
     def _frames(self, source: Source, x: Tensor, there: Tensor) -> Tensor:
         """Return what is seen of each frame of `(B, N, C, Z, Y, X)`: `(B, N, F)`, or maps; 0 where there is none."""
@@ -510,7 +523,7 @@ def shown(model: nn.Module, batch: Batch, generator: torch.Generator) -> Batch:
 
 def _has(source: Source, batch: Batch) -> Tensor:
     """Return which cases have a source, `(B,)` bool."""
-    held: Any = {"image": batch.images, "course": batch.courses, "vector": batch.vectors}.get(source.kind)
+    held: Any = {"image": batch.images, "vector": batch.vectors}.get(source.kind, batch.courses)
     x = batch.covariates if source.kind == "covariates" else held.get(source.name)
     device = next((t.device for t in _tensors(batch)), torch.device("cpu"))
     if x is None:

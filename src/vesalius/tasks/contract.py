@@ -242,6 +242,13 @@ class Task(ABC):
         """Return the names of the sources of a case that come together in the model; none where it sees one image."""
         return ()
 
+    def step_names(self, example: Example, source: str, state: State) -> tuple[str, ...]:
+        """Return what each step of a source is called, for readers; by default nothing, and steps are numbered.
+
+        It is for sources whose steps have names of their own, as the words of a text have.
+        """
+        return ()
+
     def without(self, model: nn.Module, batch: Batch, out: Mapping[str, Tensor]) -> Batch:
         """Return a batch that lacks what is left out, as a model that joins several sources learned to do without.
 
@@ -301,6 +308,27 @@ class Task(ABC):
     @abstractmethod
     def infer(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> Tensor:
         """Raw output, `(B, …)`, of whole cases or of tiles."""
+
+    def image_vectors(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Return the unit vectors `(B, D)` of images, which `word_vectors` are compared with.
+
+        Raises PlanError by default: the task compares no images with words.
+        """
+        raise PlanError(f"{self.name} compares no images with words", hint="a bundle of --task align")
+
+    def word_vectors(self, model: nn.Module, texts: Sequence[str], state: State) -> Tensor:
+        """Return the unit vectors `(N, D)` of texts; the cosine with those of images says how well they fit.
+
+        Raises DataError for words that the model has never read, PlanError by default.
+        """
+        raise PlanError(f"{self.name} compares no images with words", hint="a bundle of --task align")
+
+    def asking(self, state: State, words: Sequence[str]) -> State:
+        """Return the state in which these words are asked for in place of what was learned.
+
+        Raises DataError for words that the model has never read, PlanError by default.
+        """
+        raise PlanError(f"{self.name} cannot be asked in words", hint="a bundle of --task align")
 
     def streams(self, plan: Plan) -> bool:
         """Return whether a case can be seen step by step as planned, each step costing one step; by default not.
@@ -538,6 +566,14 @@ class Task(ABC):
     def trivial(self, state: State, reference: Image) -> Answer | None:
         """Return the answer that looks at nothing (majority, mean, mean mask), to stand beside every figure."""
         return None
+
+    def rivals(self, answer: Answer, truth: Any, state: State) -> Mapping[str, Answer]:
+        """Return other answers of the same kind to a case that was answered, by name, to be held beside the model's.
+
+        Such as a template that is filled with what the model found, or with what is true. `truth` is what the answer's
+        kind makes of the case's truth. By default none.
+        """
+        return {}
 
     def held_against(self, state: State) -> tuple[str, ...]:
         """Return the kinds of target that answers may be held against; by default all that can be learned from."""

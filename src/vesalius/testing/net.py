@@ -1,6 +1,6 @@
 """What a net promises: its literals, its maps, gradients to every parameter, eight pictures learned, export.
 
-Nets that read images, or cines, are tried here, and those over time in `overtime.py`.
+Nets that read images, or cines, are tried here, those over time in `overtime.py`, those that write in `writing.py`.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from vesalius.core import registry
 from vesalius.nets import Net
 from vesalius.testing.overtime import OVER_TIME_PROMISES, over_time_trials
 from vesalius.testing.promise import require
+from vesalius.testing.writing import WRITER_PROMISES, WriterTrial
 
-ROLES = ("encoder", "dense", "cine", "sequence", "text", "graph", "denoiser", "table")
+ROLES = ("encoder", "dense", "cine", "sequence", "text", "writer", "graph", "denoiser", "table")
 IMAGE_ROLES = ("encoder", "dense", "cine")
 FRAMES = 8  # of a cine
 CLASSES = 2
@@ -116,13 +117,17 @@ def net_checks(name: str) -> list[tuple[str, Callable[[], None]]]:
             for trial in over_time_trials(name)
             for promise in OVER_TIME_PROMISES
         ]
+    if nets.describe(name).get("ROLE") == "writer":
+        checks += [
+            (f"{promise.__name__}-{name}", partial(promise, WriterTrial(name))) for promise in WRITER_PROMISES
+        ]
     return checks
 
 
 def check_net(name: str) -> None:
     """Raise AssertionError, in a sentence, at the first promise that the registered net `name` breaks.
 
-    Nets that read neither images nor cines nor sequences are asked for their literals alone. Raises UnknownName.
+    Nets that neither read images, cines or sequences nor write are asked for their literals alone. Raises UnknownName.
     """
     describes_itself(name)
     for _, check in net_checks(name):

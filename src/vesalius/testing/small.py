@@ -63,6 +63,23 @@ def with_sources(cohort: Cohort) -> Cohort:
     return replace(cohort, cases=tuple(_richer(k, cohort.cases) for k in range(len(cohort.cases))))
 
 
+def with_reports(cohort: Cohort) -> Cohort:
+    """Return a cohort whose cases have reports, made up, for tasks that learn from such.
+
+    Each speaks of a nodule and of an effusion, each by two writers, there or not, and no two of five are alike.
+    """
+    cases = tuple(replace(case, report=_dictated(k)) for k, case in enumerate(cohort.cases))
+    return replace(cohort, cases=cases)
+
+
+def _dictated(k: int) -> str:
+    """Return the k-th report of `with_reports`."""
+    side = ("left", "right")[k // 2 % 2]
+    nodule = f"There is a nodule on the {side}." if k % 2 else "No nodule is seen."
+    effusion = f"A {side} effusion." if k % 3 == 0 else ("No effusion.", "There is no effusion.")[k % 2]
+    return f"Findings: {nodule} {effusion} The heart is of normal size in patient {k % 5}."
+
+
 def _richer(k: int, cases: Sequence[Case]) -> Case:
     """Return the k-th of some cases with what `with_sources` says; its numbers follow from its place alone."""
     case, rng = cases[k], np.random.default_rng(k)

@@ -37,7 +37,7 @@ from vesalius.tasks import contract
 from vesalius.tasks.contract import Task
 from vesalius.testing.promise import promised, require
 from vesalius.testing.served import Served, serve_one
-from vesalius.testing.small import read_small, write_small
+from vesalius.testing.small import read_small, with_reports, write_small
 from vesalius.verbs.evaluate import evaluate
 from vesalius.verbs.fit import Run, fit
 from vesalius.verbs.predict import Predictions, predict
@@ -103,7 +103,9 @@ class TaskTrial:
         if self.data is not None:
             with promised(f"{self}: its data are read"):
                 return cohorts.read(self.data, columns=self.columns)
-        found = read_small(write_small(self.folder / "data", dims=self.dims), self.task.targets)
+        found = suited(
+            self.task, read_small(write_small(self.folder / "data", dims=self.dims), self.task.targets)
+        )
         kinds = ", ".join(self.task.targets)
         require(found, f"{self}: no small cohort with a target of kind {kinds} can be made: give one (data=)")
         return found  # type: ignore[return-value]
@@ -275,6 +277,15 @@ class TaskTrial:
             device="cpu",
             progress=progress,
         )
+
+
+def suited(task: Task, cohort: Cohort | None) -> Cohort | None:
+    """Return a small cohort, with reports beside its images where the task lacks something without them."""
+    if cohort is None:
+        return None
+    target = next((t for t in cohort.targets.values() if t.kind in task.targets), None)
+    reported = with_reports(cohort)
+    return reported if task.check(cohort, target) and not task.check(reported, target) else cohort
 
 
 def trial_of(

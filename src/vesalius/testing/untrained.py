@@ -35,9 +35,9 @@ def keeps_its_state_as_json(trial: TaskTrial) -> None:
 
 
 def encodes_a_case_without_its_truth_alike(trial: TaskTrial) -> None:
-    """Require that a case without targets is encoded to the same images, and to no targets."""
+    """Require that a case without targets, report and findings is encoded to the same images, and to no targets."""
     first = trial.space.training[0]
-    bare = replace(first, targets={})
+    bare = replace(first, targets={}, report=None, findings=None)
     reference = trial.reference(bare)
     with promised(f"{trial}: `encode` takes a case without a target"):
         prepared = trial.task.prepare(bare, trial.plan, trial.state, reference=reference)

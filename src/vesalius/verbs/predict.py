@@ -28,6 +28,7 @@ from vesalius.plan import torch_threads
 from vesalius.plan.mirroring import assert_joined
 from vesalius.prepare.pixels import Pixels
 from vesalius.run.answering import one_answer, several_answers
+from vesalius.run.asking import asked
 from vesalius.run.filling import fill
 from vesalius.run.finished import Run, bundle_of
 from vesalius.run.ledger import Sheet, marked
@@ -94,6 +95,7 @@ def predict(
     doubt: str | None = None,
     samples: int | None = None,
     refuse_unlike: bool = False,
+    words: Sequence[str] = (),
     runtime: str | None = None,
     resume: bool = False,
     progress: Progress | bool | None = None,
@@ -119,6 +121,7 @@ def predict(
     doubt: str | None = None,
     samples: int | None = None,
     refuse_unlike: bool = False,
+    words: Sequence[str] = (),
     runtime: str | None = None,
     resume: bool = False,
     progress: Progress | bool | None = None,
@@ -144,6 +147,7 @@ def predict(
     doubt: str | None = None,
     samples: int | None = None,
     refuse_unlike: bool = False,
+    words: Sequence[str] = (),
     runtime: str | None = None,
     resume: bool = False,
     progress: Progress | bool | None = None,
@@ -168,6 +172,7 @@ def predict(
     doubt: str | None = None,
     samples: int | None = None,
     refuse_unlike: bool = False,
+    words: Sequence[str] = (),
     runtime: str | None = None,
     resume: bool = False,
     progress: Progress | bool | None = None,
@@ -213,6 +218,8 @@ def predict(
         samples: How many opinions are asked for by `dropout`, by default 20.
         refuse_unlike: Refuse cases that raise the bundle's alarm for being unlike its training cases, which are
             marked otherwise.
+        words: What to ask for in words, in place of the findings that the bundle learned to name: `("large nodule",)`;
+            of a bundle that compares images with words. What it was not calibrated for is marked.
         runtime: What computes: `torch`, `onnx`, `openvino`, or `auto`, which is the default: the fastest of them
             on this machine where there is enough to answer that finding it out pays (see docs/runtimes.md).
         resume: Go on in `out` where it was interrupted, with the same bundle, as it was told then.
@@ -225,7 +232,7 @@ def predict(
 
     Raises:
         DataError: There is no image, or without `out` not exactly one; or a covariate is missing that the
-            bundle needs.
+            bundle needs; or it has never read the words that it is asked.
         MismatchError: No case is of the kind that the bundle learned from.
         BundleError: The bundle is damaged.
         PlanError: Its answers cannot be doubted in that way, an axis may not be mirrored, or the runtime that is
@@ -249,7 +256,8 @@ def predict(
         doubt=doubt,
         samples=samples,
         refuse_unlike=refuse_unlike,
-        runtime=runtime,
+        words=tuple(words),
+        runtime="torch" if words else runtime,
     )
     if samples is not None and doubt is None and not resume:
         raise PlanError(
@@ -263,7 +271,7 @@ def predict(
         assert_apart(Path(source), Path(out))
     for suffix in settings.also:
         formats.require_suffix(suffix)
-    opened = _opened(bundle, settings.mirror)
+    opened = _opened(bundle, settings.mirror, settings.words)
     several = isinstance(source, Cohort) or is_many(source)
     wanted = _wanted(source, opened, settings, shown, several=several)
     torch_threads.use(vacancy.threads())
@@ -294,8 +302,9 @@ def predict(
     return _filled(sheet, predictor, wanted, settings=settings, progress=shown, out=Path(out))
 
 
-def _opened(bundle: Run | Bundle | Path | str, mirror: Sequence[str]) -> Bundle:
+def _opened(bundle: Run | Bundle | Path | str, mirror: Sequence[str], words: Sequence[str]) -> Bundle:
     opened = bundle_of(bundle)
+    opened = asked(opened, words) if words else opened
     return with_mirror(opened, mirror) if mirror else opened
 
 

@@ -1,7 +1,7 @@
 """Eight ways to learn that the contract must carry, each through the front door; none may need a change in `src`.
 
 They lie in a package of their own that joins through entry points, as another author's would: seven tasks, the phantom
-that they learn from, metrics of texts, and the recipe of a mean teacher.
+that they learn from, and the recipe of a mean teacher.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from vesalius.testing.task import trial_of
 
 HERE = Path(__file__).parent
 NAMES = ("cox", "boxes", "twostage", "report", "pretrain", "cine", "tabular")
-GROUPS = {"tasks": NAMES, "phantom": ("balls",), "learn.recipes": ("teacher",), "metrics": ("words",)}
+GROUPS = {"tasks": NAMES, "phantom": ("balls",), "learn.recipes": ("teacher",)}
 TEACHER = HERE.parents[1] / "learn" / "_teacher.py"
 
 
@@ -40,7 +40,7 @@ def thirdparty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """An installed package `thirdparty` whose entry points name the tasks, the phantom and the recipe."""
     site = tmp_path_factory.mktemp("site")
     (site / "thirdparty").mkdir()
-    for name in (*NAMES, "balls", "words"):
+    for name in (*NAMES, "balls"):
         shutil.copy(HERE / f"{name}.py", site / "thirdparty")
     shutil.copy(TEACHER, site / "thirdparty" / "teacher.py")
     about = site / "thirdparty-1.dist-info"
@@ -124,6 +124,6 @@ def test_a_teacher_learns_from_labelled_and_unlabelled(made: Path, tmp_path: Pat
     assert weights[0] != weights[1], "the unlabelled cases are learned from"
 
 
-@pytest.mark.parametrize("name", (*NAMES, "balls", "words"))
+@pytest.mark.parametrize("name", (*NAMES, "balls"))
 def test_it_is_short(name: str) -> None:
     assert len((HERE / f"{name}.py").read_text(encoding="utf-8").splitlines()) <= 120

@@ -20,6 +20,9 @@ LIMITS = {  # of what `amount` is of each finding: from each on it is moderate, 
     "effusion": (0.25, 0.5),  # the share of the lung's height
     "pneumothorax": (0.2, 0.4),  # the share of the lung's area
     "cardiomegaly": (0.55, 0.62),  # the cardiothoracic ratio
+    "edema": (0.5, 0.75),  # how much of the air around the hila is filled
+    "atelectasis": (55.0, 75.0),  # the length of the band in mm
+    "tube": (0.0, 0.0),  # it is there or not
 }
 GRADES = ("normal", "mild", "moderate", "severe")
 
@@ -70,7 +73,7 @@ def nodules(random: np.random.Generator, shape: Shape) -> list[Finding]:
     for _ in range(1 + int(random.choice(3, p=(0.62, 0.25, 0.13)))):
         wide = float(np.exp(random.uniform(*np.log(NODULE_MM))))
         side = -1 if random.random() < 0.55 else 1
-        y, x = _spot(random, shape, side, 0.5 * wide + 3, [(f.place["y"], f.place["x"]) for f in found])
+        y, x = spot(random, shape, side, 0.5 * wide + 3, [(f.place["y"], f.place["x"]) for f in found])
         found.append(
             Finding(
                 "nodule", side, {"y": y, "x": x, "diameter": round(wide, 2)}, wide, zone_of(shape, side, y, x)
@@ -83,7 +86,7 @@ def consolidation(random: np.random.Generator, shape: Shape) -> Finding:
     """Return a patch of a lung whose air is replaced; its share of the lung follows from its size."""
     side = -1 if random.random() < 0.55 else 1
     tall, wide = float(random.uniform(17, 48)), float(random.uniform(17, 38))
-    y, x = _spot(random, shape, side, 14, [])
+    y, x = spot(random, shape, side, 14, [])
     place = {"y": y, "x": x, "half_height": round(tall, 2), "half_width": round(wide, 2)}
     place["filled"] = round(float(random.uniform(0.3, 0.75)), 3)
     return Finding("consolidation", side, place, 0.0, zone_of(shape, side, y, x), int(random.integers(2**31)))
@@ -114,7 +117,7 @@ def zone_of(shape: Shape, side: int, y: float, x: float) -> str:
     return ZONES[int(np.clip(3 * (y - shape.apex) / (floor - shape.apex), 0, 2))]
 
 
-def _spot(
+def spot(
     random: np.random.Generator, shape: Shape, side: int, margin: float, others: list[tuple[float, float]]
 ) -> tuple[float, float]:
     """Return a point `(y, x)` of a lung that is `margin` mm from its border and clear of other points."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -43,7 +43,7 @@ class Scene:
 
 
 @dataclass(eq=False)
-class _Chest:
+class Chest:
     """What lies over each pixel so far; the findings change it. `air` and `tissue` are by side, in mm."""
 
     y: Array
@@ -75,16 +75,30 @@ class _Chest:
         return ry + (self.y - ry) / kept, rx + (self.x - rx) / kept
 
 
+Lay = Callable[
+    [Chest, Finding, float], tuple[Finding, Array]
+]  # lays one finding; returns it and where it is seen
+
+
 def draw_scene(
-    person: Person, shape: Shape, findings: Sequence[Finding], draw: Draw, *, size: int, contrast: float
+    person: Person,
+    shape: Shape,
+    findings: Sequence[Finding],
+    draw: Draw,
+    *,
+    size: int,
+    contrast: float,
+    more: Mapping[str, Lay] | None = None,
 ) -> Scene:
     """Return a chest with its findings; `draw` gives the generator of a purpose, `contrast` multiplies their opacity.
 
-    Anatomy does not depend on the findings, but for what moves with a lung that shrinks.
+    Anatomy does not depend on the findings, but for what moves with a lung that shrinks. `more` lays findings of
+    further labels.
     """
+    lays = {**_LAID, **(more or {})}
     y, x = grid(size)
     heart = heart_profile(shape, y, x)
-    chest = _Chest(y, x, shape, {}, {}, dict.fromkeys(SIDES, 1.0), np.zeros_like(y))
+    chest = Chest(y, x, shape, {}, {}, dict.fromkeys(SIDES, 1.0), np.zeros_like(y))
     for side in SIDES:
         chest.air[side] = _air(shape, side, y, x) * (1 - HEART_DEPTH * heart**0.8)
     aorta = 2 * _ball(y + 62, x - 24, shape.aorta)
@@ -99,8 +113,8 @@ def draw_scene(
     for k in sorted(
         range(len(told)), key=lambda k: told[k].label != "pneumothorax"
     ):  # what it moves comes after it
-        if told[k].side:
-            told[k], marked[k] = _LAID[told[k].label](chest, told[k], contrast)
+        if told[k].label in lays:
+            told[k], marked[k] = lays[told[k].label](chest, told[k], contrast)
     water = trunk(person, y, x) + breasts(person, y, x, draw(0)) + chest.added
     for side in SIDES:
         tree = sum(thick(lines.laid(size), r) for r, lines in vessels(shape, side, draw(2 + side)).items())
@@ -125,7 +139,7 @@ def _air(shape: Shape, side: int, y: Array, x: Array) -> Array:
     return np.asarray(shape.lung(side, y, x) * (above + behind))
 
 
-def _nodule(chest: _Chest, finding: Finding, contrast: float) -> tuple[Finding, Array]:
+def lay_nodule(chest: Chest, finding: Finding, contrast: float) -> tuple[Finding, Array]:
     """Lay a ball of water."""
     y, x = chest.moved(finding.side, finding.place["y"], finding.place["x"])
     radius = finding.place["diameter"] / 2
@@ -134,7 +148,7 @@ def _nodule(chest: _Chest, finding: Finding, contrast: float) -> tuple[Finding, 
     return finding, far < radius
 
 
-def _consolidation(chest: _Chest, finding: Finding, contrast: float) -> tuple[Finding, Array]:
+def _consolidation(chest: Chest, finding: Finding, contrast: float) -> tuple[Finding, Array]:
     """Fill a share of the air of a patch with water, with an irregular border."""
     y, x = chest.moved(finding.side, finding.place["y"], finding.place["x"])
     v, u = (chest.y - y) / finding.place["half_height"], (chest.x - x) / finding.place["half_width"]
@@ -150,7 +164,7 @@ def _consolidation(chest: _Chest, finding: Finding, contrast: float) -> tuple[Fi
     return replace(finding, amount=round(float(where.sum() / lung.sum()), 4)), where
 
 
-def _effusion(chest: _Chest, finding: Finding, contrast: float) -> tuple[Finding, Array]:
+def _effusion(chest: Chest, finding: Finding, contrast: float) -> tuple[Finding, Array]:
     """Replace air by fluid at the floor of a lung, thinner and higher at the side."""
     floor = chest.shape.floor(finding.side, chest.x)
     across = (finding.side * chest.x - 27) / (2 * chest.shape.half)  # 0 in the middle, 1 at the side
@@ -163,7 +177,7 @@ def _effusion(chest: _Chest, finding: Finding, contrast: float) -> tuple[Finding
     return finding, (fluid > 0.12) & region
 
 
-def _pneumothorax(chest: _Chest, finding: Finding, contrast: float) -> tuple[Finding, Array]:
+def _pneumothorax(chest: Chest, finding: Finding, contrast: float) -> tuple[Finding, Array]:
     """Shrink a lung towards its root: air without tissue around it, and the line of its border."""
     side = finding.side
     whole = chest.lung_area(side)
@@ -179,8 +193,8 @@ def _pneumothorax(chest: _Chest, finding: Finding, contrast: float) -> tuple[Fin
     return replace(finding, amount=round(float(rim.sum() / whole.sum()), 4)), rim
 
 
-_LAID = {
-    "nodule": _nodule,
+_LAID: dict[str, Lay] = {
+    "nodule": lay_nodule,
     "consolidation": _consolidation,
     "effusion": _effusion,
     "pneumothorax": _pneumothorax,

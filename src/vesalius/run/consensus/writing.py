@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from vesalius.core.interval import Interval
 from vesalius.core.numbers import finite
 from vesalius.core.progress import Progress
 from vesalius.prepare.case import load_mask, load_reference
+from vesalius.run.cells import image_cells, path_cell
 from vesalius.run.consensus.joining import Found, disputed, levels
 from vesalius.run.consensus.reading import Said
 
@@ -102,12 +102,12 @@ def write_table(
     named = FileNames(c.id for c in said.cases)
     for k, case in enumerate(said.cases):
         row: dict[str, Any] = {"case": case.id, "patient": case.patient, "split": case.split}
-        row |= _images(folder, case, named[case.id])
+        row |= image_cells(folder, case, named[case.id])
         row |= {n: v for n, v in case.covariates.items() if n not in row}
         row |= {"report": case.report} if case.report else {}
         for expert, target in said.targets.items():
             value = case.targets.get(target)
-            row[f"expert {expert}"] = _place(folder, value) if isinstance(value, Ref) else value
+            row[f"expert {expert}"] = path_cell(folder, value) if isinstance(value, Ref) else value
         if said.drawn:
             row |= {n: p for n, p in paths[case.id].items() if n != "disagreement"}
         else:
@@ -137,28 +137,6 @@ def write_table(
     write_text(folder / TABLE, text.getvalue())
     save_findings(folder, said.cases)
     return tied
-
-
-def _images(folder: Path, case: Case, name: str) -> dict[str, str]:
-    """Return where a case's images lie, by name; those that no path names alone are copied, one by one."""
-    found = {}
-    for key, item in case.images.items():
-        lone = isinstance(item, Ref) and len(item.paths) == 1 and item.member is None and item.index is None
-        if isinstance(item, Ref) and lone:
-            found[key] = _place(folder, item)
-            continue
-        image = formats.read(item) if isinstance(item, Ref) else item
-        path = folder / "images" / f"{name}-{key}.nii.gz"
-        if not path.is_file():
-            with output_errors(path):
-                path.parent.mkdir(parents=True, exist_ok=True)
-            formats.write(replace(image, display={}), path)
-        found[key] = path.relative_to(folder).as_posix()
-    return found
-
-
-def _place(folder: Path, item: Ref) -> str:
-    return Path(os.path.relpath(item.paths[0].resolve(), folder.resolve())).as_posix()
 
 
 def as_json(cohort: Cohort, said: Said, found: Found, tied: int) -> dict[str, Any]:

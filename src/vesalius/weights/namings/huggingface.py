@@ -13,7 +13,7 @@ from vesalius.core.errors import BundleError, PlanError
 from vesalius.core.fields import short
 from vesalius.core.plan import NetPlan
 from vesalius.core.words import listed
-from vesalius.nets import bert, huggingface
+from vesalius.nets import bert, gpt, huggingface
 from vesalius.weights.contract import Weights
 from vesalius.weights.found import Found
 from vesalius.weights.hub import (
@@ -29,7 +29,7 @@ from vesalius.weights.hub import (
 
 NAMES = {"huggingface": "a folder of Hugging Face's transformers, or a model's name at its hub"}
 FINDS = True
-READERS = {"huggingface": huggingface, "bert": bert}
+READERS = {"huggingface": huggingface, "bert": bert, "gpt": gpt}
 CLASSIFIERS = ("classifier", "classifier.1", "head.classifier")  # linear layers over what an encoder sums up
 GREYS = 255.0
 

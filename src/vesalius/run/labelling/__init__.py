@@ -1,0 +1,1 @@
+"""Labels of images, read out of their reports: by rules or by a bundle, and written as a cohort."""

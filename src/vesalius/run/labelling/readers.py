@@ -1,0 +1,102 @@
+"""Readers of reports: rules with terms, or a bundle that answers about a report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from vesalius.core.answers import Answer
+from vesalius.core.answers.scores import Scores
+from vesalius.core.bundle import Bundle
+from vesalius.core.case import Case
+from vesalius.core.errors import DataError
+from vesalius.core.finding import Status
+from vesalius.run.labelling.result import Labeller, Read
+from vesalius.texts.plain import is_empty
+from vesalius.texts.reading import RULES, readings, said_of
+from vesalius.texts.sections import parted
+from vesalius.texts.terms import Terms
+
+NO_REPORT, EMPTY = "it has no report", "its report is empty"
+
+
+def ruled(terms: Terms) -> Labeller:
+    """Return who reads by rules, as provenance has it."""
+    return Labeller(
+        by="rules",
+        names=terms.names,
+        codes={t.name: t.codes[0] for t in terms.terms if t.codes},
+        document={
+            "by": "rules",
+            "rules": RULES,
+            "terms": terms.name,
+            "terms_version": terms.version,
+            "terms_sha256": terms.digest,
+        },
+    )
+
+
+def read_by_rules(case: Case, terms: Terms) -> Read:
+    """Return what a case's report says by the rules; of sections what was asked is not read."""
+    if why := _unread(case):
+        return Read({}, why=why)
+    found = readings(parted(case.report or ""), terms)
+    findings = [r.finding for r in found]
+    statuses: dict[str, Status] = {}
+    for name in dict.fromkeys(f.name for f in findings):
+        whole = said_of(findings, name)
+        if whole is not None:
+            statuses[name] = whole.status
+    told = tuple(name for name, status in statuses.items() if status in terms.by_name[name].actionable)
+    return Read(statuses, found, told)
+
+
+def by_bundle(
+    bundle: Bundle, labels: tuple[str, ...], *, actionable: Mapping[str, tuple[Status, ...]]
+) -> Labeller:
+    """Return who reads with a bundle, as provenance has it; `actionable` names what somebody has to be told of."""
+    return Labeller(
+        by="bundle",
+        names=labels,
+        codes={},
+        document={
+            "by": "bundle",
+            "bundle": bundle.hash,
+            "task": bundle.stages[-1].plan.task.name,
+            "actionable": sorted(actionable),
+        },
+    )
+
+
+def read_by_bundle(
+    case: Case, answer: Callable[[], Answer], *, actionable: Mapping[str, tuple[Status, ...]]
+) -> Read:
+    """Return what a bundle answers about a case's report. Raises DataError for an answer that names no labels."""
+    if why := _unread(case):
+        return Read({}, why=why)
+    given: Any = answer()
+    if not isinstance(given, Scores):
+        raise DataError(
+            "labels come from a bundle that scores labels", found=f"an answer of kind {type(given).__name__}"
+        )
+    statuses, p = _called(given)
+    told = tuple(name for name, status in statuses.items() if status in actionable.get(name, ()))
+    return Read(statuses, (), told, p)
+
+
+def _called(given: Scores) -> tuple[dict[str, Status], dict[str, float]]:
+    """Return which labels an answer calls, and their probabilities."""
+    names = [label.name for label in given.labels]
+    p = dict(zip(names, map(float, given.p), strict=True))
+    if given.kind == "multilabel":
+        called = {name for name in names if p[name] >= given.thresholds.get(name, 0.5)}
+    else:
+        called = {names[given.called]}
+    statuses: dict[str, Status] = {name: "present" if name in called else "absent" for name in names}
+    return statuses, p
+
+
+def _unread(case: Case) -> str:
+    if case.report is None:
+        return NO_REPORT
+    return EMPTY if is_empty(case.report) else ""

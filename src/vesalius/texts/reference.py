@@ -1,0 +1,55 @@
+"""Reference: the report that a text is held against, and what is true of the image that it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from vesalius.core.case import Case
+from vesalius.core.finding import Finding
+from vesalius.texts.reading import findings_in
+from vesalius.texts.sections import LEAD, parted
+from vesalius.texts.terms import Terms
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a text is held against.
+
+    `sections` is the report that a person wrote, by section, without any where there is none. `findings` is what is
+    true of the image, None where nobody knows; `known` says that it is known of the image itself, else it was read from
+    the report. `terms` are those by which a text is to be read, so that both are read alike; None where only words are
+    compared.
+    """
+
+    sections: Mapping[str, str] = field(default_factory=dict)
+    findings: tuple[Finding, ...] | None = None
+    known: bool = False
+    terms: Terms | None = None
+
+
+def reference_of(
+    case: Case, terms: Terms | None = None, *, sections: Sequence[str] | None = None
+) -> Reference | None:
+    """Return what a text about a case is held against; None of a case without a report of which nothing is known.
+
+    `sections` are those that are compared, by default all. A report without any of these is compared as the first of
+    them where it has no headings at all, and counts as none where it has others. What is true is what is known of the
+    image (`Case.findings`), else what the report says by `terms`, whatever section says it.
+    """
+    whole = parted(case.report) if case.report and case.report.strip() else {}
+    kept = whole if sections is None else _kept(whole, sections)
+    found = case.findings
+    if found is None and whole and terms is not None:
+        found = findings_in(whole, terms)
+    if not whole and found is None:
+        return None
+    return Reference(kept, found, case.findings is not None, terms)
+
+
+def _kept(whole: Mapping[str, str], sections: Sequence[str]) -> dict[str, str]:
+    """Return the sections that are compared, in their own order."""
+    kept = {name: whole[name] for name in sections if name in whole}
+    if not kept and set(whole) == {LEAD} and sections:
+        return {sections[0]: whole[LEAD]}
+    return kept

@@ -1,0 +1,109 @@
+"""The task `align`: what it learns from, what it answers when asked in words, and where it points."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import vesalius as vs
+from vesalius.core.case import Case
+from vesalius.core.errors import DataError, PlanError
+from vesalius.core.finding import Finding
+from vesalius.core.image import Image
+from vesalius.core.registry import lookup
+from vesalius.tasks import contract
+
+align = contract.get("align")
+
+
+def state_of(dictated):
+    return dictated.run.bundle.stages[-1].state
+
+
+def test_it_learned_the_findings_that_reports_name(dictated):
+    values = state_of(dictated).values
+    assert {label["name"] for label in values["labels"]} >= {"nodule", "effusion"}
+    assert "there is nodule" in values["prompts"]["nodule"]["yes"]
+    assert "no nodule" in values["prompts"]["nodule"]["no"]
+
+
+def test_it_tells_findings_without_having_learned_a_label(dictated):
+    """Zero-shot: AUC of either finding on test cases; nobody told it a label."""
+    metrics = dictated.run.scorecard.metrics
+    assert min(metrics["auc/nodule"].value, metrics["auc/effusion"].value) > 0.8
+
+
+def test_it_points_at_what_it_is_asked_for(dictated):
+    """The hottest place of a nodule's map lies in the upper half, of an effusion's in the lower, on its side."""
+    right = []
+    for case in vs.read(dictated.data).cases[:16]:
+        answer = vs.predict(dictated.run, case)
+        for name, side in dictated.there[case.id].items():
+            if side is None or name not in answer.parts:
+                continue
+            field = answer.parts[name].image.array[0, 0]
+            assert field.shape == (48, 48)
+            y, x = np.unravel_index(field.argmax(), field.shape)
+            right.append((y < 24) == (name == "nodule") and (x >= 24) == (side == "left"))
+    assert len(right) > 8 and np.mean(right) > 0.7
+
+
+def test_words_of_ones_own_are_asked_and_marked_as_not_calibrated(dictated):
+    case = vs.read(dictated.data).cases[0]
+    answer = vs.predict(dictated.run, case, words=["left nodule", "nodule"])
+    assert [label.name for label in answer.labels] == ["left nodule", "nodule"]
+    assert any("'left nodule'" in text and "not calibrated" in text for text in answer.outside)
+    usual = vs.predict(dictated.run, case)
+    names = [label.name for label in usual.labels]
+    assert answer.p[1] == pytest.approx(usual.p[names.index("nodule")], abs=1e-6)
+
+
+def test_what_it_never_read_is_refused_by_its_word(dictated):
+    with pytest.raises(DataError, match="stromatolite"):
+        vs.predict(dictated.run, vs.read(dictated.data).cases[0], words=["left stromatolite"])
+
+
+def test_a_bundle_that_reads_no_words_cannot_be_asked_in_them():
+    with pytest.raises(PlanError, match="cannot be asked"):
+        contract.get("classify").asking(None, ["nodule"])
+
+
+def test_what_is_known_of_the_images_goes_before_what_the_report_says(dictated):
+    state = state_of(dictated)
+    image = Image(np.zeros((1, 1, 8, 8), np.uint8))
+    case = Case(id="a", images={"image": image}, report="There is a left nodule. No effusion.")
+    assert align.truth(case, state) == ("nodule",)
+    known = replace(case, findings=(Finding("effusion", side="right"),))
+    assert align.truth(known, state) == ("effusion",)
+    assert align.truth(replace(case, report=None), state) is None
+
+
+def test_no_two_equal_reports_are_drawn_while_there_are_others():
+    import torch
+
+    Different = lookup("tasks", "align").Different
+    draw = Different([1, 1, 2, 3, 3, 0, 0], 4)
+    for step in range(20):
+        places = draw(step, torch.Generator().manual_seed(step))
+        assert len({(1, 1, 2, 3, 3, 0, 0)[k] for k in places}) == 4
+    assert len(Different([1, 1], 4)(0, torch.Generator().manual_seed(0))) == 4
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"task.options.pairs": "nobody"}, "pairs"),
+        ({"train.members": 2}, "several nets"),
+        ({"augment.flip_axes": ["x"]}, "name sides"),
+    ],
+)
+def test_a_plan_that_cannot_be_is_refused(dictated, settings, words):
+    with pytest.raises(PlanError, match=words):
+        vs.fit(dictated.data, task="align", settings=settings, dry_run=True, device="cpu")
+
+
+def test_images_without_reports_are_refused(dictated):
+    cohort = vs.read(dictated.data)
+    bare = replace(cohort, cases=tuple(replace(c, report=None) for c in cohort.cases))
+    with pytest.raises(DataError, match="report"):
+        vs.fit(bare, task="align", dry_run=True, device="cpu")

@@ -1,0 +1,42 @@
+"""Agreement: what speaks against what is said, case by case."""
+
+from vesalius.core.finding import Finding
+from vesalius.texts.agreement import contradicts
+
+TRUTH = (
+    Finding("nodule", "present", "left", size_mm=10.0),
+    Finding("effusion", "present", "both"),
+    Finding("mass", "uncertain"),
+)
+
+
+def test_what_is_there_is_borne_out() -> None:
+    assert contradicts(Finding("nodule", "present", "left", size_mm=11.5), TRUTH) == ""
+    assert contradicts(Finding("nodule"), TRUTH) == ""  # without a side
+    assert contradicts(Finding("effusion", "present", "both"), TRUTH) == ""
+    assert contradicts(Finding("fracture", "absent"), TRUTH) == ""
+
+
+def test_what_is_not_there_is_contradicted() -> None:
+    assert contradicts(Finding("fracture"), TRUTH) == "no fracture is there"
+    assert contradicts(Finding("nodule", "absent"), TRUTH) == "left nodule of 10 mm is there"
+    assert (
+        contradicts(Finding("nodule", "present", "right"), TRUTH)
+        == "the nodule is on the left, not on the right"
+    )
+    assert contradicts(Finding("nodule", "present", "left", size_mm=100.0), TRUTH).endswith(
+        "10 mm, not 100 mm"
+    )
+    assert contradicts(Finding("effusion", "present", "left"), TRUTH)  # it is on both sides
+
+
+def test_a_denial_of_one_side_is_borne_out_by_the_other() -> None:
+    assert contradicts(Finding("nodule", "absent", "right"), TRUTH) == ""
+    assert contradicts(Finding("nodule", "absent", "both"), TRUTH)
+    assert contradicts(Finding("effusion", "absent", "right"), TRUTH)  # it is on both sides
+
+
+def test_what_is_doubted_or_past_contradicts_nothing() -> None:
+    assert contradicts(Finding("fracture", "uncertain"), TRUTH) == ""
+    assert contradicts(Finding("fracture", "past"), TRUTH) == ""
+    assert contradicts(Finding("mass"), TRUTH) == ""  # the truth itself is in doubt

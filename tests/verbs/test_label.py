@@ -1,0 +1,98 @@
+"""label: labels out of reports, held against what the reports say, and what is refused."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+import vesalius as vs
+from vesalius.core.errors import DataError, OutputError, UnknownName
+
+REPORTS = {
+    "a": "FINDINGS: Small left pleural effusion. No nodule. IMPRESSION: Effusion.",
+    "b": "No effusion. Large right pneumothorax.",
+    "c": "Possible nodule in the left lung. History of pneumothorax.",
+    "d": "INDICATION: Pneumothorax. FINDINGS: The heart is enlarged.",
+}
+ROLES = {"image": "", "report": "report"}
+
+
+@pytest.fixture
+def reports(tmp_path: Path) -> Path:
+    path = tmp_path / "reports.csv"
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([("case", "report"), *REPORTS.items(), ("e", "")])
+    return path
+
+
+def rows(path: Path) -> dict[str, dict[str, str]]:
+    with path.open(newline="") as file:
+        return {row["case"]: row for row in csv.DictReader(file)}
+
+
+def test_a_label_is_what_a_report_says(reports: Path, tmp_path: Path) -> None:
+    found = vs.label(reports, tmp_path / "out", columns=ROLES)
+    table = rows(found.path)
+    assert set(found.findings) == {"effusion", "pneumothorax", "nodule", "cardiomegaly"}
+    assert [table[c]["effusion"] for c in "abcde"] == ["1", "0", "0", "0", ""]
+    assert [table[c]["pneumothorax"] for c in "abcde"] == ["0", "1", "0", "0", ""]  # past, and only asked for
+    assert [table[c]["nodule"] for c in "abcde"] == ["0", "0", "", "0", ""]
+    assert found.actionable == ("b",) and [table[c]["actionable"] for c in "abcde"] == [
+        "0",
+        "1",
+        "0",
+        "0",
+        "",
+    ]
+    assert found.unread == {"e": "it has no report"} and found.reports == 4
+
+
+@pytest.mark.parametrize(("way", "cell"), [("present", "1"), ("absent", "0"), ("unknown", "")])
+def test_what_is_suspected_counts_as_asked(reports: Path, tmp_path: Path, way: str, cell: str) -> None:
+    found = vs.label(reports, tmp_path / "out", columns=ROLES, uncertain=way)  # type: ignore[arg-type]
+    assert rows(found.path)["c"]["nodule"] == cell
+    assert any("1 finding is only suspected" in note for note in found.notes)
+
+
+def test_what_is_not_spoken_of_is_unknown_where_asked(reports: Path, tmp_path: Path) -> None:
+    table = rows(vs.label(reports, tmp_path / "out", columns=ROLES, unmentioned="unknown").path)
+    assert [table[c]["effusion"] for c in "abcd"] == ["1", "0", "", ""]
+
+
+def test_provenance_says_who_read_and_in_which_words(reports: Path, tmp_path: Path) -> None:
+    found = vs.label(reports, tmp_path / "out", columns=ROLES)
+    record = json.loads((tmp_path / "out" / "labels.json").read_text())
+    assert record["reader"]["terms"] == "chest" and len(record["reader"]["terms_sha256"]) == 64
+    with found.said.open(newline="") as file:
+        said = list(csv.DictReader(file))
+    [doubted] = [row for row in said if row["status"] == "uncertain"]
+    assert (doubted["case"], doubted["finding"], doubted["rule"], doubted["side"]) == (
+        "c",
+        "nodule",
+        "possible",
+        "left",
+    )
+    assert doubted["text"] == "Possible nodule in the left lung."
+    assert not any(row["section"] == "indication" for row in said)
+
+
+def test_what_cannot_be_labelled_is_refused_and_nothing_is_written(reports: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(UnknownName, match="terms"):
+        vs.label(reports, out, columns=ROLES, terms="knee")
+    with pytest.raises(UnknownName, match="uncertain"):
+        vs.label(reports, out, columns=ROLES, uncertain="maybe")  # type: ignore[arg-type]
+    other = tmp_path / "other.yaml"
+    other.write_text("terms: [{name: gout, says: [gout]}]")
+    with pytest.raises(DataError, match="no report says"):
+        vs.label(reports, out, columns=ROLES, terms=other)
+    silent = tmp_path / "silent.csv"
+    silent.write_text("case,age\na,3\nb,4\n")
+    with pytest.raises(DataError, match="no case has a report"):
+        vs.label(silent, out, columns={"image": ""})
+    assert not out.exists()
+    out.mkdir()
+    (out / "mine.txt").write_text("mine")
+    with pytest.raises(OutputError, match="nothing is overwritten"):
+        vs.label(reports, out, columns=ROLES)
