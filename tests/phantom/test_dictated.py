@@ -188,6 +188,39 @@ def test_what_a_ct_says_is_as_dense_as_it_is(scans: list[DictatedPatient]) -> No
     assert all(seen[name] >= 0.9 * seen[f"{name}, all"] >= 2 for name in DENSE), seen
 
 
+def test_what_a_ct_says_is_there_has_a_place_in_it(scans: list[DictatedPatient]) -> None:
+    for exam in exams(scans):
+        assert {k for k, _ in exam.places} == set(range(len(exam.content.findings)))
+        seen = set(np.unique(exam.marks)) - {0}
+        assert seen == set(range(1, len(exam.places) + 1)), exam.id
+
+
+def test_structures_are_where_they_look_so(
+    films: list[DictatedPatient], scans: list[DictatedPatient]
+) -> None:
+    """Air is dark and a heart bright on a film; in a CT the organs have the densities of the portal venous phase."""
+    for one in films:
+        film: Array = one.last.image.array[0, 0]  # type: ignore[union-attr]
+        inside = {name: film[one.last.structures[0] == value] for name, value in one.structure_labels.items()}
+        lungs = np.concatenate([inside["right lung"], inside["left lung"]])
+        assert (
+            np.median(lungs) < np.median(inside["heart"])
+            and inside["spine"].mean() > inside["trachea"].mean() - 60
+        )
+        columns = [
+            np.nonzero(one.last.structures[0] == k)[1].mean() for k in (1, 3, 2)
+        ]  # right lung, heart, left lung
+        assert columns == sorted(columns)
+    for one in scans:
+        hu: Array = one.last.image.array[0]  # type: ignore[union-attr]
+        middle = {name: np.median(hu[one.last.structures == k]) for name, k in one.structure_labels.items()}
+        assert (
+            min(middle[name] for name in ("spleen", "left kidney", "right kidney", "aorta", "spine")) > 25
+        )  # fat has −100
+        across = [np.nonzero(one.last.structures == k)[2].mean() for k in (1, 6, 2)]  # liver, spine, spleen
+        assert across == sorted(across)
+
+
 def test_lesions_of_a_lobe_are_counted_and_the_largest_is_measured(scans: list[DictatedPatient]) -> None:
     several = 0
     for exam in exams(scans):
@@ -228,6 +261,15 @@ def test_a_cohort_is_read_with_what_is_true_and_knows_its_earlier_visits(written
     for row in said:
         sentences = all_sentences(truth[row["case"]]["report"])
         assert int(row["sentence"]) < len(sentences)
+
+
+def test_the_same_seed_writes_the_same_bytes(written: Path, tmp_path: Path) -> None:
+    given = {"size": 64, "reports": True, "earlier": 0.4, "test_styles": "7,8", "wrong_sides": 0.2}
+    again = make(tmp_path / "again", kind="chest", cases=2, seed=2, options=given)
+    for path in sorted(p for p in again.rglob("*") if p.is_file() and p.suffix == ".png"):
+        assert path.read_bytes() == (written / path.relative_to(again)).read_bytes()
+    for name in ("findings.csv", "said.csv", "boxes.csv", "styles.csv", "cohort.csv"):
+        assert (written / name).read_text().startswith((again / name).read_text())
 
 
 def test_writers_of_the_test_write_for_the_test_alone(written: Path) -> None:
@@ -284,6 +326,14 @@ def test_published_cohorts_hold_writers_of_the_test_apart() -> None:
 def test_what_cannot_be_is_refused(kind: str, options: dict[str, Any], words: str) -> None:
     with pytest.raises(DataError, match=words):
         patient(0, kind=kind, options={"reports": True, **options})
+
+
+@pytest.mark.parametrize("kind", ["chest", "ct"])
+def test_options_of_reports_without_reports_are_refused(kind: str) -> None:
+    for given in ({"styles": "1"}, {"wrong_sides": 0.1}, {"earlier": 0.5}, {"test_styles": "7"}):
+        with pytest.raises(DataError, match="reports=true"):
+            patient(0, kind=kind, options=given)
+    patient(0, kind="chest", options={"size": 64, "styles": (1, 2, 3, 4, 5, 6)})
 
 
 def test_what_would_make_the_tables_untrue_is_refused(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from vesalius.phantom.common.picture import png
 from vesalius.phantom.common.streams import stream
 from vesalius.phantom.contract import Recipe, Row, SyntheticPatient
 from vesalius.phantom.reports import files as reported
-from vesalius.phantom.reports.asked import asked_for
+from vesalius.phantom.reports.asked import asked_for, assert_unasked
 from vesalius.phantom.reports.patient import DictatedPatient
 from vesalius.phantom.thorax import findings as found
 from vesalius.phantom.thorax.body import Person, Shape, draw_person, draw_shape
@@ -148,6 +148,7 @@ def patient(
         _assert_possible(index, seed, size, _ranges(contrast, noise, healthy))
         asked = asked_for(styles, test_styles, wrong_sides, earlier)
         return dictated(index, seed, asked, Look(size, contrast, noise), healthy=healthy)
+    assert_unasked(styles, test_styles, wrong_sides, earlier)
     return _draw(index, seed, size, contrast, noise, healthy)
 
 
@@ -174,6 +175,7 @@ def twin(
         _assert_possible(index, seed, size, _ranges(contrast, noise, healthy))
         asked = asked_for(styles, test_styles, wrong_sides, earlier)
         return dictated(index, seed, asked, Look(size, contrast, noise), healthy=healthy, without=without)
+    assert_unasked(styles, test_styles, wrong_sides, earlier)
     return _draw(index, seed, size, contrast, noise, healthy, without)
 
 

@@ -19,7 +19,7 @@ from vesalius.phantom.abdomen.patient import LABELS, AbdomenPatient
 from vesalius.phantom.abdomen.told import STRUCTURES
 from vesalius.phantom.contract import Recipe, Row, SyntheticPatient
 from vesalius.phantom.reports import files as reported
-from vesalius.phantom.reports.asked import asked_for
+from vesalius.phantom.reports.asked import asked_for, assert_unasked
 from vesalius.phantom.reports.patient import DictatedPatient
 
 __all__ = ["LABELS", "SIZES", "AbdomenPatient", "cohort_truth", "later", "patient", "texts", "twin", "write"]
@@ -83,6 +83,7 @@ def patient(
         _assert_alone(design, lesions, clinic, tables)
         asked = asked_for(styles, test_styles, wrong_sides, earlier)
         return dictated(_counted(index, seed), seed, asked, shape_of(size))
+    assert_unasked(styles, test_styles, wrong_sides, earlier)
     wanted = Wanted(design, lesions, clinic)
     return draw_patient(index, seed, wanted, size=size, tables=tables)
 
@@ -121,6 +122,7 @@ def twin(
         _assert_alone(design, lesions, clinic, tables)
         asked = asked_for(styles, test_styles, wrong_sides, earlier)
         return dictated(_counted(index, seed), seed, asked, shape_of(size), without=without)
+    assert_unasked(styles, test_styles, wrong_sides, earlier)
     return draw_patient(index, seed, wanted, size=size, tables=tables)
 
 

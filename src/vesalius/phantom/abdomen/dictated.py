@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from vesalius.core.case import Box
+from vesalius.core.errors import GeometryError
 from vesalius.core.finding import Change
 from vesalius.core.image import Array, Image
 from vesalius.phantom.abdomen.acquisition import draw_acquisition, scan, voxel_points
@@ -140,17 +141,20 @@ def _exam(inside: _Inside, moment: _Moment, asked: Asked, shape: Shape) -> Exam:
     content, where = content_of(
         seen, inside.person, moment.courses, gone, earlier=moment.earlier, random=random
     )
+    hidden = [content.findings[k].name for k, mask in zip(where, masks, strict=True) if not mask.any()]
+    if hidden:
+        raise GeometryError(
+            "the grid is too coarse to show all that is there",
+            found=f"{shape} without the {hidden[0]}",
+            hint="size=small",
+        )
     return Exam(
         id=moment.id,
         days=moment.days,
         image=image,
         structures=organs,
-        places=tuple(
-            (k, _box(mask, content.findings[k].name))
-            for k, mask in zip(where, masks, strict=True)
-            if mask.any()
-        ),
-        marks=_marks([mask for mask in masks if mask.any()], organs.shape),
+        places=tuple((k, _box(mask, content.findings[k].name)) for k, mask in zip(where, masks, strict=True)),
+        marks=_marks(masks, organs.shape),
         content=content,
         written=asked.report(content, random, index=inside.index),
         covariates={"age": inside.person.age_years, "sex": inside.person.sex},

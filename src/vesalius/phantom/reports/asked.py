@@ -13,6 +13,7 @@ from vesalius.phantom.reports.content import Content, Written
 from vesalius.phantom.reports.style import chosen_styles
 from vesalius.phantom.reports.writing import write
 
+WRITERS = "1,2,3,4,5,6"  # unless others are asked for
 TEST_EVERY = 4  # with writers of the test, every fourth patient is in it
 TEST_SEED = 1_000_003  # what is added to the seed of patients of the test
 
@@ -58,3 +59,16 @@ def asked_for(styles: object, test_styles: object, wrong_sides: float, earlier: 
             raise DataError(f"option {name} of a phantom with reports lies from 0 to 1", found=f"{value:g}")
     test = chosen_styles(test_styles, "test_styles") if test_styles != "" else ()
     return Asked(chosen_styles(styles), test, wrong_sides, earlier)
+
+
+def assert_unasked(styles: object, test_styles: object, wrong_sides: float, earlier: float) -> None:
+    """Raise DataError for options of reports in a cohort without any: nobody would see that they did nothing."""
+    usual = (
+        styles in (WRITERS, chosen_styles(WRITERS)) and test_styles == "" and not wrong_sides and not earlier
+    )
+    if not usual:
+        raise DataError(
+            "options of reports need a cohort with reports",
+            found=f"styles {styles}, test_styles '{test_styles}', wrong_sides {wrong_sides:g}, earlier {earlier:g}",
+            hint="reports=true beside them",
+        )

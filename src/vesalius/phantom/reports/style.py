@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from vesalius.core.errors import DataError
@@ -26,7 +26,9 @@ class Style:
     is which names it mentions where they are absent, by their places among those of the sort. `denial` is whether it
     says them in a list, one by one, or as what is normal. `hedges` is the share of subtle findings that it doubts,
     `doubt` the phrases for it. `unit` and `rounding_mm` are of sizes, `words` writes whole centimetres in words.
-    `joined` puts the impression into one sentence. `bullet` begins each sentence of findings.
+    `joined` puts the impression into one sentence. `bullet` begins each sentence of findings, and what is normal stands
+    before them unless `positive_first`. `changes` are the phrases for how a finding went since, and `structures` the
+    sentences about what is always normal, by their places.
     """
 
     name: str
@@ -45,7 +47,7 @@ class Style:
     bullet: str = ""
     positive_first: bool = True
     changes: tuple[int, ...] = (0,)
-    structures: tuple[int, ...] = field(default=())
+    structures: tuple[int, ...] = ()
 
 
 STYLES: Mapping[int, Style] = {
