@@ -1,62 +1,33 @@
-"""IU X-ray's 3,955 reports: read, labelled beside their tags, told normal from abnormal, and summed up.
+"""IU X-ray's reports: told normal from abnormal beside TF-IDF, and summed up beside the lead and the nearest report.
 
-Reports only; there are no images. Equal texts are in one fold, and are drawn together for intervals. About a minute
-for labels; a fit of five members for what is normal, and one for impressions.
+Reports only; there are no images. Equal texts are in one fold, and are drawn together for intervals. Two fits of five
+members and one of a writer.
 """
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import vesalius as vs
-from benchmarks import _iu_labels
+from benchmarks import _iu_impression, _iu_normal
 from benchmarks._figures import Figure
-from vesalius.core.case import Case
-from vesalius.core.cohort import Cohort
+from benchmarks._iu_texts import DATA, ROOT
 
 SECTION = "Reports"
 SOAK = True
 SEEDS = (0,)
-FILES = 3955
-ROOT = Path(__file__).resolve().parent.parent
-DATA = ROOT.parent / "shared" / "data" / "iu_xray" / "NLMCXR_reports.tgz"
-QUICK = 400  # reports
-_WORDS = re.compile(r"[^a-z0-9]+")
+QUICK = 200  # reports
 
 
 def run(folder: Path, *, seeds: Sequence[int], quick: bool = False) -> list[Figure]:
-    """Return all figures. Quick: the first 400 reports, and fits of a few steps."""
+    """Return all figures. Quick: the first 200 reports, and fits of a few steps."""
     if not DATA.is_file():
         return []
     cohort = vs.read(DATA)
-    rows = reading(cohort)
     tagged = [case for case in cohort.cases if case.targets]
-    chosen = tagged[:QUICK] if quick else tagged
-    rows += _iu_labels.sentences(ROOT / "tests" / "texts")
-    rows += _iu_labels.figures(chosen, [same(case) for case in chosen])
-    return rows
-
-
-def reading(cohort: Cohort) -> list[Figure]:
-    """Return whether every file was read, or is named with the reason."""
-    known = len(cohort.cases) + len(cohort.set_aside)
-    silent = next((note for note in cohort.notes if "say nothing" in note), "")
-    return [
-        Figure("files read, or named with the reason", f"{known} of {FILES}", f"{FILES}", known == FILES,
-               note=f"{len(cohort.set_aside)} set aside; {silent}"),
-    ]  # fmt: skip
-
-
-def same(case: Case) -> str:
-    """Return what texts that are equal but for case, marks and spaces have in common."""
-    words = _WORDS.sub(" ", (case.report or "").casefold()).strip()
-    return hashlib.sha256(words.encode()).hexdigest()[:16]
-
-
-def grouped(cases: Sequence[Case]) -> tuple[Case, ...]:
-    """Return cases of which equal texts are one patient, so that they are in one fold."""
-    return tuple(replace(case, patient=same(case)) for case in cases)
+    held = replace(cohort, cases=tuple(tagged[:QUICK] if quick else tagged))
+    home = folder if quick else ROOT / "runs" / "benchmarks"
+    rows = _iu_normal.figures(held, home, seeds=seeds[:1], quick=quick)
+    return [*rows, *_iu_impression.figures(held, home, seeds=seeds[:1], quick=quick)]

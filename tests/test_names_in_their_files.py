@@ -32,7 +32,7 @@ TASK = ("task", "tasks")  # what is held against the name of that task
 def asked(source: str, names: frozenset[str], *, room: str, of: tuple[str, ...] = ()) -> Iterator[str]:
     """Each place where a registered name, or a class of its file, decides what is done.
 
-    `room` is the package whose files hold the names. With `of` a name counts only where it is held against one of these.
+    `room` is the package whose files hold the names. With `of` only what is held against one of these words counts.
     """
     held = quoted(names, source) and (not of or any(word in source for word in of))
     if not held and f"vesalius.{room}." not in source:

@@ -15,6 +15,9 @@ def test_what_is_there_is_borne_out() -> None:
     assert contradicts(Finding("nodule"), TRUTH) == ""  # without a side
     assert contradicts(Finding("effusion", "present", "both"), TRUTH) == ""
     assert contradicts(Finding("fracture", "absent"), TRUTH) == ""
+    assert contradicts(Finding("effusion", "present", "left"), TRUTH) == ""  # and on the right
+    each = (Finding("mass", "present", "left"), Finding("mass", "present", "right"))
+    assert contradicts(Finding("mass", "present", "both"), each) == ""
 
 
 def test_what_is_not_there_is_contradicted() -> None:
@@ -27,7 +30,7 @@ def test_what_is_not_there_is_contradicted() -> None:
     assert contradicts(Finding("nodule", "present", "left", size_mm=100.0), TRUTH).endswith(
         "10 mm, not 100 mm"
     )
-    assert contradicts(Finding("effusion", "present", "left"), TRUTH)  # it is on both sides
+    assert contradicts(Finding("nodule", "present", "both"), TRUTH)  # it is on the left alone
 
 
 def test_a_denial_of_one_side_is_borne_out_by_the_other() -> None:

@@ -3,6 +3,7 @@
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -96,3 +97,42 @@ def test_what_cannot_be_labelled_is_refused_and_nothing_is_written(reports: Path
     (out / "mine.txt").write_text("mine")
     with pytest.raises(OutputError, match="nothing is overwritten"):
         vs.label(reports, out, columns=ROLES)
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> tuple[vs.Run, Path]:
+    """A model that reads reports, and the table that it learned from."""
+    folder = tmp_path_factory.mktemp("reader")
+    said = {"effusion": "There is a left effusion.", "nodule": "A nodule lies in the right lung."}
+    rows = [(f"c{k}", said[name], name) for k in range(12) for name in [("effusion", "nodule")[k % 2]]]
+    with (folder / "t.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("case", "report", "kind"), *rows])
+    cohort = vs.read(folder / "t.csv", columns={"image": "", "report": "report", "label": "kind"})
+    settings = {
+        "sources.texts": ["report"],
+        "sources.fusion": "concat",
+        "train.steps": 30,
+        "train.members": 1,
+    }
+    more = {"train.validations": 1, "infer.novelty": "none", "train.lr": 0.01}
+    return vs.fit(cohort, folder / "run", task="classify", settings=settings | more), folder / "t.csv"
+
+
+def test_a_bundle_that_reads_reports_labels_them(reader: tuple[vs.Run, Path], tmp_path: Path) -> None:
+    run, table = reader
+    found = vs.label(
+        table, tmp_path / "out", by=run, actionable=["nodule"], columns=ROLES | {"label": "kind"}
+    )
+    labels = rows(found.path)
+    assert {c: row["nodule"] for c, row in labels.items()} == {f"c{k}": str(k % 2) for k in range(12)}
+    assert len(found.actionable) == 6 and found.document["reader"]["bundle"] == run.bundle.hash
+    with found.said.open(newline="") as file:
+        said = [row for row in csv.DictReader(file) if row["case"] == "c0"]
+    assert sum(float(row["p"]) for row in said) == pytest.approx(1.0, abs=1e-5)
+    with pytest.raises(UnknownName, match="mass"):
+        vs.label(table, tmp_path / "other", by=run, actionable=["mass"], columns=ROLES | {"label": "kind"})
+
+
+def test_a_bundle_of_images_is_no_reader(pictures: Any, reports: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="reads no reports"):
+        vs.label(reports, tmp_path / "out", by=pictures.path, columns=ROLES)

@@ -25,8 +25,9 @@ def contradicts(said: Finding, truth: Sequence[Finding], *, sizes: float = SIZES
     doubted = [t for t in truth if t.name == said.name and t.status == "uncertain"]
     if not there:
         return "" if doubted else f"no {said.name} is there"
+    sides = {t.side for t in there}
     sided = [t for t in there if _same_side(said, t)]
-    if not sided:
+    if not sided and not (said.side == "both" and {"left", "right"} <= sides):
         return f"the {said.name} is {_where(there[0])}, not {_where(said)}"
     if said.size_mm is not None:
         known = [t.size_mm for t in sided if t.size_mm is not None]
@@ -37,10 +38,13 @@ def contradicts(said: Finding, truth: Sequence[Finding], *, sizes: float = SIZES
 
 
 def _same_side(said: Finding, true: Finding) -> bool:
-    """Return whether two findings may lie on the same side; of an absent one, "both" means on neither."""
+    """Return whether what is said of a side may be said of where a finding truly is.
+
+    What is on both sides is on the left; what is on the left is not on both. "Absent on both sides" is on neither.
+    """
     if said.side is None or true.side is None or said.side == true.side:
         return True
-    return "both" in (said.side, true.side) and said.status == "absent"
+    return true.side == "both" or (said.side == "both" and said.status == "absent")
 
 
 def _where(finding: Finding) -> str:

@@ -148,6 +148,12 @@ def _by_bundle(
     cohort: Cohort, by: Run | Path | str, told: tuple[str, ...]
 ) -> tuple[Labeller, dict[str, Read]]:
     bundle = bundle_of(by)
+    if not any(stage.plan.sources.texts for stage in bundle.stages):
+        raise DataError(
+            "this bundle reads no reports: what it says would be of the images",
+            found=f"{bundle.stages[-1].plan.task.name}, sources.texts=[]",
+            hint="a bundle that was fitted with --set sources.texts=[report]",
+        )
     answers = predict(bundle, cohort)
     actionable = dict.fromkeys(told, PRESENT)
     read = {}

@@ -9,7 +9,7 @@ from vesalius.core.answers import Answer
 from vesalius.core.answers.scores import Scores
 from vesalius.core.bundle import Bundle
 from vesalius.core.case import Case
-from vesalius.core.errors import DataError
+from vesalius.core.errors import DataError, VesaliusError
 from vesalius.core.finding import Status
 from vesalius.run.labelling.result import Labeller, Read
 from vesalius.texts.plain import is_empty
@@ -71,10 +71,16 @@ def by_bundle(
 def read_by_bundle(
     case: Case, answer: Callable[[], Answer], *, actionable: Mapping[str, tuple[Status, ...]]
 ) -> Read:
-    """Return what a bundle answers about a case's report. Raises DataError for an answer that names no labels."""
+    """Return what a bundle answers about a case's report; a case that it cannot answer is not read, with the reason.
+
+    Raises DataError for an answer that names no labels.
+    """
     if why := _unread(case):
         return Read({}, why=why)
-    given: Any = answer()
+    try:
+        given: Any = answer()
+    except VesaliusError as error:
+        return Read({}, why=error.what)
     if not isinstance(given, Scores):
         raise DataError(
             "labels come from a bundle that scores labels", found=f"an answer of kind {type(given).__name__}"
