@@ -1,4 +1,4 @@
-"""A model's text as a person has changed it: what is known of a sentence stays with those that are left as they were."""
+"""A text as a person has changed it: what is known of a sentence stays with those that are left as they were."""
 
 from __future__ import annotations
 
