@@ -27,6 +27,7 @@ from vesalius.core.calling import calling
 from vesalius.core.case import Case
 from vesalius.core.cohort import Label, TargetInfo
 from vesalius.core.doubt import Doubt
+from vesalius.core.edit import Edit
 from vesalius.core.errors import CodeError, DataError
 from vesalius.core.growth import Changed
 from vesalius.core.image import Array, Image
@@ -95,6 +96,7 @@ class Handling(ABC, Generic[A]):
     those in which a calibration can promise something of an answer, the usual first; a kind with none makes no promise.
     `doubted_ways` are those of them that need the answer's doubt.
     `needs_levels` says that `chances` needs an answer whose task was asked for its `levels`.
+    `changeable` is the field whose texts by name a person may change, where there is one.
     `error` is what `losses` measures, in words. `listing` is the name of the table beside `answers.csv` that holds what
     answers list, such as their boxes; empty of a kind that lists nothing.
     """
@@ -115,6 +117,7 @@ class Handling(ABC, Generic[A]):
     needs_levels: ClassVar[bool] = False
     error: ClassVar[str] = "error"
     listing: ClassVar[str] = ""
+    changeable: ClassVar[str] = ""
 
     # --- what is written of an answer and shown of it
 
@@ -155,6 +158,12 @@ class Handling(ABC, Generic[A]):
         one another; by default `objects`.
         """
         return self.objects
+
+    def edited(self, answer: A, texts: Mapping[str, str], edit: Edit) -> A:
+        """Return an answer as a person has changed it, of a kind that says in `changeable` which of its fields holds
+        the texts that a person may change. Raises CodeError of another.
+        """
+        raise CodeError(f"nobody changes an answer of kind {self.kind.__name__}")
 
     def shown_by(self, answer: A, image: Image) -> Image | None:
         """Return the labels, upright as the image is shown, by which a slice is chosen; None for the middle one."""

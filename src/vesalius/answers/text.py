@@ -12,6 +12,7 @@ from vesalius.answers import _text_drawn as drawn
 from vesalius.answers import _text_page as page
 from vesalius.answers import _text_words as words
 from vesalius.answers._asking import number_place
+from vesalius.answers._text_edited import edited
 from vesalius.answers.contract import NOT_RATED, Handling, Panel
 from vesalius.answers.drawing.lines import Line
 from vesalius.answers.drawing.panels import Table
@@ -20,6 +21,7 @@ from vesalius.core.answers.text import Evidence, Text
 from vesalius.core.ask import Ask
 from vesalius.core.case import Case
 from vesalius.core.doubt import Doubt
+from vesalius.core.edit import Edit
 from vesalius.core.errors import DataError, UnknownName
 from vesalius.core.image import Array, Image
 from vesalius.core.marks import Mark, digest
@@ -41,6 +43,7 @@ class TextHandling(Handling[Text]):
     kind = Text
     asks = (SENTENCE, FINDING)
     objects = (".sc.dcm", ".sr.dcm", ".pdf.dcm")
+    changeable = "sections"
     headlines = (
         "findings_f1", "hallucinations", "omissions", "wrong_side", "bleu_4", "rouge_l", "cider", "meteor",
     )  # fmt: skip
@@ -65,6 +68,10 @@ class TextHandling(Handling[Text]):
     draws = True
     error = "1 − F1 of findings"
     listing = "sentences.csv"
+
+    def edited(self, answer: Text, texts: Mapping[str, str], edit: Edit) -> Text:
+        """Return the text with other sections: sentences that stay keep what is known of them."""
+        return edited(answer, texts, edit)
 
     def objects_of(self, answer: Text) -> tuple[str, ...]:
         """Return the report and its PDF; before them where the model looked, where its sentences say that."""

@@ -5,16 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vesalius.core.answers.text import Evidence, Text
 from vesalius.core.case import Case, Ref
 from vesalius.core.disk import sha256
 from vesalius.core.edit import Edit
 from vesalius.core.errors import FormatError
-from vesalius.core.sentences import sentences
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,25 +67,6 @@ def image_digest(case: Case) -> str | None:
             return None
         parts.append((name, sorted(map(sha256, ref.paths)), ref.member, ref.index))
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest() if parts else None
-
-
-def edited(answer: Text, kept: KeptEdit) -> Text:
-    """Return a model's text as an edit has it: what is known of a sentence stays with those that are left as they were.
-
-    A changed sentence stands on nothing that the model has seen, and so keeps no finding, mark or map.
-    """
-    known: dict[tuple[str, str], list[Evidence]] = {}
-    for one in answer.evidence:
-        said = sentences(answer.sections.get(one.section, ""))
-        if one.sentence < len(said):
-            known.setdefault((one.section, said[one.sentence]), []).append(one)
-    evidence = []
-    for section, text in kept.sections.items():
-        for place, sentence in enumerate(sentences(text)):
-            held = known.get((section, sentence))
-            if held:
-                evidence.append(replace(held.pop(0), sentence=place))
-    return replace(answer, sections=dict(kept.sections), evidence=tuple(evidence), edit=kept.edit)
 
 
 def _refs(case: Case) -> Iterable[tuple[str, Ref]]:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, TypeGuard
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
 from vesalius import formats
-from vesalius.core.answers import Answer
-from vesalius.core.answers.text import Text
+from vesalius.answers import contract
 from vesalius.core.edit import Edit
 from vesalius.core.errors import GeometryError, OutputError
 from vesalius.dicom.write.sr_edit import person_name
 from vesalius.prepare.case import load_reference
-from vesalius.serve.edits.kept import KeptEdit, edited, image_digest
+from vesalius.serve.edits.kept import KeptEdit, image_digest
 from vesalius.serve.edits.store import Conflict, EditStore, Report
 from vesalius.serve.http import schemas
 from vesalius.serve.http.access import Serving, User
@@ -111,11 +110,10 @@ def _written(job: InferenceJob, case: str, kept: KeptEdit) -> Path:
     if path.is_file():
         return path
     answer = formats.read_answer(job.files[case]["answer.json"])
-    if not _is_text(answer):
-        raise not_found("report")
+    changed = contract.of(answer).edited(answer, kept.sections, kept.edit)
     source = load_reference(next(c for c in job.cases if c.id == case).case)
     try:
-        return formats.write(edited(answer, kept), path, source=source)
+        return formats.write(changed, path, source=source)
     except (OutputError, GeometryError) as error:
         raise Problem(422, error.what, found=error.found) from error
 
@@ -126,18 +124,15 @@ def _wanted(edits: tuple[KeptEdit, ...], version: int | None) -> KeptEdit | None
     return edits[version - 1] if version <= len(edits) else None
 
 
-def _is_text(answer: Answer) -> TypeGuard[Text]:
-    return isinstance(answer, Text)
-
-
 def _report(service: Service, job: str, case: str, caller: Caller) -> tuple[InferenceJob, dict[str, str]]:
     """Return a job and the sections that its model wrote about a case. Raises Problem 404 where there are none."""
     found = service.jobs.get(job, caller)
     row = found.answers.get(case)
     if row is None or found.kind != "predict" or row["answer"].get("withheld"):
         raise not_found("report")
-    sections = row["answer"].get("sections")
-    if row["kind"] != Text.__name__ or not isinstance(sections, dict):
+    field = contract.of(row["kind"]).changeable
+    sections = row["answer"].get(field) if field else None
+    if not isinstance(sections, dict):
         raise not_found("report")
     return found, {str(k): str(v) for k, v in sections.items()}
 

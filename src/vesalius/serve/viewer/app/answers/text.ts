@@ -8,10 +8,10 @@ import { versions } from "../report_versions.ts";
 import type { Stage } from "../stage.ts";
 import type { Held } from "../types.ts";
 
-/** The maps that sentences refer to, which lie over the image when these are looked at. */
+/** The maps that sentences refer to, which lie over the image when these are looked at; and texts that stand beside it. */
 export const holds = (answer: Held): readonly string[] => {
   const said = (answer.answer.evidence ?? []) as Evidence[];
-  return mapsOf(answer).filter((name) => said.some((e) => e.part === name));
+  return [...mapsOf(answer).filter((name) => said.some((e) => e.part === name)), ...textsOf(answer).map(([name]) => name)];
 };
 
 export async function clear(stage: Stage): Promise<void> {
@@ -23,14 +23,23 @@ export async function panel(answer: Held, given: Given): Promise<HTMLElement> {
   const sections = (answer.answer.sections ?? {}) as Sections;
   const evidence = (answer.answer.evidence ?? []) as Evidence[];
   const light = new Light(answer, given, mapsOf(answer));
-  const made = h("div", { class: "text" }, body(sections, evidence, light));
+  const own = h("div", { class: "text" }, body(sections, evidence, light));
+  const beside = textsOf(answer).map(([name, part]) =>
+    h("details", { class: "beside" }, h("summary", {}, `Beside it: ${name.replaceAll("_", " ")}`), body((part.sections ?? {}) as Sections, (part.evidence ?? []) as Evidence[], light)),
+  );
+  const made = beside.length ? h("div", {}, own, beside) : own;
   const whole = answer.by === "predict" && answer.job && Object.keys(answer.files).length > 0; // and no part of another
   if (!whole || given.beside) return made;
   const path = `/api/jobs/${answer.job}/reports/${answer.case}`;
   const report = await api.report(path).catch(() => null); // a cine's, or of a job that has gone
-  if (report && given.current()) versions(made, report, { path, evidence, light, given });
+  if (report && given.current()) versions(own, report, { path, evidence, light, given });
   return made;
 }
+
+type Part = Record<string, unknown>;
+
+/** The parts that are texts, such as what a template says of the same findings. */
+const textsOf = (answer: Held): [string, Part][] => Object.entries((answer.answer.parts ?? {}) as Record<string, Part>).filter(([, part]) => part.sections !== undefined);
 
 /** The names of the parts that are fields over the image, in their order. */
 function mapsOf(answer: Held): string[] {
