@@ -60,6 +60,24 @@ def serve(
         Path("vesalius-audit.jsonl"), "--audit", help="The audit log, gone on with where it exists."
     ),
     check_audit: bool = typer.Option(False, "--check-audit", help="Verify the audit log, and leave."),
+    edits: Path | None = typer.Option(
+        None,
+        "--edits",
+        metavar="FOLDER",
+        help="Keep reports that people change in this folder; without it nobody can change one.",
+    ),
+    export_edits: Path | None = typer.Option(
+        None,
+        "--export-edits",
+        metavar="DATA",
+        help="With --edits: write a table of the changed reports of these images, and leave.",
+    ),
+    out: Path | None = typer.Option(
+        None, "--out", "-o", metavar="TABLE", help="With --export-edits: the table that is written."
+    ),
+    verified_only: bool = typer.Option(
+        False, "--verified-only", help="With --export-edits: only reports that somebody answers for."
+    ),
     max_upload: int = typer.Option(2048, "--max-upload", min=1, help="MiB of one upload at most."),
     max_stored: int = typer.Option(
         32, "--max-stored", min=1, help="GiB of uploads and results kept at most."
@@ -115,6 +133,12 @@ def serve(
         return _make_key(keys, make_key, role)
     if check_audit:
         return _check_audit(audit)
+    if export_edits is not None:
+        return _export_edits(edits, export_edits, out, verified_only=verified_only)
+    if out is not None or verified_only:
+        raise VesaliusError(
+            "--out and --verified-only are of a table of changed reports", hint="--export-edits DATA"
+        )
     _serve_http(
         bundles,
         talk,
@@ -130,6 +154,7 @@ def serve(
         selftest=not without_selftest,
         runtime=runtime,
         memory=memory_limit,
+        edits=edits,
     )
     return None
 
@@ -159,6 +184,7 @@ def _serve_http(
     selftest: bool,
     runtime: str,
     memory: str | None,
+    edits: Path | None,
 ) -> None:
     """Serve over HTTP until the process is told to stop. `tls` are the files of certificate and key."""
     if not bundles:
@@ -193,6 +219,7 @@ def _serve_http(
             refuse_unlike=refuse_unlike,
             selftest=selftest,
             runtime=runtime,
+            edits=edits,
             progress=talk.progress,
             ready=listening,
         )
@@ -245,6 +272,29 @@ def _check_audit(path: Path) -> Outcome:
         {"audit": {"path": path, "lines": tail.count, "hash": tail.hash}},
         lambda: typer.echo(f"{path}: {said}"),
     )
+
+
+def _export_edits(folder: Path | None, data: Path, out: Path | None, *, verified_only: bool) -> Outcome:
+    if folder is None or out is None:
+        lacks = "the folder that keeps them" if folder is None else "a file to write"
+        raise VesaliusError(
+            f"--export-edits needs {lacks}", hint="--edits FOLDER --export-edits DATA --out edits.csv"
+        )
+    from vesalius import cohorts
+    from vesalius.serve.edits.table import export_edits
+
+    made = export_edits(folder, cohorts.read(data), out, verified_only=verified_only)
+
+    def show() -> None:
+        typer.echo(f"{made.path}: {counted(made.cases, 'changed report')}")
+        for case, reason in made.left_out:
+            typer.echo(f"left out: {case}: {reason}")
+        if made.elsewhere:
+            typer.echo(f"{counted(made.elsewhere, 'changed report')} of images that are not here")
+
+    left = [{"case": case, "reason": reason} for case, reason in made.left_out]
+    said = {"table": made.path, "cases": made.cases, "left_out": left, "elsewhere": made.elsewhere}
+    return Outcome({"edits": said}, show)
 
 
 def _make_key(path: Path | None, name: str, role: str) -> Outcome:

@@ -9,11 +9,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from vesalius import formats
+from vesalius.cohorts import _json_table
 from vesalius.core.errors import DataError, FormatError, closest_path
 from vesalius.texts import findings_table
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".xlsx", ".parquet")
 CONTAINERS = (".npz",)
+_MOST_JSON = 20  # files in a folder of which some may be tables
 SPLITS: Mapping[str, str] = {
     "train": "train",
     "training": "train",
@@ -139,9 +141,16 @@ def short_ids(places: Iterable[str]) -> dict[str, str]:
 def find_tables(root: Path) -> tuple[Path, ...]:
     """Return tables directly in `root`, but one of findings; or `root` itself when it is one."""
     if root.is_file():
-        return (root,) if root.suffix.lower() in TABLE_SUFFIXES else ()
-    tables = (p for p in sorted(root.iterdir()) if p.suffix.lower() in TABLE_SUFFIXES and _visible(p.name))
+        return (root,) if is_table(root) else ()
+    every = [p for p in sorted(root.iterdir()) if _visible(p.name)]
+    beside = sum(p.suffix.lower() == ".json" for p in every) > _MOST_JSON  # side-cars, one an image
+    tables = (p for p in every if is_table(p) and not (beside and p.suffix.lower() == ".json"))
     return tuple(p for p in tables if not is_findings_table(p))
+
+
+def is_table(path: Path) -> bool:
+    """Return whether a file is a table: by its ending, or JSON with a report in its records."""
+    return path.suffix.lower() in TABLE_SUFFIXES or _json_table.is_table(path)
 
 
 def is_findings_table(path: Path) -> bool:

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vesalius.core.version import VERSION
 from vesalius.serve import viewer
-from vesalius.serve.http import cine, endpoints, monailabel, truth_endpoints
+from vesalius.serve.http import cine, edit_endpoints, endpoints, monailabel, truth_endpoints
 from vesalius.serve.http.access import audit_refusal
 from vesalius.serve.http.concurrency import ConcurrencyLimit
 from vesalius.serve.http.limits import BodyLimit, SameOrigin
@@ -55,6 +55,7 @@ def create_app(service: Service) -> FastAPI:
     app.include_router(endpoints.open_to_all)
     app.include_router(endpoints.api)
     app.include_router(truth_endpoints.router)
+    app.include_router(edit_endpoints.router)
     app.include_router(cine.router)
     app.include_router(monailabel.router)
     viewer.mount(app)

@@ -31,7 +31,7 @@ class Details(TypedDict, total=False):
 
     Never a client's name of a file, nor anything out of a file. `file` is the service's own name of a result, `model`
     and `models` begin hashes of bundles, `route` is a path as the service calls it, `doubt` a registered way,
-    `earlier` the study of the visit that a case is compared with.
+    `earlier` the study of the visit that a case is compared with, `edit` the id of a changed report.
     """
 
     study: str
@@ -54,6 +54,7 @@ class Details(TypedDict, total=False):
     accept_mismatch: int
     doubt: str
     earlier: str
+    edit: str
 
 
 @dataclass(frozen=True, slots=True)

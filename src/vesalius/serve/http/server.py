@@ -56,6 +56,7 @@ def run_service(
     refuse_unlike: bool = False,
     selftest: bool = True,
     runtime: str | None = None,
+    edits: Path | None = None,
     progress: Progress | None = None,
     ready: Callable[[str, Sequence[str]], None] = lambda address, models: None,
 ) -> None:
@@ -66,6 +67,7 @@ def run_service(
     says otherwise; those that raise a bundle's alarm are answered and marked unless `refuse_unlike`, or a request, says
     otherwise. Before anything is answered, each bundle proves that it answers here as it did where it was made, unless
     `selftest` is False. `runtime` is what computes on a processor, by default the fastest (see `infer/choosing.py`).
+    Reports that people change are kept in the folder `edits`; without one none is.
 
     Raises UnsafeError for an address other than loopback without keys, OutputError for one that is taken, and what
     opening and testing bundles, keys and the audit log raises.
@@ -87,6 +89,7 @@ def run_service(
             audit=audit,
             keys=keys,
             bounds=bounds,
+            edits=edits,
         )
         server = _Server(_config(service, tls), service)
         scheme = "https" if tls else "http"
@@ -102,6 +105,8 @@ def run_service(
         cleared = service.workdir.cleared
         for warning in (
             service.audit.mended,
+            service.edits and service.edits.mended,
+            edits and f"reports that people change are kept in {edits}",
             f"removed uploads and results of services that were killed: {cleared}" if cleared else None,
             keys and check_mode(keys, keys.stat().st_mode),
             *(model.doubt for model in service.models.by_name.values()),

@@ -14,6 +14,7 @@ from vesalius.core.errors import VesaliusError
 from vesalius.core.version import VERSION
 from vesalius.core.words import named_things
 from vesalius.prepare.case import load_reference
+from vesalius.serve.edits.store import EditStore
 from vesalius.serve.http.audit import Audit, Details
 from vesalius.serve.http.catalogue import Catalogue, ServedModel
 from vesalius.serve.http.datastore import Datastore
@@ -38,7 +39,10 @@ _SWEEP_S = 30.0
 
 
 class Service:
-    """Everything that requests share. Uploads and results lie in a temporary folder that goes when it stops."""
+    """Everything that requests share. Uploads and results lie in a temporary folder that goes when it stops.
+
+    Reports that people have changed stay, in the folder `edits`; without one none is kept.
+    """
 
     def __init__(
         self,
@@ -48,10 +52,12 @@ class Service:
         keys: Path | None = None,
         bounds: Bounds | None = None,
         temporary: Path | None = None,
+        edits: Path | None = None,
     ) -> None:
         self.models, self.bounds = models, bounds or Bounds()
         self.keys = Keys(keys) if keys is not None else None
         self.audit = Audit(audit)
+        self.edits = EditStore(edits) if edits is not None else None
         self.refusals = Refusals(self.audit)
         self.workdir = WorkDir(temporary)
         self.root = self.workdir.folder
@@ -68,6 +74,7 @@ class Service:
         self.realtime = ThreadPoolExecutor(1, thread_name_prefix="cine")
         self.datastore = Datastore(self.studies)
         self.truths = Truths()
+        self.digests: dict[tuple[str, str], str] = {}  # of a study's case, where somebody asked
         self.stopping = threading.Event()
         self._sweeper = threading.Thread(target=self._sweep, name="sweeper", daemon=True)
         for model in models.by_name.values():
@@ -95,6 +102,8 @@ class Service:
         self.refusals.flush(last=True)
         self.audit.add("service", "stop")
         self.audit.close()
+        if self.edits is not None:
+            self.edits.close()
         self.workdir.remove()
 
     @property
@@ -186,6 +195,8 @@ class Service:
         self.studies.remove(study.id)
         self.datastore.forget(study)
         self.truths.forget(study)
+        for key in [k for k in list(self.digests) if k[0] == study.id]:
+            self.digests.pop(key, None)
 
     def sample(self, caller: Caller, model: ServedModel | None = None) -> tuple[UploadedStudy, bool]:
         """Return a phantom's study that suits a model as the caller's, with its truth, and whether it is new.

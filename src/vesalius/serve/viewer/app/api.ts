@@ -1,5 +1,5 @@
 // Speaking with the service: the key, errors in words, uploads with progress, and events as they come.
-import type { Fault, Job, Model, Study, Truth, Verdict } from "./types.ts";
+import type { Fault, Job, Model, Report, Study, Truth, Verdict } from "./types.ts";
 
 const KEY = "vesalius-key";
 let askForKey: (wrong: boolean) => Promise<string> = async () => "";
@@ -234,6 +234,18 @@ async function* events(answer: Response): AsyncGenerator<string> {
     }
   }
 }
+
+export interface Changed {
+  version: number;
+  sections: Record<string, string>;
+  author: string;
+  verified: boolean;
+  organisation: string;
+}
+
+export const report = (path: string) => json<Report>(path);
+export const saveReport = (path: string, changed: Changed) =>
+  json<Report>(path, { method: "PUT", headers: { "Content-Type": "application/json" }, body: JSON.stringify(changed) });
 
 /** Save what lies at `path` under a name. */
 export async function save(path: string, name: string): Promise<void> {

@@ -13,9 +13,9 @@ export function listen(shortcuts: Shortcut[]): void {
   document.addEventListener("keydown", (e) => {
     if (e.ctrlKey || e.metaKey || e.altKey || document.querySelector("dialog[open]")) return;
     const at = e.target as HTMLElement;
-    if (at.matches("input[type=number], input[type=password], select, textarea")) return;
+    if (at.matches("input[type=number], input[type=password], input[type=text], select, textarea")) return;
     if (at.matches("input[type=range], input[type=radio], #solid") && e.key.startsWith("Arrow")) return;
-    if ((e.key === "Enter" || e.key === " ") && at.matches("button, a, summary, input")) return;
+    if ((e.key === "Enter" || e.key === " ") && at.matches("button, a, summary, input, [role=button]")) return;
     const found = table.get(e.key);
     if (!found) return;
     e.preventDefault();

@@ -28,8 +28,8 @@ export interface Kind {
   clear?(stage: Stage, again: boolean): void | Promise<void>;
   /** Whether its pixels lie in a file of their own, so that it has no panel as a part of another answer. */
   ownFile?: boolean;
-  /** Names of parts that its own panel shows, so that they have no panel of theirs. */
-  holds?: readonly string[];
+  /** Names of parts that its own panel shows, so that they have no panel of theirs; or what tells those of an answer. */
+  holds?: readonly string[] | ((answer: Held) => readonly string[]);
   /** Where there is one: what is shown of answers of the kind that are parts, by `names`, of one that is no image. */
   parts?(names: readonly string[], answer: Held, given: Given): HTMLElement | Promise<HTMLElement>;
   /** Whether its panel shows its parts, so that these have none of their own. */
@@ -67,9 +67,10 @@ export async function section(answer: Held, given: Given, drawn: Drawn): Promise
   const made = [await own.panel(answer, given)];
   const promised = promise(answer);
   if (promised) made.push(promised);
+  const held = typeof own.holds === "function" ? own.holds(answer) : own.holds;
   const inFiles = new Map<string, string[]>();
   for (const [name, part] of Object.entries((answer.answer.parts ?? {}) as Record<string, Record<string, unknown>>)) {
-    if (own.holds?.includes(name)) continue;
+    if (held?.includes(name)) continue;
     const kind = await kindOf(String(part.kind));
     if (kind.ownFile && kind.parts && !own.ownFile) inFiles.set(String(part.kind), [...(inFiles.get(String(part.kind)) ?? []), name]);
     if (kind.ownFile || own.showsParts) continue;

@@ -171,6 +171,20 @@ export function extremes(buffer: ArrayBuffer): [number, number] {
   return low < high ? [low, high] : [0, 1];
 }
 
+/** The index `(x, y, z)` of the greatest value, of several that of the one nearest to their middle; null where none is. */
+export function strongest(buffer: ArrayBuffer): [number, number, number] | null {
+  const [, x = 1, y = 1] = (head(buffer)?.dims ?? []).map((d) => Math.max(1, d));
+  let [best, found] = [-Infinity, [] as number[]];
+  (valuesOf(buffer) ?? []).forEach((value, k) => {
+    if (value > best) [best, found] = [value, [k]];
+    else if (value === best) found.push(k);
+  });
+  const places = found.map((k) => [k % x, Math.floor(k / x) % y, Math.floor(k / (x * y))] as [number, number, number]);
+  const middle = [0, 1, 2].map((axis) => places.reduce((sum, p) => sum + p[axis]!, 0) / places.length);
+  const far = (p: readonly number[]) => p.reduce((sum, v, axis) => sum + (v - middle[axis]!) ** 2, 0);
+  return places.length ? places.reduce((a, b) => (far(b) < far(a) ? b : a)) : null;
+}
+
 /** A window from the least to the greatest value; values that are all the same are in its middle. */
 export function wholeWindow(buffer: ArrayBuffer): [number, number] {
   const values = valuesOf(buffer);

@@ -231,6 +231,27 @@ export interface Held extends Answer {
   at?: string;
 }
 
+/** A version of a report that a person has saved. */
+export interface Edit {
+  version: number;
+  author: string;
+  at: string;
+  caller: string;
+  verified: boolean;
+  organisation: string;
+  sections: Record<string, string>;
+}
+
+/** A report as the model wrote it and as people have changed it since. */
+export interface Report {
+  kept: boolean;
+  version: number;
+  written: Record<string, string>;
+  sections: Record<string, string>;
+  edits: Edit[];
+  sr: string | null;
+}
+
 export type Status = "queued" | "running" | "done" | "failed" | "cancelled";
 
 export interface Job {
