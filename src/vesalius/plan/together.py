@@ -130,7 +130,7 @@ def _beside(draft: Draft, prints: Fingerprint, named: bool) -> list[str]:
     if prints.courses:
         draft.set("sources.courses", list(prints.courses), "the cases' time courses")
     if prints.texts:
-        draft.set("sources.texts", list(prints.texts), "the texts that were named")
+        draft.set("sources.texts", list(prints.texts), "the texts that were named; one that was written when the answer was known says it")
     return [*prints.courses, *prints.texts, *(["covariates"] if named else [])]
 
 
