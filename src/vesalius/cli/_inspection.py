@@ -101,6 +101,7 @@ def facts(found: Inspection) -> list[tuple[str, str]]:
     some_named = f"{s.without_patient} of {s.cases} cases have no id, and count as one each"
     whom = some_named if s.without_patient < s.cases else "not named: each case counts as one"
     patients = f"{s.patients}" if s.patients_known else f"{s.patients} ({whom})"
+    bare = bool(s.sources.courses) or s.reports is not None  # there is something else than images
     rows = [
         ("data", f"{found.cohort.root} ({found.cohort.layout})"),
         ("cases", f"{s.cases}, {s.without_target} without a target, {s.set_aside} set aside"),
@@ -109,10 +110,10 @@ def facts(found: Inspection) -> list[tuple[str, str]]:
         ("modality", counts(s.modalities)),
         ("type", counts(s.types)),
         ("shapes", counts(s.shapes)),
-        ("size z y x", three(s.size) if s.size is not None or not s.sources.courses else ""),
+        ("size z y x", three(s.size) if s.size is not None or not bare else ""),
         (
             "spacing x y z",
-            (three(s.spacing_mm, "mm") if s.size is not None or not s.sources.courses else "")
+            (three(s.spacing_mm, "mm") if s.size is not None or not bare else "")
             + (f", {s.without_spacing} without" if s.without_spacing else ""),
         ),
         ("orientation", counts(s.orientations)),
@@ -125,6 +126,7 @@ def facts(found: Inspection) -> list[tuple[str, str]]:
             )
         )
     rows += s.sources.words(s.cases)
+    rows += s.reports.told(s.cases) if s.reports is not None else []
     rows += [("note", note) for note in found.cohort.notes]
     return [(name, value) for name, value in rows if value]
 

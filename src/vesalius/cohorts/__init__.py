@@ -23,6 +23,7 @@ from vesalius.cohorts._complete import brings_sets, usual_reference, with_comple
 from vesalius.cohorts._dealing import connected
 from vesalius.cohorts._experts import Experts, open_experts
 from vesalius.cohorts._files import TABLE_SUFFIXES, require, walk
+from vesalius.cohorts._findings import save_findings
 from vesalius.cohorts._folds import assign, with_unlabelled
 from vesalius.cohorts._instances import table_of_instances
 from vesalius.cohorts._joined import with_joined
@@ -81,6 +82,7 @@ __all__ = [
     "require",
     "save_assignment",
     "save_cleaned",
+    "save_findings",
     "select_target",
     "spool",
     "table_of_instances",

@@ -264,5 +264,6 @@ def _rows(cohort: Cohort) -> list[dict[str, Any]]:
             drawn = kinds.of(info.kind).drawn and name in case.targets
             row[name] = str(case.targets[name]) if drawn else words.get(name, "")
         row |= {n: "" if v is None else v for n, v in case.covariates.items() if n not in row}
+        row |= {n: v for n, v in {"report": case.report, **case.texts}.items() if v and n not in row}
         rows.append(row)
     return rows

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 
 from vesalius.cohorts._build import class_labels
 from vesalius.cohorts._files import natural
+from vesalius.cohorts._report_columns import section_of
 from vesalius.core import registry
 from vesalius.core.case import Ref, Target
 from vesalius.core.cohort import Label, SetAside, TargetInfo
 from vesalius.core.errors import VesaliusError
+from vesalius.texts.sections import LEAD, joined
 
 if TYPE_CHECKING:
+    from vesalius.dicom.read.sr import Content
     from vesalius.dicom.series.grouping import Document, Series
 
 MOST_TARGETS = 64
@@ -106,6 +109,26 @@ def _key(target: str, taken: Mapping[str, Target], document: Document) -> str:
     return base if base not in taken else f"{base} {document.path.stem}"
 
 
+def of_reports_alone(documents: Sequence[Document]) -> Said:
+    """Return what structured reports say of themselves, where there is no image: each is a case of its own."""
+    said = Said([{} for _ in documents], [[] for _ in documents])
+    _reports(said, documents, {d.path: [k] for k, d in enumerate(documents)})
+    return said
+
+
+def _report(content: Content) -> str:
+    """Return a report's texts in sections, as its containers or the texts themselves are called; else `name: text`."""
+    sections: dict[str, str] = {}
+    for container, name, text in content.placed:
+        section = section_of(container) or section_of(name)
+        words = text if section is not None else f"{name}: {text}"
+        key = LEAD if section is None else section
+        before = sections.get(key, "")
+        between = " " if section is not None and before.endswith((".", "!", "?")) else "\n"
+        sections[key] = f"{before}{between}{words}" if before else words
+    return joined(sections)
+
+
 def _reports(said: Said, documents: Iterable[Document], meant: Mapping[Path, list[int]]) -> None:
     """Numbers and codes of reports as targets, their texts as the case's report."""
     from vesalius.dicom.values.ucum import word_of
@@ -126,7 +149,7 @@ def _reports(said: Said, documents: Iterable[Document], meant: Mapping[Path, lis
             for name, meaning in content.codes.items():
                 said.targets[k].setdefault(name, meaning)
                 codes.setdefault(name, set()).add(meaning)
-            said.reports[k] += [f"{name}: {text}" for name, text in content.texts.items()]
+            said.reports[k] += [text] if (text := _report(content)) else []
     for name, units in numbers.items():
         if len(units) > 1:
             said.notes.append(f"'{name}' has several units in the reports and is no target: {units}")

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from vesalius import formats
+from vesalius.cohorts import _json_table
 from vesalius.core.errors import DataError, FormatError, closest_path
 from vesalius.texts import findings_table
 
@@ -139,9 +140,14 @@ def short_ids(places: Iterable[str]) -> dict[str, str]:
 def find_tables(root: Path) -> tuple[Path, ...]:
     """Return tables directly in `root`, but one of findings; or `root` itself when it is one."""
     if root.is_file():
-        return (root,) if root.suffix.lower() in TABLE_SUFFIXES else ()
-    tables = (p for p in sorted(root.iterdir()) if p.suffix.lower() in TABLE_SUFFIXES and _visible(p.name))
+        return (root,) if is_table(root) else ()
+    tables = (p for p in sorted(root.iterdir()) if _visible(p.name) and is_table(p))
     return tuple(p for p in tables if not is_findings_table(p))
+
+
+def is_table(path: Path) -> bool:
+    """Return whether a file is a table: by its ending, or JSON with a report in its records."""
+    return path.suffix.lower() in TABLE_SUFFIXES or _json_table.is_table(path)
 
 
 def is_findings_table(path: Path) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from vesalius.cohorts import _files
 from vesalius.cohorts._table_io import read_cells
 from vesalius.core.case import Case, Ref
 from vesalius.core.cohort import Cohort, Question
+from vesalius.core.disk import write_text
 from vesalius.core.errors import DataError
 from vesalius.core.finding import Finding
 from vesalius.core.sentences import all_sentences
@@ -69,6 +70,13 @@ def with_findings(cohort: Cohort, base: Path) -> Cohort:
         what = f"{counted(len(strangers), 'name')} in {path.name} lead to no case"
         doubts = (*doubts, Question(TARGETLESS, what, listed(strangers, 5), "look for their cases"))
     return replace(cohort, cases=cases, notes=(*cohort.notes, *notes), doubts=doubts)
+
+
+def save_findings(folder: Path, cases: Iterable[Case]) -> None:
+    """Write the findings of cases beside a new table of them; nothing where no case has any. Raises OutputError."""
+    held = {case.id: case.findings for case in cases if case.findings is not None}
+    if held:
+        write_text(folder / findings_table.TABLE, findings_table.written(held))
 
 
 def _names(cases: Sequence[Case]) -> dict[str, str]:

@@ -11,11 +11,13 @@ from vesalius.texts.plain import cleaned, is_prose, read_text, words_in
 from vesalius.texts.sections import LEAD, joined, opened, parted
 
 _WHOLE = {
-    "report",
-    "narrative",
-    "body of report",
-    "description",
-}  # spellings of headings that name no section here
+    "report": 2,
+    "narrative": 4,
+    "body of report": 4,
+    "text": 4,
+    "caption": 4,
+}  # and how long at least, in words
+_NO_SECTION = {*_WHOLE, "description"}  # spellings of headings that name none here
 _WORDS = re.compile(r"^(?:report|text|section)s? | (?:report|text|section|txt)s?$")
 _ENOUGH = 0.5  # the share of a column's first values that is words, or names files that are here
 _LOOKED = 40
@@ -36,6 +38,8 @@ def found_reports(table: Table, index: Index, free: Callable[[str], bool]) -> di
         sample = _sample(cells)
         if share := _share_of_files(sample, index):
             found[column] = f"{share:.0%} of its first values name text files"
+        elif (least := _WHOLE.get(_plain(column))) is not None and _is_prose(sample, least):
+            found[column] = "by its name and values"
         elif section_of(column) in _MAIN and _is_prose(sample, 4):
             found[column] = f"by its name and values, the section '{section_of(column)}'"
     if not any(section_of(column) in _MAIN for column in found):
@@ -49,12 +53,16 @@ def found_reports(table: Table, index: Index, free: Callable[[str], bool]) -> di
 
 def section_of(column: str) -> str | None:
     """Return the section that a column is called after: `findings`, `Impression_text`; None for another."""
-    name = " ".join(re.sub(r"[_.-]+", " ", column.casefold()).split())
+    name = _plain(column)
     known = opened("english")
     for each in (name, _WORDS.sub("", name)):
-        if each not in _WHOLE and (section := known.section_of(each)) is not None:
+        if each not in _NO_SECTION and (section := known.section_of(each)) is not None:
             return section
     return None
+
+
+def _plain(column: str) -> str:
+    return " ".join(re.sub(r"[_.-]+", " ", column.casefold()).split())
 
 
 def report_of(cells: Mapping[str, str], index: Index) -> str | None:

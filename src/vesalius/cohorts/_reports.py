@@ -41,6 +41,7 @@ def with_reports_beside(cohort: Cohort, base: Path, *, whole: bool) -> Cohort:
     ways: Counter[str] = Counter()
     notes: list[str] = []
     empty: list[str] = []
+    bare: list[str] = []
     for case in cohort.cases:
         found = look.of_case(case)
         if found is None:
@@ -53,16 +54,19 @@ def with_reports_beside(cohort: Cohort, base: Path, *, whole: bool) -> Cohort:
         if is_prose(text):
             taken[case.id] = text
             ways[found[1]] += 1
-        elif not text:
-            empty.append(case.id)
+        else:
+            (bare if text else empty).append(case.id)
     if not taken:
         return cohort
-    said = listed(f"{counted(n, 'text file')} {why}" for why, n in ways.items())
+    said = ", ".join(f"{counted(n, 'text file')} {why}" for why, n in ways.items())
     notes = [f"reports: {said}", *notes[:3]]
     if empty:
         notes.append(
             f"{counted(len(empty), 'text file')} beside images with nothing in it: {listed(empty, 3)}"
         )
+    if bare:
+        verb = "holds" if len(bare) == 1 else "hold"
+        notes.append(f"{counted(len(bare), 'text file')} beside images {verb} no sentence: {listed(bare, 3)}")
     if whole and (left := look.unused()):
         notes.append(f"{counted(len(left), 'text file is', 'text files are')} of no image: {listed(left, 3)}")
     cases = tuple(replace(c, report=taken.get(c.id)) for c in cohort.cases)
@@ -75,6 +79,9 @@ def with_headings(cohort: Cohort, text: str) -> Cohort:
     What stands below them stays as it is. Raises DataError for a section whose name no English heading has, and where
     no report has any of these headings.
     """
+    note = f"headings: as {Path(text).name} has them"
+    if note in cohort.notes:  # data that were cleaned have been read so already
+        return cohort
     headings = Headings.read(Path(text))
     known = opened(ENGLISH).names
     if strange := [name for name in headings.names if name not in known]:
@@ -93,7 +100,6 @@ def with_headings(cohort: Cohort, text: str) -> Cohort:
         report = None if case.report is None else joined(parted(case.report, headings))
         return replace(case, report=report)
 
-    note = f"headings: as {Path(text).name} has them"
     return replace(cohort, cases=_each(cohort.cases, translated), notes=(*cohort.notes, note))
 
 
@@ -103,6 +109,8 @@ def told_of_reports(cohort: Cohort) -> Cohort:
     if not held:
         return cohort
     notes = [f"{len(held)} of {counted(len(cohort.cases), 'case')} have a report"]
+    if notes[0] in cohort.notes:  # of data that were cleaned it was said already
+        return cohort
     parts = [(c.id, parted(c.report or "")) for c in held]
     read = [case for case, sections in parts if any(map(str.strip, sections.values()))]
     silent = {case for case, s in parts if set(s) - {LEAD} and not any(s.get(name) for name in _SAID)} & set(
@@ -168,7 +176,7 @@ class _Beside:
     def unused(self) -> list[str]:
         """Return the texts in the folders that were looked into that are no case's, without those of the data."""
         every = {p for held in self.listings.values() for p in held.values()}
-        return sorted(p.relative_to(self.base).as_posix() for p in every - self.used if not _is_of_data(p))
+        return sorted(p.relative_to(self.base).as_posix() for p in every - self.used if not is_of_data(p))
 
     def _named_alike(self, path: Path) -> tuple[Path, str] | None:
         name = formats.stem(path).casefold()
@@ -189,7 +197,7 @@ class _Beside:
             of_one = folder == path.parent and len(patients) == 1 and None not in patients
             if self.below.get(folder, 0) != 1 and not of_one:
                 return None
-            texts = [p for p in self._texts(folder).values() if not _is_of_data(p)]
+            texts = [p for p in self._texts(folder).values() if not is_of_data(p)]
             if len(texts) == 1:
                 return texts[0], "alone in the folder of their study"
         return None
@@ -206,6 +214,6 @@ class _Beside:
         return self.listings[folder]
 
 
-def _is_of_data(path: Path) -> bool:
+def is_of_data(path: Path) -> bool:
     """Return whether a text is called as those are that speak of the data as a whole: README, LICENSE, classes."""
     return _NOT_REPORTS.fullmatch(path.stem) is not None

@@ -1,4 +1,4 @@
-"""Reading tables as columns of text: CSV, TSV, XLSX and Parquet."""
+"""Reading tables as columns of text: CSV, TSV, XLSX, Parquet, and records of reports in JSON."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from vesalius.cohorts import _json_table
 from vesalius.core.delimited import Table, cleaned, delimited, points
 from vesalius.core.errors import DataError, closest_path
 
@@ -32,6 +33,8 @@ def read_cells(path: Path) -> Table:
     suffix = path.suffix.lower()
     if not path.is_file():
         raise DataError(f"no table at {path}", hint=closest_path(path, "a CSV, TSV, XLSX or Parquet file"))
+    if suffix in _json_table.SUFFIXES:
+        return _json_table.read(path)
     try:
         if suffix not in (".parquet", ".xlsx"):
             return points(*delimited(path))

@@ -120,6 +120,10 @@ def _of_cases(base: Path, tables: Mapping[Path, Table], index: Index, options: O
     if len(fitting) > 1:
         once = [(p, t) for p, t in fitting if _names_once(t, index, options)]
         fitting = once if len(once) == 1 else fitting  # of the others a row is a thing in an image
+    if not fitting:  # nothing names images: it is the one of reports
+        fitting = [
+            (p, t) for p, t in tables.items() if infer(plain(t, options), index, options).all("report")
+        ]
     if len(fitting) != 1:
         names = ", ".join(p.name for p in ([p for p, _ in fitting] or tables))
         raise DataError(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vesalius import formats
 from vesalius.cohorts import _files
 from vesalius.cohorts._build import some
-from vesalius.cohorts._dicom_targets import collect
+from vesalius.cohorts._dicom_targets import collect, of_reports_alone
 from vesalius.cohorts._layout import SPARE, Detection, Options
 from vesalius.cohorts._series import Unit, place, sort_dicom, unit_of, units, unread
 from vesalius.core import archive
@@ -18,6 +19,9 @@ from vesalius.core.cohort import Cohort, SetAside
 from vesalius.core.errors import DataError
 from vesalius.core.words import counted
 from vesalius.dicom.dicomdir import listing
+
+if TYPE_CHECKING:
+    from vesalius.dicom.series.grouping import Found
 
 
 def detect(root: Path) -> Detection | None:
@@ -63,6 +67,8 @@ def read(root: Path, *, options: Options) -> Cohort:
     inside = root.is_dir() or archive.is_archive(root)
     base = root if inside else root.parent
     plain, bad = units([p for p in paths if not _files.is_dicom(p) and p.is_file()], base)
+    if not found.series and not plain and any(d.code == "SR" for d in found.documents):
+        return _of_reports(root, found, [*missing, *bad, *unread(found, base)], base)
     said = collect(found.series, found.documents)
     series = [unit_of(s) for s in found.series]
     names = _names(base, [*series, *plain])
@@ -97,6 +103,33 @@ def read(root: Path, *, options: Options) -> Cohort:
         targets=said.infos,
         set_aside=tuple(aside),
         notes=(*notes, *said.notes),
+    )
+
+
+def _of_reports(root: Path, found: Found, aside: list[SetAside], base: Path) -> Cohort:
+    """Return a cohort of structured reports without images: a case a report, its patient is the PatientID."""
+    documents = [d for d in found.documents if d.code == "SR"]
+    said = of_reports_alone(documents)
+    ids = _files.case_ids([d.path for d in documents], base)
+    cases = [
+        Case(
+            id=ids[document.path],
+            images={},
+            reference=None,
+            patient=(document.patient_id or "").strip() or None,
+            targets=said.targets[k],
+            report="\n".join(said.reports[k]) or None,
+        )
+        for k, document in enumerate(documents)
+    ]
+    bare = [c.id for c in cases if c.report is None and not c.targets]
+    return Cohort(
+        root=root,
+        layout="dicomtree",
+        cases=tuple(c for c in cases if c.id not in bare),
+        targets=said.infos,
+        set_aside=(*aside, *said.bad, *(SetAside(name, "its report is empty") for name in bare)),
+        notes=(f"{counted(len(documents), 'structured report')} without images", *said.notes),
     )
 
 

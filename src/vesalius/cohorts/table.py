@@ -1,4 +1,4 @@
-"""A table whose rows are cases: CSV, TSV, XLSX or Parquet, naming images, masks, labels, patients, times, events."""
+"""A table whose rows are cases: CSV, TSV, XLSX, Parquet or JSON, naming images, masks, labels, patients, reports."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from vesalius.cohorts._index import Index
 from vesalius.cohorts._layout import UNUSED, Detection, Options, target_roles
 from vesalius.cohorts._prompts import parsed
 from vesalius.cohorts._report_columns import report_of, text_in
-from vesalius.cohorts._roles import ARM, TOLD, Roles, called_like_files, distinct, infer, is_number
+from vesalius.cohorts._roles import ARM, TOLD, Roles, distinct, infer, is_number
 from vesalius.cohorts._rows import of_images, rows_of_cases, slots
 from vesalius.cohorts._several import together
 from vesalius.cohorts._sure import doubts
+from vesalius.cohorts._table_faults import cannot, is_of_reports, nearly, no_images
 from vesalius.cohorts._table_io import read_table
 from vesalius.cohorts._tables import cases_by_name, own_tables, tables_of, with_pictures_beside
 from vesalius.cohorts._words import plain, settled
@@ -38,7 +39,7 @@ _MODALITY = re.compile(
 
 def detect(root: Path) -> Detection | None:
     """Return a table of which a column names image files below its folder; hardly, and why, where none does."""
-    if root.is_file() and root.suffix.lower() not in _files.TABLE_SUFFIXES:
+    if root.is_file() and not _files.is_table(root):
         return None
     base = root if root.is_file() else _files.unwrap(root)
     if not _files.find_tables(base):
@@ -52,11 +53,15 @@ def detect(root: Path) -> Detection | None:
             table = plain(read_table(path), Options())
             roles = infer(table, index, Options())
         except DataError as error:
-            unused.append(f"{path.name}, as it {_cannot(error, path)}")
+            unused.append(f"{path.name}, as it {cannot(error, path)}")
             continue
         image = roles.first("image") or roles.first("course")
+        if image is None and is_of_reports(table, roles, index):
+            text = f"'{roles.first('report')}' in {path.name} holds reports, without images"
+            best = best or Detection(0.65 if root.is_file() else 0.55, text)
+            continue
         if image is None:
-            unused.append(f"{path.name}, as {_no_images(table, index)}")
+            unused.append(f"{path.name}, as {no_images(table, index)}")
             continue
         learn = [c for role in target_roles() for c in roles.all(role)]
         learn = [k.name for k in kinds.with_own_tables() if k.in_own_table(path, table, "")] or learn
@@ -72,32 +77,6 @@ def detect(root: Path) -> Detection | None:
     return best or Detection(0.01, "; ".join(unused[:3]))
 
 
-def _cannot(error: DataError, path: Path) -> str:
-    what = error.what.removeprefix(str(path)).strip()
-    return f"{what} ({error.found})" if error.found else what
-
-
-def _no_images(table: Table, index: Index) -> str:
-    """Return why a table cannot be used, from what its columns hold."""
-    why = _nearly(table, index)
-    return (
-        why
-        or f"none of its columns ({some(table, 6)}) names image files; --column image=NAME says which does"
-    )
-
-
-def _nearly(table: Table, index: Index) -> str | None:
-    """Return what is wrong with a column that looks as if it named images; None where none does."""
-    for column, cells in table.items():
-        sample = distinct(cells)[:40]
-        unsure = [c for c in sample if index.is_unsure(c)]
-        if unsure and 2 * len(unsure) >= len(sample):
-            return f"most cells of its '{column}' could mean several files: {index.fault(unsure[0])}"
-        if called_like_files(cells):
-            return f"none of the files that its '{column}' names is here, such as '{sample[0]}'"
-    return None
-
-
 def read(root: Path, *, options: Options) -> Cohort:
     """Read one case per row, or per group of rows with one case id; files are looked for below the table's folder.
 
@@ -108,14 +87,16 @@ def read(root: Path, *, options: Options) -> Cohort:
     index = Index.of(base if base.is_dir() else base.parent)
     table, source, own = tables_of(base, index, options)
     roles = infer(plain(table, options), index, options)
-    if not roles.all("image") and not roles.all("course") and not options.imageless:
+    bare = not roles.all("image") and not roles.all("course") and not options.imageless
+    if bare and not is_of_reports(table, roles, index):
         raise DataError(
             f"no column of {source} names image files",
-            found=_nearly(table, index) or f"columns {', '.join(list(table)[:8])}",
+            found=nearly(table, index) or f"columns {', '.join(list(table)[:8])}",
             hint="--column image=NAME, with file names as they lie beside the table, or course=NAME for time courses; "
             "image= where there are no images",
         )
     notes = [f"{source}: {column} is {reason}" for column, reason in roles.reasons.items()]
+    notes += ["no column names images: what the cases have are their reports"] if bare else []
     if more := [column for column in roles.more if roles.free(column)]:
         every = ",".join([*roles.all("image"), *more])
         notes.append(
@@ -236,9 +217,12 @@ def _case(name: str, rows: list[int], seen: Rows, infos: Mapping[str, TargetInfo
     others = courses or texts or any(covariates[c] is not None for c in told)
     if roles.all("image") and not images and not others:
         raise DataError(f"no image named in row {rows[0] + 2}")
+    reports = {c: cell for c in roles.all("report") if (cell := seen.one(rows, c)) is not None}
+    known = others or any(v is not None for v in covariates.values())
+    if roles.all("report") and not (images or courses or known or reports):
+        raise DataError("its report is empty")
     seen.one(rows, roles.first("visit"))
     patient = seen.one(rows, roles.first("patient"))
-    reports = {c: cell for c in roles.all("report") if (cell := seen.one(rows, c)) is not None}
     field_of_view = seen.one(rows, roles.first("region"))
     inside = seen.file(field_of_view, "region") if field_of_view else None
     _apart(images, {**targets, "region": inside} if inside else targets)

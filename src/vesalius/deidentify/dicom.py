@@ -141,13 +141,18 @@ def _meta(data: Any, key: Key) -> None:
     data.preamble = b"\0" * 128
 
 
-def _place(data: Any, path: Path, key: Key, taken: Callable[[PurePosixPath], bool]) -> PurePosixPath:
-    """patient / study / series / instance.dcm, each a keyed pseudonym of what the original said."""
-    folder = PurePosixPath(
+def folder_of(data: Any, key: Key) -> PurePosixPath:
+    """Return patient / study / series, each a keyed pseudonym of what the original said."""
+    return PurePosixPath(
         f"patient-{key.pseudonym('patient', who_is(data))}",
         f"study-{key.pseudonym('study', text_of(data, 'StudyInstanceUID'), digits=8)}",
         f"series-{key.pseudonym('series', text_of(data, 'SeriesInstanceUID'), digits=8)}",
     )
+
+
+def _place(data: Any, path: Path, key: Key, taken: Callable[[PurePosixPath], bool]) -> PurePosixPath:
+    """Return where a copy lies: its folder and instance.dcm, a keyed pseudonym, too."""
+    folder = folder_of(data, key)
     stem = key.pseudonym("instance", text_of(data, "SOPInstanceUID") or str(path), digits=16)
     found = folder / f"{stem}.dcm"
     return folder / f"{stem}-{key.pseudonym('path', str(path), digits=8)}.dcm" if taken(found) else found

@@ -18,15 +18,16 @@ SUFFIXES = {
     "sidecar": (".json", ".bval", ".bvec", ".bvals", ".bvecs"),
     "picture": (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".gif", ".bmp", ".webp"),
     "dicom": (".dcm", ".dicom", ".ima"),
+    "report": (".txt", ".rep", ".rpt"),
 }
 _OTHER = """
-    txt md csv tsv xlsx xml html pdf zip tar gz 7z npz npy nrrd nhdr mha mhd raw hdr img mgz py log doc docx parquet
+    md csv tsv xlsx xml html pdf zip tar gz 7z npz npy nrrd nhdr mha mhd raw hdr img mgz py log doc docx parquet
     yml yaml
 """
 
 
 def kind_of(path: Path) -> str | None:
-    """nifti, sidecar, picture or dicom, by name; a name that says nothing is taken for DICOM; None for other kinds."""
+    """A key of SUFFIXES, by name; a name that says nothing is taken for DICOM; None for other kinds."""
     name = path.name.lower()
     for kind, suffixes in SUFFIXES.items():
         if name.endswith(suffixes):

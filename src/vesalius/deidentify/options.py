@@ -12,7 +12,10 @@ BASIC = ("113100", "Basic Application Confidentiality Profile")
 
 @dataclass(frozen=True)
 class Option:
-    """An option: its column in the tables, its code in PS3.16 CID 7050, and one line that says what it does."""
+    """An option: its column in the tables, its code in PS3.16 CID 7050, and one line that says what it does.
+
+    One that is about other files than DICOM has no code.
+    """
 
     column: str
     code: str
@@ -65,6 +68,12 @@ OPTIONS: Mapping[str, Option] = {
         "Retain Safe Private Option",
         "private attributes that are known to be safe stay",
     ),
+    "clean-reports": Option(
+        "reports",
+        "",
+        "",
+        "texts beside DICOM files are copied without the names that these hold, dates and numbers",
+    ),
     "deface": Option(
         "face", "113102", "Clean Recognizable Visual Features Option", "the face is removed from head volumes"
     ),
@@ -108,7 +117,7 @@ class Settings:
     def codes(self, *, pixels: bool, face: bool) -> list[tuple[str, str]]:
         """Return codes of CID 7050 for what was done; pixels and faces only where they were looked at."""
         done = [n for n in self.options if (n != "clean-pixels" or pixels) and (n != "deface" or face)]
-        return [BASIC, *((OPTIONS[n].code, OPTIONS[n].meaning) for n in done)]
+        return [BASIC, *((OPTIONS[n].code, OPTIONS[n].meaning) for n in done if OPTIONS[n].code)]
 
 
 def settings(profile: str = "basic", options: Iterable[str] = ()) -> Settings:

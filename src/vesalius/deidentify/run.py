@@ -11,7 +11,7 @@ from vesalius.core.errors import DataError, Interrupted, OutputError
 from vesalius.core.progress import Progress, Silent
 from vesalius.core.quiet import quiet
 from vesalius.core.words import counted
-from vesalius.deidentify import dicom, nifti, ocr, picture, sidecar
+from vesalius.deidentify import dicom, nifti, ocr, picture, sidecar, texts
 from vesalius.deidentify import key as keys
 from vesalius.deidentify import report as reports
 from vesalius.deidentify._read import SetAside
@@ -20,6 +20,7 @@ from vesalius.deidentify.faces import Faces
 from vesalius.deidentify.key import Key
 from vesalius.deidentify.names import Entry, Journal, alias, kind_of, place
 from vesalius.deidentify.options import Settings
+from vesalius.deidentify.texts import Neighbours
 
 _WORK = "de-identify"
 
@@ -100,6 +101,7 @@ def _all(source: Path, out: Path, key: Key, settings: Settings, journal: Journal
     files = walk(source)
     root = source if source.is_dir() else source.parent
     faces = Faces(files, progress) if settings.has("deface") else None
+    beside = Neighbours(root)
     taken = {e.out for e in journal.entries.values() if e.out is not None}
     progress.start(_WORK, len(files))
     try:
@@ -107,7 +109,7 @@ def _all(source: Path, out: Path, key: Key, settings: Settings, journal: Journal
             relative = PurePosixPath(path.relative_to(root).as_posix())
             stamp = _stamp(path)
             if not journal.done(str(relative), stamp, out):
-                entry = _one(path, relative, stamp, out, key, settings, faces, taken)
+                entry = _one(path, relative, stamp, out, key, settings, faces, taken, beside)
                 if entry.out is not None:
                     taken.add(entry.out)
                 journal.add(entry)
@@ -134,6 +136,7 @@ def _one(
     settings: Settings,
     faces: Faces | None,
     taken: set[str],
+    beside: Neighbours,
 ) -> Entry:
     kind = kind_of(path) if path.is_file() else None
     try:
@@ -147,6 +150,10 @@ def _one(
             face = faces.of_dicom(path) if faces is not None else None
             done = dicom.deidentify(
                 path, out, key=key, settings=settings, face=face, taken=lambda p: str(p) in taken
+            )
+        elif kind == "report":
+            done = texts.deidentify(
+                path, out, place(relative, key), key=key, settings=settings, beside=beside
             )
         else:
             target = place(relative, key)

@@ -70,6 +70,7 @@ class SourceFacts:
     interval_s: float | None = None
 
 
+REPORT = "report"  # what a case's own report is called as a source
 NOTHING = SourceFacts()
 
 
@@ -217,9 +218,19 @@ def summed(
         ),
         "visits": Statistics({"count": Histogram.of(map(len, before)), "days": Histogram.of(gaps)}),
         "courses": Statistics({name: _of_courses(held) for name, held in courses.items()}),
-        "texts": Tally.of_each(c.texts for c in cases),
+        "texts": Tally.of_each(_texts(cases)),
         "apart": Statistics(_of_images(cases, found)),
     }
+
+
+def _texts(cases: Sequence[Case]) -> list[Mapping[str, str]]:
+    """Return the texts that a model sees of cases: those that were named, or reports where no case has anything else.
+
+    Where some have images, a report is what was said of these, and enters no model unasked.
+    """
+    if any(c.images or c.courses or c.texts for c in cases):
+        return [c.texts for c in cases]
+    return [{REPORT: c.report} if c.report else {} for c in cases]
 
 
 def _of_courses(held: Sequence[CourseFacts]) -> Statistics:

@@ -14,6 +14,7 @@ from vesalius.plan.fingerprint import Fingerprint
 from vesalius.plan.machine import Machine
 from vesalius.plan.rules import normalised
 from vesalius.plan.sizes import box
+from vesalius.plan.sources import REPORT
 
 FRAMES, FRAMES_GPU = 16, 32  # of a cine that are looked at, spread over all of it
 VISITS = 8  # that are looked at, the last ones
@@ -130,7 +131,10 @@ def _beside(draft: Draft, prints: Fingerprint, named: bool) -> list[str]:
     if prints.courses:
         draft.set("sources.courses", list(prints.courses), "the cases' time courses")
     if prints.texts:
-        draft.set("sources.texts", list(prints.texts), "the texts that were named; one that was written when the answer was known says it")
+        alone = prints.imageless and list(prints.texts) == [REPORT]
+        why = "all that the cases have" if alone else "the texts that were named"
+        why += "; one that was written when the answer was known says it"
+        draft.set("sources.texts", list(prints.texts), why)
     return [*prints.courses, *prints.texts, *(["covariates"] if named else [])]
 
 

@@ -17,8 +17,10 @@ from vesalius.core.cohort import TargetInfo
 from vesalius.core.image import Array, Image, Triple
 from vesalius.prepare.seen import modality_of
 from vesalius.reliability._thumbs import Frame, Small, fingerprint, thumbnail
+from vesalius.reliability.reports import REPORT, report_record, text_hash
 from vesalius.reliability.sources import NOTHING, Brought, course_record
 
+PICTURE, COURSE = "picture", "time course"
 SAMPLES = 2000  # pixels kept of a channel, evenly spread, for quantiles over the cohort
 
 
@@ -61,6 +63,7 @@ class CaseRecord:
     fault: str | None = None
     fatal: bool = False
     brought: Brought = NOTHING
+    what: str = PICTURE  # what its hash is of
     looked: Mapping[str, Any] = field(default_factory=dict)  # what each look measured
 
 
@@ -82,6 +85,7 @@ def record_of(
             fault=fault,
             fatal=fatal,
             brought=_brought(decoded),
+            what=what_of(decoded),
         )
     first = next(iter(decoded.masks.values()), None)
     frames = _frames(case, infos or {}) if first is None else []
@@ -130,6 +134,7 @@ def _brought(decoded: Decoded) -> Brought:
         courses={name: course_record(course) for name, course in decoded.courses.items()},
         days=days_between(case),
         texts=tuple(case.texts),
+        report=None if case.report is None else report_record(case.report),
         frames=max(frames, default=1),
     )
 
@@ -141,16 +146,21 @@ def days_between(case: Case) -> tuple[float, ...]:
 
 
 def content_hash(decoded: Decoded) -> str:
-    """Return hex SHA-256 over a case's decoded pixels, or its time courses where it has no images; else nothing."""
+    """Return hex SHA-256 over a case's decoded pixels; where it has none over its time courses, or else its report."""
     if decoded.images:
         return pixel_hash(decoded.images)
     if not decoded.courses:
-        return ""
+        return text_hash(decoded.case.report or "")
     digest = hashlib.sha256()
     for name, course in sorted(decoded.courses.items()):
         digest.update(f"{name} {course.values.shape}".encode())
         digest.update(np.ascontiguousarray(course.values, np.float64).data)
     return digest.hexdigest()
+
+
+def what_of(decoded: Decoded) -> str:
+    """Return in a word what `content_hash` is of: a picture, a time course or a report."""
+    return PICTURE if decoded.images else COURSE if decoded.courses else REPORT
 
 
 def _frames(case: Case, infos: Mapping[str, TargetInfo]) -> list[Frame]:

@@ -10,7 +10,7 @@ import numpy as np
 from vesalius.cohorts import Decoded
 from vesalius.core.image import Array
 from vesalius.core.words import quoted
-from vesalius.reliability._records import CaseRecord, content_hash
+from vesalius.reliability._records import CaseRecord, content_hash, what_of
 from vesalius.reliability._thumbs import fingerprint
 
 # Correlation of fine structure from which two pictures are called the same. Measured on six public sets: pictures of
@@ -20,6 +20,7 @@ NEAR = 0.85
 NEAR_OF_FEW = 0.90
 MANY = 8  # cases from which what all share can be told
 LIMIT = 30_000  # cases above which near duplicates are not looked for: every pair is compared
+_NAMED = 6  # cases in words
 _BLOCK = 1024
 _NO_IMAGE = (0, 0, 0)  # the shape of a case's image where it has none
 _NEVER = 2.0  # above which no two pictures are alike: only equal ones are found
@@ -44,7 +45,8 @@ class Duplicate:
         )
         said = "; ".join(f"{name}: {' and '.join(map(quoted, v))}" for name, v in self.contradicts.items())
         apart = f" under different labels ({said})" if said else ""
-        return f"{' and '.join(repr(c) for c in self.cases)} are {how}{apart}"
+        more = f" … ({len(self.cases)} in all)" if len(self.cases) > _NAMED else ""
+        return f"{' and '.join(repr(c) for c in self.cases[:_NAMED])}{more} are {how}{apart}"
 
 
 def find(facts: Sequence[CaseRecord], *, near: float = NEAR) -> tuple[Duplicate, ...]:
@@ -77,7 +79,7 @@ class Twins:
         """Take in one case; faulty ones are passed over."""
         case = decoded.case
         image = decoded.reference
-        if decoded.fault is None and (image is not None or decoded.courses):
+        if decoded.fault is None and (image is not None or decoded.courses or case.report):
             self.facts.append(
                 CaseRecord(
                     case=case.id,
@@ -87,6 +89,7 @@ class Twins:
                     shape=_NO_IMAGE if image is None else image.shape,
                     pixels_sha256=content_hash(decoded),
                     print_=np.zeros(0, np.float32) if image is None else fingerprint(image),
+                    what=what_of(decoded),
                 )
             )
 
@@ -158,5 +161,5 @@ def _describe(listed: Sequence[CaseRecord], exact: bool, similarity: float) -> D
         contradicts,
         splits,
         patients,
-        "time course" if listed[0].shape == _NO_IMAGE else "picture",
+        listed[0].what,
     )

@@ -12,13 +12,17 @@ from vesalius.reliability.duplicates import Duplicate
 
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """Cases of one patient, or of one picture, and the sides they stand on."""
+    """Cases of one patient, or of one picture, and the sides they stand on.
+
+    `what` is shared, where it is no patient: a picture, a time course or a report.
+    """
 
     kind: str  # "patient" or "image"
     name: str
     cases: tuple[str, ...]
     sides: tuple[str, ...]
     similarity: float = 1.0  # of pictures that are not quite the same
+    what: str = "picture"
 
 
 def find(
@@ -39,7 +43,7 @@ def find(
         cases = [c for c in duplicate.cases if c in sides]
         found = tuple(dict.fromkeys(sides[c] for c in cases))
         if len(found) > 1:
-            leaks.append(Leak("image", cases[0], tuple(cases), found, duplicate.similarity))
+            leaks.append(Leak("image", cases[0], tuple(cases), found, duplicate.similarity, duplicate.what))
     return tuple(leaks)
 
 

@@ -11,12 +11,15 @@ import numpy as np
 from vesalius.cohorts import Decoded
 from vesalius.core.course import Course
 from vesalius.core.image import Array, Image
+from vesalius.reliability.reports import text_hash
 
 SHARED = 0.25  # of the cases: a channel that more of them hold (an atlas, a field of view) tells no case
 
 
 class Marks:
     """An observer for `cohorts.check` that keeps some bytes of each case, by which another run knows it again.
+
+    Of a case that has neither images nor time courses it is what its report says.
 
     It differs from the hash that finds exact duplicates in that a mark stays the same where a file stores the same
     values in another type, axis order or number of equal channels, as PNG, TIFF, DICOM and NIfTI do.
@@ -32,7 +35,9 @@ class Marks:
             return
         case = decoded.case
         pictures = frozenset(m for i in decoded.images.values() for m in picture_marks(i))
-        self._pixels[case.id] = pictures.union(*(course_marks(c) for c in decoded.courses.values()))
+        marks = pictures.union(*(course_marks(c) for c in decoded.courses.values()))
+        said = text_hash(case.report or "") if not marks else ""
+        self._pixels[case.id] = marks | {said} if said else marks
         if case.patient is not None:
             self._patients[case.id] = patient_mark(case.patient)
 

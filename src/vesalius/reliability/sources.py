@@ -12,6 +12,7 @@ from vesalius.core.case import role_of
 from vesalius.core.course import Course
 from vesalius.core.shown import some
 from vesalius.core.words import counted
+from vesalius.reliability.reports import ReportRecord
 from vesalius.reliability.spread import Spread, spread
 
 
@@ -92,6 +93,7 @@ class Brought:
     days: tuple[float, ...] = ()
     texts: tuple[str, ...] = ()
     frames: int = 1
+    report: ReportRecord | None = None
 
 
 NOTHING = Brought()

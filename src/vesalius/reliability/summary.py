@@ -13,6 +13,7 @@ from vesalius.core.cohort import Cohort
 from vesalius.core.progress import Progress
 from vesalius.reliability._records import CaseRecord, Channel
 from vesalius.reliability._survey import Survey, survey
+from vesalius.reliability.reports import ReportSummary, summary_of_reports
 from vesalius.reliability.sources import Sources, sources_of
 from vesalius.reliability.spread import Spread, spread
 
@@ -68,7 +69,7 @@ class Summary:
     """What is in a cohort. Sizes are `(Z, Y, X)`, spacings `(x, y, z)` in millimetres.
 
     `without_patient` is how many cases have no patient id: each counts as a patient. `sources` is what cases bring
-    beside one picture. Sizes, types and the like are of the cases that have an image.
+    beside one picture, `reports` what their reports are. Sizes, types and the like are of the cases that have an image.
     """
 
     cases: int
@@ -89,6 +90,7 @@ class Summary:
     targets: tuple[TargetSummary, ...]
     orphans: tuple[str, ...]
     sources: Sources = field(default_factory=Sources)
+    reports: ReportSummary | None = None
 
 
 def summarise(cohort: Cohort, *, progress: Progress | None = None) -> Summary:
@@ -124,6 +126,7 @@ def summary_of(found: Survey) -> Summary:
         targets=tuple(_target(found, name) for name in cohort.targets),
         orphans=tuple(orphans),
         sources=sources_of([f.brought for f in facts]),
+        reports=summary_of_reports([f.brought.report for f in facts if f.brought.report is not None]),
     )
 
 

@@ -28,6 +28,7 @@ _TAG = re.compile(
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _BLANK = re.compile(r"\b[Xx]{3,}\b|_{3,}|\[\*\*.{0,80}?\*\*\]|\[(?:removed|redacted)\]|<(?:REDACTED|DEID)>")
+_BETWEEN = re.compile(r"\s|[\u2e80-\uffef]")  # blanks, or a script that puts none between words
 _FEWEST_WORDS = 2
 
 
@@ -88,7 +89,8 @@ def is_prose(text: str) -> bool:
     words = _WORD.findall(text)
     letters = sum(map(len, words))
     digits = sum(c.isdigit() for c in text)
-    return len(words) >= _FEWEST_WORDS and letters > 2 * digits and " " in text.strip()
+    between = _BETWEEN.search(text.strip()) is not None
+    return len(words) >= _FEWEST_WORDS and letters > 2 * digits and between
 
 
 def blanks(text: str) -> int:
@@ -107,7 +109,7 @@ def content_key(report: str) -> str:
     """
     sections = parted(report)
     said = [sections.get(name, "") for name in ("findings", "impression", "findings and impression")]
-    chosen = "\n".join(said) if any(map(str.strip, said)) else report
+    chosen = "\n".join(said if any(map(str.strip, said)) else sections.values())
     return " ".join(re.findall(r"\w+", chosen.casefold()))
 
 

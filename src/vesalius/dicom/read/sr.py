@@ -39,6 +39,7 @@ class Content:
     """What a report says: `texts`, `numbers` (value and unit) and `codes` (meanings), each by its concept's name.
 
     Of a report after TID 2000 the texts are its sections, and its codes and numbers are those of its `findings`.
+    `placed` are its texts in their order, each with the name of the container that it is in and its own.
     """
 
     title: str
@@ -46,6 +47,7 @@ class Content:
     numbers: dict[str, tuple[float, str | None]] = field(default_factory=dict)
     codes: dict[str, str] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    placed: list[tuple[str, str, str]] = field(default_factory=list)
 
 
 def read(ref: Ref) -> Text:
@@ -101,9 +103,10 @@ def _parsed(path: Path) -> raw.File:
 def _content(file: raw.File) -> Content:
     if is_report(file.head):
         said = report(file.head)
-        return Content(_name(file.head) or "report", said.sections, findings=said.findings)
+        placed = [(name, name, text) for name, text in said.sections.items()]
+        return Content(_name(file.head) or "report", said.sections, findings=said.findings, placed=placed)
     found = Content(_name(file.head) or "report")
-    for item, group in _items(file.head):
+    for item, group, container in _items(file.head):
         name = _name(item) or "finding"
         if name == _TRACKING or item.get("RelationshipType") in _CONTEXT:
             continue
@@ -111,7 +114,10 @@ def _content(file: raw.File) -> Content:
             name = f"{group}: {name}"
         kind = item.get("ValueType")
         if kind == "TEXT":
-            _more(found.texts, name, elements.text(item, "TextValue"))
+            text = elements.text(item, "TextValue")
+            _more(found.texts, name, text)
+            if text:
+                found.placed.append((container, name, text))
         elif kind == "CODE":
             code = (item.get("ConceptCodeSequence") or [None])[0]
             _more(found.codes, name, elements.text(code, "CodeMeaning") if code is not None else None)
@@ -141,8 +147,8 @@ def _name(item: Any) -> str | None:
     return elements.text(code, "CodeMeaning") if code is not None else None
 
 
-def _items(head: Any) -> Iterator[tuple[Any, str]]:
-    """Yield every content item with the tracking identifier of the group that it is in.
+def _items(head: Any) -> Iterator[tuple[Any, str, str]]:
+    """Yield every content item with the tracking identifier of the group that it is in, and the container's name.
 
     Raises FormatError for odd trees.
     """
@@ -158,5 +164,5 @@ def _items(head: Any) -> Iterator[tuple[Any, str]]:
             if child.get("ValueType") == "TEXT" and _name(child) == _TRACKING:
                 group = elements.text(child, "TextValue") or group
         for child in children:
-            yield child, group
+            yield child, group, _name(parent) or ""
         waiting += [(child, group, depth + 1) for child in reversed(children)]

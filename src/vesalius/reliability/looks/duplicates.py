@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from vesalius.reliability import duplicates
 from vesalius.reliability.finding import Finding
 from vesalius.reliability.looks.contract import Seen
+from vesalius.reliability.reports import REPORT
 
 ORDER = 20
 
@@ -16,7 +17,8 @@ def find(seen: Seen) -> Iterator[Finding]:
     for twin in seen.twins:
         if twin.contradicts:
             hint = "decide which label is right; `fit` learns both"
-            yield Finding("error" if twin.exact else "warning", "contradiction", twin.cases, str(twin), hint)
+            sure = twin.exact and twin.what != REPORT  # two people may have one report, and other labels
+            yield Finding("error" if sure else "warning", "contradiction", twin.cases, str(twin), hint)
         elif len(twin.splits) < 2:
             kind = "duplicate" if twin.exact else "near duplicate"
             yield Finding("warning", kind, twin.cases, str(twin), "kept on one side of a split by `fit`")

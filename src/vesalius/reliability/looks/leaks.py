@@ -26,7 +26,7 @@ def _near(leak: Leak) -> Finding:
 
 
 def _exact(leak: Leak, held: str) -> Finding:
-    what = f"patient '{leak.name}'" if leak.kind == "patient" else "one picture"
+    what = f"patient '{leak.name}'" if leak.kind == "patient" else f"one {leak.what}"
     text = f"{what} stands in {' and '.join(leak.sides)}: {', '.join(leak.cases)}"
     tail = "a score of whatever trains on both is too good"
     if leak.kind == "patient":

@@ -12,6 +12,7 @@ from vesalius.core.words import counted
 from vesalius.reliability.duplicates import Duplicate
 from vesalius.reliability.finding import Finding
 from vesalius.reliability.inspect import Inspection
+from vesalius.reliability.reports import REPORT
 from vesalius.run.cleaning.proposals import Proposal
 
 OWN = ("set_aside", "duplicates", "leaks")  # looks whose findings are proposed one by one
@@ -139,9 +140,9 @@ def _leaks(inspection: Inspection, tested: set[str]) -> list[Proposal]:
         for case in leak.cases:
             if case in tested:
                 continue
-            sure = leak.similarity >= 1
+            sure = leak.similarity >= 1 and leak.what != REPORT
             near = "" if sure else f"nearly ({leak.similarity:.3f}) "
-            reason = f"{near}the same picture is tested on, as {others[0]}"
+            reason = f"{near}the same {leak.what} is tested on, as {others[0]}"
             made.append(
                 Proposal(sure, case, "leak" if sure else "near leak", "drop", reason, same_as=others[0])
             )
@@ -154,20 +155,19 @@ def _twins(twins: Sequence[Duplicate], tested: set[str]) -> list[Proposal]:
         first, *rest = twin.cases
         if any(c in tested for c in twin.cases):
             continue  # a leak, or nothing that may be changed
+        sure = twin.exact and twin.what != REPORT  # which two people may have in common
         if twin.contradicts:
             said = "; ".join(f"{name}: {' and '.join(values)}" for name, values in twin.contradicts.items())
             like = "" if twin.exact else f" nearly ({twin.similarity:.3f})"
             for case in twin.cases:
                 other = next(c for c in twin.cases if c != case)
-                reason = (
-                    f"{other} is{like} the same picture under another label ({said}); one of them is wrong"
-                )
-                made.append(Proposal(twin.exact, case, "contradiction", "drop", reason, same_as=other))
+                reason = f"{other} is{like} the same {twin.what} under another label ({said}); one of them is wrong"
+                made.append(Proposal(sure, case, "contradiction", "drop", reason, same_as=other))
             continue
         kind = "duplicate" if twin.exact else "near duplicate"
         like = "" if twin.exact else f"nearly ({twin.similarity:.3f}) "
         made += [
-            Proposal(twin.exact, case, kind, "merge", f"{like}the same picture as {first}", same_as=first,
+            Proposal(sure, case, kind, "merge", f"{like}the same {twin.what} as {first}", same_as=first,
                      evidence=twin.similarity)
             for case in rest
         ]  # fmt: skip

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from vesalius import formats
+from vesalius.cohorts import save_findings
 from vesalius.consensus.majority import TIED
 from vesalius.core.case import NOBODY, SURE, Case, Ref
 from vesalius.core.cohort import Cohort, Label
@@ -134,6 +135,7 @@ def write_table(
         }  # experts' own files may mean another thing by a value
         write_text(folder / NAMES, json.dumps(about, indent=1) + "\n")
     write_text(folder / TABLE, text.getvalue())
+    save_findings(folder, said.cases)
     return tied
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from vesalius import formats
+from vesalius.cohorts import save_findings
 from vesalius.core.case import Case, Ref, Target
 from vesalius.core.cohort import Cohort
 from vesalius.core.disk import new_folder, output_errors, write_text
@@ -79,6 +80,7 @@ def write_images(
             left |= {f"target {n}" for n, v in targets.items() if v is None}
             rows.append(row | {n: v for n, v in case.covariates.items() if n not in row})
         write_text(folder / "cohort.csv", _csv(rows))
+        save_findings(folder, cohort.cases)
         _write_names(folder, cohort)
         plan = HarmonisePlan(steps=tuple(steps), by=by, threshold=threshold)
         write_text(folder / RECORD, plan.model_dump_json(indent=1) + "\n")
@@ -106,6 +108,7 @@ def write_features(table: Table, learned: combat.ComBat, out: Path, *, by: str) 
                 {**_ids(case), by: site, **said, **own, **dict(zip(table.columns, values, strict=True))}
             )
         write_text(folder / "features.csv", _csv(rows))
+        save_findings(folder, table.cases)
         record = {"method": "combat", "by": by, "columns": list(table.columns), **learned.json()}
         write_text(folder / RECORD, json.dumps(record, indent=1) + "\n")
     except BaseException:
@@ -117,7 +120,7 @@ def write_features(table: Table, learned: combat.ComBat, out: Path, *, by: str) 
 def _ids(case: Case) -> dict[str, Any]:
     """Return who a case is of and what its author said of it; an unknown patient stays unknown."""
     ids = {"case": case.id, "patient": case.patient, "split": case.split, "report": case.report}
-    return {name: value for name, value in ids.items() if value is not None}
+    return {name: value for name, value in {**ids, **case.texts}.items() if value is not None}
 
 
 def _cell(folder: Path, value: Target) -> str | int | float | None:

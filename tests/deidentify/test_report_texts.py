@@ -1,0 +1,99 @@
+"""Texts beside DICOM files: set aside unless they are asked for, and then without the planted names."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from _planted import ct, save
+
+from vesalius import cohorts
+from vesalius.deidentify import run
+from vesalius.deidentify.options import settings
+from vesalius.deidentify.texts import scrubbed
+
+PLANTED = (
+    "FINDINGS: Ms DOE, JANE (MRN-774411, born 02.01.1950) has a 5 mm nodule, 12 x 14 mm in 2 planes.\n"
+    "IMPRESSION: Compared with March 5, 2024. Discussed with Doctor Who; janedoe@example.org, ACC998877. Jàne agrees."
+)
+SECRETS = ("doe", "jane", "jàne", "774411", "1950", "2024", "who", "example", "998877", "kowalski")
+
+
+def study(root: Path, *, patients: int = 1) -> Path:
+    for p in range(patients):
+        save(ct(patient=f"MRN-77441{p + 1}", number=p + 1), root / "scan" / f"{p}.dcm")
+    (root / "kowalski report.txt").write_text(PLANTED + " Kowalski called.", encoding="utf-8")
+    return root
+
+
+def copied(source: Path, out: Path, *options: str) -> tuple[run.Deidentified, list[Path]]:
+    made = run.deidentify(source, out, settings=settings("basic", options))
+    return made, sorted(out.rglob("*.txt"))
+
+
+def test_texts_are_set_aside_unless_they_are_asked_for(tmp_path: Path) -> None:
+    made, texts = copied(study(tmp_path / "in"), tmp_path / "out")
+    assert texts == []
+    assert made.done == 1
+    assert [why for _, why in made.set_aside] == [
+        "a text, in which names cannot be found with certainty: --option clean-reports"
+    ]
+
+
+def test_planted_names_go_and_what_was_found_stays(tmp_path: Path) -> None:
+    made, (path,) = copied(study(tmp_path / "in"), tmp_path / "out", "clean-reports")
+    assert made.set_aside == ()
+    text = path.read_text(encoding="utf-8")
+    assert not [word for word in SECRETS if word in text.casefold()]
+    for kept in (
+        "FINDINGS:",
+        "a 5 mm nodule, 12 x 14 mm in 2 planes.",
+        "IMPRESSION: Compared with",
+        "agrees.",
+    ):
+        assert kept in text
+    (image,) = (tmp_path / "out").rglob("*.dcm")
+    assert path.parent == image.parent  # so that it is its report still
+    cohort = cohorts.read(tmp_path / "out")
+    assert cohort[0].report == text.strip()
+    page = json.loads(made.report.read_text())
+    assert any("read it" in note for note in page["notes"])
+
+
+def test_a_text_that_may_be_of_several_people_or_of_nobody_known_is_refused(tmp_path: Path) -> None:
+    made, texts = copied(study(tmp_path / "two", patients=2), tmp_path / "out", "clean-reports")
+    assert texts == []
+    assert [why for _, why in made.set_aside] == [
+        "a report beside files of several patients: whom it is of cannot be known"
+    ]
+    (tmp_path / "alone").mkdir()
+    (tmp_path / "alone" / "a.txt").write_text(PLANTED)
+    (tmp_path / "alone" / "b.txt").write_text("1 2 3")
+    made, texts = copied(tmp_path / "alone", tmp_path / "out2", "clean-reports")
+    assert texts == []
+    assert sorted(why for _, why in made.set_aside) == [
+        "a report without a DICOM file beside it: the names in it cannot be known",
+        "a text without words, which is no report",
+    ]
+
+
+def test_tables_with_reports_are_not_copied(tmp_path: Path) -> None:
+    (study(tmp_path / "in") / "reports.csv").write_text(f'id,report\n1,"{PLANTED}"\n')
+    made, _ = copied(tmp_path / "in", tmp_path / "out", "clean-reports")
+    assert [why for _, why in made.set_aside] == ["a type of file that cannot be de-identified"]
+    assert not list((tmp_path / "out").rglob("*.csv"))
+
+
+@pytest.mark.parametrize(
+    ("text", "identifiers", "expected"),
+    [
+        ("Doe was seen.", ["Doe^Jane"], "[removed] was seen."),
+        ("jane  doe, Doe-Jane, DOE JANE", ["Doe^Jane"], None),
+        ("A white lesion.", [], "A white lesion."),
+        ("Müller and Mueller", ["Müller^Ute"], "[removed] and [removed]"),
+    ],
+)
+def test_scrubbed_texts(text: str, identifiers: list[str], expected: str | None) -> None:
+    found = scrubbed(text, identifiers)
+    assert found == expected if expected is not None else not {"doe", "jane"} & set(found.casefold().split())
