@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from vesalius.prepare.batch import Batch, collate
 from vesalius.prepare.case import Prepared
 from vesalius.tasks import _sources, _texts
 from vesalius.tasks import contract as tasks
+from vesalius.tasks._beside import nothing_to_see
 from vesalius.tasks._together import Gate, Source, Together
 
 TEXTS = ["no effusion on the left", "a nodule on the right", "no nodule, effusion on the right and left"]
@@ -172,3 +174,11 @@ def test_a_net_with_fewer_places_than_are_read_is_refused(cohort: Any, tmp_path:
         vs.fit(
             cohort, tmp_path / "other", settings={**FAST, "nets.note.name": "gru", "nets.note.options": {}}
         )
+
+
+def test_texts_alone_are_enough_and_a_report_beside_images_is_not() -> None:
+    texts, bare = [case("no nodule", "a"), case("a cyst", "b")], Case("c", {}, reference=None)
+    reports = [replace(bare, id=name, report="no nodule") for name in "ab"]
+    assert nothing_to_see(texts) == () and nothing_to_see(reports) == ()
+    assert "an image for each case (c)" in nothing_to_see([*texts, bare])
+    assert "an image for each case (a, b)" in nothing_to_see([*texts, *reports])

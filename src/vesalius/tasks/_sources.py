@@ -32,7 +32,7 @@ from vesalius.prepare.courses import course_of, load_course
 from vesalius.prepare.sources import image_sources, lacking, plan_of, prepare_sources
 from vesalius.tasks import _texts
 from vesalius.tasks._beside import Beside, encoded, planned
-from vesalius.tasks._texts import text_of
+from vesalius.tasks._texts import text_of as text_of
 from vesalius.tasks.contract import Nets, planned_net
 
 if TYPE_CHECKING:
