@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from vesalius.prepare.batch import Batch, collate
 from vesalius.prepare.case import Prepared
 from vesalius.tasks import _sources, _texts
 from vesalius.tasks import contract as tasks
+from vesalius.tasks._beside import nothing_to_see
 from vesalius.tasks._together import Gate, Source, Together
 
 TEXTS = ["no effusion on the left", "a nodule on the right", "no nodule, effusion on the right and left"]
@@ -60,7 +62,7 @@ def net() -> Together:
     eye: Any = nets.build(
         "textformer", dims=2, in_channels=wide, scale=0.125, options={"layers": 2, "longest": 24}
     )
-    source = Source("note", "text", width=wide)
+    source = Source("note", "words", width=wide)
     made = Together([source], eyes={"note": eye}, over={}, reads={}, fusion="attention", dropout=0.0, dims=2)
     for gate in (m for m in made.modules() if isinstance(m, Gate)):
         torch.nn.init.normal_(gate.score.weight)
@@ -165,14 +167,6 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return vs.read(table, columns={"image": "", "text": "note", "label": "ill"})
 
 
-def test_a_net_learns_from_words_in_their_order_and_says_which_counted(cohort: Any, tmp_path: Path) -> None:
-    run = vs.fit(cohort, tmp_path / "run", settings=FAST)
-    assert run.scorecard.metrics["auc"].value == 1.0
-    why = vs.explain(run, cohort.case("c1"), method="frames", check="none")
-    (bars,) = why.parted[0].bars
-    assert bars.of == "note" and bars.names[:2] == ("[BEGIN]", "nodule") and bars.names[-1] == "cyst"
-
-
 def test_a_net_with_fewer_places_than_are_read_is_refused(cohort: Any, tmp_path: Path) -> None:
     with pytest.raises(PlanError, match="reads at most 32 pieces of the text 'note'"):
         vs.fit(cohort, tmp_path / "run", settings={**FAST, "sources.longest": 64})
@@ -180,3 +174,11 @@ def test_a_net_with_fewer_places_than_are_read_is_refused(cohort: Any, tmp_path:
         vs.fit(
             cohort, tmp_path / "other", settings={**FAST, "nets.note.name": "gru", "nets.note.options": {}}
         )
+
+
+def test_texts_alone_are_enough_and_a_report_beside_images_is_not() -> None:
+    texts, bare = [case("no nodule", "a"), case("a cyst", "b")], Case("c", {}, reference=None)
+    reports = [replace(bare, id=name, report="no nodule") for name in "ab"]
+    assert nothing_to_see(texts) == () and nothing_to_see(reports) == ()
+    assert "an image for each case (c)" in nothing_to_see([*texts, bare])
+    assert "an image for each case (a, b)" in nothing_to_see([*texts, *reports])

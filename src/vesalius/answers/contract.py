@@ -332,6 +332,14 @@ class Handling(ABC, Generic[A]):
         """
         return float("nan")
 
+    def quoted(self, truth: Any) -> A | None:
+        """Return what a training case's truth says, as `truth` returns it, as an answer to another case.
+
+        By it the nearest training case is held beside a model (`evaluate/rivals.py`). None of a kind for which that is
+        not done, and of a truth that says nothing.
+        """
+        return None
+
     def measure(self, answer: A, truth: Any, case: Case) -> Any:
         """Return what is kept of one case until `rows`: by default answer and truth, where these are small.
 

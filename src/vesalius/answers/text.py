@@ -172,6 +172,10 @@ class TextHandling(Handling[Text]):
             raise DataError(f"case {case.id}: the truth is no text", found=type(target).__name__)
         return Reference(dict(sections), case.findings, case.findings is not None)
 
+    def quoted(self, truth: Any) -> Text | None:
+        """Return a training case's reference report as the answer to another case; None where it has none."""
+        return Text(sections=dict(truth.sections)) if any(truth.sections.values()) else None
+
     def measure(self, answer: Text, truth: Any, case: Case) -> tuple[Text, Truth]:
         """Return the text without its parts, and its truth beside what it says."""
         return replace(answer, parts={}), judge.truth_of(answer, truth)

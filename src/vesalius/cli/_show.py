@@ -91,6 +91,11 @@ def scorecard_table(card: Scorecard) -> None:
 
         for line in of_sources(card):
             console().print(escape(line), soft_wrap=True)
+    if card.rivals:
+        from vesalius.evaluate.rivals_shown import lines as of_rivals
+
+        for line in of_rivals(card):
+            console().print(escape(line), soft_wrap=True)
     if card.experts:
         from vesalius.evaluate.among import sentence
 

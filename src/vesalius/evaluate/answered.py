@@ -18,6 +18,7 @@ from vesalius.core.subgroups import SMALLEST
 from vesalius.evaluate.adding import of_sources
 from vesalius.evaluate.among import Among, with_experts
 from vesalius.evaluate.banners import OF_TRAINING
+from vesalius.evaluate.rivals import Rivals
 from vesalius.evaluate.scoring import Tally, card_of, tally_for
 from vesalius.evaluate.strange import in_words, of_strange, strange
 from vesalius.infer import guard
@@ -45,6 +46,7 @@ def score_cases(
     smallest: int = SMALLEST,
     change: Change | None = None,
     experts: Sequence[str] = (),
+    training: Sequence[Case] = (),
 ) -> tuple[Tally, Scorecard]:
     """Answer and score case after case; one is in memory at a time. A faulty case is noted and not counted.
 
@@ -53,6 +55,7 @@ def score_cases(
     `told` are banners of the model's training; by default those that its own scorecard has. How promises were kept is
     given of groups of at least `smallest` patients. `change` makes of each case the one that is answered in its place,
     such as a worse one; the truth stays that of the case. `experts` are targets that are what single experts say.
+    `training` are cases that the bundle was trained on, of which the nearest may be held beside it.
     Raises MismatchError where no case is of the kind that the bundle learned from.
     """
     predictor = Predictor(bundle, device=device, accept_mismatch=accept_mismatch)
@@ -61,6 +64,11 @@ def score_cases(
     tally, marks = tally_for(task.answer), 0
     tally.among = Among(experts, task.answer.__name__) if experts else None
     raised: set[str] = set()
+
+    def told_of(case: Case) -> Any:
+        return task.truth(case, stage.state) if target is None else case.targets.get(target)
+
+    rivals = Rivals(task, stage.state, training, truth=told_of, progress=progress)
     untold: list[Case] = []
     refused: MismatchError | None = None
 
@@ -70,7 +78,7 @@ def score_cases(
 
     for found in answers(predictor, cases, progress=progress, change=posed):
         case, answer = found.case, found.answer
-        truth = task.truth(case, stage.state) if target is None else case.targets.get(target)
+        truth = told_of(case)
         if target is not None and truth is None:
             continue
         if isinstance(answer, CodeError):  # it would fail for every case, and is no fault of the case
@@ -90,6 +98,7 @@ def score_cases(
             if trivial is not None:
                 assert_kind(task, trivial, "trivial")
             tally.add(case, answer, truth, trivial, found.reference)
+            rivals.add(case, answer, truth, trivial, found.reference)
     tally.cases = tally.cases or untold
     if refused is not None and not tally.cases:
         raise refused
@@ -115,12 +124,14 @@ def score_cases(
     added = of_sources(
         predictor,
         tally.cases if tally.has_truth else (),
-        truth=lambda case: task.truth(case, stage.state) if target is None else case.targets.get(target),
+        truth=told_of,
         patients_known=patients_known,
         progress=progress,
     )
     card = with_experts(card, tally.among)
-    return tally, replace(card, novelty=odd, sources=added, banners=(*card.banners, *of_strange(odd)))
+    beside = rivals.found(patients_known=patients_known)
+    banners = (*card.banners, *of_strange(odd))
+    return tally, replace(card, novelty=odd, sources=added, rivals=beside, banners=banners)
 
 
 def of_its_training(bundle: Bundle) -> list[Banner]:

@@ -55,6 +55,8 @@ def exported(source: Source, member: int, path: Path) -> None:
                 dynamic_shapes={"tensors": tuple({0: rows} for _ in tensors)},
             )
             torch.export.save(program, path)
+    except PlanError:  # the task itself says why
+        raise
     except Exception as error:
         text = str(error).strip()
         raise PlanError(

@@ -17,10 +17,12 @@ from vesalius.core.plan import Plan
 from vesalius.core.seeds import seed_of
 from vesalius.infer.asked import built, inferred, terms_of
 from vesalius.infer.exact import keep_exact
+from vesalius.language import tokenizers
 from vesalius.learn.adapters import added
 from vesalius.learn.checkpoint import Checkpoint
 from vesalius.learn.optimise import Average, optimizer, rate
 from vesalius.learn.phases import frozen_parts, is_frozen
+from vesalius.learn.vocabulary import KNOWN
 from vesalius.learn.weights import fit_of, placed
 from vesalius.prepare.batch import Batch
 from vesalius.tasks.contract import Task
@@ -66,6 +68,7 @@ def build(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_of(plan.train.seed, member, "weights"))
         model = built(task, plan, state, nets)
+    setattr(model, KNOWN, tokenizers.held_in(state.values))
     if start:
         transfer(model, start)
     if plan.sources.joined or plan.sources.frames > 0:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from torch import Tensor, nn
 
 from vesalius.core.errors import PlanError
+from vesalius.learn.vocabulary import reworded
 from vesalius.nets import Net
 
 NAMED = 4  # tensors that are named before the others are only counted
@@ -62,6 +63,7 @@ def placed(model: nn.Module, start: Mapping[str, Tensor]) -> tuple[dict[str, Ten
     with (`encoder.stem.0.weight`): they are taken where most parameters fit, so that an encoder's weights find their
     place in a dense net over it. Raises PlanError where no kernel or matrix fits.
     """
+    start = reworded(start, model)
     own = model.state_dict()
     nets = _nets(model)
     given = max(_readings(start, nets), key=lambda names: _fitting(names, own))

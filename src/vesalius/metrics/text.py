@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -76,6 +76,10 @@ _SHARES = {  # of what pairs agree in: the figure, and whether it counts those t
     "untrue": ("wrong_marked", True),
     "sound": ("right_marked", True),
 }
+_ADDED = (  # columns that add up over cases
+    "told", "judged", "guessed", "matched", "lengths", "meteor", "rouge_l", "cider", "said", "true", "right", "named",
+    "invented", "missed", "denied", "unsure", *_SHARES,
+)  # fmt: skip
 _OF_WORDS = ("bleu_1", "bleu_2", "bleu_3", "bleu_4", "rouge_l", "meteor", "cider")
 
 
@@ -103,49 +107,67 @@ def joined(first: Rows, second: Rows) -> Rows:
 
 def summary(rows: Rows, index: Array) -> dict[str, float]:
     """Return every figure of a resample, those of findings by name, too; NaN where one is not defined."""
-    weight = np.bincount(index, minlength=len(rows)).astype(np.float64)
-    found = _of_findings(rows, weight) if rows["judged"].any() else {}
+    speaking = _once(
+        rows, "speaking", lambda: [name for name in (*_SHARES, "judged", "told") if rows[name].any()]
+    )
+    summed = _sums(rows, index)
+    found = _of_findings(rows, summed) if "judged" in speaking else {}
     for name, (figure, agreeing) in _SHARES.items():
-        if rows[name].any():
-            many, so = weight @ rows[name]
+        if name in speaking:
+            many, so = summed[name].tolist()
             found[figure] = _share(so if agreeing else many - so, many)
-    if rows["told"].any():
-        found |= _of_words(rows, weight)
+    if "told" in speaking:
+        found |= _of_words(rows, summed)
     order = [name for name in DESCRIPTIONS if name in found]
     return {name: found[name] for name in (*order, *(n for n in found if "/" in n))}
 
 
-def _of_words(rows: Rows, weight: Array) -> dict[str, float]:
-    """Return the figures that hold words against words."""
-    told = weight * rows["told"]
-    found = dict(
-        zip(
-            _OF_WORDS[:4],
-            bleu(told @ rows["guessed"], told @ rows["matched"], told @ rows["lengths"]),
-            strict=True,
-        )
-    )
-    for name in ("rouge_l", "cider"):
-        found[name] = _share(float(told @ np.nan_to_num(rows[name])), told.sum())
-    found["meteor"] = meteor.score(told @ rows["meteor"])
-    if np.isnan(rows["cider"][rows["told"]]).any():
+def _once(rows: Rows, name: str, made: Callable[[], Any]) -> Any:
+    """Return what is found out of a table once for all resamples."""
+    if name not in rows.memo:
+        rows.memo[name] = made()
+    return rows.memo[name]
+
+
+def _sums(rows: Rows, index: Array) -> dict[str, Array]:
+    """Return the sums of all columns that add up, over the cases `index`; a case counts as often as it stands there."""
+
+    def stacked() -> tuple[Array, dict[str, slice]]:
+        columns = {n: np.nan_to_num(np.asarray(rows[n], np.float64).reshape(len(rows), -1)) for n in _ADDED}
+        ends = np.cumsum([c.shape[1] for c in columns.values()]).tolist()
+        places = {n: slice(end - c.shape[1], end) for (n, c), end in zip(columns.items(), ends, strict=True)}
+        return np.concatenate(list(columns.values()), axis=1), places
+
+    matrix, places = _once(rows, "stacked", stacked)
+    every = np.bincount(index, minlength=len(rows)).astype(np.float64) @ matrix
+    return {name: every[place] for name, place in places.items()}
+
+
+def _of_words(rows: Rows, summed: Mapping[str, Array]) -> dict[str, float]:
+    """Return the figures that hold words against words; a case without a reference has counted nothing."""
+    values = bleu(summed["guessed"], summed["matched"], summed["lengths"])
+    found = dict(zip(_OF_WORDS[:4], values, strict=True))
+    told = float(summed["told"][0])
+    found |= {name: _share(float(summed[name][0]), told) for name in ("rouge_l", "cider")}
+    found["meteor"] = meteor.score(summed["meteor"].tolist())
+    if _once(rows, "alone", lambda: bool(np.isnan(rows["cider"][rows["told"]]).any())):
         found["cider"] = math.nan
     return found
 
 
-def _of_findings(rows: Rows, weight: Array) -> dict[str, float]:
+def _of_findings(rows: Rows, summed: Mapping[str, Array]) -> dict[str, float]:
     """Return the figures that hold claims against truths: of all findings together, and by name."""
-    said, true, right, named = (weight @ rows[name] for name in ("said", "true", "right", "named"))
-    reports = float((weight * rows["judged"]).sum())
+    said, true, right, named = (summed[name].tolist() for name in ("said", "true", "right", "named"))
+    claims, truths, reports = sum(said), sum(true), float(summed["judged"][0])
     found = {
-        "findings_precision": _share(right.sum(), said.sum()),
-        "findings_recall": _share(right.sum(), true.sum()),
-        "findings_f1": _share(2 * right.sum(), said.sum() + true.sum()),
-        "named_f1": _share(2 * named.sum(), said.sum() + true.sum()),
-        "hallucinations": _share(float(weight @ rows["invented"]), reports),
-        "omissions": _share(float(weight @ rows["missed"]), reports),
-        "denied": _share(float(weight @ rows["denied"]), reports),
-        "unsure": _share(float(weight @ rows["unsure"]), said.sum()),
+        "findings_precision": _share(sum(right), claims),
+        "findings_recall": _share(sum(right), truths),
+        "findings_f1": _share(2 * sum(right), claims + truths),
+        "named_f1": _share(2 * sum(named), claims + truths),
+        "hallucinations": _share(float(summed["invented"][0]), reports),
+        "omissions": _share(float(summed["missed"][0]), reports),
+        "denied": _share(float(summed["denied"][0]), reports),
+        "unsure": _share(float(summed["unsure"][0]), claims),
     }
     for k, name in enumerate(rows.info["labels"]):
         found[f"findings_f1/{name}"] = _share(2 * right[k], said[k] + true[k])

@@ -38,6 +38,7 @@ class Net(nn.Module):
 
     role: ClassVar[str] = "encoder"
     tables: ClassVar[tuple[str, ...]] = ()  # tensors with a row for each piece of a vocabulary
+    places: ClassVar[tuple[str, ...]] = ()  # tensors with a row for each place in a text
     dims: int
     channels: tuple[int, ...]
     strides: tuple[tuple[int, ...], ...]
@@ -121,6 +122,8 @@ class Net(nn.Module):
         None where it cannot be. By default a kernel is fitted to other input channels of the first layer, and to a
         third axis. A family with learned positions overrides this.
         """
+        if name in self.places and tensor.ndim == 2 and tuple(tensor.shape[1:]) == tuple(shape[1:]):
+            return (tensor[: shape[0]], f"the first {shape[0]} places") if len(tensor) > shape[0] else None
         first = next((n for n, p in self.named_parameters() if p.ndim > 3), None)
         return adapted_kernel(tensor, shape, first=name == first)
 

@@ -37,6 +37,7 @@ class Bert(Net):
 
     role: ClassVar[str] = "text"
     tables: ClassVar[tuple[str, ...]] = ("inner.embeddings.word_embeddings.weight",)
+    places: ClassVar[tuple[str, ...]] = ("inner.embeddings.position_embeddings.weight",)
 
     def __init__(self, inner: nn.Module, *, dims: int, dropout: float) -> None:
         config: Any = inner.config

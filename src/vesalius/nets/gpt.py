@@ -36,6 +36,7 @@ class Gpt(Writer):
     """
 
     tables: ClassVar[tuple[str, ...]] = ("inner.wte.weight",)
+    places: ClassVar[tuple[str, ...]] = ("inner.wpe.weight",)
 
     def __init__(self, inner: nn.Module, dims: int, in_channels: int, *, looks: bool, dropout: float) -> None:
         config: Any = inner.config

@@ -33,6 +33,7 @@ class Textformer(Net):
 
     role: ClassVar[str] = "text"
     tables: ClassVar[tuple[str, ...]] = ("word.weight",)
+    places: ClassVar[tuple[str, ...]] = ("place.weight",)
 
     def __init__(
         self, dims: int, words: int, *, hidden: int, layers: int, longest: int, dropout: float

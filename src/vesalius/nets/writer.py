@@ -128,6 +128,7 @@ class TransformerWriter(Writer):
     """Layers of a transformer decoder with learned places, and adaptive attention on the last one."""
 
     tables: ClassVar[tuple[str, ...]] = ("table.weight", "table.bias")
+    places: ClassVar[tuple[str, ...]] = ("place.weight",)
 
     def __init__(
         self,
@@ -143,7 +144,8 @@ class TransformerWriter(Writer):
     ) -> None:
         super().__init__(dims, in_channels, hidden, words=words, longest=longest, dropout=dropout)
         self.table = Table(words, hidden)
-        self.places = nn.Parameter(torch.empty(longest, hidden).normal_(std=0.02))
+        self.place = nn.Embedding(longest, hidden)
+        nn.init.normal_(self.place.weight, std=0.02)
         self.drop = nn.Dropout(dropout)
         self.region, self.finding = nn.Linear(in_channels, hidden), nn.Linear(in_channels, hidden)
         self.layers = nn.ModuleList(Layer(hidden, heads, dropout=dropout) for _ in range(layers))
@@ -163,7 +165,7 @@ class TransformerWriter(Writer):
         """See `Writer.forward`. The cache is a pair of keys and values for each layer."""
         before = 0 if cache is None else cache[0][0].shape[2]
         self.check_texts(tokens, memory, findings, before=before)
-        x = self.drop(self.table(tokens) + self.places[before : before + tokens.shape[1]])
+        x = self.drop(self.table(tokens) + self.place.weight[before : before + tokens.shape[1]])
         parts = [] if memory is None else [self.region(memory)]
         parts += [] if findings is None else [self.finding(findings)]
         seen = torch.cat(parts, dim=1) if parts else None

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from vesalius.core import registry
+from vesalius.nets import describe
 from vesalius.plan.draft import Draft
 from vesalius.plan.fingerprint import Fingerprint
 from vesalius.plan.machine import Machine
@@ -23,8 +24,8 @@ ENOUGH = ((2000, 0.25), (20000, 0.5))  # below so many cases, the share of a net
 
 
 def first_of(installed: Iterable[str]) -> str | None:
-    """Return those of the installed weights to begin from where nobody names any; None where there are none."""
-    there = list(installed)
+    """Return those of the installed weights to begin from where nobody names any; None where none sees images."""
+    there = [name for name in installed if describe(str(_about(name)["NET"])).get("ROLE") == "encoder"]
     return next((name for name in (*ORDER, *there) if name in there), None)
 
 

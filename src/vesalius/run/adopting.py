@@ -11,7 +11,7 @@ from vesalius.core.channels import COLOURS
 from vesalius.core.errors import PlanError
 from vesalius.core.plan import NetPlan, Normalisation, Plan, override
 from vesalius.nets import describe
-from vesalius.run.init import Start
+from vesalius.run.init import WORDY, Start
 from vesalius.tasks.contract import Task
 from vesalius.weights.contract import Weights
 
@@ -29,6 +29,8 @@ def adopted(plan: Plan, start: Start, task: Task, settings: Mapping[str, Any]) -
     theirs = (
         start.plan.net if start.plan is not None else start.given.net if start.given is not None else None
     )
+    if theirs is not None and describe(theirs.name).get("ROLE") in WORDY:
+        return _with_words(plan, theirs, start, task, settings)
     if theirs is not None and start.given is not None:
         theirs = _of_dims(theirs, start.given, plan)
     if theirs is not None:
@@ -41,6 +43,38 @@ def adopted(plan: Plan, start: Start, task: Task, settings: Mapping[str, Any]) -
         plan = _harmonised_as(plan, start.plan, settings)
         plan = _normalised_as(plan, start.plan.data.normalise, settings)
     return plan
+
+
+def _with_words(plan: Plan, theirs: NetPlan, start: Start, task: Task, settings: Mapping[str, Any]) -> Plan:
+    """Return the plan with a net that reads or writes where the task has one of its role; nothing else changes.
+
+    That is the task's own net, one of its further nets, or, of nets that read, one for each text that is a source.
+    Raises PlanError where the task has no use for it.
+    """
+    role = describe(theirs.name).get("ROLE")
+    places = ["net"] if role in task.roles else []
+    places += [f"nets.{name}" for name, roles in task.nets.items() if role in roles]
+    places += [f"nets.{name}" for name in plan.sources.texts] if role == "text" else []
+    free = [p for p in places if settings.get(f"{p}.name", theirs.name) == theirs.name]
+    if not places:
+        raise PlanError(
+            f"the weights that --init names are of a net that {task.name} has no use for",
+            found=f"{theirs.name}, a net of role {role}",
+            hint="--column text=NAME, where a text is to be read"
+            if role == "text"
+            else "weights of a net that sees images",
+        )
+    chosen: dict[str, Any] = {
+        f"{place}.{what}": value
+        for place in free
+        for what, value in (("name", theirs.name), ("scale", theirs.scale), ("options", theirs.options))
+        if f"{place}.{what}" not in settings
+    }
+    if start.plan is not None and free:
+        before = start.plan.sources
+        parted = {"tokenizer": before.tokenizer, "vocabulary": before.vocabulary, "longest": before.longest}
+        chosen |= {f"sources.{k}": v for k, v in parted.items() if f"sources.{k}" not in settings}
+    return override(plan, chosen, reason="that of the weights to begin from") if chosen else plan
 
 
 def _harmonised_as(plan: Plan, theirs: Plan, settings: Mapping[str, Any]) -> Plan:

@@ -17,12 +17,15 @@ from vesalius.core.words import counted
 from vesalius.evaluate.answered import of_its_training
 from vesalius.evaluate.banners import COLLAPSED
 from vesalius.infer.stored import unpacked, weights_of
+from vesalius.language import tokenizers
 from vesalius.learn import adapters
 from vesalius.learn.frozen import assert_known
 from vesalius.learn.phases import assert_learned
 from vesalius.learn.recipes import contract as recipes
 from vesalius.learn.stepper import build
+from vesalius.learn.vocabulary import Worded
 from vesalius.learn.weights import fit_of
+from vesalius.nets import describe
 from vesalius.reliability.trained_on import TrainedOn, learned
 from vesalius.run.past import Past, past_of_bundle
 from vesalius.run.ready import Ready
@@ -31,6 +34,7 @@ from vesalius.weights import reader
 from vesalius.weights.contract import Weights
 from vesalius.weights.files import open_file
 
+WORDY = ("text", "writer")  # roles of nets that see no image
 LICENCE = "; their licence: "  # ends the reason of `net.init`, where a later run reads it
 
 
@@ -75,7 +79,7 @@ def initial_weights(what: str) -> Start:
     if path.is_dir() and not _is_foreign(path):
         bundle = open_bundle(path)
         stage = bundle.stages[-1]
-        weights = weights_of(bundle.path / stage.members[0])
+        weights = _worded(weights_of(bundle.path / stage.members[0]), stage.state.values)
         against = tuple(b.text for b in of_its_training(bundle) if b.kind == COLLAPSED)
         return Start(weights, past_of_bundle(bundle), stage.plan, members=len(stage.members), warned=against)
     return _of_others(reader.read(what))
@@ -90,7 +94,14 @@ def _is_foreign(folder: Path) -> bool:
 def _of_others(given: Weights) -> Start:
     """Return weights of others; of some it is known that they never saw a case of anybody's study."""
     record = TrainedOn("", ()) if given.learned_from else None
-    return Start(given.tensors, Past(given.origin, record=record), given=given)
+    tensors = given.tensors if given.tokenizer is None else Worded(given.tensors, given.tokenizer)
+    return Start(tensors, Past(given.origin, record=record), given=given)
+
+
+def _worded(weights: Mapping[str, Any], values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a bundle's weights with what its tokenizer learned, where it has one."""
+    learned = tokenizers.held_in(values)
+    return weights if learned is None else Worded(weights, learned)
 
 
 def _of_file(path: Path, bundle: Bundle, past: Past) -> Start:
@@ -98,7 +109,7 @@ def _of_file(path: Path, bundle: Bundle, past: Past) -> Start:
     for stage in bundle.stages:
         if path.name in stage.members:
             member = stage.members.index(path.name)
-            weights = unpacked(open_file(path).tensors)
+            weights = _worded(unpacked(open_file(path).tensors), stage.state.values)
             return Start(weights, past, stage.plan, member=member, members=len(stage.members))
     raise BundleError(
         f"{path} holds no weights of its bundle", hint=f"{path.parent}, or a file of weights in it"
@@ -107,7 +118,7 @@ def _of_file(path: Path, bundle: Bundle, past: Past) -> Start:
 
 def same_meaning(start: Start, plan: Plan) -> None:
     """Raise PlanError where the weights' input channels are others than those planned, as far as both are known."""
-    if start.plan is None:
+    if start.plan is None or describe(start.plan.net.name).get("ROLE") in WORDY:
         return
     theirs, ours = start.plan.data, plan.data
     before, now = channel_names(theirs), channel_names(ours)

@@ -74,6 +74,7 @@ def finish(
             device=device,
             told=(*outcome.before, *of_training(outcome.steps, fewest=fewest)),
             smallest=smallest_group,
+            training=space.training if space.test else (),
             accept_mismatch=True,  # the data's author says that it is one cohort
         )
     card = of_run(card, space.overlap, len(space.leaking))

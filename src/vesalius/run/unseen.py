@@ -84,6 +84,12 @@ def unseen(cohort: Cohort, target: str | None, split: str | None, past: Past, ma
     return Choice(left, "test" if own else choice.split, _joined(said, unchecked), len(out))
 
 
+def trained_on(cohort: Cohort, past: Past, marks: Marks) -> tuple[Case, ...]:
+    """Return the cases that a bundle was trained on, as far as that is known; none where nothing is."""
+    overlap = past.overlap(cohort, marks)
+    return () if overlap is None else tuple(c for c in cohort.cases if c.id in overlap.trained)
+
+
 def of_another_tool(cohort: Cohort, target: str | None, split: str | None) -> Choice:
     """Return the declared cases, for predictions of which nobody knows what made them."""
     return replace(declared(cohort, target, split), overlap=UNCHECKED)

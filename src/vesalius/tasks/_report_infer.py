@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from vesalius.core.errors import PlanError
 from vesalius.language.generate import generate
 from vesalius.language.tokenizers import Tokenizer
 from vesalius.prepare.batch import Batch
@@ -25,7 +26,13 @@ Text = tuple[int, ...]
 
 
 def rows(model: Reporter, batch: Batch) -> Tensor:
-    """Return rows `(B, R)` as `_report_raw.py` lays them out."""
+    """Return rows `(B, R)` as `_report_raw.py` lays them out. Raises PlanError where a graph is to be made of it."""
+    if torch.compiler.is_exporting():
+        raise PlanError(
+            "no graph can be made of a model that writes",
+            found="task report: each word follows from those before it",
+            hint="the bundle itself, with the runtime torch",
+        )
     seen = model.see(batch)
     found = model.find(seen)
     told = model.told_of(chances_of(found.figures))

@@ -32,7 +32,7 @@ from vesalius.prepare.courses import course_of, load_course
 from vesalius.prepare.sources import image_sources, lacking, plan_of, prepare_sources
 from vesalius.tasks import _texts
 from vesalius.tasks._beside import Beside, encoded, planned
-from vesalius.tasks._texts import text_of
+from vesalius.tasks._texts import text_of as text_of
 from vesalius.tasks.contract import Nets, planned_net
 
 if TYPE_CHECKING:
@@ -358,7 +358,9 @@ def _together(plan: Plan, state: State, nets: Nets, width: int) -> Any:
         wide = len(about["columns"]) * (2 if about["missing"] else 1)
         sources.append(Source(name, "course", width=wide, timed=True))
     for name, about in known["texts"].items():
-        sources.append(Source(name, "text" if _texts.is_read(about) else "vector", width=_texts.width(about)))
+        sources.append(
+            Source(name, "words" if _texts.is_read(about) else "vector", width=_texts.width(about))
+        )
     sources += [Source(n, "vector", width=many) for n, many in known.get("vectors", {}).items()]
     if width:
         sources.append(Source(COVARIATES, COVARIATES, width=width))
@@ -367,7 +369,7 @@ def _together(plan: Plan, state: State, nets: Nets, width: int) -> Any:
     images = [s.name for s in sources if s.kind == "image"]
     alone = chosen.shared and len(images) > 1
     eyes = {SHARED if alone else name: _eye(name, plan, nets) for name in (images[:1] if alone else images)}
-    eyes |= {s.name: _reader(s, plan, nets) for s in sources if s.kind == "text"}
+    eyes |= {s.name: _reader(s, plan, nets) for s in sources if s.kind == "words"}
     if width and tables.is_table(plan.net.name):
         eyes[COVARIATES] = planned_net(plan, nets, channels=width)
     over, reads = {}, {}
@@ -413,14 +415,7 @@ def _eye(name: str, plan: Plan, nets: Nets) -> Any:
 def _reader(source: Any, plan: Plan, nets: Nets) -> Any:
     """Return the net that reads a text piece by piece. Raises PlanError where its places are fewer than are read."""
     about = plan.nets[source.name]
-    net = nets.build(
-        about.name,
-        dims=plan.data.dims,
-        in_channels=source.width,
-        scale=about.scale,
-        dropout=about.dropout,
-        options=about.options,
-    )
+    net = _texts.reading(about, source.width, plan, nets)
     if net.longest < plan.sources.longest:
         raise PlanError(
             f"net '{about.name}' reads at most {net.longest} pieces of the text '{source.name}'",

@@ -16,13 +16,15 @@ from vesalius.core.bundle import State
 from vesalius.core.case import Case
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array
-from vesalius.core.plan import Plan
+from vesalius.core.plan import NetPlan, Plan
 from vesalius.core.statistics import Statistics
 from vesalius.core.tally import Tally
 from vesalius.language import tokenizers
 from vesalius.language.counting import LEAST, count
 from vesalius.language.tokenizers import Tokenizer
+from vesalius.nets import describe
 from vesalius.prepare import words
+from vesalius.tasks.contract import Nets
 
 TOKENIZER, LONGEST = "tokenizer", "longest"  # in what is learned of a text that a net reads
 UNKNOWN_SHARE = 0.2  # of a text's pieces, from which it is said that it is strange
@@ -87,6 +89,20 @@ def numbers(text: str, about: Mapping[str, Any]) -> tuple[Array, Array]:
     tokenizer = tokenizer_of(about)
     found = [tokenizer.begin, *tokenizer.encode(text)][: about[LONGEST]]
     return np.array(found, np.float32)[:, None], np.arange(len(found), dtype=np.float64)
+
+
+def reading(about: NetPlan, words: int, plan: Plan, nets: Nets) -> Any:
+    """Return a net that reads, which knows so many pieces, with as many places as are read unless its options say."""
+    own = describe(about.name).get("OPTIONS", {})
+    given = {LONGEST: plan.sources.longest} if LONGEST in own else {}
+    return nets.build(
+        about.name,
+        dims=plan.data.dims,
+        in_channels=words,
+        scale=about.scale,
+        dropout=about.dropout,
+        options={**given, **about.options},
+    )
 
 
 def pieces_of(ids: Sequence[int], about: Mapping[str, Any]) -> tuple[str, ...]:

@@ -37,7 +37,7 @@ class Source:
     """
 
     name: str
-    kind: str  # image, course, text, vector or covariates
+    kind: str  # image, course, words, vector or covariates
     width: int = 0
     timed: bool = False
 
@@ -147,7 +147,7 @@ class Together(Net):
         self.over = nn.ModuleDict({_key(name): net for name, net in over.items()})
         self.project = nn.ModuleDict({_key(s.name): _projection(self._width(s), dropout) for s in sources})
         self.gates = nn.ModuleDict(
-            {_key(s.name): Gate(WIDTH) for s in sources if s.kind in ("image", "course", "text")}
+            {_key(s.name): Gate(WIDTH) for s in sources if s.kind in ("image", "course", "words")}
         )
         several = len(self.sources) > 1
         self.fuse = Gate(WIDTH) if several and fusion == "attention" else None
@@ -334,7 +334,7 @@ class Together(Net):
     def _tokens(self, source: Source, batch: Batch, has: Tensor) -> tuple[Tensor, Tensor]:
         """Return what is seen of each step of a source, `(B, N, F)`, and which steps are there `(B, N)`."""
         times = batch.times_s.get(source.name)
-        if source.kind == "text":
+        if source.kind == "words":
             return self._read(source, batch.courses[source.name], times, has)
         if source.kind == "course":
             x = batch.courses[source.name]

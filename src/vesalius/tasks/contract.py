@@ -567,6 +567,14 @@ class Task(ABC):
         """Return the answer that looks at nothing (majority, mean, mean mask), to stand beside every figure."""
         return None
 
+    def rivals(self, answer: Answer, truth: Any, state: State) -> Mapping[str, Answer]:
+        """Return other answers of the same kind to a case that was answered, by name, to be held beside the model's.
+
+        Such as a template that is filled with what the model found, or with what is true. `truth` is what the answer's
+        kind makes of the case's truth. By default none.
+        """
+        return {}
+
     def held_against(self, state: State) -> tuple[str, ...]:
         """Return the kinds of target that answers may be held against; by default all that can be learned from."""
         return self.targets

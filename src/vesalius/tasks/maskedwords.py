@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from vesalius.core.bundle import State
 from vesalius.core.plan import Plan
-from vesalius.nets import describe
-from vesalius.tasks._texts import tokenizer_of
+from vesalius.tasks._texts import reading, tokenizer_of
 from vesalius.tasks._wording import UNIGRAM, Wording
 from vesalius.tasks.contract import Nets
 
@@ -32,16 +31,7 @@ class MaskedWords(Wording):
 
     def net_of(self, plan: Plan, words: int, nets: Nets) -> Any:
         """Return the planned net, with a row for each word."""
-        own = describe(plan.net.name).get("OPTIONS", {})
-        given = {"longest": plan.sources.longest} if "longest" in own else {}
-        return nets.build(
-            plan.net.name,
-            dims=plan.data.dims,
-            in_channels=words,
-            scale=plan.net.scale,
-            dropout=plan.net.dropout,
-            options={**given, **plan.net.options},
-        )
+        return reading(plan.net, words, plan, nets)
 
     def model(self, net: Any, state: State) -> nn.Module:
         """Return the net, asked for hidden pieces."""

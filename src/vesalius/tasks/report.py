@@ -201,7 +201,7 @@ class Report(Sources):
         known = learned_in(state)
         return reference_of(case, known.terms, sections=known.words.sections)
 
-    def rivals(self, answer: Text, truth: Any, state: State) -> Mapping[str, Answer]:
+    def rivals(self, answer: Answer, truth: Any, state: State) -> Mapping[str, Answer]:
         """Return the template of what was found, and that of what is true, to stand beside what was written."""
         from vesalius.tasks._report_template import template
 

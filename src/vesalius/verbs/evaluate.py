@@ -36,7 +36,7 @@ from vesalius.run.past import past_of_bundle, past_of_predictions
 from vesalius.run.spending import ANSWERING, Metered
 from vesalius.run.stopping import all_or_nothing
 from vesalius.run.tabular import is_bare, target_of_columns, untold
-from vesalius.run.unseen import of_another_tool, unseen
+from vesalius.run.unseen import of_another_tool, trained_on, unseen
 from vesalius.tasks import contract as tasks
 
 
@@ -140,6 +140,7 @@ def evaluate(
                     accept_mismatch=accept_mismatch,
                     smallest=smallest_group,
                     experts=experts,
+                    training=() if past is None else trained_on(cohort, past, marks),
                 )
             card = replace(card, energy={ANSWERING: metered.taken})
         elif info is not None:

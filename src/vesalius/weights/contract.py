@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vesalius.core.plan import NetPlan, Normalisation
 from vesalius.core.words import counted, listed
@@ -28,6 +28,7 @@ class Weights:
     its maker planned it; `spacing_mm` are the voxels that it learned from, `(x, y, z)`; `normalise` is one
     `Normalisation` a channel, as in a plan. All three are None or empty where nobody knows. `notes` are sentences on
     what is assumed of the weights and what of the file is left out. `naming` is the registered naming that they had.
+    `tokenizer` is what the tokenizer of a text model learned (`language/tokenizers`), None where none lies beside it.
     """
 
     tensors: Mapping[str, Tensor]
@@ -47,6 +48,7 @@ class Weights:
     normalise: tuple[Normalisation, ...] = ()
     notes: tuple[str, ...] = ()
     naming: str = ""
+    tokenizer: Mapping[str, Any] | None = None
 
     def left_out(self) -> str:
         """Return which tensors of the file have no place in the net, in words; empty where all have one."""

@@ -17,7 +17,7 @@ from vesalius.weights.files import as_it_lies
 if TYPE_CHECKING:
     from torch import Tensor
 
-CONFIG, PREPARED = "config.json", "preprocessor_config.json"
+CONFIG, PREPARED, TOKENIZER = "config.json", "preprocessor_config.json", "tokenizer.json"
 WHOLE = ("model.safetensors", "pytorch_model.bin")
 PARTS = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -41,7 +41,7 @@ def folder_of(name: str) -> Path:
             f"there is no folder {name} here, and nothing to look for it at the Hugging Face hub with",
             hint="a path that exists, or pip install 'vesalius[hf]'",
         ) from error
-    wanted = [CONFIG, PREPARED, WHOLE[0], PARTS[0], "model-*.safetensors"]
+    wanted = [CONFIG, PREPARED, TOKENIZER, WHOLE[0], PARTS[0], "model-*.safetensors"]
     try:
         folder = Path(snapshot_download(name, local_files_only=True, allow_patterns=wanted))
         if has_weights(folder):
@@ -51,7 +51,7 @@ def folder_of(name: str) -> Path:
     try:
         folder = Path(snapshot_download(name, allow_patterns=wanted))
         if not has_weights(folder):
-            older = [CONFIG, PREPARED, WHOLE[1], PARTS[1], "pytorch_model-*.bin"]
+            older = [CONFIG, PREPARED, TOKENIZER, WHOLE[1], PARTS[1], "pytorch_model-*.bin"]
             folder = Path(snapshot_download(name, allow_patterns=older))
     except Exception as error:
         raise BundleError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from vesalius.core.errors import DataError
@@ -24,6 +24,7 @@ from vesalius.language.tokenizers.contract import (
 __all__ = [
     "BEGIN",
     "END",
+    "IN_STATE",
     "KIND",
     "MASK",
     "PAD",
@@ -32,12 +33,14 @@ __all__ = [
     "SPECIALS",
     "UNKNOWN",
     "Tokenizer",
+    "held_in",
     "learn",
     "load",
     "train",
 ]
 KIND = "language.tokenizers"
 SIZE = 4000  # pieces
+IN_STATE = "tokenizer"  # under which a task's state keeps what a tokenizer learned
 
 
 def train(
@@ -64,6 +67,23 @@ def learn(name: str, counted: Statistics, *, size: int = SIZE, least: int = LEAS
         raise DataError("a vocabulary has no room", found=f"size={size}", hint="some hundreds of pieces")
     found: dict[str, Any] = module.learn(counted, size=size, least=least)
     return {"name": name, **found}
+
+
+def held_in(values: Any) -> Mapping[str, Any] | None:
+    """Return what a tokenizer learned as a state's values hold it, under `tokenizer` at any depth; None where none is.
+
+    None, too, where there are several different ones.
+    """
+    found = list(_held_in(values))
+    return found[0] if found and all(one == found[0] for one in found) else None
+
+
+def _held_in(values: Any) -> Iterator[Mapping[str, Any]]:
+    for name, value in values.items() if isinstance(values, Mapping) else ():
+        if name == IN_STATE and isinstance(value, Mapping) and "name" in value:
+            yield value
+        elif isinstance(value, Mapping):
+            yield from _held_in(value)
 
 
 def load(learned: Mapping[str, Any]) -> Tokenizer:

@@ -20,6 +20,7 @@ from vesalius.weights.hub import (
     CONFIG,
     ELSEWHERE,
     PREPARED,
+    TOKENIZER,
     folder_of,
     has_weights,
     is_name,
@@ -96,7 +97,14 @@ def read(found: Found) -> Weights | None:
         head=head,
         labels=_labels(config) if head else (),
         unused=tuple(left),
+        tokenizer=_tokenizer(folder) if model.role in ("text", "writer") else None,
     )
+
+
+def _tokenizer(folder: Path) -> dict[str, Any] | None:
+    """Return the vocabulary that lies beside the weights of a text model, as `language/tokenizers` has it."""
+    held = plain(folder / TOKENIZER)
+    return {"name": "published", "file": dict(held)} if held else None
 
 
 def _assert_whole(folder: Path, told: Mapping[str, Any], own: Mapping[str, Tensor]) -> None:

@@ -1,0 +1,104 @@
+"""Other ways to answer beside a model, as a report and a terminal show them: a table of rivals, and sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from vesalius.answers import contract
+from vesalius.answers.drawing.panels import Cell, Table, decimals_of, figure, measured
+from vesalius.core.scorecard import Interval, Scorecard
+from vesalius.evaluate.paired import directed
+
+SHOWN = 4  # figures of each rival in a table
+SAYS = (
+    "Each row holds another way to answer beside the model on the same cases, paired by patient: the difference is the "
+    "model less the rival, so that one above 0 (of an error: below 0) says that the model is better. The nearest "
+    "training case is the one whose image is most alike, by small copies; what it says is read from the data, for a "
+    "bundle holds no training case. An oracle is told what is true, and no model can be expected to reach it."
+)
+
+
+def panels(card: Scorecard) -> list[Table]:
+    """Return the tables of rivals, a few figures each; none of a card that has none."""
+    arms = list(card.rivals.get("arms", ()))
+    names = _metrics(card)
+    if not arms or not names:
+        return []
+    rows = []
+    for arm in arms:
+        row = [Cell(str(arm["name"])), Cell(str(arm["n"]), arm["n"])]
+        if "reason" in arm:
+            rows.append((*row, Cell(str(arm["reason"])), *[Cell("–")] * (2 * len(names) - 1)))
+            continue
+        for name in names:
+            row += [
+                measured(_interval(arm["figures"].get(name))),
+                _gain(card, name, arm["differences"].get(name)),
+            ]
+        rows.append(tuple(row))
+    heads = ["answer", "n"]
+    for name in names:
+        heads += [_called(card, name), "the model less it"]
+    more = [str(card.rivals[key]) for key in ("without",) if key in card.rivals]
+    more += [f"Of training cases {card.rivals['most']} were looked at"] if "most" in card.rivals else []
+    return [
+        Table(
+            "Other ways to answer",
+            heads,
+            rows,
+            " ".join([SAYS, *(f"{m[:1].upper()}{m[1:]}." for m in more)]),
+            wide=True,
+        )
+    ]
+
+
+def lines(card: Scorecard) -> list[str]:
+    """Return the same for a terminal, a sentence a rival, by the first figure."""
+    said = []
+    names = _metrics(card)
+    for arm in card.rivals.get("arms", ()):
+        if "reason" in arm or not names:
+            said.append(f"beside {arm['name']}: {arm.get('reason', 'no figure')}")
+            continue
+        name = names[0]
+        text = f"{arm['name']}: {_called(card, name)} {_interval(arm['figures'].get(name))}"
+        gain = arm["differences"].get(name)
+        if gain is not None and gain["difference"] is not None:
+            text += f"; the model less it {_signed(gain)}"
+        said.append(f"{text}, n = {arm['n']}")
+    return said
+
+
+def _metrics(card: Scorecard) -> list[str]:
+    arms = card.rivals.get("arms", ())
+    return list(dict.fromkeys(n for arm in arms for n in arm.get("figures", {})))[:SHOWN]
+
+
+def _called(card: Scorecard, metric: str) -> str:
+    return contract.of(card.answer).metric_names.get(metric, metric.replace("_", " "))
+
+
+def _interval(one: Mapping[str, Any] | None) -> Interval:
+    return Interval(None, None, None, 0) if one is None else Interval(**one)
+
+
+def _signed(gain: Mapping[str, Any]) -> str:
+    digits = decimals_of(gain["difference"], gain["low"], gain["high"])
+    text = f"{gain['difference']:+.{digits}f}"
+    if gain["low"] is not None:
+        text += f" ({gain['low']:+.{digits}f} to {gain['high']:+.{digits}f})"
+    return text.replace("-", "−")
+
+
+def _gain(card: Scorecard, metric: str, gain: Mapping[str, Any] | None) -> Cell:
+    """Return the difference with its interval under it, toned where both the interval and the test agree."""
+    if gain is None or gain["difference"] is None:
+        return Cell("–", under="" if gain is None else str(gain["reason"]))
+    digits = decimals_of(gain["difference"], gain["low"], gain["high"])
+    under = str(gain["reason"])
+    if gain["low"] is not None:
+        under = f"{figure(gain['low'], digits)} to {figure(gain['high'], digits)}"
+    helps = bool(gain["difference"] > 0) == (directed(card.answer, metric) == "higher")
+    tone = "" if not gain["better"] else "good" if helps else "bad"
+    return Cell(_signed(gain).partition(" ")[0], gain["difference"], under, tone)
