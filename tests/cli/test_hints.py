@@ -29,6 +29,7 @@ ROOMS = {
     "plan": ("fit",),
     "learn": ("fit",),
     "tasks": ("fit",),
+    "retrieve": ("find",),
     "search": ("search",),
     "serve": ("serve",),
     "compress": ("compress",),
@@ -58,7 +59,9 @@ FILES = {
     "infer/guard.py": ("predict", "evaluate", "serve"),
     "infer/doubting.py": ("predict",),
     "core/groups.py": ("fit", "evaluate", "calibrate"),
-    "core/index.py": ("explain",),
+    "core/index.py": ("explain", "index"),
+    "retrieve/search.py": ("find",),
+    "run/vectors.py": ("find", "index"),
     "cohorts/_target.py": ("inspect", "fit", "evaluate"),
     "core/plan.py": ("fit",),  # --set is fit's
     "core/bundle.py": ("fit",),  # it says `fit --resume`

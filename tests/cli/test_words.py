@@ -90,6 +90,8 @@ COMMANDS = (
         "transfer",
         "search",
         "degrade",
+        "find",
+        "index",
         "find-lr",
         "few-shot",
         "harmonise",

@@ -113,4 +113,4 @@ def test_the_command_line_and_its_page(dictated, indexed, tmp_path):
     assert [row["rank"] for row in found["found"]] == [1, 2, 3] and found["cases"] == 48
     assert page.read_text().count("<img") == 3
     wrong = RUN.invoke(app, ["find", str(indexed.path), "stromatolite"])
-    assert wrong.exit_code == 2
+    assert isinstance(wrong.exception, DataError)

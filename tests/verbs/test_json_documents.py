@@ -380,6 +380,14 @@ def test_find_lr(pictures: Any, ask: Ask) -> None:
     assert len(found["rates"]) == len(found["losses"]) > 0 and found["reason"]
 
 
+def test_index_and_find(pictures: Any, dictated: Any, ask: Ask, tmp_path: Path) -> None:
+    made = ask("index", pictures.path, pictures.data, "-o", tmp_path / "features")["result"]
+    assert made["cases"] == 12 and not made["reads_words"] and made["set_aside"] == []
+    ask("index", dictated.bundle, dictated.data, "-o", tmp_path / "index")
+    found = ask("find", tmp_path / "index", "left nodule", "--count", "2")["result"]
+    assert [one["rank"] for one in found["found"]] == [1, 2] and found["page"] is None
+
+
 def test_few_shot(pictures: Any, ask: Ask) -> None:
     words = ("--split", "train", "--shots", "1", "--episodes", "2", "--head", "prototypes")
     found = ask("few-shot", pictures.path, pictures.data, *words, "--set", "data.size=[1,32,32]")["result"]

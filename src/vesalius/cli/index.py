@@ -53,7 +53,7 @@ def index(
     def show() -> None:
         typer.echo(f"{made.path}: {made.of} of {counted(made.cases, 'case')}")
         typer.echo(
-            f"next  vesalius find {made.path} {chr(34) + 'WORDS' + chr(34) if made.reads else '--image FILE'}"
+            "it is asked in words, with an image, or with both" if made.reads else "it is asked with an image"
         )
         if made.set_aside:
             few = [f"{item.case}: {item.reason}" for item in made.set_aside]

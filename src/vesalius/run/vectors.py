@@ -63,7 +63,7 @@ class Vectors:
             raise PlanError(
                 f"the bundle '{self.bundle.name}' reads no words",
                 found=f"a bundle of {self._last.task.name}",
-                hint="vesalius fit DATA --task align",
+                hint="a bundle of `fit --task align`",
             )
         with torch.inference_mode():
             found: Any = self._last.task.word_vectors(self._last.models[0], texts, self._last.stage.state)

@@ -10,12 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vesalius.tasks._represented import level_of
-
 WARM = 0.07  # the temperature that training begins from (Radford et al. 2021)
 HOTTEST = 100.0  # of the factor of similarities, as published
-SHARP = 0.1  # the temperature at which a word chooses among places
+SHARP = 0.05  # the temperature at which a word chooses among places
 FAR = 3  # octaves of the code of a place
+PLACES = (
+    12  # along the longest axis: so many a map must tell apart, so that words are pointed at and not near
+)
 
 
 class Seer(nn.Module):
@@ -27,7 +28,9 @@ class Seer(nn.Module):
     def __init__(self, net: Any, size: Sequence[int], width: int) -> None:
         super().__init__()
         self.net, self.dims = net, net.dims
-        self.level = level_of(net, tuple(size)[-net.dims :])
+        self.level = level_of(
+            net, tuple(size)[-net.dims :]
+        )  # deeper ones see too far around to point at anything
         conv = nn.Conv2d if net.dims == 2 else nn.Conv3d
         self.local = conv(net.channels[self.level], width, 1)
         self.place = nn.Linear(net.dims * 2 * FAR, width)
@@ -63,12 +66,14 @@ class Reader(nn.Module):
 class Aligned(nn.Module):
     """Images and words in one space: how like each image, and each of its places, is what words say.
 
-    `asked` and `denied` `(K, T, L)` are tokens of the prompts of each label and of those that deny it, -1 where there
-    is none.
+    `usual` `(P, D)` are the vectors that places have on average in training images: a map shows in what this image
+    differs from them, as a place's own part says nothing of an image. `asked` and `denied` `(K, T, L)` are tokens of
+    the prompts of each label and of those that deny it, -1 where there is none.
     """
 
     asked: Tensor
     denied: Tensor
+    usual: Tensor | None
 
     def __init__(
         self,
@@ -79,11 +84,13 @@ class Aligned(nn.Module):
         size: Sequence[int],
         width: int,
         prompts: Mapping[str, Tensor],
+        usual: Tensor | None = None,
     ) -> None:
         super().__init__()
         self.sees, self.reads, self.criterion = Seer(net, size, width), Reader(text, width), criterion
         self.factor = nn.Parameter(torch.tensor(log(1 / WARM)))
         self.offset = nn.Parameter(torch.zeros(()))
+        self.register_buffer("usual", usual, persistent=False)
         for name, tokens in prompts.items():
             self.register_buffer(name, tokens, persistent=False)
 
@@ -99,8 +106,11 @@ class Aligned(nn.Module):
         """
         whole, places, grid = self.sees(x)
         yes, no = self.prompted(self.asked), self.prompted(self.denied)
-        near = self.sharpness * (self.likeness(whole, places, yes) - self.likeness(whole, places, no))
-        field = torch.einsum("bpd,kd->bkp", places, yes - no)
+        near = self.sharpness * (
+            self.likeness(whole, places, yes) - self.likeness(whole, places, no, denied=True)
+        )
+        apart = places if self.usual is None else places - self.usual
+        field = torch.einsum("bpd,kd->bkp", apart, yes - no)
         z, y, x_ = grid if len(grid) == 3 else (1, *grid)
         field = field.reshape(*field.shape[:2], z, y, x_)
         return torch.cat([near[..., None, None, None].expand(-1, -1, 1, y, x_), field], dim=2)
@@ -113,18 +123,31 @@ class Aligned(nn.Module):
         total = vectors.new_zeros(len(tokens), vectors.shape[1]).index_add(0, rows, vectors)
         return F.normalize(total, dim=-1)
 
-    def likeness(self, whole: Tensor, places: Tensor, words: Tensor) -> Tensor:
-        """Return how like images are to words, `(B, N)`: of the whole and of the places that fit best, half each."""
-        return 0.5 * (whole @ words.T + focused(places, words))
+    def likeness(self, whole: Tensor, places: Tensor, words: Tensor, *, denied: bool = False) -> Tensor:
+        """Return how like images are to words, `(B, N)`: of the whole, and of the places that decide, half each."""
+        rows = torch.full((len(words),), denied, device=words.device)
+        return 0.5 * (whole @ words.T + deciding(places, words, rows))
 
 
-def focused(places: Tensor, words: Tensor) -> Tensor:
-    """Return how like the places `(B, P, D)` that fit words `(N, D)` best are to them, `(B, N)`.
+def level_of(net: Any, size: Sequence[int]) -> int:
+    """Return the place among an encoder's maps of the deepest one that tells PLACES apart, else of the finest."""
+    fine = [
+        k
+        for k, stride in enumerate(net.strides)
+        if max(n / s for n, s in zip(size, stride, strict=True)) >= PLACES
+    ]
+    return max(fine, default=0)
 
-    Each word weighs the places by a soft-max of their likeness to it. Huang et al.: GLoRIA, ICCV 2021, eq. 3.
+
+def deciding(places: Tensor, words: Tensor, denied: Tensor) -> Tensor:
+    """Return how like the places `(B, P, D)` that decide are to words `(N, D)`, `(B, N)`.
+
+    What is there is somewhere, so that the places that fit best decide; what is `denied` `(N,)` is nowhere, so that
+    those that fit least do. Places are weighed by a soft-max, as in Huang et al.: GLoRIA, ICCV 2021, eq. 3.
     """
     near = torch.einsum("bpd,nd->bnp", places, words)
-    return ((near / SHARP).softmax(dim=-1) * near).sum(dim=-1)
+    sign = 1.0 - 2.0 * denied.to(near)
+    return ((near * sign[:, None] / SHARP).softmax(dim=-1) * near).sum(dim=-1)
 
 
 def where(grid: Sequence[int], *, like: Tensor) -> Tensor:

@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from vesalius.core.bundle import State
 from vesalius.core.errors import DataError
+from vesalius.core.image import Array
 from vesalius.core.sentences import sentences
 from vesalius.language import tokenizers
-from vesalius.prepare.batch import Batch
+from vesalius.prepare.batch import Batch, Example
 from vesalius.tasks import _prompts
-from vesalius.tasks._aligned import focused
+from vesalius.tasks._aligned import deciding
+from vesalius.tasks._claims import ABSENT
 from vesalius.tasks._pairs import report_pairs, sentence_pairs, words_of
+
+LOOKED_AT = 256  # training images that the usual vectors of places are taken from
 
 
 def terms_of(model: Any, batch: Batch) -> dict[str, Tensor]:
@@ -26,13 +31,14 @@ def terms_of(model: Any, batch: Batch) -> dict[str, Tensor]:
     if int(there.sum()) < 2:
         nothing = 0.0 * whole.sum() + 0.0 * sum(p.sum() for p in model.reads.parameters())
         return {"reports": nothing}
-    said, keys, held, own = (_stacked(batch, name, there) for name in ("said", "keys", "held", "report"))
+    said, keys, held, own = (_stacked(batch, name) for name in ("said", "keys", "held", "report"))
     tokens = batch.tokens[there]  # type: ignore[index]
     whole, places = whole[there], places[there]
     words = words_of(tokens, said, keys, torch.ones(len(keys), dtype=torch.bool, device=keys.device))
-    vectors = model.reads(words.tokens)
+    vectors = model.reads(_short(words.tokens))
     pairs, weight = sentence_pairs(words, held)
     reports = F.normalize(words.of.T.to(vectors) @ vectors, dim=-1)  # (B, D)
+    denied = (words.said == ABSENT).any(dim=1) & ~(words.said > 0).any(dim=1)
     fits = report_pairs(held, own[:, 0])
 
     def told(near: Tensor, true: Tensor, counts: Tensor | None = None) -> Tensor:
@@ -42,7 +48,7 @@ def terms_of(model: Any, batch: Batch) -> dict[str, Tensor]:
     return {
         "reports": told(reports @ whole.T, fits),
         "sentences": told(vectors @ whole.T, pairs, weight),
-        "places": told(focused(places, vectors).T, pairs, weight),
+        "places": told(deciding(places, vectors, denied).T, pairs, weight),
     }
 
 
@@ -65,9 +71,30 @@ def vectors_of(model: Any, texts: Sequence[str], state: State) -> Tensor:
         rows += [row] * len(parts)
         ids += [_prompts.tokens_of(s, tokenizer, length) for s in parts]
     device = model.factor.device
-    each = model.reads(torch.tensor(ids, device=device))
+    each = model.reads(_short(torch.tensor(ids, device=device)))
     total = each.new_zeros(len(texts), each.shape[1]).index_add(0, torch.tensor(rows, device=device), each)
     return F.normalize(total, dim=-1)
+
+
+def usual_places(model: Any, examples: Sequence[Example]) -> Array:
+    """Return the vectors `(P, D)` float32 that places have on average in some prepared images."""
+    total, many = None, 0
+    with torch.inference_mode():
+        for example in examples[:LOOKED_AT]:
+            image = torch.from_numpy(np.ascontiguousarray(example.images["image"]))[None]
+            _, places, _ = model.sees(image.to(model.factor.device))
+            total = places[0].double() if total is None else total + places[0].double()
+            many += 1
+    if total is None:
+        raise DataError("no training image to look at")
+    found: Array = (total / many).float().cpu().numpy()
+    return found
+
+
+def _short(tokens: Tensor) -> Tensor:
+    """Return tokens `(N, L)` without the columns behind the longest text."""
+    longest = int((tokens >= 0).sum(dim=1).max())
+    return tokens[:, :longest]
 
 
 def _there(batch: Batch) -> Tensor:
@@ -79,6 +106,5 @@ def _there(batch: Batch) -> Tensor:
     return torch.tensor([k is not None for k in held], device=device)
 
 
-def _stacked(batch: Batch, name: str, there: Tensor) -> Tensor:
-    held = [t for t in batch.ragged[name] if t is not None]
-    return torch.stack(held)
+def _stacked(batch: Batch, name: str) -> Tensor:
+    return torch.stack([t for t in batch.ragged[name] if t is not None])

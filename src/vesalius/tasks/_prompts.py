@@ -67,8 +67,13 @@ def tokens_of(text: str, tokenizer: Tokenizer, length: int) -> list[int]:
 
 
 def table(prompts: Mapping[str, Any], side: str, tokenizer: Tokenizer, length: int) -> Array:
-    """Return the tokens of the prompts of all labels on one side, `(K, T, L)` int64, -1 where there is none."""
+    """Return the tokens of the prompts of all labels on one side, `(K, T, L)` int64, -1 where there is none.
+
+    `L` is as long as the longest of them, and `length` at most.
+    """
     many = max(len(one[side]) for one in prompts.values())
+    longest = max(len(tokenizer.encode(text)) for one in prompts.values() for text in one[side]) + 2
+    length = min(length, longest)
     found = np.full((len(prompts), many, length), -1, np.int64)
     for k, one in enumerate(prompts.values()):
         for t, text in enumerate(one[side]):

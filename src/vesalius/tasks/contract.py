@@ -314,21 +314,21 @@ class Task(ABC):
 
         Raises PlanError by default: the task compares no images with words.
         """
-        raise PlanError(f"{self.name} compares no images with words", hint="a bundle of --task align")
+        raise PlanError(f"{self.name} compares no images with words", hint="a bundle of `fit --task align`")
 
     def word_vectors(self, model: nn.Module, texts: Sequence[str], state: State) -> Tensor:
         """Return the unit vectors `(N, D)` of texts; the cosine with those of images says how well they fit.
 
         Raises DataError for words that the model has never read, PlanError by default.
         """
-        raise PlanError(f"{self.name} compares no images with words", hint="a bundle of --task align")
+        raise PlanError(f"{self.name} compares no images with words", hint="a bundle of `fit --task align`")
 
     def asking(self, state: State, words: Sequence[str]) -> State:
         """Return the state in which these words are asked for in place of what was learned.
 
         Raises DataError for words that the model has never read, PlanError by default.
         """
-        raise PlanError(f"{self.name} cannot be asked in words", hint="a bundle of --task align")
+        raise PlanError(f"{self.name} cannot be asked in words", hint="a bundle of `fit --task align`")
 
     def streams(self, plan: Plan) -> bool:
         """Return whether a case can be seen step by step as planned, each step costing one step; by default not.

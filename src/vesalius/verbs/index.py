@@ -97,7 +97,7 @@ def index(
     vectors = Vectors(opened, device=device, accept_mismatch=accept_mismatch)
     if of == "reports" and not vectors.reads:
         raise PlanError(
-            f"the bundle '{opened.name}' reads no words, so no reports", hint="vesalius fit DATA --task align"
+            f"the bundle '{opened.name}' reads no words, so no reports", hint="a bundle of `fit --task align`"
         )
     marks = Marks()
     cohort = cohorts.check(
