@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from vesalius.core.image import Image
 from vesalius.core.scorecard import Scorecard, as_json, nameless
 from vesalius.evaluate.report import Report, render
 from vesalius.evaluate.scoring import card_of, tally_for
+from vesalius.testing import check_answer
 from vesalius.texts.reference import Reference
 from vesalius.texts.terms import Terms
 
@@ -182,6 +184,12 @@ def test_a_sentence_is_toned_by_what_it_says(card: Scorecard) -> None:
     pages = {c["case"]: c["page"]["written"] for c in card.cases}
     assert [tone for _, _, tone, _ in pages["c2"]] == ["good", "bad"]
     assert [tone for _, _, tone, _ in pages["c0"]] == ["good", "bad"]
+
+
+def test_a_text_with_all_that_it_may_have_keeps_the_promises_of_an_answer(tmp_path: Path) -> None:
+    found = Scores(labels=(Label(1, "effusion"),), p=np.array([0.9]), kind="multilabel")
+    parts = {"look 0": look(1, 2, side=16), "look 1": look(3, 0, side=16), "findings": found}
+    check_answer(text(parts={**parts, "template": text("Left effusion.", ())}), IMAGE, folder=tmp_path)
 
 
 # --- drawing

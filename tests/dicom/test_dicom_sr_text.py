@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
+from _studies import make_study
 
-from vesalius import formats
+from vesalius import cohorts, formats
 from vesalius.core.answers.map import Map
 from vesalius.core.answers.text import Evidence, Text
 from vesalius.core.edit import Edit
@@ -43,6 +44,10 @@ EVIDENCE = (
     Evidence("findings", 3, FINDINGS[2:3], False, "the findings' head says effusion, p = 0.93"),
     Evidence("impression", 0, FINDINGS[3:], None, part="where 1"),
 )
+
+
+FIRST = Edit("e1", "Ada Mary Lovelace", "2026-11-30T12:00:00+00:00")
+SECOND = Edit("e2", "Hopper^Grace", "2026-11-30T13:00:00+00:00", 2, "e1", True, "Harbour Hospital")
 
 
 def report_of(image: Image, **more: Any) -> Text:
@@ -168,8 +173,7 @@ def test_a_report_refers_to_no_picture_that_is_not_beside_it(
 def test_an_edited_report_names_its_author_and_what_it_replaces(
     ct: Image, written: dict[str, Path], tmp_path: Path, dciodvfy: Errors
 ) -> None:
-    first = Edit("e1", "Ada Mary Lovelace", "2026-11-30T12:00:00+00:00")
-    second = Edit("e2", "Hopper^Grace", "2026-11-30T13:00:00+00:00", 2, "e1", True, "Harbour Hospital")
+    first, second = FIRST, SECOND
     paths = []
     for k, edit in enumerate((first, second)):
         answer = replace(report_of(ct), sections={"findings": "No nodule."}, evidence=(), edit=edit)
@@ -193,6 +197,21 @@ def test_an_edited_report_names_its_author_and_what_it_replaces(
     with pytest.raises(OutputError, match="not a person's name"):
         formats.write(replace(nobody, edit=replace(first, author="a\\b")), tmp_path / "odd.sr.dcm", source=ct)
     assert not (tmp_path / "odd.sr.dcm").exists()
+
+
+def test_of_reports_in_a_folder_the_last_that_a_person_saved_is_learned_from(tmp_path: Path) -> None:
+    image = make_study(tmp_path)
+    said = report_of(image, language="en")
+    formats.write(said, tmp_path / "draft.sr.dcm", source=image)
+    cohort = cohorts.read(tmp_path)
+    assert cohort.cases[0].report is None
+    assert any("1 report of a model that nobody has read" in note for note in cohort.notes)
+    for edit in (FIRST, SECOND):
+        text = {"findings": f"Saved by {edit.author}."}
+        answer = replace(said, sections=text, evidence=(), edit=edit)
+        formats.write(answer, tmp_path / f"{edit.id}.sr.dcm", source=image)
+    (case,) = cohorts.read(tmp_path)
+    assert case.report == "FINDINGS: Saved by Hopper^Grace."
 
 
 def test_a_report_survives_json(ct: Image, tmp_path: Path) -> None:

@@ -154,7 +154,7 @@ def test_a_rival_of_another_kind_is_refused() -> None:
 
 def test_they_are_shown_in_a_table_and_in_lines(found: dict[str, Any]) -> None:
     card = Scorecard("Text", "test", 8, 8, True, "d", "b", {}, rivals=found)
-    (table,) = rivals_shown.panels(card)
+    table = rivals_shown.panels(card)[0]
     assert [row[0].text for row in table.rows] == [TRIVIAL, NEAREST, "template"]
     tones = {row[0].text: row[7].tone for row in table.rows}
     assert tones == {TRIVIAL: "good", NEAREST: "", "template": "good"}, "fewer omissions are better"

@@ -211,9 +211,7 @@ def test_one_text_for_all_has_low_figures_however_like_its_words_are() -> None:
 def test_findings_that_are_true_of_no_case_count_in_all_but_have_no_line() -> None:
     found = figures([Finding("mass"), Finding("nodule")], [Finding("nodule")])
     assert found["findings_precision"] == 0.5
-    assert [name for name in found if "/" in name] == [
-        "findings_f1/nodule", "findings_precision/nodule", "findings_recall/nodule",
-    ]  # fmt: skip
+    assert [name for name in found if "/" in name] == ["f1/nodule", "precision/nodule", "recall/nodule"]
 
 
 def test_marks_are_held_against_what_is_true() -> None:
@@ -278,3 +276,13 @@ def test_the_most_frequent_reference_is_the_trivial_answer() -> None:
 def test_a_table_needs_one_truth_a_text() -> None:
     with pytest.raises(DataError, match="one truth per text"):
         judge.rows([text()], [])
+
+
+def test_all_right_together_stands_on_all_and_not_on_the_rarest_finding() -> None:
+    rare = [(Finding("mass"),) if k == 0 else (Finding("nodule"),) for k in range(12)]
+    table = judge.rows([text("x")] * 12, [truth("x", findings=f, said=f) for f in rare])
+    found = metrics.bootstrap(
+        table, judge.summary, patients=list(range(12)), n=50, standing=metrics.standing(judge, table)
+    )
+    assert found["findings_f1"].low == pytest.approx(0.025 ** (1 / 12)), "Clopper and Pearson of twelve"
+    assert found["f1/mass"].low == pytest.approx(0.025), "of one"

@@ -13,6 +13,9 @@ from pydicom.dataset import Dataset
 from pynetdicom import AE, evt
 from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     ComprehensiveSRStorage,
+    EncapsulatedPDFStorage,
+    EnhancedSRStorage,
+    MultiFrameTrueColorSecondaryCaptureImageStorage,
     SegmentationStorage,
     StudyRootQueryRetrieveInformationModelFind,
 )
@@ -37,6 +40,15 @@ class Told(Silent):
         self.lines.append(text)
 
 
+HELD = (
+    SegmentationStorage,
+    ComprehensiveSRStorage,
+    EnhancedSRStorage,
+    EncapsulatedPDFStorage,
+    MultiFrameTrueColorSecondaryCaptureImageStorage,
+)
+
+
 class Pacs:
     """A peer that keeps one object a UID, finds what it keeps, and refuses while it is told to."""
 
@@ -44,7 +56,7 @@ class Pacs:
         self.objects: dict[str, Dataset] = {}
         self.stores, self.refuse, self.forget = 0, 0, False
         ae = AE("PACS")
-        for uid in (SegmentationStorage, ComprehensiveSRStorage, StudyRootQueryRetrieveInformationModelFind):
+        for uid in (*HELD, StudyRootQueryRetrieveInformationModelFind):
             ae.add_supported_context(uid)
         handlers = [(evt.EVT_C_STORE, self.store), (evt.EVT_C_FIND, self.find)]
         self.server: Any = ae.start_server(

@@ -32,6 +32,13 @@ def test_what_is_known_of_the_image_goes_before_what_the_report_says(chest: Term
     )
 
 
+def test_what_is_known_is_named_as_texts_are_read(chest: Terms) -> None:
+    known = (Finding("Pleural_effusion", side="left"), Finding("nodule"), Finding("four-leaf clover"))
+    found = reference_of(case(findings=known), chest)
+    assert found is not None
+    assert [f.name for f in found.findings or ()] == ["effusion", "nodule", "four-leaf clover"]
+
+
 def test_else_the_report_is_read_whatever_section_says_it(chest: Terms) -> None:
     found = reference_of(case(), chest, sections=("impression",))
     assert found is not None and not found.known and found.sections == {"impression": "Effusion."}

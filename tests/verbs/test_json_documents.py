@@ -20,7 +20,7 @@ from tests.benefit._treated import person
 from tests.run._advised import about, predictor
 
 import vesalius
-from vesalius import cli
+from vesalius import cli, cohorts
 from vesalius.cli import _outcome
 from vesalius.cli._results import rows
 from vesalius.core.cohort import SetAside
@@ -29,6 +29,8 @@ from vesalius.core.registry import KINDS, exists, plural
 from vesalius.core.scorecard import load_scorecard
 from vesalius.core.sealed import seal
 from vesalius.dicom.web import Series
+from vesalius.serve.edits.kept import image_digest
+from vesalius.serve.edits.store import EditStore
 from vesalius.verbs import demo as demo_verb
 from vesalius.verbs import fetch as fetch_verb
 
@@ -205,6 +207,16 @@ def test_serve_of_keys_logs_and_nodes(tmp_path: Path, ask: Ask) -> None:
     assert key["role"] == "user" and len(key["key"]) > 30
     (tmp_path / "audit.jsonl").touch()
     assert ask("serve", "--check-audit", "--audit", tmp_path / "audit.jsonl")["result"]["audit"]["lines"] == 0
+    Picture.new("L", (8, 8), 7).save(tmp_path / "film.png")
+    (case,) = cohorts.read(tmp_path / "film.png")
+    store = EditStore(tmp_path / "edits")
+    text = {"findings": "A heart that is as large as it ought to be."}
+    known = (str(image_digest(case)), "b" * 64)
+    store.save(known, text, seen=0, author="Ada Lovelace", written={}, model="m", caller="local")
+    store.close()
+    words = ("--export-edits", tmp_path / "film.png", "--out", tmp_path / "edits.csv")
+    made = ask("serve", "--edits", tmp_path / "edits", *words)["result"]["edits"]
+    assert (made["cases"], made["left_out"], made["elsewhere"]) == (1, [], 0)
     (tmp_path / "node.yaml").write_text(
         "aet: VESALIUS\nport: 0\nallow: [{aet: CT1, address: 10.1.2.0/24}]\n"
         "destinations: {pacs: {host: 127.0.0.1, port: 4242, aet: PACS}}\n"

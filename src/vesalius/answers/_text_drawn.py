@@ -17,8 +17,8 @@ from vesalius.core.answers.text import Text
 from vesalius.core.image import Array, Image
 from vesalius.prepare.geometry import upright
 
-MOST = 6  # sentences that are drawn at once
-HALF = 0.5  # of its highest value, from which on a sentence looked there
+MOST = 4  # sentences that are drawn at once
+MUCH = 0.7  # of the way from its lowest to its highest value, from which on a sentence looked there
 BORNE_OUT, DOUBTED, UNTOLD = palette.SERIES[1], palette.SERIES[3], palette.SERIES[6]
 
 
@@ -70,7 +70,7 @@ def draw(axes: Any, answer: Text, image: Image, shown: Slice) -> None:
             float(y) + 0.5,
             str(one.number),
             color=one.colour,
-            fontsize=11,
+            fontsize=22,
             fontweight="bold",
             ha="center",
             va="center",
@@ -90,10 +90,10 @@ def _fields(answer: Text) -> Iterator[tuple[int, ImageAnswer, str, bool]]:
 
 
 def _near(field: Array) -> Array:
-    """Return where a field is at least half as high as at its highest; nowhere where it is flat or says nothing."""
+    """Return where a field is nearly as high as at its highest; nowhere where it is flat or says nothing."""
     known = np.nan_to_num(np.asarray(field, dtype=np.float64), nan=0.0)
     low, high = float(known.min()), float(known.max())
-    found: Array = known >= low + HALF * (high - low) if high > low else np.zeros(known.shape, bool)
+    found: Array = known >= low + MUCH * (high - low) if high > low else np.zeros(known.shape, bool)
     return found
 
 

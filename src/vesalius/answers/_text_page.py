@@ -130,7 +130,7 @@ def findings_table(card: Scorecard) -> Table | None:
     rows = [
         (
             Cell(name), *(Cell(str(n), n) for n in counts),
-            cell("findings_recall", name), cell("findings_precision", name), cell("findings_f1", name),
+            cell("recall", name), cell("precision", name), cell("f1", name),
         )
         for name, counts in claims.items()
     ]  # fmt: skip
@@ -146,41 +146,31 @@ def examples(card: Scorecard) -> list[Table]:
     """Return the worst texts, some from the middle and the best, each beside its reference."""
     ranked = [case for case in _ranked(card) if case.get("page", {}).get("written") is not None]
     middle = max(len(ranked) // 2 - EXAMPLES // 2, 0)
-    chosen = {
-        "among the worst": ranked[:EXAMPLES],
-        "in the middle": ranked[middle : middle + EXAMPLES],
-        "among the best": ranked[::-1][:EXAMPLES],
-    }
-    shown: set[str] = set()
-    tables = []
-    for where, cases in chosen.items():
-        for case in cases:
-            if str(case["case"]) not in shown:
-                shown.add(str(case["case"]))
-                tables.append(_example(case, where))
-    return tables
+    chosen = [
+        *(("among the worst", case) for case in ranked[:EXAMPLES]),
+        *(("in the middle", case) for case in ranked[middle : middle + EXAMPLES]),
+        *(("among the best", case) for case in ranked[::-1][:EXAMPLES]),
+    ]
+    places = {str(case["case"]): (where, case) for where, case in reversed(chosen)}
+    shown = [places[name] for name in dict.fromkeys(str(case["case"]) for _, case in chosen)]
+    return [_example(case, where, _SAYS if k == 0 else "") for k, (where, case) in enumerate(shown)]
 
 
-def _example(case: Mapping[str, Any], where: str) -> Table:
+def _example(case: Mapping[str, Any], where: str, says: str) -> Table:
     """Return one text, a row a sentence, beside the sentences of the same section of its reference."""
     page = case["page"]
+    numbered = [(number, *sentence) for number, sentence in enumerate(page["written"], start=1)]
     sections = dict.fromkeys([*(s[0] for s in page["written"]), *(s[0] for s in page["reference"])])
     rows = []
     for name in sections:
-        own = [s for s in page["written"] if s[0] == name]
+        own = [s for s in numbered if s[1] == name]
         other = [s for s in page["reference"] if s[0] == name]
         for said, wanted in zip_longest(own, other):
-            rows.append(
-                (
-                    Cell(name or "text"),
-                    Cell("") if said is None else Cell(said[1], under=said[3], tone=said[2]),
-                    Cell("" if wanted is None else wanted[1]),
-                )
-            )
-    missed = f" Missed: {', '.join(page['missed'])}." if page["missed"] else ""
-    return Table(
-        f"{case['case']}, {where}", ("section", "written", "reference"), rows, _SAYS + missed, wide=True
-    )
+            written = Cell("") if said is None else Cell(f"{said[0]}. {said[2]}", under=said[4], tone=said[3])
+            rows.append((Cell(name or "text"), written, Cell("" if wanted is None else wanted[1])))
+    missed = f"Missed: {', '.join(page['missed'])}." if page["missed"] else ""
+    heads = ("section", "written", "reference")
+    return Table(f"{case['case']}, {where}", heads, rows, f"{says} {missed}".strip(), wide=True)
 
 
 def _ranked(card: Scorecard) -> list[Mapping[str, Any]]:

@@ -44,7 +44,7 @@ class TextHandling(Handling[Text]):
         "findings_f1", "hallucinations", "omissions", "wrong_side", "bleu_4", "rouge_l", "cider", "meteor",
     )  # fmt: skip
     metric_names: ClassVar[Mapping[str, str]] = {
-        "findings_f1": "F1 of findings", "findings_precision": "precision of findings",
+        "findings_f1": "F1 of findings", "f1": "F1", "findings_precision": "precision of findings",
         "findings_recall": "recall of findings", "named_f1": "F1 of names", "sizes_within": "sizes within 20 %",
         "hallucinations": "hallucinations a report", "omissions": "omissions a report", "denied": "denied a report",
         "bleu_1": "BLEU-1", "bleu_2": "BLEU-2", "bleu_3": "BLEU-3", "bleu_4": "BLEU-4", "rouge_l": "ROUGE-L",
@@ -53,7 +53,7 @@ class TextHandling(Handling[Text]):
     }  # fmt: skip
     one_sided = (
         "hallucinations", "omissions", "denied", "wrong_side", "sizes_within", "places_right", "changes_right",
-        "findings_precision", "findings_recall", "wrong_marked", "right_marked",
+        "findings_precision", "findings_recall", "precision", "recall", "wrong_marked", "right_marked",
     )  # fmt: skip
     left_out: ClassVar[Mapping[str, str]] = {
         "untold": "no reference text, so that no words are compared",

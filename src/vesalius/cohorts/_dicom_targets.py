@@ -14,6 +14,7 @@ from vesalius.core import registry
 from vesalius.core.case import Ref, Target
 from vesalius.core.cohort import Label, SetAside, TargetInfo
 from vesalius.core.errors import VesaliusError
+from vesalius.core.words import counted
 from vesalius.texts.sections import LEAD, joined
 
 if TYPE_CHECKING:
@@ -130,17 +131,29 @@ def _report(content: Content) -> str:
 
 
 def _reports(said: Said, documents: Iterable[Document], meant: Mapping[Path, list[int]]) -> None:
-    """Numbers and codes of reports as targets, their texts as the case's report."""
+    """Numbers and codes of reports as targets, their texts as the case's report.
+
+    A report that this software wrote and nobody has read, and one that another replaces, is nothing to learn from.
+    """
     from vesalius.dicom.values.ucum import word_of
 
     module = registry.lookup("formats", "dicom_sr")
     numbers: dict[str, set[str | None]] = {}
     codes: dict[str, set[str]] = {}
+    read: list[tuple[Document, Content]] = []
     for document in documents:
         try:
-            content = module.content(document.path)
+            read.append((document, module.content(document.path)))
         except VesaliusError as error:
             said.bad.append(SetAside(document.path.stem, str(error)))
+    replaced = {uid for _, content in read for uid in content.replaces}
+    drafts = sum(content.draft for _, content in read)
+    if drafts:
+        said.notes.append(
+            f"{counted(drafts, 'report')} of a model that nobody has read: nothing to learn from"
+        )
+    for document, content in read:
+        if content.draft or content.uid in replaced:
             continue
         for k in meant[document.path]:
             for name, (value, unit) in content.numbers.items():

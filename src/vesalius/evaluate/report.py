@@ -206,7 +206,7 @@ def facts(card: Scorecard) -> list[tuple[str, str]]:
         found.append((f"threshold for {nice.get(label, label)}", f"{at:.3g}, fixed on validation data"))
     handling = contract.of(card.answer)
     found += handling.facts(card)
-    if any("/" in name for name in card.metrics):
+    if any("/" in name and name.partition("/")[0] in card.metrics for name in card.metrics):
         found.append(("figures without a label", "the mean over the labels that have one"))
     if card.tolerance_mm is not None and "surface_dice_mm" in card.metrics:
         found.append(("surface tolerance", f"{card.tolerance_mm:g} mm"))

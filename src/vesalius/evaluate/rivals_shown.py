@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vesalius.answers import contract
@@ -10,7 +10,7 @@ from vesalius.answers.drawing.panels import Cell, Table, decimals_of, figure, me
 from vesalius.core.scorecard import Interval, Scorecard
 from vesalius.evaluate.paired import directed
 
-SHOWN = 4  # figures of each rival in a table
+SHOWN = 3  # figures of each rival in one table
 SAYS = (
     "Each row holds another way to answer beside the model on the same cases, paired by patient: the difference is the "
     "model less the rival, so that one above 0 (of an error: below 0) says that the model is better. The nearest "
@@ -21,36 +21,39 @@ SAYS = (
 
 def panels(card: Scorecard) -> list[Table]:
     """Return the tables of rivals, a few figures each; none of a card that has none."""
-    arms = list(card.rivals.get("arms", ()))
     names = _metrics(card)
-    if not arms or not names:
-        return []
+    parts = [names[k : k + SHOWN] for k in range(0, len(names), SHOWN)]
+    more = [str(card.rivals["without"])] if "without" in card.rivals else []
+    more += [f"of training cases {card.rivals['most']} were looked at"] if "most" in card.rivals else []
+    says = " ".join([SAYS, *(f"{m[:1].upper()}{m[1:]}." for m in more)])
+    return [
+        Table(
+            "Other ways to answer", _heads(card, part), _rows(card, part), says if k == 0 else "", wide=True
+        )
+        for k, part in enumerate(parts)
+    ]
+
+
+def _heads(card: Scorecard, names: Sequence[str]) -> list[str]:
+    heads = ["answer", "n"]
+    for name in names:
+        heads += [_called(card, name), "the model less it"]
+    return heads
+
+
+def _rows(card: Scorecard, names: Sequence[str]) -> list[tuple[Cell, ...]]:
+    """Return a row a rival: of each figure its own, and the model's less it."""
     rows = []
-    for arm in arms:
+    for arm in card.rivals.get("arms", ()):
         row = [Cell(str(arm["name"])), Cell(str(arm["n"]), arm["n"])]
         if "reason" in arm:
             rows.append((*row, Cell(str(arm["reason"])), *[Cell("–")] * (2 * len(names) - 1)))
             continue
         for name in names:
-            row += [
-                measured(_interval(arm["figures"].get(name))),
-                _gain(card, name, arm["differences"].get(name)),
-            ]
+            row += [measured(_interval(arm["figures"].get(name)))]
+            row += [_gain(card, name, arm["differences"].get(name))]
         rows.append(tuple(row))
-    heads = ["answer", "n"]
-    for name in names:
-        heads += [_called(card, name), "the model less it"]
-    more = [str(card.rivals[key]) for key in ("without",) if key in card.rivals]
-    more += [f"Of training cases {card.rivals['most']} were looked at"] if "most" in card.rivals else []
-    return [
-        Table(
-            "Other ways to answer",
-            heads,
-            rows,
-            " ".join([SAYS, *(f"{m[:1].upper()}{m[1:]}." for m in more)]),
-            wide=True,
-        )
-    ]
+    return rows
 
 
 def lines(card: Scorecard) -> list[str]:
@@ -72,7 +75,7 @@ def lines(card: Scorecard) -> list[str]:
 
 def _metrics(card: Scorecard) -> list[str]:
     arms = card.rivals.get("arms", ())
-    return list(dict.fromkeys(n for arm in arms for n in arm.get("figures", {})))[:SHOWN]
+    return list(dict.fromkeys(n for arm in arms for n in arm.get("figures", {})))
 
 
 def _called(card: Scorecard, metric: str) -> str:

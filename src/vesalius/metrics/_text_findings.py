@@ -97,7 +97,9 @@ def claims(findings: Iterable[Finding]) -> list[Claim]:
             old = found.get(key, Claim(one.name, side, unsure=True))
             found[key] = replace(
                 old,
-                sizes_mm=old.sizes_mm + ((one.size_mm,) if one.size_mm is not None else ()),
+                sizes_mm=tuple(
+                    dict.fromkeys((*old.sizes_mm, *((one.size_mm,) if one.size_mm is not None else ())))
+                ),
                 places=old.places | ({one.place} if one.place else set()),
                 changes=old.changes | ({one.change} if one.change else set()),
                 sentences=old.sentences + ((one.sentence,) if one.sentence is not None else ()),

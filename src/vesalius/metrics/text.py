@@ -31,6 +31,11 @@ DESCRIPTIONS: dict[str, dict[str, Any]] = {
                            "low": 0.0, "high": 1.0, "unit": ""},
     "findings_recall": {"text": "share of the true findings that texts claim, and have right", "better": "higher",
                         "low": 0.0, "high": 1.0, "unit": ""},
+    "f1": {"text": "F1 of one finding", "better": "higher", "low": 0.0, "high": 1.0, "unit": ""},
+    "precision": {"text": "share of the claims of one finding that are right", "better": "higher", "low": 0.0,
+                  "high": 1.0, "unit": ""},
+    "recall": {"text": "share of the cases' true findings of one name that are claimed, and right", "better": "higher",
+               "low": 0.0, "high": 1.0, "unit": ""},
     "named_f1": {"text": "the same F1 by names alone, whatever side and size are said", "better": "higher",
                  "low": 0.0, "high": 1.0, "unit": ""},
     "wrong_side": {"text": "share of named findings on the wrong side, of those of which text and truth name a side",
@@ -170,9 +175,9 @@ def _of_findings(rows: Rows, summed: Mapping[str, Array]) -> dict[str, float]:
         "unsure": _share(float(summed["unsure"][0]), claims),
     }
     for k, name in enumerate(rows.info["labels"]):
-        found[f"findings_f1/{name}"] = _share(2 * right[k], said[k] + true[k])
-        found[f"findings_precision/{name}"] = _share(right[k], said[k])
-        found[f"findings_recall/{name}"] = _share(right[k], true[k])
+        found[f"f1/{name}"] = _share(2 * right[k], said[k] + true[k])
+        found[f"precision/{name}"] = _share(right[k], said[k])
+        found[f"recall/{name}"] = _share(right[k], true[k])
     return found
 
 
@@ -204,9 +209,9 @@ def _speaking(rows: Rows) -> dict[str, tuple[Array, ...]]:
     found["findings_recall"] = (asked,)
     found |= dict.fromkeys(("findings_f1", "named_f1"), (either,))
     for k, name in enumerate(rows.info["labels"]):
-        found[f"findings_precision/{name}"] = (said[:, k] > 0,)
-        found[f"findings_recall/{name}"] = (true[:, k] > 0,)
-        found[f"findings_f1/{name}"] = (said[:, k] + true[:, k] > 0,)
+        found[f"precision/{name}"] = (said[:, k] > 0,)
+        found[f"recall/{name}"] = (true[:, k] > 0,)
+        found[f"f1/{name}"] = (said[:, k] + true[:, k] > 0,)
     return found | {figure: (rows[name][:, 0] > 0,) for name, (figure, _) in _SHARES.items()}
 
 

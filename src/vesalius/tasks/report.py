@@ -166,6 +166,11 @@ class Report(Sources):
     ) -> dict[str, Any]:
         """Return a temperature and thresholds of the findings, and whether the writer or the template is better."""
         known = learned_in(state)
+        told = [k for k, truth in enumerate(truths) if truth is not None and truth.findings is not None]
+        raw, truths = [raw[k] for k in told], [truths[k] for k in told]
+        patients = None if patients is None else [patients[k] for k in told]
+        if not told:
+            return {}
         found: dict[str, Any] = {}
         if known.names:
             logits = np.stack(
@@ -181,16 +186,6 @@ class Report(Sources):
                 patients=patients,
             )
         return {**found, **better_written(raw, truths, known, found, state)}
-
-    def remember(
-        self, model: nn.Module, examples: Sequence[Example], state: State, *, cases: Sequence[Case]
-    ) -> State:
-        """Return the state as it is: no training report is kept."""
-        return state
-
-    def plain(self, example: Example, state: State) -> None:
-        """Return nothing: no plain model writes."""
-        return
 
     def trivial(self, state: State, reference: Image) -> Text:
         """Return the most frequent report of the training cases, whatever the image shows."""
@@ -209,8 +204,10 @@ class Report(Sources):
         found: dict[str, Answer] = {}
         if isinstance(part := answer.parts.get("template"), Text):
             found["template"] = part
-        sections = template(truth.findings, known.words.sections, known.spoken)
-        return {**found, "oracle template": Text(sections=sections)}
+        if truth.findings is not None:
+            sections = template(truth.findings, known.words.sections, known.spoken)
+            found["oracle template"] = Text(sections=sections)
+        return found
 
 
 def _bits(found: Sequence[Any], abouts: Sequence[Any]) -> list[int]:

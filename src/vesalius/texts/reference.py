@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from vesalius.core.case import Case
 from vesalius.core.finding import Finding
@@ -35,16 +35,29 @@ def reference_of(
 
     `sections` are those that are compared, by default all. A report without any of these is compared as the first of
     them where it has no headings at all, and counts as none where it has others. What is true is what is known of the
-    image (`Case.findings`), else what the report says by `terms`, whatever section says it.
+    image (`Case.findings`), by the names that `terms` have for it, else what the report says by `terms`, whatever
+    section says it.
     """
     whole = parted(case.report) if case.report and case.report.strip() else {}
     kept = whole if sections is None else _kept(whole, sections)
-    found = case.findings
+    found = None if case.findings is None else _named(case.findings, terms)
     if found is None and whole and terms is not None:
         found = findings_in(whole, terms)
     if not whole and found is None:
         return None
     return Reference(kept, found, case.findings is not None, terms)
+
+
+def _named(findings: Sequence[Finding], terms: Terms | None) -> tuple[Finding, ...]:
+    """Return known findings by the names of terms (`pleural effusion` is `effusion`); what no term means stays."""
+    if terms is None:
+        return tuple(findings)
+    return tuple(f if f.name in terms.by_name else replace(f, name=_name_of(f.name, terms)) for f in findings)
+
+
+def _name_of(words: str, terms: Terms) -> str:
+    found = {f.name for f in findings_in(f"{words.replace('_', ' ')}.", terms)}
+    return found.pop() if len(found) == 1 else words
 
 
 def _kept(whole: Mapping[str, str], sections: Sequence[str]) -> dict[str, str]:

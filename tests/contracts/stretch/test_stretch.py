@@ -25,7 +25,7 @@ from vesalius.testing import check_phantom, check_task
 from vesalius.testing.task import trial_of
 
 HERE = Path(__file__).parent
-NAMES = ("cox", "boxes", "twostage", "report", "pretrain", "cine", "tabular")
+NAMES = ("cox", "boxes", "twostage", "dictate", "pretrain", "cine", "tabular")
 GROUPS = {"tasks": NAMES, "phantom": ("balls",), "learn.recipes": ("teacher",)}
 TEACHER = HERE.parents[1] / "learn" / "_teacher.py"
 

@@ -23,6 +23,7 @@ from vesalius.core.image import Source
 from vesalius.dicom import elements
 from vesalius.dicom import parser as raw
 from vesalius.dicom.read.sr_text import Report, is_report, report
+from vesalius.dicom.write.titles import MAKER
 
 _DEEPEST = 32
 _MOST_ITEMS = 100_000
@@ -39,7 +40,9 @@ class Content:
     """What a report says: `texts`, `numbers` (value and unit) and `codes` (meanings), each by its concept's name.
 
     Of a report after TID 2000 the texts are its sections, and its codes and numbers are those of its `findings`.
-    `placed` are its texts in their order, each with the name of the container that it is in and its own.
+    `placed` are its texts in their order, each with the name of the container that it is in and its own. `uid` is the
+    document's own, `replaces` those of the documents that it stands in the place of; `draft` is whether this software
+    wrote it and no person is said to have read it.
     """
 
     title: str
@@ -48,6 +51,9 @@ class Content:
     codes: dict[str, str] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     placed: list[tuple[str, str, str]] = field(default_factory=list)
+    uid: str = ""
+    replaces: frozenset[str] = frozenset()
+    draft: bool = False
 
 
 def read(ref: Ref) -> Text:
@@ -103,8 +109,16 @@ def _parsed(path: Path) -> raw.File:
 def _content(file: raw.File) -> Content:
     if is_report(file.head):
         said = report(file.head)
-        placed = [(name, name, text) for name, text in said.sections.items()]
-        return Content(_name(file.head) or "report", said.sections, findings=said.findings, placed=placed)
+        ours = elements.text(file.head, "Manufacturer") == MAKER
+        return Content(
+            _name(file.head) or "report",
+            said.sections,
+            findings=said.findings,
+            placed=[(name, name, text) for name, text in said.sections.items()],
+            uid=elements.text(file.head, "SOPInstanceUID") or "",
+            replaces=frozenset(said.replaces),
+            draft=ours and not said.author and not said.verified,
+        )
     found = Content(_name(file.head) or "report")
     for item, group, container in _items(file.head):
         name = _name(item) or "finding"

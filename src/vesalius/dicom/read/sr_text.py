@@ -36,8 +36,8 @@ _MOST_ITEMS = 100_000
 class Report:
     """What a report says: sections, what their sentences stand on, findings, remarks of the writer, its language.
 
-    `author` is who the report names as the person that observed it, "" where none is; `verified` whether somebody
-    answers for it.
+    `replaces` are the UIDs of the reports that it stands in the place of. `author` is who the report names as the
+    person that observed it, "" where none is; `verified` whether somebody answers for it.
     """
 
     sections: dict[str, str] = field(default_factory=dict)
@@ -47,6 +47,7 @@ class Report:
     language: str = ""
     author: str = ""
     verified: bool = False
+    replaces: tuple[str, ...] = ()
 
 
 def is_report(head: Any) -> bool:
@@ -78,6 +79,7 @@ def report(head: Any) -> Report:
         _language(head),
         _author(head),
         elements.text(head, "VerificationFlag") == "VERIFIED",
+        tuple(_replaced(head)),
     )
 
 
@@ -188,6 +190,13 @@ def _author(head: Any) -> str:
         if _concept(item)[:2] == PERSON_NAME[:2]:
             return elements.text(item, "PersonName") or ""
     return ""
+
+
+def _replaced(head: Any) -> Iterator[str]:
+    for study in list(head.get("PredecessorDocumentsSequence") or ())[:_MOST_ITEMS]:
+        for series in list(study.get("ReferencedSeriesSequence") or ())[:_MOST_ITEMS]:
+            for one in list(series.get("ReferencedSOPSequence") or ())[:_MOST_ITEMS]:
+                yield elements.text(one, "ReferencedSOPInstanceUID") or ""
 
 
 def _below(item: Any, *kinds: str) -> list[Any]:

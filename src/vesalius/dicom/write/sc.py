@@ -66,7 +66,7 @@ def _write_looked(answer: Text, path: Path, source: Image | None) -> None:
         raise OutputError(
             "nothing says where the model looked as it wrote this text", found="no map", hint=".sr.dcm"
         )
-    _save(np.concatenate(frames), answer, study, path)
+    _save(np.concatenate(frames), answer, study, path, packed=False)  # as any archive takes it: they are few
 
 
 def pictures(answer: Text, source: Image | None = None) -> list[Array]:
@@ -81,11 +81,17 @@ def pictures(answer: Text, source: Image | None = None) -> list[Array]:
     return [drawn(*plane_of(one, image)) for one in shown]
 
 
-def _save(frames: Array, thing: Answer, study: studies.ResultStudy, path: Path) -> None:
+def _save(
+    frames: Array, thing: Answer, study: studies.ResultStudy, path: Path, *, packed: bool = True
+) -> None:
     data = capture(frames, study)
     studies.remark(data, thing)
-    with warnings.catch_warnings(action="ignore"):
-        data.compress(RLELossless, frames if len(frames) > 1 else frames[0], generate_instance_uid=False)
+    if packed:
+        with warnings.catch_warnings(action="ignore"):
+            data.compress(RLELossless, frames if len(frames) > 1 else frames[0], generate_instance_uid=False)
+    else:
+        data.PixelData = frames.tobytes() + b"\0" * (frames.size % 2)
+        data["PixelData"].VR = "OB"
     studies.save(data, path)
 
 

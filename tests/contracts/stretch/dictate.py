@@ -43,7 +43,7 @@ class Writer(nn.Module):
 class Report(Task):
     """Teacher forcing in training, the likeliest word each time in answering."""
 
-    name, answer, targets, roles, run, primary = "report", Text, (), ("encoder",), "whole", "bleu_1"
+    name, answer, targets, roles, run, primary = "dictate", Text, (), ("encoder",), "whole", "bleu_1"
     needs_target = False  # what it learns from is the case's report
 
     def check(self, cohort, target):
@@ -111,7 +111,7 @@ def judge(trial):
     right, said, true = np.array([[(a & b).total(), a.total(), b.total()] for a, b in pairs]).sum(axis=0)
     assert card.target is None and card.n_cases == len(tested), "the truth is the case's report"
     wanted = right / max(said, 1) * np.exp(min(1 - true / max(said, 1e-9), 0))
-    assert abs(card.metrics["bleu_1"].value - wanted) < 1e-6
+    assert abs(card.metrics["bleu_1"].value - wanted) < 1e-6 and card.rivals["arms"][0]["n"] == len(tested)
     words = trial.state.values["vocabulary"]
     raw = np.eye(len(words))[[[words.index("fluid"), END, words.index("ball")]]]
     assert TASK.decode(raw, trial.state, {}, None).sections == {"findings": "fluid"}
