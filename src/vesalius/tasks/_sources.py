@@ -97,7 +97,7 @@ class Sources(Beside):
         about = _texts.known_texts(state).get(source, {})
         if not _texts.is_read(about) or source not in example.courses:
             return ()
-        return _texts.pieces_of(example.courses[source][:, 0].tolist(), about)
+        return _texts.pieces_of(_texts.whole(example.courses[source]).tolist(), about)
 
     def without(self, model: nn.Module, batch: Batch, out: Mapping[str, Tensor]) -> Batch:
         """Return a batch that lacks whole sources, or some of their steps, as in training with missing ones."""
