@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,13 @@ from vesalius.core.case import Case
 from vesalius.core.errors import PlanError
 from vesalius.core.statistics import Statistics
 from vesalius.language import tokenizers
+from vesalius.language.counting import count
 from vesalius.language.tokenizers import BEGIN
 from vesalius.prepare.batch import Batch, collate
 from vesalius.prepare.case import Prepared
 from vesalius.tasks import _sources, _texts
 from vesalius.tasks import contract as tasks
+from vesalius.tasks._beside import nothing_to_see
 from vesalius.tasks._together import Gate, Source, Together
 
 TEXTS = ["no effusion on the left", "a nodule on the right", "no nodule, effusion on the right and left"]
@@ -81,10 +84,25 @@ def said(net: Together, one: Batch) -> torch.Tensor:
 
 def test_a_text_becomes_its_pieces_behind_a_beginning() -> None:
     example = _sources.seen(case("no nodule."), Prepared("x", {}, None, None), state())
-    ids = example.courses["note"][:, 0].astype(int).tolist()
+    ids = _texts.whole(example.courses["note"]).astype(int).tolist()
     assert ids[0] == BEGIN and tokenizers.load(about()["tokenizer"]).decode(ids) == "no nodule."
     assert example.times_s["note"].tolist() == [0.0, 1.0, 2.0, 3.0]
     assert tasks.get("classify").step_names(example, "note", state()) == ("[BEGIN]", "no", "nodule", "##.")
+
+
+def test_pieces_stay_what_they_are_in_bfloat16() -> None:
+    known = [
+        f"word{'abcdefghij'[k // 100]}{'abcdefghij'[k // 10 % 10]}{'abcdefghij'[k % 10]}" for k in range(700)
+    ]
+    texts = [" ".join(known[k : k + 50]) for k in range(0, 700, 50)] * 6
+    made = tokenizers.learn("words", count(texts, of=[str(k) for k in range(len(texts))]), size=2000, least=2)
+    told = {"tokenizer": made, "longest": 64}
+    tokenizer = tokenizers.load(made)
+    assert tokenizer.size > 700
+    for text in texts[:14]:
+        numbers, _ = _texts.numbers(text, told)
+        kept = _texts.whole(torch.from_numpy(numbers).bfloat16().float()).long().tolist()
+        assert kept == [tokenizer.begin, *tokenizer.encode(text)]
 
 
 def test_a_text_is_read_alike_whoever_is_beside_it(net: Together) -> None:
@@ -172,3 +190,11 @@ def test_a_net_with_fewer_places_than_are_read_is_refused(cohort: Any, tmp_path:
         vs.fit(
             cohort, tmp_path / "other", settings={**FAST, "nets.note.name": "gru", "nets.note.options": {}}
         )
+
+
+def test_texts_alone_are_enough_and_a_report_beside_images_is_not() -> None:
+    texts, bare = [case("no nodule", "a"), case("a cyst", "b")], Case("c", {}, reference=None)
+    reports = [replace(bare, id=name, report="no nodule") for name in "ab"]
+    assert nothing_to_see(texts) == () and nothing_to_see(reports) == ()
+    assert "an image for each case (c)" in nothing_to_see([*texts, bare])
+    assert "an image for each case (a, b)" in nothing_to_see([*texts, *reports])

@@ -133,6 +133,7 @@ def _beside(draft: Draft, prints: Fingerprint, named: bool) -> list[str]:
     if prints.texts:
         alone = prints.imageless and list(prints.texts) == [REPORT]
         why = "all that the cases have" if alone else "the texts that were named"
+        why += "; one that was written when the answer was known says it"
         draft.set("sources.texts", list(prints.texts), why)
     return [*prints.courses, *prints.texts, *(["covariates"] if named else [])]
 

@@ -73,6 +73,4 @@ def _map(field: Array, name: str, reference: Image, undo: Undo | None) -> Map:
         spacing_at=reference.spacing_at,
         source=reference.source,
     )
-    return Map(
-        image=image, quantity=f"how much better each place fits '{name}' than its denial", unit="cosine"
-    )
+    return Map(image=image, quantity=f"how much better each place fits '{name}' than usual", unit="cosine")

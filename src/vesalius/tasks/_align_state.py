@@ -22,7 +22,7 @@ from vesalius.prepare.batch import Example
 from vesalius.prepare.case import Prepared
 from vesalius.tasks import _claims, _prompts
 from vesalius.tasks._labels import names_of
-from vesalius.tasks._sources import text_of
+from vesalius.tasks._texts import text_of
 from vesalius.texts.terms import Terms
 from vesalius.texts.terms import listed as terms_names
 
@@ -34,19 +34,21 @@ PAIRS = (REPORT, KNOWN, OWN)
 def summary(cases: Sequence[Case], target: TargetInfo | None, plan: Plan) -> Statistics:
     """Return the words of the reports by patient, how long they are, and which findings are named and are there."""
     option = plan.task.options.get("terms") or ""
-    held = [(c, text_of(c, "report")) for c in cases]
-    pairs = [(c, text) for c, text in held if text is not None]
+    reports = [(c, text_of(c, "report")) for c in cases]
+    pairs = [(c, text) for c, text in reports if text is not None]
     known: dict[str, Statistics] = {}
     sizes = Moments()
     for name in (str(option),) if option else terms_names():
         terms = _claims.terms_of(name)
-        each = [(c, _claims.sentences_of(text, terms)) for c, text in held]
+        each = [(c, _claims.sentences_of(text, terms)) for c, text in reports]
         sizes = Moments.of(float(len(s)) for _, s in each if s)
         labels = _labels(target, terms)
-        truths = [
-            _claims.held(c, s, labels, target.name) if target else _claims.told(s, labels) for c, s in each
-        ]
-        truths = [t for t, (_, s) in zip(truths, each, strict=True) if s and t is not None]
+        held = (
+            _claims.held(c, s, labels, target.name) if target else _claims.told(s, labels)
+            for c, s in each
+            if s
+        )
+        truths = [t for t in held if t is not None]
         known[name] = Statistics(
             {
                 "named": Tally.of_each([f.name for one in s for f in one.findings] for _, s in each),

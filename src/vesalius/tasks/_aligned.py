@@ -66,12 +66,14 @@ class Reader(nn.Module):
 class Aligned(nn.Module):
     """Images and words in one space: how like each image, and each of its places, is what words say.
 
-    `asked` and `denied` `(K, T, L)` are tokens of the prompts of each label and of those that deny it, -1 where there
-    is none.
+    `usual` `(P, D)` are the vectors that places have on average in training images: a map shows in what this image
+    differs from them, as a place's own part says nothing of an image. `asked` and `denied` `(K, T, L)` are tokens of
+    the prompts of each label and of those that deny it, -1 where there is none.
     """
 
     asked: Tensor
     denied: Tensor
+    usual: Tensor | None
 
     def __init__(
         self,
@@ -82,11 +84,13 @@ class Aligned(nn.Module):
         size: Sequence[int],
         width: int,
         prompts: Mapping[str, Tensor],
+        usual: Tensor | None = None,
     ) -> None:
         super().__init__()
         self.sees, self.reads, self.criterion = Seer(net, size, width), Reader(text, width), criterion
         self.factor = nn.Parameter(torch.tensor(log(1 / WARM)))
         self.offset = nn.Parameter(torch.zeros(()))
+        self.register_buffer("usual", usual, persistent=False)
         for name, tokens in prompts.items():
             self.register_buffer(name, tokens, persistent=False)
 
@@ -105,7 +109,8 @@ class Aligned(nn.Module):
         near = self.sharpness * (
             self.likeness(whole, places, yes) - self.likeness(whole, places, no, denied=True)
         )
-        field = torch.einsum("bpd,kd->bkp", places, yes - no)
+        apart = places if self.usual is None else places - self.usual
+        field = torch.einsum("bpd,kd->bkp", apart, yes - no)
         z, y, x_ = grid if len(grid) == 3 else (1, *grid)
         field = field.reshape(*field.shape[:2], z, y, x_)
         return torch.cat([near[..., None, None, None].expand(-1, -1, 1, y, x_), field], dim=2)

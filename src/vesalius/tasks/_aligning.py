@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from vesalius.core.bundle import State
 from vesalius.core.errors import DataError
+from vesalius.core.image import Array
 from vesalius.core.sentences import sentences
 from vesalius.language import tokenizers
-from vesalius.prepare.batch import Batch
+from vesalius.prepare.batch import Batch, Example
 from vesalius.tasks import _prompts
 from vesalius.tasks._aligned import deciding
 from vesalius.tasks._claims import ABSENT
 from vesalius.tasks._pairs import report_pairs, sentence_pairs, words_of
+
+LOOKED_AT = 256  # training images that the usual vectors of places are taken from
 
 
 def terms_of(model: Any, batch: Batch) -> dict[str, Tensor]:
@@ -70,6 +74,21 @@ def vectors_of(model: Any, texts: Sequence[str], state: State) -> Tensor:
     each = model.reads(_short(torch.tensor(ids, device=device)))
     total = each.new_zeros(len(texts), each.shape[1]).index_add(0, torch.tensor(rows, device=device), each)
     return F.normalize(total, dim=-1)
+
+
+def usual_places(model: Any, examples: Sequence[Example]) -> Array:
+    """Return the vectors `(P, D)` float32 that places have on average in some prepared images."""
+    total, many = None, 0
+    with torch.inference_mode():
+        for example in examples[:LOOKED_AT]:
+            image = torch.from_numpy(np.ascontiguousarray(example.images["image"]))[None]
+            _, places, _ = model.sees(image.to(model.factor.device))
+            total = places[0].double() if total is None else total + places[0].double()
+            many += 1
+    if total is None:
+        raise DataError("no training image to look at")
+    found: Array = (total / many).float().cpu().numpy()
+    return found
 
 
 def _short(tokens: Tensor) -> Tensor:

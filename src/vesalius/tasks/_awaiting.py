@@ -167,7 +167,8 @@ def check(plan: Plan) -> None:
             found="cases " + ("without images" if bare else "with images"),
             hint=f"--set net.name={'mlp' if bare else 'resnet-18'}",
         )
-    if bare and not [n for n in planned(plan)[0] if n != arm_of(plan)]:
+    seen = [*(n for n in planned(plan)[0] if n != arm_of(plan)), *plan.sources.texts]
+    if bare and not seen:
         raise PlanError(
             "without images there must be covariates to learn from",
             found="none planned",

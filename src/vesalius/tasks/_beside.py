@@ -63,8 +63,12 @@ def _listed(text: Any) -> tuple[str, ...]:
 
 
 def nothing_to_see(cases: Sequence[Case]) -> tuple[str, ...]:
-    """Return what is missing where some cases have no image and no time course, or none has these or covariates."""
-    bare = [c.id for c in cases if not c.images and not c.courses]
+    """Return what is missing where some cases have no image, time course or text, or none has these or covariates.
+
+    A report is such a text where cases have nothing else.
+    """
+    told = any(c.images or c.courses or c.texts for c in cases)
+    bare = [c.id for c in cases if not (c.images or c.courses or c.texts or (c.report and not told))]
     if bare and (len(bare) < len(cases) or not any(c.covariates for c in cases)):
         also = "" if len(bare) < len(cases) else ", or columns to learn from where there are none"
         return (f"an image for each case{also} ({listed(bare, 3)})",)

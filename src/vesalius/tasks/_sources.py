@@ -32,7 +32,7 @@ from vesalius.prepare.courses import course_of, load_course
 from vesalius.prepare.sources import image_sources, lacking, plan_of, prepare_sources
 from vesalius.tasks import _texts
 from vesalius.tasks._beside import Beside, encoded, planned
-from vesalius.tasks._texts import text_of
+from vesalius.tasks._texts import text_of as text_of
 from vesalius.tasks.contract import Nets, planned_net
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class Sources(Beside):
         about = _texts.known_texts(state).get(source, {})
         if not _texts.is_read(about) or source not in example.courses:
             return ()
-        return _texts.pieces_of(example.courses[source][:, 0].tolist(), about)
+        return _texts.pieces_of(_texts.whole(example.courses[source]).tolist(), about)
 
     def without(self, model: nn.Module, batch: Batch, out: Mapping[str, Tensor]) -> Batch:
         """Return a batch that lacks whole sources, or some of their steps, as in training with missing ones."""

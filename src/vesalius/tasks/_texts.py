@@ -1,6 +1,6 @@
 """Texts as a source: as a bag of words, or piece by piece through a net that reads, where one is planned for it.
 
-A text that a net reads goes through a batch as a time course of one column: the numbers of its pieces, each a second
+A text that a net reads goes through a batch as a time course of two columns: the numbers of its pieces, each a second
 after the other, so that a piece can be left out as a row of a course can. It begins with BEGIN.
 """
 
@@ -27,6 +27,7 @@ from vesalius.prepare import words
 from vesalius.tasks.contract import Nets
 
 TOKENIZER, LONGEST = "tokenizer", "longest"  # in what is learned of a text that a net reads
+BYTE = 256  # the least number that bfloat16 holds with all below it
 UNKNOWN_SHARE = 0.2  # of a text's pieces, from which it is said that it is strange
 
 
@@ -82,13 +83,22 @@ def vector(text: str, about: Mapping[str, Any]) -> Array:
 
 
 def numbers(text: str, about: Mapping[str, Any]) -> tuple[Array, Array]:
-    """Return the numbers of a text's pieces `(L, 1)` float32, BEGIN first, and their places as times in seconds `(L,)`.
+    """Return the numbers of a text's pieces `(L, 2)` float32, BEGIN first, and their places as times in seconds `(L,)`.
 
-    What is beyond the longest that is read is left out; `outside` says so.
+    A number is how often it holds BYTE, and what is left: training in bfloat16 rounds whole numbers above 256, and a
+    number itself would then be that of another piece. What is beyond the longest that is read is left out; `outside`
+    says so.
     """
     tokenizer = tokenizer_of(about)
-    found = [tokenizer.begin, *tokenizer.encode(text)][: about[LONGEST]]
-    return np.array(found, np.float32)[:, None], np.arange(len(found), dtype=np.float64)
+    found = np.array([tokenizer.begin, *tokenizer.encode(text)][: about[LONGEST]])
+    return np.stack([found // BYTE, found % BYTE], 1).astype(np.float32), np.arange(
+        len(found), dtype=np.float64
+    )
+
+
+def whole(numbers: Any) -> Any:
+    """Return the numbers of pieces out of `numbers`, an array or a tensor `(…, 2)` → `(…)`."""
+    return numbers[..., 0] * BYTE + numbers[..., 1]
 
 
 def reading(about: NetPlan, words: int, plan: Plan, nets: Nets) -> Any:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from vesalius.core.errors import DataError
 from vesalius.nets import Net
 from vesalius.prepare.batch import Batch, Memory
+from vesalius.tasks import _texts
 
 WIDTH = 128  # of each source's vector, and of what they come to together
 AT_ONCE = (
@@ -356,14 +357,16 @@ class Together(Net):
         return self._over(source, self._frames(source, x, there), times, there, None), there
 
     def _read(self, source: Source, x: Tensor, times: Tensor | None, has: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what a net reads of a text whose pieces are `(B, L, 1)`: a vector a piece, and which are there.
+        """Return what a net reads of a text whose pieces are `(B, L, 2)`: a vector a piece, and which are there.
 
         Pieces that are left out are seen by no other.
         """
         there = _steps(times, x, has)
         first = torch.zeros_like(there)
         first[:, 0] = True  # a text without any piece is looked at, too, and counts for nothing
-        said = self.eyes[_key(source.name)](x[..., 0].nan_to_num(0.0).long(), there | first)
+        said = self.eyes[_key(source.name)](
+            _texts.whole(x.float()).nan_to_num(0.0).round().long(), there | first
+        )
         return torch.where(there[..., None], said, 0.0), there
 
     def _frames(self, source: Source, x: Tensor, there: Tensor) -> Tensor:

@@ -22,6 +22,9 @@ class NextPiece(nn.Module):
     def __init__(self, net: Any, unigram: Tensor) -> None:
         super().__init__()
         self.net = net
+        if "table.bias" in net.tables:  # it begins as what single words say
+            with torch.no_grad():
+                net.table.bias.copy_(unigram)
         self.register_buffer("unigram", unigram, persistent=False)
 
     def forward(self, tokens: Tensor) -> Tensor:

@@ -30,7 +30,7 @@ from vesalius.prepare.geometry import Undo
 from vesalius.tasks import _align_answer, _align_state, _claims, _prompts
 from vesalius.tasks._different import Different
 from vesalius.tasks._labels import labels_of, names_of
-from vesalius.tasks._sources import text_of
+from vesalius.tasks._texts import text_of
 from vesalius.tasks.contract import Nets, Sampler, Task, planned_net
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ OPTIONS = {
     "least": 2,
 }
 TEXT = "text"  # the further net
+USUAL = "usual"  # in the arrays of a state
 
 
 class Align(Task):
@@ -154,6 +155,7 @@ class Align(Task):
             text,
             losses.build(plan.loss.name, smoothing=plan.loss.smoothing, options=plan.loss.options),
             size=plan.data.size,
+            usual=None if USUAL not in state.arrays else torch.from_numpy(state.arrays[USUAL].copy()),
             width=int(values["width"]),
             prompts={
                 name: torch.from_numpy(_prompts.table(values["prompts"], side, tokenizer, length))
@@ -171,6 +173,14 @@ class Align(Task):
         """Return how much likelier each label is said than denied, and so of each place: `(B, K, 1 + z, y, x)`."""
         raw: Tensor = model(batch.images["image"])
         return raw
+
+    def remember(
+        self, model: nn.Module, examples: Sequence[Example], state: State, *, cases: Sequence[Case]
+    ) -> State:
+        """Return the state with the vectors that places have on average in training images."""
+        from vesalius.tasks._aligning import usual_places
+
+        return State(state.values, {**state.arrays, USUAL: usual_places(model, examples)})
 
     def image_vectors(self, model: nn.Module, batch: Batch) -> Tensor:
         """Return the unit vectors `(B, D)` of images."""

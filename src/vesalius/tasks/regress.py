@@ -118,7 +118,7 @@ class Regress(Sources):
                 found="cases " + ("without images" if bare else "with images"),
                 hint=f"--set net.name={'mlp' if bare else 'resnet-18'}",
             )
-        if bare and not planned(plan)[0]:
+        if bare and not planned(plan)[0] and not plan.sources.texts:
             raise PlanError(
                 "without images there must be covariates to learn from",
                 found="none planned",

@@ -152,7 +152,7 @@ def _by_bundle(
         raise DataError(
             "this bundle reads no reports: what it says would be of the images",
             found=f"{bundle.stages[-1].plan.task.name}, sources.texts=[]",
-            hint="a bundle that was fitted with --set sources.texts=[report]",
+            hint="""a bundle of `vesalius fit --set 'sources.texts=["report"]'`""",
         )
     answers = predict(bundle, cohort)
     actionable = dict.fromkeys(told, PRESENT)

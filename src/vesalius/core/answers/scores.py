@@ -45,6 +45,14 @@ class Scores(Answer):
             return k if self.p[k] >= self.thresholds[self.positive] else 1 - k
         return int(grades.median(self.p) if self.decision else self.p.argmax())
 
+    @property
+    def called_names(self) -> tuple[str, ...]:
+        """The names of the labels that are called: of several at once each from its threshold on, else the one."""
+        if self.kind == "multilabel":
+            named = zip(self.labels, self.p.tolist(), strict=True)
+            return tuple(x.name for x, p in named if p >= self.thresholds.get(x.name, 0.5))
+        return (self.labels[self.called].name,)
+
     def _says(self) -> Iterable[str]:
         pairs = sorted(zip(self.labels, self.p.tolist(), strict=True), key=lambda pair: -pair[1])
         yield some((f"{label.name} {p:.3f}" for label, p in pairs), len(pairs))

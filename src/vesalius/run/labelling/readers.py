@@ -94,11 +94,7 @@ def _called(given: Scores) -> tuple[dict[str, Status], dict[str, float]]:
     """Return which labels an answer calls, and their probabilities."""
     names = [label.name for label in given.labels]
     p = dict(zip(names, map(float, given.p), strict=True))
-    if given.kind == "multilabel":
-        called = {name for name in names if p[name] >= given.thresholds.get(name, 0.5)}
-    else:
-        called = {names[given.called]}
-    statuses: dict[str, Status] = {name: "present" if name in called else "absent" for name in names}
+    statuses: dict[str, Status] = {n: "present" if n in given.called_names else "absent" for n in names}
     return statuses, p
 
 
