@@ -358,7 +358,9 @@ def _together(plan: Plan, state: State, nets: Nets, width: int) -> Any:
         wide = len(about["columns"]) * (2 if about["missing"] else 1)
         sources.append(Source(name, "course", width=wide, timed=True))
     for name, about in known["texts"].items():
-        sources.append(Source(name, "words" if _texts.is_read(about) else "vector", width=_texts.width(about)))
+        sources.append(
+            Source(name, "words" if _texts.is_read(about) else "vector", width=_texts.width(about))
+        )
     sources += [Source(n, "vector", width=many) for n, many in known.get("vectors", {}).items()]
     if width:
         sources.append(Source(COVARIATES, COVARIATES, width=width))
