@@ -1,4 +1,4 @@
-"""Reports of two phantoms and of ultrasound: findings, sides, words beside rivals, what is marked, and where it looks."""
+"""Reports of two phantoms and of ultrasound: findings, sides, words beside rivals, marks, and where the model looked.
 
 The writers of the test are not those of training. Parameters were fixed before the first model: `LIMIT`
 and `WAYS` here, the cohorts in `phantom/reports/published.py`. 6 fits of 30 minutes a seed: about 4 hours.

@@ -192,7 +192,8 @@ class Reporter(nn.Module):
         """
         if self.overview is None:
             return seen.all
-        return seen.all + self.overview(sized(chances).flatten(1))[:, None]
+        overview: Tensor = self.overview(sized(chances).flatten(1))
+        return seen.all + overview[:, None]
 
     def looks(self, attention: Tensor, seen: Seen, found: Found) -> Tensor:
         """Return where each token looked `(B, L, S)`: at regions itself, and where the findings that it read are.
