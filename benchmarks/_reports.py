@@ -61,13 +61,18 @@ def truth_of(case: Case, known: Learned) -> tuple[Finding, ...]:
     return known.truth(case) or ()
 
 
-def figures(what: str, card: Scorecard, said: Told, data: Path, *, seed: int) -> list[Figure]:
-    """Return all figures of one run: those of its scorecard, of rivals beside it, of planted sentences and of looks."""
+def figures(
+    what: str, card: Scorecard, said: Told, data: Path, *, seed: int, bars: bool = True
+) -> list[Figure]:
+    """Return all figures of one run: those of its scorecard, of rivals beside it, of planted sentences and of looks.
+
+    With `bars` they are held against what is asked of phantoms.
+    """
     made = []
     for name in (*BARS, *WORDS, *ALSO):
         found = card.metrics[name]
         note = f"{found}, n {found.n}"
-        if name in BARS and found.value is not None:
+        if bars and name in BARS and found.value is not None:
             held, bar = BARS[name]
             made.append(held(f"{what}: {name}", found.value, bar, digits=4, seed=str(seed), note=note))
         else:

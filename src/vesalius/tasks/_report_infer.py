@@ -35,8 +35,9 @@ def rows(model: Reporter, batch: Batch) -> Tensor:
         )
     seen = model.see(batch)
     found = model.find(seen)
-    told = model.told_of(chances_of(found.figures))
-    texts = written(model, seen.all.detach(), None if told is None else told.detach(), found.figures.detach())
+    chances = chances_of(found.figures)
+    told, memory = model.told_of(chances), model.memory_of(seen, chances)
+    texts = written(model, memory.detach(), None if told is None else told.detach(), found.figures.detach())
     many = len(texts[0])
     about = Layout(model.findings, many, model.known.words.length, model.known.sentences, seen.grid)
     b = len(seen.regions)
@@ -46,7 +47,7 @@ def rows(model: Reporter, batch: Batch) -> Tensor:
         measured = seen.regions.new_zeros(b, model.findings)
     parts = [head, found.figures.flatten(1).float(), measured.float(), found.looked.flatten(1).float()]
     for w in range(many):
-        parts.append(_told(model, [row[w] for row in texts], seen, found, told, about))
+        parts.append(_told(model, [row[w] for row in texts], seen, found, (memory, told), about))
     return torch.cat(parts, dim=1)
 
 
@@ -118,9 +119,17 @@ def first_wrong(model: Reporter, text: Text, figures: Tensor) -> int | None:
 
 
 def _told(
-    model: Reporter, texts: Sequence[Text], seen: Seen, found: Found, told: Tensor | None, about: Layout
+    model: Reporter,
+    texts: Sequence[Text],
+    seen: Seen,
+    found: Found,
+    looked_at: tuple[Tensor, Tensor | None],
+    about: Layout,
 ) -> Tensor:
-    """Return `(B, C)` of one candidate of each row: tokens, what sentences are worth, and where they looked."""
+    """Return `(B, C)` of one candidate of each row: tokens, what sentences are worth, and where they looked.
+
+    `looked_at` are the memory and the findings that the writer attends to.
+    """
     tokenizer, b = model.tokenizer, len(texts)
     longest = max(len(t) for t in texts) + 1
     device = seen.regions.device
@@ -133,7 +142,7 @@ def _told(
         wanted[k, : n + 1] = torch.tensor([*text, tokenizer.end], device=device)
         place = model.known.words.places(text)
         sentence[k, : n + 1] = torch.tensor([*place, place[-1] if place else 0], device=device)
-    hidden, _, attention = model.writer(given, seen.all, findings=told)
+    hidden, _, attention = model.writer(given, looked_at[0], findings=looked_at[1])
     each = model.writer.logits(hidden).float().log_softmax(dim=-1).gather(2, wanted[..., None])[..., 0]
     member = (sentence[..., None] == torch.arange(about.sentences, device=device)).float()  # (B, L, N)
     worth = torch.einsum("bl,bln->bn", each, member)

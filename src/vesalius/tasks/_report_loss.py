@@ -25,7 +25,7 @@ def terms(model: Reporter, batch: Batch, generator: torch.Generator) -> dict[str
         found.figures.device
     )
     chances = taught(chances_of(found.figures).detach(), truth, known, draw)
-    made = {"words": words(model, batch.tokens, seen.all, model.told_of(chances))}
+    made = {"words": words(model, batch.tokens, model.memory_of(seen, chances), model.told_of(chances))}
     if not model.findings:
         return made
     if truth is None:

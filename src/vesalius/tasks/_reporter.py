@@ -134,6 +134,7 @@ class Reporter(nn.Module):
         self.head = FindingsHead(WIDTH, self.findings, dropout) if self.findings else None
         self.names = nn.Parameter(torch.randn(self.findings, WIDTH) / math.sqrt(WIDTH))
         self.told = nn.Linear(FIGURES, WIDTH)
+        self.overview = nn.Linear(FIGURES * self.findings, WIDTH) if self.findings else None
         self.register_buffer("positive", None if weights is None else torch.tensor(weights), persistent=False)
 
     @property
@@ -181,9 +182,18 @@ class Reporter(nn.Module):
         """Return what the writer is told of findings `(B, K, F)`, of their chances `(B, K, 4)`; None without any."""
         if not self.findings:
             return None
-        there = chances[..., THERE : THERE + 1]
-        told: Tensor = self.names + self.told(torch.cat([there, chances[..., LEFT:] * there], dim=2))
+        told: Tensor = self.names + self.told(sized(chances))
         return told
+
+    def memory_of(self, seen: Seen, chances: Tensor) -> Tensor:
+        """Return what the writer looks at beside findings, `(B, S + E, F)`: all that is seen, in the light of findings.
+
+        A writer that sums its memory up knows by this, from its first word on, what there is to say.
+        """
+        if self.overview is None:
+            return seen.all
+        overview: Tensor = self.overview(sized(chances).flatten(1))
+        return seen.all + overview[:, None]
 
     def looks(self, attention: Tensor, seen: Seen, found: Found) -> Tensor:
         """Return where each token looked `(B, L, S)`: at regions itself, and where the findings that it read are.
@@ -201,6 +211,12 @@ class Reporter(nn.Module):
 def chances_of(figures: Tensor) -> Tensor:
     """Return figures `(B, K, 4)` with the logits as probabilities."""
     return torch.cat([figures[..., :SIZE].sigmoid(), figures[..., SIZE:]], dim=-1)
+
+
+def sized(chances: Tensor) -> Tensor:
+    """Return chances `(B, K, 4)` in which side and size count as far as a finding is there."""
+    there = chances[..., THERE : THERE + 1]
+    return torch.cat([there, chances[..., LEFT:] * there], dim=-1)
 
 
 def taught(chances: Tensor, truth: Tensor | None, known: Tensor | None, draw: Tensor) -> Tensor:
