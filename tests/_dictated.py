@@ -70,7 +70,7 @@ def write(folder: Path, cases: int, seed: int = 0) -> tuple[Path, dict[str, dict
     return table, known
 
 
-def fitted(folder: Path, *, cases: int = 48, steps: int = 100, **settings: object) -> Dictated:
+def fitted(folder: Path, *, cases: int = 48, steps: int = 60, **settings: object) -> Dictated:
     """Return a small cohort and a fit of `align` to it."""
     table, known = write(folder / "data", cases)
     told = {**SETTINGS, "train.steps": steps, **settings}
