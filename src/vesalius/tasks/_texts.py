@@ -23,6 +23,7 @@ from vesalius.language import tokenizers
 from vesalius.language.counting import LEAST, count
 from vesalius.language.tokenizers import Tokenizer
 from vesalius.nets import describe
+from vesalius.plan.sources import REPORT
 from vesalius.prepare import words
 from vesalius.tasks.contract import Nets
 
@@ -33,7 +34,7 @@ UNKNOWN_SHARE = 0.2  # of a text's pieces, from which it is said that it is stra
 
 def text_of(case: Case, name: str) -> str | None:
     """Return a text of a case; `report` is its report where no text has that name."""
-    text = case.texts.get(name, case.report if name == "report" else None)
+    text = case.texts.get(name, case.report if name == REPORT else None)
     return text if text and text.strip() else None
 
 

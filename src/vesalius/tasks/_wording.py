@@ -30,6 +30,7 @@ from vesalius.plan import tables
 from vesalius.plan.draft import Draft
 from vesalius.plan.fingerprint import Fingerprint
 from vesalius.plan.machine import Machine
+from vesalius.plan.sources import REPORT
 from vesalius.prepare.batch import Batch, Example, collate
 from vesalius.prepare.case import BLANK, Prepared, prepare
 from vesalius.prepare.geometry import Undo
@@ -72,7 +73,7 @@ class Wording(Task):
         draft.set("net.scale", self.net[1], "small enough for a processor")
         draft.set("net.dropout", 0.1, "few texts")
         draft.set("loss.name", OWN, "how likely the text's own pieces are")
-        draft.set("task.options.text", "report", "what cases have for a text")
+        draft.set("task.options.text", REPORT, "what cases have for a text")
         draft.set("infer.batch", 16, "texts of some hundred pieces")
         draft.set("train.batch", 16, "texts of some hundred pieces")
         draft.set("train.members", 1, "a model that others begin from")
@@ -81,18 +82,18 @@ class Wording(Task):
 
     def check(self, cohort: Cohort, target: TargetInfo | None) -> tuple[str, ...]:
         """Two texts at least."""
-        n = sum(any(text_of(c, name) for name in ("report", *c.texts)) for c in cohort.cases)
+        n = sum(any(text_of(c, name) for name in (REPORT, *c.texts)) for c in cohort.cases)
         return () if n > 1 else (f"at least two cases with a report or another text ({n} found)",)
 
     def summary(self, cases: Sequence[Case], target: TargetInfo | None, plan: Plan) -> Statistics:
         """Return how often each word occurs, and in how many patients' texts."""
-        name = str(plan.task.options.get(TEXT, "report"))
+        name = str(plan.task.options.get(TEXT, REPORT))
         held = [(text, c.patient or c.id) for c in cases if (text := text_of(c, name))]
         return count([text for text, _ in held], of=[patient for _, patient in held])
 
     def state(self, summary: Statistics, target: TargetInfo | None, plan: Plan) -> State:
         """Return the tokenizer, and how frequent each piece is. Raises DataError where there are no texts."""
-        chosen, name = plan.sources, str(plan.task.options.get(TEXT, "report"))
+        chosen, name = plan.sources, str(plan.task.options.get(TEXT, REPORT))
         if not summary.parts or not summary.part(OFTEN, Tally).n:
             raise DataError(
                 f"no training case has a text '{name}'", hint="--set task.options.text=NAME, or a report"
