@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks import _fits, _quick, _word_search
 from benchmarks._figures import Figure, at_least
-from vesalius import cohorts, phantom
+from vesalius import cohorts
 from vesalius.core.answers.map import Map
 from vesalius.core.answers.scores import Scores
 from vesalius.core.bundle import open_bundle
@@ -22,6 +22,7 @@ from vesalius.core.case import Case
 from vesalius.core.image import Array
 from vesalius.infer.predictor import Predictor
 from vesalius.metrics import Interval, bounds, rank_auc, resample
+from vesalius.phantom import make
 from vesalius.phantom.reports import published
 
 SECTION = "Reports"
@@ -80,7 +81,7 @@ def run(folder: Path, *, seeds: Sequence[int], quick: bool = False) -> list[Figu
             continue
         data = folder / sort if quick else _fits.KEPT / f"words-{sort}"
         if not data.is_dir():
-            phantom.make(data, **(published.quick(about, cases=48) if quick else about))
+            make(data, **(published.quick(about, cases=48) if quick else about))
         for seed in _quick.SEEDS if quick else seeds:
             done = _fits.resumed(
                 data,

@@ -35,6 +35,8 @@ def example(name, generator):
     if "boxes" in takes:  # how well the box of each place fits its label's truth
         fit = torch.rand(2, 3, 6, generator=generator)
         return torch.randn(2, 3, 6, generator=generator), (fit > 0.5).float()
+    if takes == ("multilabel",):  # which of four texts belong to which of four images
+        return torch.randn(4, 4, generator=generator), torch.eye(4)
     pytest.skip(f"no example target for {takes}")
 
 

@@ -31,7 +31,7 @@ def terms_of(model: Any, batch: Batch) -> dict[str, Tensor]:
     if int(there.sum()) < 2:
         nothing = 0.0 * whole.sum() + 0.0 * sum(p.sum() for p in model.reads.parameters())
         return {"reports": nothing}
-    said, keys, held, own = (_stacked(batch, name) for name in ("said", "keys", "held", "report"))
+    said, keys, held, own = (_stacked(batch, name) for name in ("said", "keys", "held", "whole"))
     tokens = batch.tokens[there]  # type: ignore[index]
     whole, places = whole[there], places[there]
     words = words_of(tokens, said, keys, torch.ones(len(keys), dtype=torch.bool, device=keys.device))

@@ -138,7 +138,7 @@ class Align(Task):
 
     def sampler(self, examples: Sequence[Example], plan: Plan) -> Sampler | None:
         """Return what draws batches in which no two reports are equal, as far as there are so many different ones."""
-        return Different([int(e.ragged["report"][0]) if e.ragged else 0 for e in examples], plan.train.batch)
+        return Different([int(e.ragged["whole"][0]) if e.ragged else 0 for e in examples], plan.train.batch)
 
     def build(self, plan: Plan, state: State, nets: Nets) -> nn.Module:
         """Return both nets, their projections, and the tokens of the prompts."""
