@@ -51,10 +51,6 @@ def test_an_image_with_words_by_hand():
     np.testing.assert_allclose(likeness(index(), image, words, weight=0.75), truth, atol=1e-7)
 
 
-@pytest.mark.parametrize(
-    ("image", "words", "weight"),
-    [(None, None, 0.5), (np.ones(3), None, 0.5), (np.ones(2), None, 2)],
-)
 def test_equals_stand_in_their_order():
     assert ranked(index(), np.zeros(4), count=4)[0].case_ids == ("a", "b", "c", "d")
 
