@@ -191,7 +191,9 @@ def _difference(
             _number(first), _number(second), None, None, None, None, n, "", "not defined for both"
         )
     if n < 2:
-        return Difference(first, second, change, None, None, None, n, "", "one case only: nothing to resample")
+        return Difference(
+            first, second, change, None, None, None, n, "", "one case only: nothing to resample"
+        )
     values = np.array([b[name] for b in boot])
     values = values[np.isfinite(values)]
     if not boot or len(values) < len(boot) / 2:
