@@ -98,7 +98,9 @@ def _parts(cases: Sequence[Case]) -> tuple[list[Case], list[Case]]:
 def _written(
     cohort: Cohort, known: Sequence[Case], asked: Sequence[Case], folder: Path, *, seed: int, quick: bool
 ) -> list[str]:
-    settings = dict(SETTINGS) | ({"train.steps": 10, "nets.writer.scale": 0.125} if quick else {})
+    settings = dict(SETTINGS) | (
+        {"train.steps": 10, "train.validations": 1, "nets.writer.scale": 0.125} if quick else {}
+    )
     out = folder / f"iu-impression-{seed}"
     learned = replace(cohort, cases=tuple(known), targets={})
     run = vs.open(out) if out.exists() else vs.fit(learned, out, task="report", seed=seed, settings=settings)

@@ -62,7 +62,9 @@ def _only(case: Case, sections: Sequence[str]) -> Case | None:
 
 
 def _held(cohort: Cohort, folder: Path, name: str, *, seed: int, quick: bool) -> list[Figure]:
-    settings = dict(SETTINGS) | ({"train.steps": 20, "train.members": 2} if quick else {})
+    settings = dict(SETTINGS) | (
+        {"train.steps": 20, "train.members": 2, "train.validations": 1} if quick else {}
+    )
     out = folder / f"iu-normal-{name.replace(' ', '-')}-{seed}"
     run = (
         vs.open(out)

@@ -33,36 +33,33 @@ def rows(path: Path) -> dict[str, dict[str, str]]:
 
 
 def test_a_label_is_what_a_report_says(reports: Path, tmp_path: Path) -> None:
-    found = vs.label(reports, tmp_path / "out", columns=ROLES)
+    found = vs.label(reports, tmp_path / "out", columns=ROLES, max_set_aside=0.3)
     table = rows(found.path)
     assert set(found.findings) == {"effusion", "pneumothorax", "nodule", "cardiomegaly"}
-    assert [table[c]["effusion"] for c in "abcde"] == ["1", "0", "0", "0", ""]
-    assert [table[c]["pneumothorax"] for c in "abcde"] == ["0", "1", "0", "0", ""]  # past, and only asked for
-    assert [table[c]["nodule"] for c in "abcde"] == ["0", "0", "", "0", ""]
-    assert found.actionable == ("b",) and [table[c]["actionable"] for c in "abcde"] == [
-        "0",
-        "1",
-        "0",
-        "0",
-        "",
-    ]
-    assert found.unread == {"e": "it has no report"} and found.reports == 4
+    assert [table[c]["effusion"] for c in "abcd"] == ["1", "0", "0", "0"]
+    assert [table[c]["pneumothorax"] for c in "abcd"] == ["0", "1", "0", "0"]  # past, and only asked for
+    assert [table[c]["nodule"] for c in "abcd"] == ["0", "0", "", "0"]
+    assert found.actionable == ("b",)
+    assert [table[c]["actionable"] for c in "abcd"] == ["0", "1", "0", "0"]
+    assert found.unread == {"e": "its report is empty"} and found.reports == 4
 
 
 @pytest.mark.parametrize(("way", "cell"), [("present", "1"), ("absent", "0"), ("unknown", "")])
 def test_what_is_suspected_counts_as_asked(reports: Path, tmp_path: Path, way: str, cell: str) -> None:
-    found = vs.label(reports, tmp_path / "out", columns=ROLES, uncertain=way)  # type: ignore[arg-type]
+    found = vs.label(reports, tmp_path / "out", columns=ROLES, max_set_aside=0.3, uncertain=way)  # type: ignore[arg-type]
     assert rows(found.path)["c"]["nodule"] == cell
     assert any("1 finding is only suspected" in note for note in found.notes)
 
 
 def test_what_is_not_spoken_of_is_unknown_where_asked(reports: Path, tmp_path: Path) -> None:
-    table = rows(vs.label(reports, tmp_path / "out", columns=ROLES, unmentioned="unknown").path)
+    table = rows(
+        vs.label(reports, tmp_path / "out", columns=ROLES, max_set_aside=0.3, unmentioned="unknown").path
+    )
     assert [table[c]["effusion"] for c in "abcd"] == ["1", "0", "", ""]
 
 
 def test_provenance_says_who_read_and_in_which_words(reports: Path, tmp_path: Path) -> None:
-    found = vs.label(reports, tmp_path / "out", columns=ROLES)
+    found = vs.label(reports, tmp_path / "out", columns=ROLES, max_set_aside=0.3)
     record = json.loads((tmp_path / "out" / "labels.json").read_text())
     assert record["reader"]["terms"] == "chest" and len(record["reader"]["terms_sha256"]) == 64
     with found.said.open(newline="") as file:
@@ -81,13 +78,13 @@ def test_provenance_says_who_read_and_in_which_words(reports: Path, tmp_path: Pa
 def test_what_cannot_be_labelled_is_refused_and_nothing_is_written(reports: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     with pytest.raises(UnknownName, match="terms"):
-        vs.label(reports, out, columns=ROLES, terms="knee")
+        vs.label(reports, out, columns=ROLES, max_set_aside=0.3, terms="knee")
     with pytest.raises(UnknownName, match="uncertain"):
-        vs.label(reports, out, columns=ROLES, uncertain="maybe")  # type: ignore[arg-type]
+        vs.label(reports, out, columns=ROLES, max_set_aside=0.3, uncertain="maybe")  # type: ignore[arg-type]
     other = tmp_path / "other.yaml"
     other.write_text("terms: [{name: gout, says: [gout]}]")
     with pytest.raises(DataError, match="no report says"):
-        vs.label(reports, out, columns=ROLES, terms=other)
+        vs.label(reports, out, columns=ROLES, max_set_aside=0.3, terms=other)
     silent = tmp_path / "silent.csv"
     silent.write_text("case,age\na,3\nb,4\n")
     with pytest.raises(DataError, match="no case has a report"):
@@ -96,7 +93,7 @@ def test_what_cannot_be_labelled_is_refused_and_nothing_is_written(reports: Path
     out.mkdir()
     (out / "mine.txt").write_text("mine")
     with pytest.raises(OutputError, match="nothing is overwritten"):
-        vs.label(reports, out, columns=ROLES)
+        vs.label(reports, out, columns=ROLES, max_set_aside=0.3)
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +101,11 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> tuple[vs.Run, Path]:
     """A model that reads reports, and the table that it learned from."""
     folder = tmp_path_factory.mktemp("reader")
     said = {"effusion": "There is a left effusion.", "nodule": "A nodule lies in the right lung."}
-    rows = [(f"c{k}", said[name], name) for k in range(12) for name in [("effusion", "nodule")[k % 2]]]
+    rows = [
+        (f"c{k}", f"{said[name]} Study {k}.", name)
+        for k in range(12)
+        for name in [("effusion", "nodule")[k % 2]]
+    ]
     with (folder / "t.csv").open("w", newline="") as file:
         csv.writer(file).writerows([("case", "report", "kind"), *rows])
     cohort = vs.read(folder / "t.csv", columns={"image": "", "report": "report", "label": "kind"})
@@ -135,4 +136,4 @@ def test_a_bundle_that_reads_reports_labels_them(reader: tuple[vs.Run, Path], tm
 
 def test_a_bundle_of_images_is_no_reader(pictures: Any, reports: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="reads no reports"):
-        vs.label(reports, tmp_path / "out", by=pictures.path, columns=ROLES)
+        vs.label(reports, tmp_path / "out", by=pictures.path, columns=ROLES, max_set_aside=0.3)

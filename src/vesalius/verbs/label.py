@@ -89,11 +89,15 @@ def label(
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise OutputError(f"{folder} exists; nothing is overwritten", hint="another -o")
     cohort = cohorts.check(
-        data if isinstance(data, Cohort) else cohorts.read(Path(data), columns=columns, layout=layout),
+        data
+        if isinstance(data, Cohort)
+        else cohorts.read(Path(data), max_set_aside=1.0, columns=columns, layout=layout),
         progress=shown,
         max_set_aside=max_set_aside,
         workers=machines.measure().workers,
     )
+    for item in cohort.set_aside:
+        shown.note(f"set aside: {item.case}: {item.reason}")
     if not any(case.report for case in cohort.cases):
         raise DataError(
             "no case has a report to read",

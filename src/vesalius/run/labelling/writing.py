@@ -158,7 +158,8 @@ def as_json(
         "unmentioned": unmentioned,
         "cases": len(read),
         "reports": len(done),
-        "unread": {case: one.why for case, one in read.items() if one.why},
+        "unread": {item.case: item.reason for item in cohort.set_aside}
+        | {case: one.why for case, one in read.items() if one.why},
         "findings": counts,
         "actionable": {case: list(one.actionable) for case, one in read.items() if one.actionable},
         "notes": list(notes),
