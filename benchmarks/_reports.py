@@ -82,9 +82,9 @@ def figures(
         for name in ("findings_f1", *WORDS):
             apart = arm.get("differences", {}).get(name)
             if apart is not None:
-                theirs = arm["figures"][name]["value"]
-                note = "" if theirs is None else f"its own {theirs:.4f}"
-                text = str(Interval(**apart))
+                said_of = {"value": apart["difference"], **{k: apart[k] for k in ("low", "high", "n", "reason")}}
+                text = str(Interval(**said_of))
+                note = "" if apart["first"] is None else f"its own {apart['first']:.4f}"
                 made.append(
                     Figure(f"{what}: {name} less that of {arm['name']}", text, seed=str(seed), note=note)
                 )
