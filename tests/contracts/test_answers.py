@@ -75,10 +75,10 @@ def test_boxes_are_rated_by_those_found() -> None:
 
 
 def test_a_kind_without_metrics_gets_a_card_that_says_so() -> None:
-    tally = tally_for("Ranking")
-    tally.add(Case("a", {"image": IMAGE}), EXAMPLES["ranking"], ("b",), None, IMAGE)
+    tally = tally_for("Surface")
+    tally.add(Case("a", {"image": IMAGE}), EXAMPLES["surface"], ("b",), None, IMAGE)
     card = card_of(
-        tally, "Ranking", split="test", data_hash="", patients_known=False, bundle="", target="where"
+        tally, "Surface", split="test", data_hash="", patients_known=False, bundle="", target="where"
     )
     assert card.metrics == {} and card.n_cases == 1
     assert [b.kind for b in card.banners] == ["not measured"]

@@ -131,6 +131,19 @@ def test_images_without_reports_are_refused(trial: TaskTrial) -> None:
         trial.task.learned(bare.cases, None, trial.plan)
 
 
+def test_it_is_judged_beside_other_ways_to_answer_and_compared_by_reports(
+    trial: TaskTrial, cohort: Path
+) -> None:
+    card = trial.scorecard
+    arms = {arm["name"]: arm["n"] for arm in card.rivals["arms"]}
+    names = {"what is most frequent in training", "the nearest training case", "template", "oracle template"}
+    assert set(arms) == names and set(arms.values()) == {card.n_cases}
+    oracle = next(arm for arm in card.rivals["arms"] if arm["name"] == "oracle template")
+    assert oracle["figures"]["omissions"]["value"] == 0.0, "what is told what is true misses nothing"
+    found = vs.compare(trial.bundle, trial.bundle, cohort, resamples=20)
+    assert found.differences["findings_f1"].difference == 0.0
+
+
 @pytest.mark.parametrize("promise", JOINED, ids=lambda promise: promise.__name__)
 def test_it_joins_sources(promise: object, joined: TaskTrial) -> None:
     promise(joined)  # type: ignore[operator]

@@ -237,14 +237,15 @@ def _scored(
     with all_or_nothing():
         cohort = _read(data, how)
         info = target_of(cohort, how["target"], first)
-        if info is None:
-            raise DataError("the bundles learned without a target, so there is no truth to compare them by")
+        target = None if info is None else info.name
         for other in models:
-            if isinstance(other, Bundle):
-                target_of(cohort, info.name, other)  # one that cannot be held against it is refused
+            if target is None and not isinstance(other, Bundle):
+                raise DataError("predictions are compared with a bundle by a target", hint="--target NAME")
+            if target is not None and isinstance(other, Bundle):
+                target_of(cohort, target, other)  # one that cannot be held against it is refused
         marks = Marks()
-        cohort = cohorts.check(cohort, target=info.name, progress=progress, max_set_aside=1.0, observe=marks)
-        choices = _choices(models, cohort, info.name, how["split"], marks)
+        cohort = cohorts.check(cohort, target=target, progress=progress, max_set_aside=1.0, observe=marks)
+        choices = _choices(models, cohort, target, how["split"], marks)
         ids = {c.id for c in choices[0].cases} & {c.id for c in choices[1].cases}
         if not ids:
             raise DataError(
@@ -253,7 +254,7 @@ def _scored(
                 hint="other data, or a split that both kept from training",
             )
         sides = [
-            _side(model, name, cohort, info.name, ids, choice, device, accept_mismatch, progress)
+            _side(model, name, cohort, target, ids, choice, device, accept_mismatch, progress)
             for model, name, choice in zip(models, names, choices, strict=True)
         ]
     shared = set(sides[0].rows.case_ids) & set(sides[1].rows.case_ids)
@@ -285,7 +286,7 @@ def _read(data: Path | str | Cohort, how: Mapping[str, Any]) -> Cohort:
 
 
 def _choices(
-    models: list[Bundle | Path], cohort: Cohort, target: str, split: str | None, marks: Marks
+    models: list[Bundle | Path], cohort: Cohort, target: str | None, split: str | None, marks: Marks
 ) -> list[Choice]:
     """Return the cases of each: for a bundle those that it was not trained on, for predictions those of the other."""
     own = [
@@ -302,18 +303,20 @@ def _side(
     model: Bundle | Path,
     name: str,
     cohort: Cohort,
-    target: str,
+    target: str | None,
     ids: set[str],
     choice: Choice,
     device: str | None,
     accept_mismatch: bool,
     progress: Progress,
 ) -> _Side:
-    """Score one of the two on the chosen cases, its truth in the labels that it learned."""
-    info = cohort.targets[target]
+    """Score one of the two on the chosen cases, its truth in the labels that it learned.
+
+    Without a target the truth is what the bundle's task takes for it. Raises DataError where no case has one.
+    """
     own = cohort
-    if isinstance(model, Bundle) and kinds.of(info.kind).drawn:
-        own = kinds.of(info.kind).aligned(cohort, target, learned_labels(model))
+    if target is not None and isinstance(model, Bundle) and kinds.of(cohort.targets[target].kind).drawn:
+        own = kinds.of(cohort.targets[target].kind).aligned(cohort, target, learned_labels(model))
     cases: list[Case] = [c for c in own.cases if c.id in ids]
     if isinstance(model, Bundle):
         tally, card = score_cases(
@@ -328,7 +331,12 @@ def _side(
             accept_mismatch=accept_mismatch,
         )
     else:
-        tally, card = score_foreign(model, cases, own, own.targets[target], choice.split, progress)
+        tally, card = score_foreign(model, cases, own, own.targets[str(target)], choice.split, progress)
+    if not tally.has_truth:
+        raise DataError(
+            f"{name} learned without a target, and these data hold no truth to compare it by",
+            hint="data with what it learned from, such as reports",
+        )
     card = replace(choice.told(card), left_out=0)
     return _Side(name, card, tally.rows()[0], card.patients)
 
