@@ -54,7 +54,7 @@ def marked(
         sections = {**answer.sections, section: f"{sentence_of(claim, known.spoken)} {text}"}
         own = called(answer, known)
         first = evidence_of(sections, own, known)[0]
-        right = not any(f.status == "present" and contradicts(f, truth) for f in own if f.name == claim.name)
+        right = not any(contradicts(f, truth) for f in own if f.name == claim.name)
         found.append((first.supported is False, right))
     return found
 

@@ -82,9 +82,12 @@ def figures(
         for name in ("findings_f1", *WORDS):
             apart = arm.get("differences", {}).get(name)
             if apart is not None:
-                theirs = arm["figures"][name]["value"]
-                note = "" if theirs is None else f"its own {theirs:.4f}"
-                text = str(Interval(**apart))
+                said_of = {
+                    "value": apart["difference"],
+                    **{k: apart[k] for k in ("low", "high", "n", "reason")},
+                }
+                text = str(Interval(**said_of))
+                note = "" if apart["first"] is None else f"its own {apart['first']:.4f}"
                 made.append(
                     Figure(f"{what}: {name} less that of {arm['name']}", text, seed=str(seed), note=note)
                 )
@@ -155,6 +158,8 @@ def boxes_of(data: Path) -> dict[tuple[str, str], list[tuple[Corner, Corner]]]:
         return found
     with path.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
+            if not row["label"]:  # a case without any
+                continue
             low, high = (
                 (int(float(row.get(f"z{k}") or k)), int(float(row[f"y{k}"])), int(float(row[f"x{k}"])))
                 for k in (0, 1)
