@@ -125,9 +125,7 @@ def encode(case: Case, prepared: Prepared, state: State) -> Example:
         tokens[k] = _prompts.tokens_of(one.text, tokenizer, length)
         said[k], keys[k] = _claims.said(one.findings, names), _claims.key_of(one.text)
     whole = np.array([_claims.key_of(" ".join(s.text for s in found))], np.int64)
-    return replace(
-        example, tokens=tokens, ragged={"said": said, "keys": keys, "held": truth, "whole": whole}
-    )
+    return replace(example, tokens=tokens, ragged={"said": said, "keys": keys, "held": truth, "whole": whole})
 
 
 def _labels(target: TargetInfo | None, terms: Terms) -> list[str]:
