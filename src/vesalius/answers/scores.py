@@ -144,9 +144,8 @@ class ScoresHandling(Handling[Scores]):
         """
         held = () if answer.promise is None or answer.kind == "multilabel" else answer.promise.labels or ()
         found = []
-        for k, (label, p) in enumerate(zip(answer.labels, answer.p.tolist(), strict=True)):
+        for label, p in zip(answer.labels, answer.p.tolist(), strict=True):
             at = answer.thresholds.get(label.name)
-            called = p >= (0.5 if at is None else at) if answer.kind == "multilabel" else k == answer.called
             name, side = without_side(label.name)
             said = f"probability {p:.3f}" + (f", called from {at:.3f} on" if at is not None else "")
             doubted = len(held) > 1 and label.name in held
@@ -155,8 +154,9 @@ class ScoresHandling(Handling[Scores]):
                 if answer.promise and doubted
                 else ""
             )
+            called = label.name in answer.called_names
             finding = Finding(name, "present" if called else "absent", side=side)
-            found.append(Statement(finding, said, p=p, doubted=doubt))
+            found.append(Statement(finding, said, p=p, doubted=doubt, label=label.name))
         return found
 
     def asks_of(self, values: Mapping[str, Any]) -> tuple[str, ...]:

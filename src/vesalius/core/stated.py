@@ -13,10 +13,11 @@ COUNT = " count"  # what the quantity of a number of things ends in, after the n
 class Statement:
     """What an answer says of one finding, or of one measured quantity.
 
-    `because` is what it stands on, in words. `p` is the calibrated probability that the finding is there, None where
-    the answer has none. `number` and `unit` are of a measured quantity, whose name is the finding's. `part` is the name
-    of the part of the answer that says it, "" for the answer itself. `doubted` says why it must not be taken as said;
-    "" where nothing speaks against it.
+    `because` is what it stands on, in words. `p` is the calibrated probability that the finding is there, None
+    where the answer has none. `label` is the answer's own name for it, "" where it is none of its labels. `number`
+    and `unit` are of a measured quantity, whose name is the finding's. `part` is the name of the part of the answer
+    that says it, "" for the answer itself. `doubted` says why it must not be taken as said; "" where nothing speaks
+    against it.
     """
 
     finding: Finding
@@ -26,3 +27,4 @@ class Statement:
     unit: str = ""
     part: str = ""
     doubted: str = ""
+    label: str = ""

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
+from vesalius.answers import contract
 from vesalius.core.answers import Answer
-from vesalius.core.answers.scores import Scores
 from vesalius.core.bundle import Bundle
 from vesalius.core.case import Case
 from vesalius.core.errors import DataError, VesaliusError
@@ -78,24 +77,18 @@ def read_by_bundle(
     if why := _unread(case):
         return Read({}, why=why)
     try:
-        given: Any = answer()
+        given = answer()
     except VesaliusError as error:
         return Read({}, why=error.what)
-    if not isinstance(given, Scores):
+    stated = [one for one in contract.states(given) if one.label and one.p is not None]
+    if not stated:
         raise DataError(
-            "labels come from a bundle that scores labels", found=f"an answer of kind {type(given).__name__}"
+            "labels come from a bundle that says how likely each of them is",
+            found=f"an answer of kind {type(given).__name__}",
         )
-    statuses, p = _called(given)
+    statuses = {one.label: one.finding.status for one in stated}
     told = tuple(name for name, status in statuses.items() if status in actionable.get(name, ()))
-    return Read(statuses, (), told, p)
-
-
-def _called(given: Scores) -> tuple[dict[str, Status], dict[str, float]]:
-    """Return which labels an answer calls, and their probabilities."""
-    names = [label.name for label in given.labels]
-    p = dict(zip(names, map(float, given.p), strict=True))
-    statuses: dict[str, Status] = {n: "present" if n in given.called_names else "absent" for n in names}
-    return statuses, p
+    return Read(statuses, (), told, {one.label: one.p for one in stated if one.p is not None})
 
 
 def _unread(case: Case) -> str:
