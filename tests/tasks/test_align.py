@@ -86,6 +86,8 @@ def test_what_is_known_of_the_images_goes_before_what_the_report_says(dictated):
     assert align.truth(case, state) == ("nodule",)
     known = replace(case, findings=(Finding("effusion", side="right"),))
     assert align.truth(known, state) == ("effusion",)
+    spoken = replace(case, findings=(Finding("pleural effusion", side="right"),))
+    assert align.truth(spoken, state) == ("effusion",), "by the name that its terms have for it"
     assert align.truth(replace(case, report=None), state) is None
 
 

@@ -18,7 +18,9 @@ import vesalius as vs
 from vesalius.core.answers.text import Text
 from vesalius.core.errors import DataError, PlanError, UnknownName
 from vesalius.core.plan import override
+from vesalius.tasks._report_findings import truth_of
 from vesalius.tasks._report_raw import read
+from vesalius.tasks._report_state import learned_in
 from vesalius.testing import TASK_PROMISES, TaskTrial
 from vesalius.testing.joined import JOINED
 from vesalius.testing.small import with_sources
@@ -90,6 +92,21 @@ def test_what_is_written_is_alike_each_time_in_every_way(trial: TaskTrial) -> No
                 said = candidate.looked.sum(axis=(1, 2, 3))
                 used = {*model.known.words.places(candidate.tokens)}
                 assert said[sorted(k for k in used if k < len(said))] == pytest.approx(1.0, abs=1e-4)
+
+
+def test_what_is_learned_and_what_it_is_calibrated_on_have_the_same_names(trial: TaskTrial) -> None:
+    """findings.csv says `pleural effusion` where reports are read as `effusion`."""
+    other = {"effusion": "pleural effusion"}
+    cases = [
+        replace(c, findings=tuple(replace(f, name=other.get(f.name, f.name)) for f in c.findings or ()))
+        for c in trial.cohort.cases
+    ]
+    known = learned_in(trial.task.learned(cases, None, trial.plan))
+    assert known.names == learned_in(trial.state).names == ["effusion", "nodule"]
+    learned = [truth_of(known.truth(c) or (), known.abouts) for c in cases]
+    held = [truth_of(trial.task.truth(c, trial.state).findings, known.abouts) for c in cases]
+    assert np.array_equal(np.stack(learned), np.stack(held), equal_nan=True)
+    assert {row[0, 0] for row in held} == {0.0, 1.0}
 
 
 def test_no_graph_is_made_of_it(trial: TaskTrial, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,7 +44,7 @@ def summary(cases: Sequence[Case], target: TargetInfo | None, plan: Plan) -> Sta
         sizes = Moments.of(float(len(s)) for _, s in each if s)
         labels = _labels(target, terms)
         held = (
-            _claims.held(c, s, labels, target.name) if target else _claims.told(s, labels)
+            _claims.held(c, s, labels, target.name, terms=terms) if target else _claims.told(s, labels)
             for c, s in each
             if s
         )
@@ -138,5 +138,9 @@ def _truth(case: Case, found: Sequence[_claims.Sentence], names: Sequence[str], 
     pairs = state.values["pairs"]
     if pairs == OWN:
         return np.zeros(len(names), np.int8)
-    known = _claims.held(case, found, names, state.values.get("target")) if pairs == KNOWN else None
-    return _claims.told(found, names) if known is None else known
+    told = _claims.told(found, names)
+    if pairs != KNOWN:
+        return told
+    terms = _claims.terms_of(state.values["terms"])
+    known = _claims.held(case, found, names, state.values.get("target"), terms=terms)
+    return told if known is None else known

@@ -14,6 +14,7 @@ from vesalius.core.finding import Finding
 from vesalius.core.image import Array
 from vesalius.core.sentences import all_sentences
 from vesalius.texts.reading import findings_in
+from vesalius.texts.reference import named
 from vesalius.texts.sections import parted
 from vesalius.texts.terms import Terms
 
@@ -86,15 +87,17 @@ def _together(one: int, other: int) -> int:
 
 
 def held(
-    case: Case, sentences: Sequence[Sentence], labels: Sequence[str], target: str | None
+    case: Case, sentences: Sequence[Sentence], labels: Sequence[str], target: str | None, *, terms: Terms
 ) -> Array | None:
     """Return what is truly in a case's images, `(K,)` int8 as `said` has it; None where nothing says it.
 
     First what is known of the images themselves (`findings`), where everything that is not named is absent; then the
-    labels of `target`, likewise; then what the report tells (`told`).
+    labels of `target`, likewise; then what the report tells (`told`). A known finding whose name is no label goes by
+    the name that `terms` have for it, as sentences do.
     """
     if case.findings is not None:
-        codes = said(case.findings, labels)
+        known = (f for one in case.findings for f in ((one,) if one.name in labels else named((one,), terms)))
+        codes = said(known, labels)
         return np.where(codes == NOTHING, ABSENT, codes).astype(np.int8)
     value = case.targets.get(target) if target else None
     if isinstance(value, str | tuple):

@@ -26,6 +26,7 @@ from vesalius.tasks._report_measured import MEASURED, channels_of
 from vesalius.tasks._report_template import NOTHING
 from vesalius.tasks._report_text import UNMEASURED, Words, filled, sentences_in, slotted
 from vesalius.texts.reading import findings_in
+from vesalius.texts.reference import findings_of
 from vesalius.texts.sections import parted
 from vesalius.texts.terms import Terms
 
@@ -85,10 +86,8 @@ class Learned:
         return slotted({n: held[n] for n in self.words.sections if held.get(n)}, of_sized)
 
     def truth(self, case: Case) -> tuple[Finding, ...] | None:
-        """Return the findings of a case: those known to be there, else those that its report says; None of neither."""
-        if case.findings is not None:
-            return case.findings
-        return None if not case.report else self.read(sections_of(case.report))
+        """Return the findings of a case by the names of terms, as `findings_of` says; None where nobody knows."""
+        return findings_of(case, self.terms)
 
 
 def sections_of(report: str) -> Mapping[str, str]:
@@ -103,11 +102,7 @@ def learned_of(cases: Sequence[Case], plan: Plan) -> dict[str, Any]:
         raise DataError("no training case has a report", hint="a column of reports (--column report=NAME)")
     options = plan.task.options
     terms = _report_terms.chosen(str(options.get("terms") or ""), [c.report or "" for c in held])
-    found = [
-        c.findings if c.findings is not None else findings_in(sections_of(c.report or ""), terms)
-        for c in held
-    ]
-    abouts = known_of(found)
+    abouts = known_of([findings_of(c, terms) or () for c in held])
     patients = [c.patient or c.id for c in held]
     names = written_sections([sections_of(c.report or "") for c in held])
     bare = Learned(Words(_no_words(), names, LONGEST), abouts, terms, MOST)

@@ -255,8 +255,9 @@ class Align(Task):
         What a report does not name counts as absent here. None where nothing is known.
         """
         names = names_of(state)
-        found = _claims.sentences_of(text_of(case, "report"), _claims.terms_of(state.values["terms"]))
-        codes = _claims.held(case, found, names, state.values.get("target"))
+        terms = _claims.terms_of(state.values["terms"])
+        found = _claims.sentences_of(text_of(case, "report"), terms)
+        codes = _claims.held(case, found, names, state.values.get("target"), terms=terms)
         return None if codes is None else _claims.there(codes, names)
 
 

@@ -40,16 +40,29 @@ def reference_of(
     """
     whole = parted(case.report) if case.report and case.report.strip() else {}
     kept = whole if sections is None else _kept(whole, sections)
-    found = None if case.findings is None else _named(case.findings, terms)
-    if found is None and whole and terms is not None:
-        found = findings_in(whole, terms)
+    found = findings_of(case, terms)
     if not whole and found is None:
         return None
     return Reference(kept, found, case.findings is not None, terms)
 
 
-def _named(findings: Sequence[Finding], terms: Terms | None) -> tuple[Finding, ...]:
-    """Return known findings by the names of terms (`pleural effusion` is `effusion`); what no term means stays."""
+def findings_of(case: Case, terms: Terms | None) -> tuple[Finding, ...] | None:
+    """Return what is true of a case: what is known of its image, `named` by terms, else what its report says by them.
+
+    None where neither says anything.
+    """
+    if case.findings is not None:
+        return named(case.findings, terms)
+    if terms is None or not case.report or not case.report.strip():
+        return None
+    return findings_in(parted(case.report), terms)
+
+
+def named(findings: Sequence[Finding], terms: Terms | None) -> tuple[Finding, ...]:
+    """Return known findings by the names of terms (`pleural effusion` is `effusion`); what no term means stays.
+
+    What a model learns, is calibrated on and is judged by goes through here, so that all of it has the same names.
+    """
     if terms is None:
         return tuple(findings)
     return tuple(f if f.name in terms.by_name else replace(f, name=_name_of(f.name, terms)) for f in findings)
