@@ -6,12 +6,17 @@ import numpy as np
 import pytest
 
 import vesalius as vs
+from vesalius.answers import contract as contract_of_answers
+from vesalius.core.bundle import State
 from vesalius.core.case import Case
+from vesalius.core.encoding import as_text, from_text
 from vesalius.core.errors import DataError, PlanError
 from vesalius.core.finding import Finding
 from vesalius.core.image import Image
 from vesalius.core.registry import lookup
 from vesalius.infer.predictor import Predictor
+from vesalius.prepare.case import BLANK
+from vesalius.questions.replying import replied
 from vesalius.tasks import contract
 
 align = contract.get("align")
@@ -63,10 +68,30 @@ def test_words_of_ones_own_are_asked_and_marked_as_not_calibrated(dictated):
     case = vs.read(dictated.data).cases[0]
     answer = vs.predict(dictated.run, case, words=["left nodule", "nodule"])
     assert [label.name for label in answer.labels] == ["left nodule", "nodule"]
-    assert any("'left nodule'" in text and "not calibrated" in text for text in answer.outside)
+    assert "left nodule" in answer.uncalibrated and "not calibrated: left nodule" in str(answer)
+    assert not any("calibrated" in text for text in answer.outside or ()), "this says nothing of the image"
     usual = vs.predict(dictated.run, case)
     names = [label.name for label in usual.labels]
     assert answer.p[1] == pytest.approx(usual.p[names.index("nodule")], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("fitted", "bare"), [({"nodule": [1.0, 0.0]}, {"effusion"}), ({}, {"nodule", "effusion"})]
+)
+def test_only_of_the_finding_that_is_not_calibrated_nothing_is_told(fitted, bare):
+    state = State(
+        {"labels": [{"value": k, "name": n} for k, n in enumerate(("nodule", "effusion"))], "maps": 0}
+    )
+    raw = np.full((1, 2, 2, 1, 1), 4.0)
+    answer = align.decode(raw, state, {"platt": fitted} if fitted else {}, BLANK)
+    assert set(answer.uncalibrated) == bare and not answer.outside
+    told = {
+        r.finding: r.told for name in ("nodule", "effusion") for r in replied(answer, f"Is there {name}?")
+    }
+    assert told == {name: name not in bare for name in ("nodule", "effusion")}
+    assert {s.label for s in contract_of_answers.states(answer) if "not calibrated" in s.doubted} == bare
+    assert from_text(as_text(answer)).uncalibrated == answer.uncalibrated
+    assert contract_of_answers.columns(answer)["uncalibrated"] == "; ".join(answer.uncalibrated)
 
 
 def test_what_it_never_read_is_refused_by_its_word(dictated):

@@ -87,6 +87,8 @@ class ScoresHandling(Handling[Scores]):
             found["answer"] = names[int(answer.p.argmax())]
         elif answer.decision:
             found["answer"] = names[answer.called]
+        if answer.uncalibrated:
+            found["uncalibrated"] = "; ".join(answer.uncalibrated)
         return found
 
     def values(self, answer: Scores) -> dict[str, Any]:
@@ -124,9 +126,11 @@ class ScoresHandling(Handling[Scores]):
     def lines(self, answer: Scores) -> list[Line]:
         """Return each label's probability, as a number and as a bar; of grades the called one first."""
         called = [Line("grade called", answer.labels[answer.called].name)] if answer.decision else []
-        return called + [
+        found = [
             Line(x.name, f"{p:.3f}", share=float(p)) for x, p in zip(answer.labels, answer.p, strict=True)
         ]
+        bare = [Line("not calibrated", listed(answer.uncalibrated, 8))] if answer.uncalibrated else []
+        return [*called, *found, *bare]
 
     def draw(self, axes: Any, answer: Scores, image: Image, shown: Slice) -> None:
         """Write the first eight probabilities into the corner."""
@@ -140,7 +144,8 @@ class ScoresHandling(Handling[Scores]):
     def states(self, answer: Scores) -> list[Statement]:
         """Return of each label whether it is called, with its probability and the threshold it is called from.
 
-        Grades are called as one; labels of a promised set that holds several are doubted.
+        Grades are called as one; labels of a promised set that holds several are doubted, as are those whose
+        probability is not calibrated.
         """
         held = () if answer.promise is None or answer.kind == "multilabel" else answer.promise.labels or ()
         found = []
@@ -148,15 +153,14 @@ class ScoresHandling(Handling[Scores]):
             at = answer.thresholds.get(label.name)
             name, side = without_side(label.name)
             said = f"probability {p:.3f}" + (f", called from {at:.3f} on" if at is not None else "")
-            doubted = len(held) > 1 and label.name in held
-            doubt = (
-                f"at {answer.promise.share} it is one of {answer.promise.text}"
-                if answer.promise and doubted
-                else ""
-            )
+            doubts = []
+            if label.name in answer.uncalibrated:
+                doubts.append(f"the probability of {label.name} is not calibrated")
+            if answer.promise and len(held) > 1 and label.name in held:
+                doubts.append(f"at {answer.promise.share} it is one of {answer.promise.text}")
             called = label.name in answer.called_names
             finding = Finding(name, "present" if called else "absent", side=side)
-            found.append(Statement(finding, said, p=p, doubted=doubt, label=label.name))
+            found.append(Statement(finding, said, p=p, doubted="; ".join(doubts), label=label.name))
         return found
 
     def asks_of(self, values: Mapping[str, Any]) -> tuple[str, ...]:

@@ -22,20 +22,21 @@ FEW = 5  # validation cases with and without a label from which its probability 
 def answer(
     raw: Any, state: State, calibration: Mapping[str, Any], reference: Image, undo: Undo | None
 ) -> Scores:
-    """Return the probability of each finding, and of the likeliest ones a map of where words fit."""
+    """Return the probability of each finding, and of the likeliest ones a map of where words fit.
+
+    A finding whose slope and offset nothing was fitted for is said to be `uncalibrated`: validation told too little.
+    """
     mean = np.asarray(raw, np.float64).reshape(-1, *np.shape(raw)[-4:]).mean(axis=0)  # (K, 1 + z, y, x)
     names, fitted = names_of(state), calibration.get("platt", {})
     p = np.array([platt.apply(fitted.get(n), z) for n, z in zip(names, mean[:, 0, 0, 0], strict=True)])
     thresholds = {n: float(calibration.get("thresholds", {}).get(n, 0.5)) for n in names}
-    bare = [n for n in names if n not in fitted]
-    told = () if not bare or not calibration else (_uncalibrated(bare),)
     first = [int(k) for k in np.argsort(-p, kind="stable")[: int(state.values["maps"])]]
     return Scores(
         labels=labels_of(state),
         p=p,
         kind="multilabel",
         thresholds=thresholds,
-        outside=told or None,
+        uncalibrated=tuple(n for n in names if n not in fitted),
         parts={names[k]: _map(mean[k, 1:], names[k], reference, undo) for k in first},
     )
 
@@ -54,11 +55,6 @@ def calibration(raw: Sequence[Array], truths: Sequence[Any], state: State) -> di
         p = np.array([platt.apply(fitted[name], value) for value in z])
         thresholds[name] = calibrations.threshold(p, so)
     return {"platt": fitted, "thresholds": thresholds}
-
-
-def _uncalibrated(names: Sequence[str]) -> str:
-    said = ", ".join(f"'{n}'" for n in names)
-    return f"not calibrated, as validation tells too little of it: the probability of {said}"
 
 
 def _map(field: Array, name: str, reference: Image, undo: Undo | None) -> Map:

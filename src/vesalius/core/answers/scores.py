@@ -18,7 +18,8 @@ class Scores(Answer):
     """A probability for each label. `exclusive` ones sum to one; `threshold` was fixed on validation data.
 
     The labels of an `ordinal` one are grades, the lowest first. Its `decision` says which of them is called: the
-    `median`, which is the least far from the truth on average, or where it is None the likeliest.
+    `median`, which is the least far from the truth on average, or where it is None the likeliest. `uncalibrated` are
+    the names of the labels whose probability nobody calibrated, of a task that calibrates each label by itself.
     """
 
     labels: tuple[Label, ...]
@@ -27,6 +28,7 @@ class Scores(Answer):
     positive: str | None = None
     thresholds: Mapping[str, float] = field(default_factory=dict)
     decision: Literal["median"] | None = field(default=None, metadata={"stored": "where given"})
+    uncalibrated: tuple[str, ...] = field(default=(), metadata={"stored": "where given"})
 
     @property
     def ordered(self) -> bool:
@@ -56,3 +58,5 @@ class Scores(Answer):
     def _says(self) -> Iterable[str]:
         pairs = sorted(zip(self.labels, self.p.tolist(), strict=True), key=lambda pair: -pair[1])
         yield some((f"{label.name} {p:.3f}" for label, p in pairs), len(pairs))
+        if self.uncalibrated:
+            yield f"not calibrated: {some(self.uncalibrated, len(self.uncalibrated))}"

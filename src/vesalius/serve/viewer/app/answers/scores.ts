@@ -10,6 +10,8 @@ interface Scores {
   p?: number[];
   positive?: string | null;
   thresholds?: Record<string, number>;
+  /** The labels whose probability is not calibrated, where others' are. */
+  uncalibrated?: string[];
 }
 
 export function panel(answer: Held): HTMLElement {
@@ -27,6 +29,7 @@ export function panel(answer: Held): HTMLElement {
     {},
     h("h2", {}, title),
     h("ul", { class: "bars" }, rows.map(({ name, p }) => bar(nameOf(name), p, points[name]))),
+    inner.uncalibrated?.length ? h("p", { class: "warn" }, `Not calibrated: ${inner.uncalibrated.map(nameOf).join(", ")}.`) : false,
     Object.entries(points).map(([name, threshold]) => verdict(nameOf(name), threshold, rows.find((r) => r.name === name)?.p)),
   );
 }
