@@ -109,6 +109,12 @@ def test_what_is_learned_and_what_it_is_calibrated_on_have_the_same_names(trial:
     assert {row[0, 0] for row in held} == {0.0, 1.0}
 
 
+def test_a_loaded_model_writes_by_the_calibration_of_its_bundle(trial: TaskTrial) -> None:
+    (stage,) = trial.predictor.stages
+    assert stage.stage.calibration["thresholds"]
+    assert all(model.calibration == stage.stage.calibration for model in stage.models)
+
+
 def test_no_graph_is_made_of_it(trial: TaskTrial, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.compiler, "is_exporting", lambda: True)
     with pytest.raises(PlanError, match="no graph can be made of a model that writes"):

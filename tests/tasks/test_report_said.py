@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from vesalius.core.answers.text import Text
 from vesalius.core.bundle import State
@@ -18,6 +20,7 @@ from vesalius.language import tokenizers
 from vesalius.prepare.case import BLANK, prepare
 from vesalius.tasks import _report_said, _report_terms
 from vesalius.tasks._report_findings import About
+from vesalius.tasks._report_infer import first_wrong
 from vesalius.tasks._report_raw import Layout
 from vesalius.tasks._report_said import answer_of
 from vesalius.tasks._report_state import Learned, learned_in
@@ -76,6 +79,29 @@ def answer(known: Learned, text: Mapping[str, str], figures: Any, *, mend: str =
     return answer_of(
         row(known, [text], figures)[None], known, {}, BLANK, decode="greedy", mend=mend, undo=None, **told
     )
+
+
+@pytest.mark.parametrize(
+    ("calibration", "wrong"),
+    [({}, "left effusion is seen."), ({"thresholds": {"effusion": 0.3}}, "no effusion.")],
+    ids=["by one half", "by its threshold"],
+)
+def test_what_is_banned_while_writing_is_what_the_answer_would_mark(
+    known: Learned, calibration: dict[str, Any], wrong: str
+) -> None:
+    figures = [[math.log(0.4 / 0.6), YES, NO, 0.0], [NO, 0.0, 0.0, 0.0]]  # an effusion of probability 0.4
+    model: Any = SimpleNamespace(known=known, calibration=calibration)
+    for text in ("left effusion is seen.", "no effusion."):
+        sections = {"findings": f"no nodule. {text}"}
+        ids = tuple(known.words.ids(sections))
+        place = first_wrong(model, ids, torch.tensor(figures))
+        assert (place is not None) == (text == wrong)
+        assert place is None or known.words.places(ids)[place] == 1
+        answered = answer_of(
+            row(known, [sections], figures)[None],
+            known, calibration, BLANK, decode="constrained", mend="mark", undo=None,
+        )  # fmt: skip
+        assert [e.supported for e in answered.evidence] == [True, text != wrong]
 
 
 def test_what_is_borne_out_is_said_so_and_what_names_nothing_is_not_judged(known: Learned) -> None:

@@ -11,6 +11,7 @@ from torch import nn
 
 from vesalius import nets
 from vesalius.core.bundle import Bundle, Stage, State
+from vesalius.core.calling import calling
 from vesalius.core.errors import BundleError, PlanError
 from vesalius.infer import beside, runtimes
 from vesalius.infer.alarm import Alarm, alarm_of
@@ -102,6 +103,8 @@ def _member(
             f"{bundle.path}: weights '{name}' do not fit the plan", found=str(error)[:200]
         ) from error
     model = model.to(device).eval()
+    with calling(f"task {task.name}", task, "ready"):
+        model = task.ready(model, stage.calibration)
     if graph is not None and device.type == "cpu" and runtime != runtimes.TORCH:
         opened = runtimes.get(runtime)
         _ = opened.version  # says now what is not installed

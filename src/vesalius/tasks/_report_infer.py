@@ -18,7 +18,7 @@ from vesalius.prepare.batch import Batch
 from vesalius.tasks._report_findings import said_of
 from vesalius.tasks._report_measured import MEASURED
 from vesalius.tasks._report_raw import THERE, Layout
-from vesalius.tasks._report_said import evidence_of
+from vesalius.tasks._report_said import called_of, evidence_of
 from vesalius.tasks._report_text import filled
 from vesalius.tasks._reporter import Found, Reporter, Seen, chances_of
 
@@ -104,10 +104,14 @@ def never(tokenizer: Tokenizer) -> tuple[int, ...]:
 
 
 def first_wrong(model: Reporter, text: Text, figures: Tensor) -> int | None:
-    """Return where the first sentence begins that what is found does not bear out; None where all are borne out."""
+    """Return where the first sentence begins that what is found does not bear out; None where all are borne out.
+
+    What is found is called as the answer calls it, by the calibration that the model was told: by one half where none
+    is fitted yet, and of several members by what this one found.
+    """
     known = model.known
     row = figures.float().cpu().numpy()
-    called = [bool(v > 0) for v in row[:, THERE]]
+    _, _, called = called_of([row[:, THERE]], known, model.calibration)
     findings = said_of(row, row[:, THERE] * 0, called, known.abouts)
     sizes = {f.name: f.size_mm for f in findings if f.size_mm is not None}
     sections, _ = filled(known.words.text(text), known.read, sizes)

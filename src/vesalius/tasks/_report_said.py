@@ -51,22 +51,32 @@ def head_of(members: Sequence[Raw], known: Learned, calibration: Mapping[str, An
     """Return what the members found: mean probabilities, mapped and called as calibrated, and mean sides and sizes."""
     figures = np.mean([m.findings for m in members], axis=0)
     names = known.names
-    p = np.zeros(0)
-    if names:
-        logits = np.stack([m.findings[:, THERE] for m in members])  # (M, K)
-        p = calibrations.answered(calibration, logits, labels=names, multilabel=True)
-    at = calibration.get("thresholds", {})
-    called = [bool(p[k] >= at.get(name, HALF)) for k, name in enumerate(names)]
+    p, at, called = called_of([m.findings[:, THERE] for m in members], known, calibration)
     scores = Scores(
         labels=tuple(Label(k + 1, name) for k, name in enumerate(names)),
-        p=np.asarray(p, np.float64),
+        p=p,
         kind="multilabel",
-        thresholds={n: float(at.get(n, HALF)) for n in names},
+        thresholds=at,
     )
     measured = np.max([m.measured for m in members], axis=0)
     found = said_of(figures, measured, called, known.abouts)
     sizes = {a.name: mm for k, a in enumerate(known.abouts) if (mm := measured[k] or size_of(figures[k], a))}
     return Head(scores, found, np.mean([m.looked for m in members], axis=0), sizes)
+
+
+def called_of(
+    logits: Sequence[Array], known: Learned, calibration: Mapping[str, Any]
+) -> tuple[Array, dict[str, float], list[bool]]:
+    """Return of each finding its probability, the threshold that it is called from, and whether it is called.
+
+    `logits` `(K,)` are those of each member.
+    """
+    names, at = known.names, calibration.get("thresholds", {})
+    limits = {name: float(at.get(name, HALF)) for name in names}
+    if not names:
+        return np.zeros(0), limits, []
+    p = calibrations.answered(calibration, np.stack(logits), labels=names, multilabel=True)
+    return np.asarray(p, np.float64), limits, [bool(p[k] >= limits[name]) for k, name in enumerate(names)]
 
 
 @dataclass(frozen=True, eq=False)

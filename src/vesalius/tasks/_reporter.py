@@ -9,7 +9,7 @@ IEEE Transactions on Multimedia 2021, with what the writer's own gate adds (`net
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -126,6 +126,7 @@ class Reporter(nn.Module):
         super().__init__()
         self.net, self.writer, self.known = net, writer, known
         self.decode, self.beams, self.findings = "", 1, len(known.abouts)
+        self.calibration: Mapping[str, Any] = {}
         self.images = image_eyes(net)
         self.regions = nn.ModuleList(Regions(eye.channels, WIDTH) for _, eye in self._eyes())
         several = isinstance(net, Together)

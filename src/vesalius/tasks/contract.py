@@ -422,6 +422,13 @@ class Task(ABC):
         """Return by label the sensitivity that the thresholds of `calibration` have on these cases."""
         return {}
 
+    def ready(self, model: nn.Module, calibration: Mapping[str, Any]) -> nn.Module:
+        """Return a model that was loaded from a bundle, told how its answers are calibrated; by default as it is.
+
+        It is for a model that decides something while it answers. One that is being fitted was told nothing yet.
+        """
+        return model
+
     def calibrated(self, raw: Tensor, state: State, calibration: Mapping[str, Any]) -> Tensor:
         """Return what answers say of raw outputs `(B, M, …)`, as torch, so that gradients pass: `(B, K)`.
 

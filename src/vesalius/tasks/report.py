@@ -113,6 +113,11 @@ class Report(Sources):
 
         return built(plan, state, nets)
 
+    def ready(self, model: nn.Module, calibration: Mapping[str, Any]) -> nn.Module:
+        """Return the model, told by what its sentences will be judged."""
+        model.calibration = calibration  # type: ignore[assignment]
+        return model
+
     def loss(self, model: nn.Module, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         """Return the loss of words, of findings, of their sides and of their sizes."""
         from vesalius.tasks._report_loss import terms
