@@ -144,6 +144,7 @@ __all__ = [
     "Image",
     "Indexed",
     "Interrupted",
+    "Labelled",
     "LeakError",
     "LearningRates",
     "LimitReached",
