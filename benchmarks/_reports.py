@@ -27,7 +27,16 @@ BARS: Mapping[str, tuple[Callable[..., Figure], float]] = {
     "hallucinations": (at_most, 0.05),
 }
 WORDS = ("bleu_4", "rouge_l", "cider")
-ALSO = ("findings_precision", "findings_recall", "named_f1", "sizes_within", "omissions", "bleu_1", "meteor")
+ALSO = (
+    "findings_precision",
+    "findings_recall",
+    "named_f1",
+    "sides_named",
+    "sizes_within",
+    "omissions",
+    "bleu_1",
+    "meteor",
+)
 MARKED, HITS = 0.95, 0.6
 
 

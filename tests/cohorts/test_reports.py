@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -127,6 +128,53 @@ def test_the_only_text_in_the_folder_of_a_study(tmp_path: Path) -> None:
         "y": None,
     }  # of which is it?
     assert "1 text file is of no image: both/befund.txt" in notes(cohort)
+
+
+def test_a_text_for_several_cases_is_given_to_none(tmp_path: Path) -> None:
+    pictures(tmp_path, "normal/1", "normal/2", "sick/1", "sick/3", "sick/deep/4", "deep/4")
+    (tmp_path / "reports").mkdir()
+    for name, text in {"1": SMALL, "2": CLEAR, "3": SMALL, "4": CLEAR, "7": CLEAR}.items():
+        (tmp_path / "reports" / f"{name}.txt").write_text(text)
+    cohort = cohorts.read(tmp_path, layout="plain")
+    assert {c.id: c.report for c in cohort if c.report} == {"2": CLEAR, "3": SMALL}
+    assert "1 text file is of no image: reports/7.txt" in notes(cohort)
+    (doubt,) = cohort.doubts
+    assert doubt.target == "report" and "put each beside its image" in doubt.hint
+    assert doubt.what == "2 text files have the name of several images, and are given to none"
+    assert doubt.found == "reports/1.txt, reports/4.txt; the first is called as normal_1, sick_1"
+    (tmp_path / "sick" / "1.txt").write_text(CLEAR)
+    found = {c.id: c.report for c in cohorts.read(tmp_path, layout="plain")}
+    assert (found["normal_1"], found["sick_1"]) == (None, CLEAR), "its own is nearer"
+
+
+def test_where_all_texts_are_for_several_cases_nothing_is_read_and_the_doubt_stays(tmp_path: Path) -> None:
+    pictures(tmp_path, "normal/1", "sick/1", "sick/2", "normal/2")
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports" / "1.txt").write_text(SMALL)
+    (tmp_path / "reports" / "2.txt").write_text("0 0.5 0.5 0.2 0.2")
+    cohort = cohorts.read(tmp_path)
+    assert all(c.report is None for c in cohort)
+    assert [d.what for d in cohort.doubts] == [
+        "1 text file has the name of several images, and is given to none"
+    ], "numbers are no report of anybody"
+
+
+def test_a_text_for_the_first_slices_of_several_patients_is_given_to_none(
+    tmp_path: Path, write_series: Callable[..., list[Path]]
+) -> None:
+    write_series(tmp_path / "p1", patient="p1", series="1.2.1", slices=3, suffix="", seed=1)
+    first, _, last = write_series(tmp_path / "p2", patient="p2", series="1.2.2", slices=3, suffix="", seed=2)
+    first.rename(first.with_name("aside"))
+    last.rename(first)  # the lowest slice is called otherwise, and the topmost as that of the first patient
+    first.with_name("aside").rename(last)
+    write_series(tmp_path / "p3" / "ct", patient="p3", series="1.2.3", slices=3, seed=3)
+    for folder, text in ((tmp_path, SMALL), (tmp_path / "p3", CLEAR)):
+        (folder / "reports").mkdir()
+        (folder / "reports" / "IM001.txt").write_text(text)
+    cohort = cohorts.read(tmp_path)
+    assert {c.patient: c.report for c in cohort} == {"p1": None, "p2": None, "p3": CLEAR}
+    (doubt,) = cohort.doubts
+    assert doubt.found == "reports/IM001.txt; the first is called as p1, p2, p3_ct"
 
 
 def test_boxes_beside_images_are_no_reports(tmp_path: Path) -> None:

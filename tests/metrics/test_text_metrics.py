@@ -13,7 +13,7 @@ import pytest
 from vesalius import metrics
 from vesalius.core.answers.text import Evidence, Text
 from vesalius.core.errors import DataError
-from vesalius.core.finding import Finding
+from vesalius.core.finding import Finding, Side
 from vesalius.metrics import _text_meteor as meteor
 from vesalius.metrics import text as judge
 from vesalius.metrics._text_overlap import bleu, common, matches
@@ -155,6 +155,92 @@ def test_a_truth_without_a_side_is_met_on_either() -> None:
     found = figures([Finding("effusion", side="both")], [Finding("effusion")])
     assert (found["hallucinations"], found["omissions"]) == (0, 0)
     assert "wrong_side" not in found, "nobody knows which side is right"
+
+
+def test_what_is_said_again_without_its_side_is_no_claim_of_its_own() -> None:
+    left, bare = Finding("effusion", side="left", sentence=0), Finding("effusion", sentence=1)
+    found = figures([left, bare], [Finding("effusion", side="left")])
+    assert (found["findings_f1"], found["hallucinations"], found["sides_named"]) == (1, 0, 1)
+    found = figures([left], [Finding("effusion"), Finding("effusion", side="left")])
+    assert (found["findings_f1"], found["omissions"]) == (1, 0), "nor is it a second truth"
+    found = figures([left, bare], [Finding("effusion", side="right")])
+    assert (found["findings_f1"], found["wrong_side"], found["hallucinations"]) == (0, 1, 0)
+    found = figures([left, bare], [Finding("effusion", side="both")])
+    assert (found["findings_recall"], found["omissions"]) == (0.5, 1), "it speaks of no other side"
+    assert figures([left, bare], [])["hallucinations"] == 1
+
+
+def test_a_true_sentence_is_true_whatever_others_say_of_its_finding() -> None:
+    said = (
+        Finding("effusion", side="left", sentence=0),
+        Finding("effusion", side="right", sentence=1),
+        Finding("effusion", sentence=2),
+        Finding("nodule", side="left", size_mm=120.0, sentence=3),
+        Finding("nodule", side="left", sentence=4),
+    )
+    true = (Finding("effusion", side="right"), Finding("nodule", side="left", size_mm=12.0))
+    held = judge.held_of(text("x"), truth("x", findings=true, said=said))
+    assert held is not None and held.wrong == {0, 3}
+    assert [(c.name, c.side) for c in held.invented] == [("effusion", "left")]
+
+
+def test_a_text_without_sides_says_so_beside_its_wrong_sides() -> None:
+    true = [Finding("effusion", side="left"), Finding("nodule", side="right"), Finding("mass")]
+    said = [Finding("effusion"), Finding("nodule", side="left"), Finding("mass", side="left")]
+    found = figures(said, true)
+    assert (found["sides_named"], found["wrong_side"]) == (0.5, 1), "of two sides one is named, and wrong"
+    found = figures([Finding(f.name) for f in true], true)
+    assert (found["findings_f1"], found["sides_named"]) == (1, 0)
+    assert "wrong_side" not in found
+    assert "sides_named" not in figures([Finding("mass", side="left")], [Finding("mass")])
+
+
+def nodules(*sizes: float | None, side: Side | None = "left") -> list[Finding]:
+    return [Finding("nodule", side=side, size_mm=size, sentence=k) for k, size in enumerate(sizes)]
+
+
+@pytest.mark.parametrize(
+    ("said", "true", "precision", "recall", "invented", "missed"),
+    [
+        (nodules(5.0), nodules(5.0, 25.0), 1, 0.5, 0, 1),
+        (nodules(5.0, 25.0), nodules(5.0), 0.5, 1, 1, 0),
+        (nodules(25.0, 5.0), nodules(5.0, 25.0), 1, 1, 0, 0),
+        (nodules(5.0, 12.0), nodules(5.0, 25.0), 0.5, 0.5, 0, 0),  # the second is of a wrong size
+        (nodules(12.0, 13.0, None), nodules(12.0), 1, 1, 0, 0),  # one thing, said three times
+        (nodules(9.7, 12.5), nodules(11.0), 1, 1, 0, 0),
+        (nodules(11.0), nodules(9.7, 12.5), 1, 1, 0, 0),
+        (nodules(5.0, 25.0), nodules(None), 1, 1, 0, 0),  # nobody knows how many there are
+        (nodules(None), nodules(5.0, 25.0), 1, 0.5, 0, 1),  # a claim meets one
+        ([*nodules(None), *nodules(12.0, side=None)], nodules(12.0), 1, 1, 0, 0),
+        ([*nodules(None), *nodules(120.0, side=None)], nodules(12.0), 0, 0, 0, 0),
+        ([*nodules(5.0), *nodules(25.0, side=None)], nodules(5.0, 25.0), 1, 1, 0, 0),
+        ([*nodules(None, side="both"), *nodules(12.0, side=None)],
+         [*nodules(12.0), *nodules(8.0, side="right")], 1, 1, 0, 0),
+        ([*nodules(12.0), *nodules(None, side="right")],
+         [*nodules(None, side="both"), *nodules(12.0, side=None)], 1, 1, 0, 0),
+    ],
+)  # fmt: skip
+def test_things_of_several_sizes_are_held_one_to_one(
+    said: list[Finding], true: list[Finding], precision: float, recall: float, invented: int, missed: int
+) -> None:
+    found = figures(said, true)
+    assert (found["findings_precision"], found["findings_recall"]) == (precision, recall)
+    assert (found["hallucinations"], found["omissions"]) == (invented, missed)
+
+
+def test_sizes_are_counted_one_by_one() -> None:
+    assert figures(nodules(5.0, 12.0), nodules(5.0, 25.0))["sizes_within"] == 0.5
+
+
+def test_places_and_changes_go_with_the_side_that_they_are_of() -> None:
+    said = [*nodules(None, side="both"), Finding("nodule", place="upper lobe", change="new")]
+    true = [
+        Finding("nodule", side="left", place="upper lobe"),
+        Finding("nodule", side="right", place="lower lobe"),
+    ]
+    assert "places_right" not in figures(said, true), "nobody knows of which side it speaks"
+    said = [*nodules(None), Finding("nodule", place="upper lobe", change="new")]
+    assert figures(said, true[:1])["places_right"] == 1
 
 
 def test_centimetres_for_millimetres_are_not_right() -> None:

@@ -74,7 +74,8 @@ def notes_of(held: Held | None) -> dict[int, list[str]]:
 
     def note(places: Sequence[int], text: str) -> None:
         for place in places:
-            found.setdefault(place, []).append(text)
+            if place in held.wrong:  # one that says less than its claim may be true all the same
+                found.setdefault(place, []).append(text)
 
     for claim in held.invented:
         note(claim.sentences, f"not there: {in_words(claim)}")

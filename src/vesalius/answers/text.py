@@ -45,7 +45,8 @@ class TextHandling(Handling[Text]):
     objects = (".sc.dcm", ".sr.dcm", ".pdf.dcm")
     changeable = "sections"
     headlines = (
-        "findings_f1", "hallucinations", "omissions", "wrong_side", "bleu_4", "rouge_l", "cider", "meteor",
+        "findings_f1", "hallucinations", "omissions", "wrong_side", "sides_named", "bleu_4", "rouge_l", "cider",
+        "meteor",
     )  # fmt: skip
     metric_names: ClassVar[Mapping[str, str]] = {
         "findings_f1": "F1 of findings", "f1": "F1", "findings_precision": "precision of findings",
@@ -56,8 +57,8 @@ class TextHandling(Handling[Text]):
         "wrong_marked": "untrue sentences that are marked", "right_marked": "true sentences that are marked",
     }  # fmt: skip
     one_sided = (
-        "hallucinations", "omissions", "denied", "wrong_side", "sizes_within", "places_right", "changes_right",
-        "findings_precision", "findings_recall", "precision", "recall", "wrong_marked", "right_marked",
+        "hallucinations", "omissions", "denied", "wrong_side", "sides_named", "sizes_within", "places_right",
+        "changes_right", "findings_precision", "findings_recall", "precision", "recall", "wrong_marked", "right_marked",
     )  # fmt: skip
     left_out: ClassVar[Mapping[str, str]] = {
         "untold": "no reference text, so that no words are compared",

@@ -11,7 +11,7 @@ from pathlib import Path
 from vesalius import formats
 from vesalius.cohorts._index import TEXTS
 from vesalius.core.case import Case, Ref, Visit
-from vesalius.core.cohort import Cohort
+from vesalius.core.cohort import Cohort, Question
 from vesalius.core.errors import DataError, FormatError
 from vesalius.core.words import counted, listed
 from vesalius.texts.plain import is_empty, is_prose, read_text
@@ -19,6 +19,7 @@ from vesalius.texts.sections import ENGLISH, LEAD, Headings, joined, opened, par
 
 _SAID = ("findings", "impression", "findings and impression", LEAD)
 SIBLING = "reports"  # a folder beside that of the images, with a text for each
+TARGET = "report"  # what a doubt about texts is of
 _NOT_REPORTS = re.compile(
     r"read.?me|licen[cs]e|notice|changelog|citation|class(es)?|labels?|names|train|test|val|split|list|index|"
     r"requirements|info|log|notes?|meta(data)?|version|copyright|terms|description|about",
@@ -30,7 +31,8 @@ def with_reports_beside(cohort: Cohort, base: Path, *, whole: bool) -> Cohort:
     """Return the cohort with the reports that lie beside its images as text files, where no case has any yet.
 
     A file is a case's where it has the name of its image, in its folder or in the folder `reports` beside that, or
-    where it is the only text in a folder that holds this case alone, or cases of one patient. Texts of numbers are
+    where it is the only text in a folder that holds this case alone, or cases of one patient. A text in `reports` is
+    nobody's where several cases below the folder that holds it have its name; a doubt names it. Texts of numbers are
     none, as boxes' are. What is left over is named. `whole` says that the cohort is all of a folder: of a single file
     nobody knows what else is there.
     """
@@ -56,6 +58,7 @@ def with_reports_beside(cohort: Cohort, base: Path, *, whole: bool) -> Cohort:
             ways[found[1]] += 1
         else:
             (bare if text else empty).append(case.id)
+    cohort = replace(cohort, doubts=(*cohort.doubts, *look.doubts()))
     if not taken:
         return cohort
     said = ", ".join(f"{counted(n, 'text file')} {why}" for why, n in ways.items())
@@ -137,14 +140,20 @@ def _each(cases: tuple[Case, ...], change: Callable[[Case], Case]) -> tuple[Case
 
 @dataclass
 class _Beside:
-    """The text files around the images of some cases: `below` counts the cases in and below each folder."""
+    """The text files around the images of some cases: `below` counts the cases in and below each folder.
 
+    `shared` are the texts that several cases ask for, by their ids; `named` is of `_of_name`, once that was asked.
+    """
+
+    cases: Sequence[Case]
     base: Path
     below: Mapping[Path, int]
     patients: Mapping[Path, set[str | None]]
     whole: bool
     listings: dict[Path, dict[str, Path]] = field(default_factory=dict)
     used: set[Path] = field(default_factory=set)
+    shared: dict[Path, list[str]] = field(default_factory=dict)
+    named: dict[str, list[tuple[str, Path]]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, cases: Sequence[Case], base: Path, *, whole: bool) -> _Beside:
@@ -152,11 +161,11 @@ class _Beside:
         below: Counter[Path] = Counter()
         patients: dict[Path, set[str | None]] = {}
         for case in cases:
-            images = [i for i in case.images.values() if isinstance(i, Ref) and i.member is None]
+            images = _on_disk(case)
             for folder in {up for i in images for up in i.paths[0].parents if up.is_relative_to(base)}:
                 below[folder] += 1
                 patients.setdefault(folder, set()).add(case.patient)
-        return cls(base, below, patients, whole)
+        return cls(cases, base, below, patients, whole)
 
     def of_case(self, case: Case) -> tuple[Path, str] | None:
         """Return the text of a case, and why it is that; None where there is none."""
@@ -176,12 +185,33 @@ class _Beside:
     def unused(self) -> list[str]:
         """Return the texts in the folders that were looked into that are no case's, without those of the data."""
         every = {p for held in self.listings.values() for p in held.values()}
-        return sorted(p.relative_to(self.base).as_posix() for p in every - self.used if not is_of_data(p))
+        return sorted(
+            p.relative_to(self.base).as_posix()
+            for p in every - self.used - set(self.shared)
+            if not is_of_data(p)
+        )
+
+    def doubts(self) -> list[Question]:
+        """Return a doubt about the texts of which nobody knows which of several cases of their name they are of."""
+        texts = {path: ids for path, ids in sorted(self.shared.items()) if _speaks(path)}
+        if not texts:
+            return []
+        what = (
+            f"{counted(len(texts), 'text file has', 'text files have')} the name of several images, and "
+            f"{'is' if len(texts) == 1 else 'are'} given to none"
+        )
+        names = [path.relative_to(self.base).as_posix() for path in texts]
+        found = f"{listed(names, 3)}; the first is called as {listed(next(iter(texts.values())), 3)}"
+        hint = "put each beside its image, or name it in a table's column 'report'"
+        return [Question(TARGET, what, found, hint)]
 
     def _named_alike(self, path: Path) -> tuple[Path, str] | None:
-        name = formats.stem(path).casefold()
+        name = _name_of(path)
         for folder in (path.parent, path.parent / SIBLING, path.parent.parent / SIBLING):
             if (held := self._texts(folder).get(name)) is not None:
+                if folder != path.parent and len(ids := self._of_name(name, folder.parent)) > 1:
+                    self.shared[held] = ids
+                    continue
                 where = (
                     f"in '{SIBLING}'"
                     if folder.name == SIBLING and folder != path.parent
@@ -189,6 +219,14 @@ class _Beside:
                 )
                 return held, f"{where}, of the same name"
         return None
+
+    def _of_name(self, name: str, folder: Path) -> list[str]:
+        """Return the ids of cases below a folder of which a file has this name, be it a slice in their midst."""
+        if not self.named:
+            for case in self.cases:
+                for path in {path for image in _on_disk(case) for path in image.paths}:
+                    self.named.setdefault(_name_of(path), []).append((case.id, path))
+        return list(dict.fromkeys(i for i, path in self.named[name] if path.is_relative_to(folder)))
 
     def _alone(self, path: Path) -> tuple[Path, str] | None:
         """Return the only text in a folder that holds one case alone, or in an image's own those of one patient."""
@@ -212,6 +250,22 @@ class _Beside:
                 p.stem.casefold(): p for p in reversed(files) if not p.name.startswith(".")
             }
         return self.listings[folder]
+
+
+def _on_disk(case: Case) -> list[Ref]:
+    return [i for i in case.images.values() if isinstance(i, Ref) and i.member is None]
+
+
+def _name_of(path: Path) -> str:
+    return formats.stem(path).casefold()
+
+
+def _speaks(path: Path) -> bool:
+    """Return whether a text file can be read and holds a sentence."""
+    try:
+        return is_prose(read_text(path))
+    except FormatError:
+        return False
 
 
 def is_of_data(path: Path) -> bool:

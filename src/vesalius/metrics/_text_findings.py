@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
 
 from vesalius.core.finding import Finding, Side
 
@@ -14,9 +15,10 @@ _TINY = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """All that is said of one finding on one side: its sizes, its places, its changes, and the sentences that say so.
+    """All that is said of one finding on one side: its size, its places, its changes, and the sentences that say so.
 
-    `unsure` says that it is only said to be possible.
+    `sizes_mm` are of one thing, within 20 % of one another: what is of another size is another claim. `unsure` says
+    that it is only said to be possible.
     """
 
     name: str
@@ -44,6 +46,11 @@ class Pair:
         """Whether neither the side nor the size is wrong."""
         return self.side is not False and self.size is not False
 
+    @property
+    def sided(self) -> bool | None:
+        """Whether the claim names a side, be it the right one or not; None where the true finding has none."""
+        return None if self.true.side is None else self.said.side is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Held:
@@ -66,71 +73,120 @@ def held(said: Sequence[Finding], true: Sequence[Finding]) -> Held:
     """Hold what a text says against what is true.
 
     Claims and truths of one name are paired one to one: first those on the same side, then those of which one names no
-    side, at last those on different sides, which makes the side wrong. A finding on both sides is one on each. A truth
-    without a side is met by claims on either. What a truth calls uncertain is neither asked for nor taken for invented.
+    side, at last those on different sides, which makes the side wrong; each time first those of one size, then those of
+    which one has no size, at last those of different sizes. A finding on both sides is one on each. A truth without a
+    side is met by claims on either, one without a size by those of any. What a truth calls uncertain is neither asked
+    for nor taken for invented. A sentence is untrue where no truth agrees with it, whatever others say of that finding.
     """
     open_names = {f.name for f in true if f.status == "uncertain"}
     truths = claims(f for f in true if f.status == "present" and f.change != "gone")
-    said_of = claims(f for f in said if f.status in SAID and f.change != "gone")
-    pairs, left, missed = _paired(said_of, truths)
-    met = {p.true.name for p in pairs if p.true.side is None}
-    invented = [c for c in left if c.name not in open_names and c.name not in met]
+    told = [f for f in said if f.status in SAID and f.change != "gone"]
+    pairs, left, untold = _paired(claims(told), truths)
+    invented = [
+        c for c in left if c.name not in open_names and not any(_agree(c, p.true) for p in pairs)
+    ]  # what agrees with a truth that is met already only says it again
+    missed = [t for t in untold if not any(_states(p.said, t) for p in pairs)]
     absent = [f for f in said if f.status == "absent" or (f.status == "present" and f.change == "gone")]
     denied = [
         replace(t, sentences=tuple(f.sentence for f in absent if _denies(f, t) and f.sentence is not None))
         for t in missed
         if any(_denies(f, t) for f in absent)
     ]
-    wrong = {s for c in (*invented, *(p.said for p in pairs if not p.right)) for s in c.sentences}
-    wrong |= {s for t in denied for s in t.sentences}
+    wrong = {s for t in denied for s in t.sentences}
+    for one in told:
+        untrue = not all(any(_agree(c, t) for t in truths) for c in _stated(one))
+        if one.sentence is not None and untrue and one.name not in open_names:
+            wrong.add(one.sentence)
     spoken = frozenset(f.sentence for f in said if f.sentence is not None)
     return Held(tuple(pairs), tuple(invented), tuple(missed), tuple(denied), frozenset(wrong), spoken)
 
 
 def claims(findings: Iterable[Finding]) -> list[Claim]:
-    """Return what is said of each finding on each side, in the order of their names and sides."""
-    found: dict[tuple[str, str], Claim] = {}
-    for one in findings:
-        sides: tuple[Side | None, ...] = ("left", "right") if one.side == "both" else (one.side,)
-        for side in sides:
-            key = (one.name, side or "")
-            old = found.get(key, Claim(one.name, side, unsure=True))
-            found[key] = replace(
-                old,
-                sizes_mm=tuple(
-                    dict.fromkeys((*old.sizes_mm, *((one.size_mm,) if one.size_mm is not None else ())))
-                ),
-                places=old.places | ({one.place} if one.place else set()),
-                changes=old.changes | ({one.change} if one.change else set()),
-                sentences=old.sentences + ((one.sentence,) if one.sentence is not None else ()),
-                unsure=old.unsure and one.status == "uncertain",
-            )
-    return [found[key] for key in sorted(found)]
+    """Return what is said of each finding, on each side and of each size, in the order of names, sides and sizes.
+
+    What names no side says again what others of its name say on one, and what names no size what those on its side
+    say, so that neither is a claim beside them. Of another size it is another claim. Where it may say several of them
+    again, nobody knows of which its place and its change are.
+    """
+    found: list[Claim] = []
+    every = [claim for one in findings for claim in _stated(one)]
+    for one in sorted(every, key=lambda c: (c.side is None, not c.sizes_mm, c.sizes_mm)):
+        again = _said_before(found, one)
+        for k in again:
+            found[k] = _merged(found[k], one, whole=len(again) == 1)
+        if not again:
+            found.append(one)
+    return sorted(found, key=lambda c: (c.name, c.side or "", c.sizes_mm))
+
+
+def _stated(one: Finding) -> list[Claim]:
+    """Return what a finding alone claims, on each of its sides."""
+    sides: tuple[Side | None, ...] = ("left", "right") if one.side == "both" else (one.side,)
+    return [
+        Claim(
+            one.name,
+            side,
+            sizes_mm=() if one.size_mm is None else (one.size_mm,),
+            places=frozenset({one.place} if one.place else ()),
+            changes=frozenset({one.change} if one.change else ()),
+            sentences=() if one.sentence is None else (one.sentence,),
+            unsure=one.status == "uncertain",
+        )
+        for side in sides
+    ]
+
+
+def _said_before(found: Sequence[Claim], one: Claim) -> list[int]:
+    """Return the places of the claims that one may say again; of its side and size, as far as it names them."""
+    own = [k for k, c in enumerate(found) if c.name == one.name and one.side in (None, c.side)]
+    if not one.sizes_mm:
+        return own
+    alike = [k for k in own if found[k].sizes_mm and _one_size(found[k], one)]
+    bare = [k for k in own if not found[k].sizes_mm]
+    return alike or (bare if len(bare) == 1 else [])
+
+
+def _one_size(one: Claim, other: Claim) -> bool:
+    """Return whether all sizes of two claims are within 20 % of one another."""
+    return all(near(min(a, b), max(a, b)) for a in one.sizes_mm for b in other.sizes_mm)
+
+
+def _merged(old: Claim, one: Claim, *, whole: bool) -> Claim:
+    """Return a claim with what is said of it again; without `whole` only the sentences, and whether it is unsure."""
+    merged = replace(
+        old,
+        sentences=tuple(dict.fromkeys((*old.sentences, *one.sentences))),
+        unsure=old.unsure and one.unsure,
+    )
+    if not whole:
+        return merged
+    sizes = tuple(dict.fromkeys((*old.sizes_mm, *one.sizes_mm)))
+    return replace(merged, sizes_mm=sizes, places=old.places | one.places, changes=old.changes | one.changes)
 
 
 def _paired(said: Sequence[Claim], true: Sequence[Claim]) -> tuple[list[Pair], list[Claim], list[Claim]]:
     """Return the pairs, and the claims and the truths that have none."""
     left, missed, pairs = list(said), list(true), []
-    for fits in (_same_side, _one_open, _other_side):
+    for side, size in product((True, None, False), repeat=2):
         for claim in list(left):
-            truth = next((t for t in missed if t.name == claim.name and fits(claim, t)), None)
-            if truth is not None:
-                pairs.append(_pair(claim, truth))
+            pair = next(
+                (
+                    p
+                    for p in (_pair(claim, t) for t in missed if t.name == claim.name)
+                    if _side(p) is side and p.size is size
+                ),
+                None,
+            )
+            if pair is not None:
+                pairs.append(pair)
                 left.remove(claim)
-                missed.remove(truth)
+                missed.remove(pair.true)
     return pairs, left, missed
 
 
-def _same_side(one: Claim, other: Claim) -> bool:
-    return one.side == other.side
-
-
-def _one_open(one: Claim, other: Claim) -> bool:
-    return one.side is None or other.side is None
-
-
-def _other_side(one: Claim, other: Claim) -> bool:
-    return one.side != other.side
+def _side(pair: Pair) -> bool | None:
+    """Return whether both are on one side, which they are, too, where neither names one; None where only one does."""
+    return True if pair.said.side == pair.true.side else pair.side
 
 
 def _pair(said: Claim, true: Claim) -> Pair:
@@ -145,6 +201,17 @@ def _pair(said: Claim, true: Claim) -> Pair:
         place=bool(said.places & true.places) if said.places and true.places else None,
         change=bool(said.changes & true.changes) if said.changes and true.changes else None,
     )
+
+
+def _agree(said: Claim, true: Claim) -> bool:
+    """Return whether a claim is of a true finding's name, and of its side and size as far as both name them."""
+    return said.name == true.name and _pair(said, true).right
+
+
+def _states(said: Claim, true: Claim) -> bool:
+    """Return whether a claim agrees with a true finding, and names its side and size where that has them."""
+    whole = (true.side is None or said.side is not None) and (not true.sizes_mm or bool(said.sizes_mm))
+    return whole and _agree(said, true)
 
 
 def near(said_mm: float, true_mm: float) -> bool:

@@ -155,7 +155,7 @@ def _of_findings(every: Sequence[Held | None], names: tuple[str, ...]) -> dict[s
     found: dict[str, Array] = {name: np.zeros((len(every), len(names) + OTHERS)) for name in by_name}
     place = {name: k for k, name in enumerate(names)}
     found |= {name: np.zeros((len(every),)) for name in ("invented", "missed", "denied", "unsure")}
-    found |= {f"{kind}s": np.zeros((len(every), 2)) for kind in KINDS}
+    found |= {name: np.zeros((len(every), 2)) for name in (*(f"{kind}s" for kind in KINDS), "sided")}
     for row, one in enumerate(every):
         if one is None:
             continue
@@ -165,6 +165,7 @@ def _of_findings(every: Sequence[Held | None], names: tuple[str, ...]) -> dict[s
             for kind in KINDS:
                 agrees = getattr(pair, kind)
                 found[f"{kind}s"][row] += (agrees is not None, bool(agrees))
+            found["sided"][row] += (pair.sided is not None, bool(pair.sided))
         for claim in one.invented:
             found["said"][row, place.get(claim.name, len(names))] += 1
         for claim in one.missed:

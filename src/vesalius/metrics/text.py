@@ -40,6 +40,8 @@ DESCRIPTIONS: dict[str, dict[str, Any]] = {
                  "low": 0.0, "high": 1.0, "unit": ""},
     "wrong_side": {"text": "share of named findings on the wrong side, of those of which text and truth name a side",
                    "better": "lower", "low": 0.0, "high": 1.0, "unit": ""},
+    "sides_named": {"text": "share of named findings of which the text names a side, of those that truly have one",
+                    "better": "higher", "low": 0.0, "high": 1.0, "unit": ""},
     "sizes_within": {"text": "share of sizes that are said which are within 20 % of the true one", "better": "higher",
                      "low": 0.0, "high": 1.0, "unit": ""},
     "places_right": {"text": "share of places that are said which are true", "better": "higher", "low": 0.0,
@@ -74,6 +76,7 @@ DESCRIPTIONS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 _SHARES = {  # of what pairs agree in: the figure, and whether it counts those that do
     "sides": ("wrong_side", False),
+    "sided": ("sides_named", True),
     "sizes": ("sizes_within", True),
     "places": ("places_right", True),
     "changes": ("changes_right", True),
