@@ -21,6 +21,7 @@ from vesalius.core.errors import DataError, UnsafeError
 from vesalius.core.finding import Finding
 from vesalius.core.image import Image, Source
 from vesalius.core.stated import Statement
+from vesalius.texts.reading import MOST
 
 PLANTED = "PLANTED"
 
@@ -86,6 +87,23 @@ def test_sentences_that_contradict_the_findings_are_marked() -> None:
     assert marks[1].supported is False and marks[2].supported is True
     assert 3 not in marks, "rules say nothing of it"
     assert marks[4].supported is False, "nobody found it"
+
+
+def test_a_hedge_bears_nothing_out() -> None:
+    truth = [Finding("nodule", side="left"), Finding("effusion", "absent")]
+    text = (
+        "Possible pneumothorax on the right. Findings are suspicious for effusion; urgent drainage. "
+        "Possible nodule. History of pneumonia. Possible consolidation. Consolidation is seen."
+    )
+    marks = {m.sentence: m for m in marks_of(text, truth, doubted=[Finding("consolidation")])}
+    assert [marks[k].supported for k in range(6)] == [False, False, True, False, True, False]
+    assert marks[0].why == "pneumothorax was not looked for" and marks[1].why == "no effusion is there"
+    assert marks[3].why == "pneumonia was not looked for" and marks[5].why == "consolidation is in doubt"
+
+
+def test_a_sentence_too_long_to_be_read_is_not_borne_out() -> None:
+    (one,) = marks_of("Eat well " * MOST, [Finding("nodule")])
+    assert one.supported is False and "its end was not read" in one.why
 
 
 def test_a_server_that_fails_costs_the_adjunct_alone() -> None:

@@ -146,7 +146,9 @@ def test_mending_adds_what_was_found_and_not_said_once(known: Learned) -> None:
         ("nodule", "left", 10.0),
     ]
     unsure = answer(known, {"findings": "Possible left effusion."}, LEFT_EFFUSION)
-    assert unsure.evidence[0].supported is True, "a doubt is no claim"
+    assert unsure.evidence[0].supported is True, "what is there may be said to be possible"
+    hedged = answer(known, {"findings": "Possible left effusion."}, [[NO, 0, 0, 0], [NO, 0, 0, 0]])
+    assert hedged.evidence[0].supported is False and hedged.evidence[0].why == "no effusion is there"
 
 
 def test_sizes_are_those_that_were_measured(known: Learned) -> None:

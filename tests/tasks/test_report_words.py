@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import time
 
 import numpy as np
 import pytest
 
+from _patience import patience
 from vesalius.core.finding import Finding
 from vesalius.language import tokenizers
 from vesalius.language.tokenizers import SEP
@@ -41,6 +43,15 @@ def test_sizes_of_findings_become_slots_and_other_numbers_stay() -> None:
     assert found["impression"] == "Nodule of sizemm."
     assert "A sizemm nodule" in found["findings"] and "rib 4" in found["findings"]
     assert found["findings"].endswith("Right nodule of sizecm.")
+
+
+def test_a_decimal_comma_is_one_and_blanks_cost_no_time() -> None:
+    found = slotted({"findings": "Nodule of 1,5 x 0,8 cm. A 1/2 cm nodule."}, read_chest)
+    assert found["findings"] == "Nodule of sizecm. A 1/2 cm nodule."
+    long = "5" + " " * 100_000 + "nodule " + "5 x " * 25_000
+    began = time.process_time()
+    slotted({"findings": f"Nodule of 5 mm, {long}."}, read_chest)
+    assert time.process_time() - began < patience(1)
 
 
 def test_slots_are_filled_by_the_finding_that_each_is_of() -> None:

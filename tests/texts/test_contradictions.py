@@ -39,7 +39,16 @@ def test_a_denial_of_one_side_is_borne_out_by_the_other() -> None:
     assert contradicts(Finding("effusion", "absent", "right"), TRUTH)  # it is on both sides
 
 
-def test_what_is_doubted_or_past_contradicts_nothing() -> None:
-    assert contradicts(Finding("fracture", "uncertain"), TRUTH) == ""
+def test_a_doubt_is_borne_out_by_what_is_there_or_in_doubt_alone() -> None:
+    assert contradicts(Finding("fracture", "uncertain"), TRUTH) == "no fracture is there"
+    assert contradicts(Finding("effusion", "uncertain"), [Finding("effusion", "absent")])
+    assert contradicts(Finding("nodule", "uncertain", "left", size_mm=40.0), TRUTH) == ""
+    assert contradicts(Finding("nodule", "uncertain", "right"), TRUTH).endswith("not on the right")
+    assert contradicts(Finding("mass", "uncertain"), TRUTH) == ""
+    one_each = (Finding("mass", "present", "left"), Finding("mass", "uncertain", "right"))
+    assert contradicts(Finding("mass", "uncertain", "right"), one_each) == ""
+
+
+def test_what_is_past_contradicts_nothing_and_a_truth_in_doubt_neither() -> None:
     assert contradicts(Finding("fracture", "past"), TRUTH) == ""
     assert contradicts(Finding("mass"), TRUTH) == ""  # the truth itself is in doubt

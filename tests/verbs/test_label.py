@@ -44,6 +44,16 @@ def test_a_label_is_what_a_report_says(reports: Path, tmp_path: Path) -> None:
     assert found.unread == {"e": "its report is empty"} and found.reports == 4
 
 
+def test_a_report_that_cannot_be_read_to_its_end_has_no_labels_and_the_reason(tmp_path: Path) -> None:
+    path = tmp_path / "reports.csv"
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows(
+            [("case", "report"), *REPORTS.items(), ("e", "No effusion, " + "and " * 600 + "a nodule.")]
+        )
+    found = vs.label(path, tmp_path / "out", columns=ROLES, max_set_aside=0.3)
+    assert found.unread == {"e": "a sentence of its report is longer than 2000 letters"}
+
+
 @pytest.mark.parametrize(("way", "cell"), [("present", "1"), ("absent", "0"), ("unknown", "")])
 def test_what_is_suspected_counts_as_asked(reports: Path, tmp_path: Path, way: str, cell: str) -> None:
     found = vs.label(reports, tmp_path / "out", columns=ROLES, max_set_aside=0.3, uncertain=way)  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from vesalius.adjunct.leaving import as_json
@@ -18,7 +18,7 @@ from vesalius.core.sentences import sentences
 from vesalius.core.stated import Statement
 from vesalius.texts.agreement import contradicts
 from vesalius.texts.merging import merged
-from vesalius.texts.reading import findings_in
+from vesalius.texts.reading import MOST, findings_in
 from vesalius.texts.terms import Terms
 
 SECTION = "adjunct"  # what its words are headed by
@@ -90,27 +90,42 @@ def beside(statements: Sequence[Statement], server: ChatServer, *, terms: Terms 
     began = time.monotonic()
     text = server.reply(asked)
     took = time.monotonic() - began
-    marked = marks_of(text, [s.finding for s in statements if not s.doubted], terms=terms)
+    held = [s.finding for s in statements if not s.doubted]
+    doubted = [s.finding for s in statements if s.doubted]
+    marked = marks_of(text, held, doubted=doubted, terms=terms)
     return Adjunct(text, marked, asked[1]["content"], server.host, server.model, took)
 
 
-def marks_of(text: str, truth: Sequence[Finding], *, terms: Terms | None = None) -> tuple[Evidence, ...]:
+def marks_of(
+    text: str, truth: Sequence[Finding], *, doubted: Sequence[Finding] = (), terms: Terms | None = None
+) -> tuple[Evidence, ...]:
     """Return which findings each sentence of a text names, and what among `truth` contradicts them.
 
-    A sentence that names none has no entry. A finding that `truth` does not speak of at all is not borne out either.
+    `doubted` are findings that were sent as uncertain: they bear out what is said to be uncertain, and nothing else.
+    A sentence that names none has no entry, but for one too long to be read to its end. A finding that neither speaks
+    of at all is not borne out, whatever is said of it.
     """
-    spoken = {f.name for f in truth}
-    words = merged(sorted(spoken), terms)
+    unsure = [*truth, *(replace(f, status="uncertain") for f in doubted)]
+    words = merged(sorted({f.name for f in unsure}), terms)
     found = []
     for place, sentence in enumerate(sentences(text)):
         said = findings_in(sentence, words)
-        if not said:
+        unread = len(sentence) > MOST
+        if not said and not unread:
             continue
-        against = [
-            contradicts(f, truth)
-            or ("" if f.name in spoken or f.status != "absent" else f"{f.name} was not looked for")
-            for f in said
-        ]
+        against = [_against(f, truth, unsure) for f in said]
+        against += [f"it is longer than {MOST} letters, and its end was not read"] if unread else []
         why = "; ".join(dict.fromkeys(w for w in against if w))
         found.append(Evidence(SECTION, place, said, not why, why))
     return tuple(found)
+
+
+def _against(said: Finding, truth: Sequence[Finding], unsure: Sequence[Finding]) -> str:
+    """Return why what is said of a finding is not borne out; `unsure` are the truth and what is in doubt."""
+    if not any(f.name == said.name for f in unsure):
+        return f"{said.name} was not looked for"
+    if said.status == "uncertain":
+        return contradicts(said, unsure)
+    if said.status != "past" and not any(f.name == said.name for f in truth):
+        return f"{said.name} is in doubt"
+    return contradicts(said, truth)

@@ -24,9 +24,10 @@ UNMEASURED = "unmeasured size"  # written where a sentence speaks of a size, and
 STRANGE = 1000  # mm: no size that is written; what slots stand for while it is found out whose size they are
 ENDS = ".!?"
 _UNIT = r"(?P<unit>mm|millimet(?:er|re)s?|cm|centimet(?:er|re)s?)"
-_NUMBER = r"\d+(?:\.\d+)?"
+_NUMBER = r"\d{1,6}(?:[.,]\d{1,6})?"  # `1,5 cm` is 1.5 cm, as `texts/` reads it
 _SIZE = re.compile(
-    rf"(?<![\w.])(?P<numbers>{_NUMBER}(?:\s*(?:mm|cm)?\s*(?:[x×]|by)\s*{_NUMBER})*)[\s-]*{_UNIT}\b",
+    rf"(?<![\w.,/])(?P<numbers>{_NUMBER}(?:\s{{0,3}}(?:mm|cm)?\s{{0,3}}(?:[x×]|by)\s{{0,3}}{_NUMBER}){{0,3}})"
+    rf"[\s-]{{0,3}}{_UNIT}\b",
     re.IGNORECASE,
 )
 _SLOT = re.compile("|".join(SLOTS.values()), re.IGNORECASE)
@@ -53,7 +54,8 @@ def slotted(sections: Mapping[str, str], read: Reader) -> dict[str, str]:
 def _slots(sentence: str, sizes: Sequence[float]) -> str:
     def one(match: re.Match[str]) -> str:
         unit = "cm" if match["unit"].lower().startswith("c") else "mm"
-        largest = max(float(n) for n in re.findall(_NUMBER, match["numbers"])) * (10 if unit == "cm" else 1)
+        numbers = [float(n.replace(",", ".")) for n in re.findall(_NUMBER, match["numbers"])]
+        largest = max(numbers) * (10 if unit == "cm" else 1)
         return SLOTS[unit] if any(abs(largest - s) < 0.06 for s in sizes) else match.group()
 
     return _SIZE.sub(one, sentence)

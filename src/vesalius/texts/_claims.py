@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from vesalius.core.finding import Change, Side
 from vesalius.texts._mentions import Mention
@@ -52,12 +54,13 @@ def claims(
     tokens: Sequence[str], marks: Sequence[Mark], mentions: Sequence[Mention], cues: Cues, terms: Terms
 ) -> list[Claim]:
     """Return what belongs to each mention of a sentence, in their order."""
-    leads, tails = _spans(tokens, mentions)
+    leads, tails = _spans(tokens, mentions, marks)
     found = []
     for k, mention in enumerate(mentions):
         term = terms.by_name[mention.name]
         own = _Span(mention.start, mention.end)
-        sides = _sides(marks, tokens, [leads[k], own], terms) or _sides(
+        lead = _denied(marks, leads[k], terms) if mention.status == "absent" else leads[k]
+        sides = _sides(marks, tokens, [lead, own], terms) or _sides(
             marks, tokens, tails[k], terms, behind=True
         )
         parts = [own, leads[k]] if mention.rule != "shown" else []
@@ -77,19 +80,32 @@ def claims(
     return _shared(tokens, mentions, found, marks, (leads, tails), terms)
 
 
-def _spans(tokens: Sequence[str], mentions: Sequence[Mention]) -> tuple[list[_Span], list[list[_Span]]]:
+def _denied(marks: Sequence[Mark], lead: _Span, terms: Terms) -> _Span:
+    """Return of the words before a finding that is denied those from the side on that is: `left is clear, no right`."""
+    within = list(_within(marks, lead))
+    for one, other in pairwise(within):
+        if one.kind == "denies" and other.start == one.end and side_of(other, terms) is not None:
+            return _Span(one.start, lead.end, lead.join)
+    return lead
+
+
+def _spans(
+    tokens: Sequence[str], mentions: Sequence[Mention], marks: Sequence[Mark]
+) -> tuple[list[_Span], list[list[_Span]]]:
     """Return for each mention the words before it that are its own, and the parts after it that are.
 
     What one word says of several findings (`clear`) has one place, and what belongs to it belongs to each.
     """
     own = sorted({(m.start, m.end): m for m in mentions}.values(), key=lambda m: m.start)
-    leads, tails = _spans_apart(tokens, own)
+    leads, tails = _spans_apart(tokens, own, {m.start: m.end for m in marks if m.kind == "break"})
     at = {(m.start, m.end): k for k, m in enumerate(own)}
     places = [at[m.start, m.end] for m in mentions]
     return [leads[k] for k in places], [tails[k] for k in places]
 
 
-def _spans_apart(tokens: Sequence[str], mentions: Sequence[Mention]) -> tuple[list[_Span], list[list[_Span]]]:
+def _spans_apart(
+    tokens: Sequence[str], mentions: Sequence[Mention], breaks: Mapping[int, int]
+) -> tuple[list[_Span], list[list[_Span]]]:
     leads: list[_Span] = [_Span(0, mentions[0].start)] if mentions else []
     tails: list[list[_Span]] = []
     for k, mention in enumerate(mentions):
@@ -98,9 +114,12 @@ def _spans_apart(tokens: Sequence[str], mentions: Sequence[Mention]) -> tuple[li
             continue
         following = mentions[k + 1]
         parts = _parts(tokens, mention.end, following.start)
-        if len(parts) == 1:
-            leads.append(_Span(following.start, following.start))
-            tails.append(parts)
+        if (
+            len(parts) == 1
+        ):  # `no nodule other than the left nodule`: what follows such a word belongs to the latter
+            cut = next((at for at in range(mention.end, following.start) if at in breaks), None)
+            leads.append(_Span(following.start if cut is None else breaks[cut], following.start))
+            tails.append([_Span(mention.end, following.start if cut is None else cut)])
             continue
         own = [parts[0]]
         middle = parts[1:-1]
@@ -122,7 +141,12 @@ def _parts(tokens: Sequence[str], start: int, end: int) -> list[_Span]:
 
 
 def _within(marks: Sequence[Mark], span: _Span) -> Iterator[Mark]:
-    return (m for m in marks if m.start >= span.start and m.end <= span.end)
+    """Yield of marks from left to right those that lie in a span."""
+    for k in range(bisect_left(marks, span.start, key=lambda m: m.start), len(marks)):
+        if marks[k].start >= span.end:
+            return
+        if marks[k].end <= span.end:
+            yield marks[k]
 
 
 def _sides(
@@ -143,7 +167,7 @@ def _sides(
             break
         last: Mark | None = None
         for mark in _within(marks, span):
-            side = _side(mark, terms)
+            side = side_of(mark, terms)
             denied = behind and last is not None and last.kind == "denies" and mark.start - last.end <= 1
             if side is not None and not denied:
                 found.append(side)
@@ -151,7 +175,8 @@ def _sides(
     return found
 
 
-def _side(mark: Mark, terms: Terms) -> Side | None:
+def side_of(mark: Mark, terms: Terms) -> Side | None:
+    """Return the side that a word or a place names."""
     if mark.kind == "place":
         return next((side for k in mark.of if (side := terms.places[int(k)].side)), None)
     return _SIDES.get(mark.kind)
@@ -210,7 +235,7 @@ def _numbers_before(tokens: Sequence[str], at: int, start: int, cues: Cues) -> t
 def _number(token: str, cues: Cues) -> float | None:
     if token in cues.numbers:
         return float(cues.numbers[token])
-    return float(token) if token.replace(".", "", 1).isdigit() else None
+    return float(token) if token.isascii() and token.replace(".", "", 1).isdigit() else None
 
 
 def _count(tokens: Sequence[str], lead: _Span, cues: Cues) -> int | None:
@@ -226,7 +251,7 @@ def _count(tokens: Sequence[str], lead: _Span, cues: Cues) -> int | None:
             return None
         elif token in cues.numbers:
             return cues.numbers[token]
-        elif token.isdigit():
+        elif token.isascii() and token.isdigit():
             return int(token) if 0 < int(token) < _MOST else None
     return None
 

@@ -8,9 +8,17 @@ from dataclasses import dataclass
 
 _JOINED = re.compile(r"(?<=\w)[-–](?=\w)")
 _DASH = re.compile(r"\s[-–—]+\s|—")
-_UNIT = re.compile(r"(?<=\d)\s*(mm|cm)\b")
-_TIMES = re.compile(r"(?<=\d)\s*[x×]\s*(?=\d)")
-_TOKEN = re.compile(r"\d*\.?\d+(?![^\W_])|[^\W_]+|[,;:?!()/.]")
+_UNIT = re.compile(r"(?<=\d)\s{0,3}(mm|cm)\b")
+_TIMES = re.compile(r"(?<=\d)\s{0,3}[x×]\s{0,3}(?=\d)")
+_TOKEN = re.compile(r"(?:\d+(?:\.\d+)?|\.\d+)(?![^\W_])|[^\W_]+|[,;:?!()/.]")
+_MEASURED = r"\s{0,3}(?:mm|cm|millimet|centimet)"
+_COMMA = re.compile(  # `1,5 x 0,8 cm`: a comma between the digits of a length
+    r"(?<![\w.,/])(\d{1,4}),(\d{1,4})(?![\d.,/])"
+    rf"(?=(?:\s{{0,3}}(?:x|×|by|and|or|to)\s{{0,3}}[\d.,]{{1,9}}){{0,3}}{_MEASURED})"
+)
+_FRACTION = re.compile(rf"(?<![\w.,/])(?:(\d{{1,2}})\s{{1,3}})?(\d{{1,3}})/(\d{{1,3}})(?={_MEASURED})")
+_FRACTIONS = frozenset({(1, 2), (1, 3), (2, 3), (1, 4), (3, 4), (1, 8), (3, 8), (5, 8), (7, 8)})
+_UNCLEAR = "unclearlength"  # in place of digits that may be one length or another
 _SHORT = {
     "w/o": "without",
     "s/p": "status post",
@@ -43,8 +51,23 @@ def words(sentence: str) -> tuple[str, ...]:
         text = text.replace(short, long)
     text = _NOT.sub(lambda m: "cannot" if m[1] == "ca" else f"{m[1]} not", text).replace("can not", "cannot")
     text = _JOINED.sub(" ", _DASH.sub(" , ", text))
+    text = _FRACTION.sub(_fraction, _COMMA.sub(_decimal, text))
     text = _TIMES.sub(" x ", _UNIT.sub(r" \1 ", text))
     return tuple(stem(token) for token in _TOKEN.findall(text))
+
+
+def _decimal(match: re.Match[str]) -> str:
+    """Return a length with its comma as a point; `1,200 mm` may be one or the other."""
+    whole, rest = match[1], match[2]
+    return f"{whole}.{rest}" if len(rest) < 3 or whole == "0" else _UNCLEAR
+
+
+def _fraction(match: re.Match[str]) -> str:
+    """Return `1/2` and `1 1/2` as decimals; `5/7 mm` may be two lengths."""
+    over, under = int(match[2]), int(match[3])
+    if (over, under) not in _FRACTIONS:
+        return _UNCLEAR
+    return f"{int(match[1] or 0) + over / under:.3f}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,10 @@ _DOUBTS = frozenset({"maybe", "maybe_of", "maybe_list", "maybe_both"})
 _AFTER = frozenset(
     {"and", "but", "on", "in", "at", "by", "here", "given"}
 )  # words that follow a whole statement
+_COMPARED = frozenset({"new", "more", "less"})  # words that begin what is there: `no nodule, new effusion`
+_LASTING = frozenset({"persist", "remain"})  # what is denied does neither
+_SIDES = frozenset({"left", "right", "both"})
+_SAYS = frozenset({*_FORWARD, *_BACKWARD, *_DOUBTS, "break", "asked"})  # what says something by itself
 _DOUBTFUL = frozenset({"may", "might", "could"})
 
 
@@ -56,6 +60,35 @@ class _Walk:
         self.verb = False  # a verb since the clause began
         self.verb_in_reach = False
         self.pending: Mark | None = None
+        self.aside = False  # whether what reaches forwards began in brackets
+        self._look()
+
+    def _look(self) -> None:
+        """Note of each place what lies ahead of it, from right to left, so that no word looks for it anew.
+
+        `part_end` is where the part of a sentence that begins there ends, `next_verb`, `next_or` and `next_lasting` are
+        the next such words, `or_ahead` is whether its list has an `or` before anything else is said, and `in_bracket`
+        whether a bracket is open before it.
+        """
+        n = len(self.tokens)
+        self.part_end, self.next_verb, self.next_or, self.next_lasting = ([n] * (n + 1) for _ in range(4))
+        self.or_ahead = [False] * (n + 1)
+        for at in range(n - 1, -1, -1):
+            word, mark = self.tokens[at], self.at.get(at)
+            kind = "" if mark is None else mark.kind
+            ends = word in _STOPS or word == "," or kind == "break"
+            self.part_end[at] = at if ends else self.part_end[at + 1]
+            self.next_verb[at] = at if word in self.cues.words["verbs"] else self.next_verb[at + 1]
+            self.next_or[at] = at if word == "or" else self.next_or[at + 1]
+            self.next_lasting[at] = at if word in _LASTING else self.next_lasting[at + 1]
+            if word in _STOPS or kind in _SAYS:
+                continue
+            self.or_ahead[at] = (
+                word in ("or", "nor") or self.or_ahead[max(at + 1, 0 if mark is None else mark.end)]
+            )
+        self.in_bracket = [False]
+        for word in self.tokens:
+            self.in_bracket.append(word == "(" if word in ("(", ")") else self.in_bracket[-1])
 
     def go(self) -> None:
         at = 0
@@ -118,12 +151,18 @@ class _Walk:
             return
         self._flush(mark.start)
         self.reach, self.rule, self.verb_in_reach = "uncertain", self._said(mark), False
+        self.aside = self.in_bracket[mark.start]
         self.pending = mark if mark.kind == "maybe" else None
         self.listing = mark.kind == "maybe_list"
 
     def _forward(self, mark: Mark) -> None:
-        if mark.kind in ("denies", "gone") and self._ends(mark.end):
-            self._backward(mark.start, "absent", self._said(mark), gone=mark.kind == "gone")
+        behind = self.tokens[mark.end : mark.end + 1]
+        if (
+            mark.kind in ("denies", "gone")
+            and behind != ("(",)
+            and self._ends(mark.end)
+            and self._backward(mark.start, "absent", self._said(mark), gone=mark.kind == "gone")
+        ):
             return
         if self.asked or (mark.kind == "past" and self.reach == "absent"):
             return
@@ -133,6 +172,7 @@ class _Walk:
         self._flush(mark.start)
         self.reach, self.rule, self.verb_in_reach = _FORWARD[mark.kind], self._said(mark), False
         self.change = {"none_new": "new", "gone": "gone"}.get(mark.kind)  # type: ignore[assignment]
+        self.aside = self.in_bracket[mark.start] and behind != (")",)  # `(no) effusion`
 
     def _word(self, at: int) -> None:
         word = self.tokens[at]
@@ -142,8 +182,9 @@ class _Walk:
             self._backward(at, "uncertain", "?")
         elif word in (",", "(", "and"):
             self._joint(at)
-        elif word == "with" and not self.asked and self.reach is not None:
-            self._let_go(at)
+        elif word in ("with", ")"):  # `a 5 mm (previously 7 mm) nodule`
+            if self.aside if word == ")" else self.reach is not None and not self.asked:
+                self._let_go(at)
         elif word in self.cues.words["verbs"]:
             self.verb = self.verb_in_reach = True
 
@@ -164,7 +205,10 @@ class _Walk:
         head = self.tokens[following] if following < len(self.tokens) else ""
         weak = head in self.cues.words["weak"]
         begins = weak or head in self.cues.words["present"]
-        listed = self._or_ahead(following)
+        listed = self.or_ahead[following]
+        mark = self.at.get(following)
+        if mark is not None and mark.kind in _COMPARED and not listed:
+            return False
         if self.reach == "absent":
             if begins and not weak:
                 return False
@@ -175,40 +219,21 @@ class _Walk:
             return False
         return listed or self.listing or (not comma and not begins)
 
-    def _or_ahead(self, at: int) -> bool:
-        """Return whether the list that goes on here has an `or` before anything else is said."""
-        while at < len(self.tokens) and self.tokens[at] not in _STOPS:
-            mark = self.at.get(at)
-            if mark is not None and mark.kind in (*_FORWARD, *_BACKWARD, *_DOUBTS, "break", "asked"):
-                return False
-            if self.tokens[at] in ("or", "nor"):
-                return True
-            at = max(at + 1, mark.end if mark is not None else 0)
-        return False
-
     def _independent(self, at: int) -> bool:
         """Return whether a clause with a subject and a verb of its own begins here."""
-        part: list[str] = []
-        for k in range(at, len(self.tokens)):
-            mark = self.at.get(k)
-            if (
-                self.tokens[k] in _STOPS
-                or self.tokens[k] == ","
-                or (mark is not None and mark.kind == "break")
-            ):
-                break
-            part.append(self.tokens[k])
-        if not part:
+        end = self.part_end[at]
+        if end <= at:
             return False
-        has_verb = any(word in self.cues.words["verbs"] for word in part)
+        first, has_verb = self.tokens[at], self.next_verb[at] < end
         mark = self.at.get(at)
-        if part[0] == "there" or (part[0] in self.cues.words["openers"] and has_verb):
+        if first == "there" or (first in self.cues.words["openers"] and has_verb):
             return True
         if any(m.base != "present" or m.rule == "shown" for m in self.mentions.get(at, ())):
             return True
-        return (
-            self.verb and has_verb and "or" not in part and not (mark is not None and mark.kind in _FORWARD)
-        )
+        if not has_verb or self.next_or[at] < end or (mark is not None and mark.kind in _FORWARD):
+            return False
+        sided = mark is not None and mark.kind in _SIDES  # `no pneumothorax, left effusion persists`
+        return self.verb or (sided and (self.tokens[at - 1] != "and" or self.next_lasting[at] < end))
 
     def _backward(self, at: int, status: Status, rule: str, *, gone: bool = False) -> bool:
         """Give what a word speaks of behind it a status; return whether there is something."""
@@ -278,6 +303,7 @@ class _Walk:
     def _let_go(self, at: int) -> None:
         self._flush(at)
         self.reach, self.rule, self.change, self.verb_in_reach = None, "named", None, False
+        self.aside = False
 
     def _new_clause(self, at: int) -> None:
         self._let_go(at)

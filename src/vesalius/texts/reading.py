@@ -10,17 +10,19 @@ from vesalius.core.finding import Finding
 from vesalius.core.sentences import all_sentences
 from vesalius.texts._claims import Claim, claims
 from vesalius.texts._mentions import Mention
+from vesalius.texts._one_sided import denials, with_denials, without
 from vesalius.texts._phrases import Mark, Phrases, words
 from vesalius.texts.context import judged
 from vesalius.texts.cues import Cues, english
 from vesalius.texts.terms import Terms
 
-RULES = 1  # goes up with each change of what the rules answer
+RULES = 2  # goes up with each change of what the rules answer
 UNREAD = frozenset(
     {"indication", "clinical indication", "reason for exam", "reason for examination"}
     | {"history", "clinical history", "clinical information"}
     | {"comparison", "technique", "exam", "examination", "procedure", "study"}
 )
+MOST = 2000  # letters of a sentence that are read: what belongs together is sought in all of it
 _TAKEN = "·"  # in place of the words of a finding, which are no part of another phrase
 _NEAR = 3  # words between what is said of a thing and the thing behind it, at most
 _STRENGTH = {"present": 3, "uncertain": 2, "absent": 1, "past": 0}
@@ -44,7 +46,7 @@ def findings_in(text: str | Mapping[str, str], terms: Terms) -> tuple[Finding, .
 
     `text` is a report, or its sections by name; those that say what was asked or how it was imaged (indication,
     history, comparison, technique) are not read, as nothing in them was found. `Finding.sentence` counts all
-    sentences, theirs too.
+    sentences, theirs too. Of a sentence the first MOST letters are read (`unread_in` says whether that is all).
     """
     return tuple(reading.finding for reading in readings(text, terms))
 
@@ -57,9 +59,18 @@ def readings(text: str | Mapping[str, str], terms: Terms) -> tuple[Reading, ...]
     for place, (section, _, sentence) in enumerate(all_sentences(sections)):
         if section.strip().lower() in UNREAD:
             continue
-        for finding, rule in _read(sentence, lexicon):
+        for finding, rule in _read(sentence[:MOST], lexicon):
             found.append(Reading(replace(finding, sentence=place), section, sentence, rule))
     return tuple(found)
+
+
+def unread_in(text: str | Mapping[str, str]) -> bool:
+    """Return whether a text has a sentence that is too long to be read to its end, where findings are read at all."""
+    sections = {"": text} if isinstance(text, str) else text
+    return any(
+        len(sentence) > MOST and section.strip().lower() not in UNREAD
+        for section, _, sentence in all_sentences(sections)
+    )
 
 
 def said_of(findings: Sequence[Finding], name: str) -> Finding | None:
@@ -99,24 +110,24 @@ def _read(sentence: str, lexicon: _Lexicon) -> tuple[tuple[Finding, str], ...]:
     mentions = _mentions(tokens, named, lexicon.terms)
     if not mentions:
         return ()
-    if any(c.start < m.end and m.start < c.end for c in cued for m in mentions):
-        taken = {k for m in mentions for k in range(m.start, m.end)}
+    taken = {k for m in mentions for k in range(m.start, m.end)}
+    if any(k in taken for c in cued for k in range(c.start, c.end)):
         cued = lexicon.cued.find([_TAKEN if k in taken else token for k, token in enumerate(tokens)])
     marks = sorted([*(m for m in named if m.kind == "place"), *cued], key=lambda m: m.start)
+    denied = denials(tokens, marks, mentions, lexicon.cues, lexicon.terms)
+    marks = without(marks, denied)
     judged(tokens, marks, mentions, lexicon.cues)
     told = claims(tokens, marks, mentions, lexicon.cues, lexicon.terms)
-    return _merged(
-        [(m, c) for m, c in zip(mentions, told, strict=True) if m.status is not None], lexicon.terms
-    )
+    said = [(m, c) for m, c in zip(mentions, told, strict=True) if m.status is not None]
+    return _merged(with_denials(tokens, said, denied, lexicon.cues), lexicon.terms)
 
 
 def _without(marks: Sequence[Mark], others: Sequence[Mark]) -> tuple[Mark, ...]:
     """Return marks without those that a longer one of others lies over; of equal ones both stay."""
-    return tuple(
-        m
-        for m in marks
-        if not any(o.start < m.end and m.start < o.end and o.end - o.start > m.end - m.start for o in others)
-    )
+    longest = {}  # of the other that lies on each word: none lies over another
+    for o in others:
+        longest.update(dict.fromkeys(range(o.start, o.end), o.end - o.start))
+    return tuple(m for m in marks if all(longest.get(k, 0) <= m.end - m.start for k in range(m.start, m.end)))
 
 
 def _mentions(tokens: Sequence[str], named: Sequence[Mark], terms: Terms) -> list[Mention]:
@@ -145,8 +156,9 @@ def _again(tokens: Sequence[str], mentions: Sequence[Mention]) -> list[Mention]:
     """Return what `a small one` stands for: the finding that was named last."""
     found = []
     for k, token in enumerate(tokens):
-        before = [m for m in mentions if m.end <= k]
-        if token == "one" and before and {"a", "an"} & set(tokens[max(0, k - 3) : k]):
+        if token != "one" or not {"a", "an"} & set(tokens[max(0, k - 3) : k]):
+            continue
+        if before := [m for m in mentions if m.end <= k]:
             found.append(Mention(k, k + 1, max(before, key=lambda m: m.end).name))
     return found
 

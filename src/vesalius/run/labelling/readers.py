@@ -12,11 +12,12 @@ from vesalius.core.errors import DataError, VesaliusError
 from vesalius.core.finding import Status
 from vesalius.run.labelling.result import Labeller, Read
 from vesalius.texts.plain import is_empty
-from vesalius.texts.reading import RULES, readings, said_of
+from vesalius.texts.reading import MOST, RULES, readings, said_of, unread_in
 from vesalius.texts.sections import parted
 from vesalius.texts.terms import Terms
 
 NO_REPORT, EMPTY = "it has no report", "its report is empty"
+TOO_LONG = f"a sentence of its report is longer than {MOST} letters"
 
 
 def ruled(terms: Terms) -> Labeller:
@@ -36,10 +37,16 @@ def ruled(terms: Terms) -> Labeller:
 
 
 def read_by_rules(case: Case, terms: Terms) -> Read:
-    """Return what a case's report says by the rules; of sections what was asked is not read."""
+    """Return what a case's report says by the rules; of sections what was asked is not read.
+
+    A report with a sentence too long to be read to its end is not read: what is not found in it may stand there.
+    """
     if why := _unread(case):
         return Read({}, why=why)
-    found = readings(parted(case.report or ""), terms)
+    sections = parted(case.report or "")
+    if unread_in(sections):
+        return Read({}, why=TOO_LONG)
+    found = readings(sections, terms)
     findings = [r.finding for r in found]
     statuses: dict[str, Status] = {}
     for name in dict.fromkeys(f.name for f in findings):
