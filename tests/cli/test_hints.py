@@ -50,6 +50,7 @@ FILES = {
     "cohorts/_shots.py": ("fit",),
     "infer/choosing.py": ("predict", "serve"),
     "language/prompting.py": ("prompt",),
+    "language/tokenizers/published.py": ("fit",),
     "verbs/prompt.py": ("prompt", "fit"),
     "learn/episodes.py": ("few-shot",),
     "cohorts/_dealing.py": ("fit",),

@@ -148,7 +148,7 @@ def _asked(
         read = read_for(vectors.bundle, image, layout=layout, columns=columns)
     checked = cohorts.check(read, progress=Silent(), max_set_aside=1.0, observe=marks, strict=False)
     if len(checked.cases) != 1:
-        reason = checked.set_aside[0].reason if checked.set_aside else f"{len(checked.cases)} cases"
+        reason = checked.set_aside[0].reason if checked.set_aside else counted(len(checked.cases), "case")
         raise DataError(
             "the image that is asked with is not one case", found=reason, hint="one file, or one folder"
         )

@@ -271,7 +271,7 @@ def _said(cut: Mapping[int, int], left_out: Mapping[int, str], held: int, of: in
     said = ["no weight was changed: what is learned from the examples is learned while reading the prompt"]
     said.append("whether the model read these reports in training, without their classes, is not checked")
     if held < of:
-        said.append(f"{of - held} of {of} cases have no text and are not asked about")
+        said.append(f"not asked about, as they have no text: {of - held} of {counted(of, 'case')}")
     said += [
         f"{counted(n, 'prompt')} with {k} examples a class had texts cut to fit" for k, n in cut.items() if n
     ]
