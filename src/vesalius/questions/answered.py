@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from vesalius.core.finding import Side
 from vesalius.core.stated import Statement
 from vesalius.core.words import listed
 from vesalius.questions.asked import Kind, Question
 
 SURE = 0.75  # the least calibrated probability with which a reply says yes or no
 CANNOT = "cannot tell"
+SIDES: tuple[Side, Side] = ("left", "right")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,31 +66,69 @@ def replies(
         said = f", of which {listed(rest, 4)} is not known" if rest else ""
         return (_cannot(question, "", f"the question was not understood{said}; {known}"),)
     unknown = [_cannot(question, name, f"the model does not look for {name}") for name in question.strange]
+    held = _held(statements, sure)
     if question.kind == "all" and not question.names and not unknown:
-        return (_everything(question, statements, sure),)
-    found = [_one(question, name, statements, sure) for name in question.names]
+        return (_everything(question, held, sure),)
+    found = [_one(question, name, held, sure) for name in question.names]
     return (*found, *unknown)
 
 
+def _held(statements: Sequence[Statement], sure: float) -> list[Statement]:
+    """Return statements of which those are doubted that a calibrated probability of the same finding does not bear out.
+
+    A sentence of a report has no probability of its own, and is no surer than the finding that the model called for it.
+    """
+    return [
+        s if s.doubted or s.number is not None else replace(s, doubted=_against(s, statements, sure))
+        for s in statements
+    ]
+
+
+def _against(one: Statement, statements: Sequence[Statement], sure: float) -> str:
+    """Return what speaks against a statement among those of its finding that have a probability; "" where nothing."""
+    finding = one.finding
+    others = [
+        s
+        for s in statements
+        if s is not one
+        and s.p is not None
+        and _same(s.finding.name, finding.name)
+        and (one.p is None or s.finding.side == finding.side)
+        and (s.finding.side == finding.side or {s.finding.side, finding.side} & {None, "both"})
+    ]
+    agree = [not _unsure(s, sure) and s.finding.status == finding.status for s in others]
+    some = one.p is None and finding.status == "present" and finding.side != "both"
+    if all(agree) or (some and any(agree)):
+        return ""
+    other = others[agree.index(False)]
+    return _unsure(other, sure) or f"it is also said to be {other.finding.status}: {_why(other)}"
+
+
+def _same(one: str, other: str) -> bool:
+    return one.casefold() == other.casefold()
+
+
 def _one(question: Question, name: str, statements: Sequence[Statement], sure: float) -> Reply:
-    own = [s for s in statements if s.finding.name == name]
+    own = [s for s in statements if _same(s.finding.name, name)]
     telling = _KINDS.get(question.kind, _there)
-    return telling(question, name, own, sure)
+    found = telling(question, name, own, sure)
+    if name not in question.denied:
+        return found
+    other = {"yes": "no", "no": "yes"}.get(found.says, CANNOT)
+    return replace(found, says=other, because=f"asked is whether no {name} is there; {found.because}")
 
 
 def _there(question: Question, name: str, own: Sequence[Statement], sure: float) -> Reply:
     """Whether a finding is there: on a side, at a place, of a size, where the question says so."""
+    if question.side == "both":
+        return _on_both(question, name, own, sure)
     here = _on_side(own, question.side)
     doubt = _doubt(here, sure)
     if doubt:
         return _cannot(question, name, doubt, here)
-    called = [s for s in here if s.finding.status == "present"]
+    called = [s for s in _sure(here, sure) if s.finding.status == "present"]
     if not called:
-        elsewhere = [s for s in own if s.finding.status == "present" and s not in here]
-        why = "; ".join(_why(s) for s in here or own) or "it is not called"
-        if elsewhere:
-            why = f"it lies on the {elsewhere[0].finding.side}; {why}"
-        return _reply(question, name, "no", why, here or own)
+        return _not_there(question, name, own, sure)
     unsided = [s for s in called if question.side and s.finding.side is None]
     if unsided and len(unsided) == len(called):
         return _cannot(question, name, f"{name} is there, and on which side is not known", called)
@@ -106,6 +147,37 @@ def _there(question: Question, name: str, own: Sequence[Statement], sure: float)
     return _reply(question, name, "yes", "; ".join(_why(s) for s in called), called)
 
 
+def _not_there(question: Question, name: str, own: Sequence[Statement], sure: float) -> Reply:
+    """Whether a finding is surely not where it is asked for: nothing that is sure there says that it is."""
+    here = _on_side(own, question.side)
+    elsewhere = [s for s in own if s.finding.status == "present" and s not in here]
+    lies = [s for s in _sure(elsewhere, sure) if s.finding.side]
+    if not here and not lies:
+        why = _doubt(own, sure) or f"nothing is stated of the {question.side}"
+        return _cannot(question, name, why, own)
+    places = {s.finding.place for s in here}
+    if here and not places & {"", question.place}:
+        return _cannot(question, name, f"it is denied of the {listed(sorted(places))} alone", here)
+    sides = {s.finding.side for s in here}
+    if question.side is None and len(sides) == 1 and sides & set(SIDES):
+        return _cannot(question, name, f"it is denied of the {sides.pop()} alone", here)
+    why = "; ".join(_why(s) for s in here or own)
+    if lies:
+        why = f"it lies on the {lies[0].finding.side}; {why}"
+    return _reply(question, name, "no", why, here or own)
+
+
+def _on_both(question: Question, name: str, own: Sequence[Statement], sure: float) -> Reply:
+    """Whether a finding is there on either side: each is asked for itself."""
+    each = [_there(replace(question, side=side), name, own, sure) for side in SIDES]
+    telling = next((r for r in each if r.says == "no"), None) or next((r for r in each if not r.told), None)
+    because = "; ".join(
+        f"{side}: {r.because}" for side, r in zip(SIDES, each, strict=True) if telling in (None, r)
+    )
+    parts = tuple(dict.fromkeys(part for r in each for part in r.parts))
+    return Reply(question.words, question.kind, name, telling.says if telling else "yes", because, parts)
+
+
 def _sized(question: Question, name: str, called: Sequence[Statement]) -> Reply:
     sizes = [s.finding.size_mm for s in called if s.finding.size_mm is not None]
     if not sizes:
@@ -115,8 +187,10 @@ def _sized(question: Question, name: str, called: Sequence[Statement]) -> Reply:
         return _cannot(
             question, name, f"the largest measures {largest:.3g} mm; the others' sizes are not stated", called
         )
-    more = question.above_mm is not None
-    held = largest >= (question.above_mm or 0) if more else largest < (question.below_mm or 0)
+    bound = question.below_mm if question.above_mm is None else question.above_mm
+    at = math.isclose(largest, bound or 0.0)
+    beyond = largest > (bound or 0.0) if question.above_mm is not None else largest < (bound or 0.0)
+    held = question.itself if at else beyond
     return _reply(question, name, "yes" if held else "no", f"the largest measures {largest:.3g} mm", called)
 
 
@@ -131,6 +205,9 @@ def _count(question: Question, name: str, own: Sequence[Statement], sure: float)
         whole = [
             s for s in counted if _group(s) == _group(counted[0])
         ]  # a part may count the same things again
+        group = [s for s in here if _group(s) == _group(counted[0])]
+        if doubt := next((why for s in group if (why := _unsure(s, sure))), ""):
+            return _cannot(question, name, doubt, group)
         total = sum(s.finding.count or 0 for s in whole)
         return _reply(question, name, str(total), "; ".join(_why(s) for s in whole), whole)
     doubt = _doubt(here, sure)
@@ -147,32 +224,38 @@ def _group(one: Statement) -> str:
 
 def _size(question: Question, name: str, own: Sequence[Statement], sure: float) -> Reply:
     here = _on_side(own, question.side)
-    sized = [s for s in here if s.finding.size_mm is not None and s.finding.status == "present"]
+    told = _sure(here, sure)
+    sized = [s for s in told if s.finding.size_mm is not None and s.finding.status == "present"]
+    sized = [s for s in sized if question.side in (None, s.finding.side, *s.finding.name.split())]
     if sized:
         most = max(sized, key=lambda s: s.finding.size_mm or 0.0)
         return _reply(question, name, f"{most.finding.size_mm:.3g} mm", _why(most), [most])
-    measured = [s for s in here if s.number is not None]
+    measured = [s for s in told if s.number is not None]
     if measured:
         return _number(question, name, measured, sure)
-    return _cannot(question, name, _absent(here, name) or f"the model does not measure {name}", here)
+    why = _doubt(here, sure) or _absent(here, name) or f"the model does not measure {name}"
+    return _cannot(question, name, why, here)
 
 
 def _side(question: Question, name: str, own: Sequence[Statement], sure: float) -> Reply:
-    called = [s for s in own if s.finding.status == "present"]
-    doubt = _doubt(own, sure) if len({s.finding.side for s in own}) < 2 else ""
-    if doubt or not called:
-        return _cannot(question, name, doubt or _absent(own, name), own)
+    called = [s for s in _sure(own, sure) if s.finding.status == "present"]
+    if not called:
+        return _cannot(question, name, _doubt(own, sure) or _absent(own, name), own)
     sides = {s.finding.side for s in called if s.finding.side}
     if not sides:
         return _cannot(question, name, f"{name} is there, and on which side is not known", called)
     says = "both" if len(sides) > 1 or "both" in sides else next(iter(sides))
-    return _reply(question, name, says or "", "; ".join(_why(s) for s in called), called)
+    why = "; ".join(_why(s) for s in called)
+    unknown = {s.finding.side for s in own if _unsure(s, sure)} & (set(SIDES) - sides)
+    if says != "both" and unknown:
+        why += f"; whether it is on the {unknown.pop()} as well is not known"
+    return _reply(question, name, says or "", why, called)
 
 
 def _where(question: Question, name: str, own: Sequence[Statement], sure: float) -> Reply:
-    called = [s for s in own if s.finding.status == "present"]
+    called = [s for s in _sure(own, sure) if s.finding.status == "present"]
     if not called:
-        return _cannot(question, name, _absent(own, name), own)
+        return _cannot(question, name, _doubt(own, sure) or _absent(own, name), own)
     places = [" ".join(w for w in (s.finding.side, s.finding.place) if w) for s in called]
     told = list(dict.fromkeys(p for p in places if p))
     if not told:
@@ -183,7 +266,7 @@ def _where(question: Question, name: str, own: Sequence[Statement], sure: float)
 
 
 def _change(question: Question, name: str, own: Sequence[Statement], sure: float) -> Reply:
-    told = [s for s in own if s.finding.change is not None and not s.doubted]
+    told = [s for s in _sure(own, sure) if s.finding.change is not None]
     if told:
         return _reply(question, name, str(told[0].finding.change), _why(told[0]), told)
     return _cannot(
@@ -192,7 +275,7 @@ def _change(question: Question, name: str, own: Sequence[Statement], sure: float
 
 
 def _number(question: Question, name: str, own: Sequence[Statement], sure: float) -> Reply:
-    told = [s for s in own if s.number is not None]
+    told = [s for s in _sure(own, sure) if s.number is not None]
     if not told:
         return _there(question, name, own, sure)
     one = told[0]
@@ -239,6 +322,11 @@ def _on_side(own: Sequence[Statement], side: str | None) -> list[Statement]:
     if side in (None, "both"):
         return list(own)
     return [s for s in own if s.finding.side in (side, None, "both")]
+
+
+def _sure(own: Sequence[Statement], sure: float) -> list[Statement]:
+    """Return the statements that may be told as they are."""
+    return [s for s in own if not _unsure(s, sure)]
 
 
 def _doubt(here: Sequence[Statement], sure: float) -> str:
