@@ -19,7 +19,7 @@ from vesalius.core.finding import Finding
 from vesalius.core.image import Image
 from vesalius.core.promise import Promise
 from vesalius.core.stated import Statement
-from vesalius.questions.answered import replies
+from vesalius.questions.answered import SIDES, replies
 from vesalius.questions.asked import understood
 from vesalius.questions.replying import replied
 
@@ -41,6 +41,11 @@ NAMES = ["nodule", "effusion", "pneumothorax", "liver", "ejection fraction", "ca
         ("Is the effusion on the left or the right?", "side", ("effusion",), None),
         ("Where is the nodule?", "where", ("nodule",), None),
         ("Has the nodule grown since the last scan?", "change", ("nodule",), None),
+        ("How many nodules have grown?", "change", ("nodule",), None),
+        ("Was there a nodule before?", "change", ("nodule",), None),
+        ("Has the nodule grown by more than 5 mm?", "unclear", ("nodule",), None),
+        ("Are there 3 nodules?", "count", ("nodule",), None),
+        ("Is there a 10 mm nodule?", "unclear", ("nodule",), None),
         ("What is the ejection fraction?", "number", ("ejection fraction",), None),
         ("What do you see?", "all", (), None),
         ("Is there a nodule or an effusion?", "there", ("nodule", "effusion"), None),
@@ -185,7 +190,7 @@ def test_both_sides_are_each_asked_for(words: str, left: float, right: float, re
 def _sides(left: float, right: float) -> list[Statement]:
     return [
         Statement(Finding("effusion", "present" if p >= 0.5 else "absent", side=side), p=p)
-        for side, p in (("left", left), ("right", right))
+        for side, p in zip(SIDES, (left, right), strict=True)
     ]
 
 

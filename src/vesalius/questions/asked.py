@@ -16,9 +16,10 @@ from vesalius.texts.terms import Terms
 
 Kind = Literal["there", "count", "size", "side", "where", "change", "number", "all", "unclear"]
 KINDS: tuple[tuple[Kind, str], ...] = (
-    ("count", r"\bhow many\b|\b(what|tell)\b.*\bnumber of\b|\bcount (the|all)\b"),
     ("change", r"\b(chang|grow|grown|grew|shr[aiu]nk|progress|regress|resolv|improv|worse)\w*\b"
-               r"|\b(larger|smaller|bigger) than (before|previously|last)\b|\bnew\b"),
+               r"|\b(larger|smaller|bigger) than (before|previously|last)\b"
+               r"|\b(new|before|previous|previously|earlier|prior|last)\b"),
+    ("count", r"\bhow many\b|\b(what|tell)\b.*\bnumber of\b|\bcount (the|all)\b"),
     ("size", r"\bhow (large|big|wide|long|thick|tall|small)\b|\b(what|which|tell)\b.*\b(size|diameter|extent)\b"
              r"|\bhow (much|many) (mm|cm|millimet|centimet)|\bmeasures?\b.*\?"),
     ("side", r"\b(which|what) side\b|\bleft or (the |on the )?right\b|\bright or (the |on the )?left\b"
@@ -39,15 +40,15 @@ _SIZED = re.compile(
     re.IGNORECASE,
 )
 _COUNTED = re.compile(
-    r"\b(more|fewer|less) than (\d+|one|two|three|four|five)\b(?! ?(mm|cm|millimet|centimet))", re.I
+    r"(\b(more|fewer|less) than|\bare there( exactly)?|\bis there( exactly)?) (\d+|one|two|three|four|five)\b"
+    r"(?! ?(mm|cm|millimet|centimet))",
+    re.IGNORECASE,
 )
 _SUPERLATIVES = frozenset({"largest", "biggest", "longest"})  # what a size is of, anyway
 _MORE = {"larger", "bigger", "greater", "more", "longer", "wider", "over", "above", "at least"}
 _ITSELF = {"at least", "at most"}  # a bound of which the size itself is within
 _NEGATES = re.compile(r"\b(no|not|without|ruled out|free of|free from|absent)\b", re.IGNORECASE)
-_NEGATING = frozenset(
-    {"no", "not", "without", "rule", "ruled", "out", "exclude", "excluded", "free", "absent"}
-)
+_DENYING = re.compile(rf"\bor not\b|\brule out\b|\bexcluded?\b|{_NEGATES.pattern}", re.IGNORECASE)
 _LEADING = re.compile(  # "isn't there …", "is there not …": asked by one who expects a yes as by one who expects a no
     r"n['\u2019]t\b|\b(is|are|was|were|do|does|did|can|could|has|have)( (there|you|we|i|it|one))? not\b"
     r"|\b(no|not|without) (more|less|fewer|larger|bigger|greater|longer|wider|smaller|shorter|over|above|under|below"
@@ -158,7 +159,7 @@ def _kind(
     if not named or rest:
         return "unclear"
     if any(b is not None for b in bounds):
-        return "there" if found in ("size", "change", "number", "unclear", "there") else "unclear"
+        return "there" if found in ("size", "number", "unclear", "there") else "unclear"
     if _COUNTED.search(question):
         return "count"
     return (
@@ -173,15 +174,14 @@ def _unread(question: str, terms: Terms, names: set[str], place: str, *, sure: b
 
     Words that deny are read where it is `sure` what they deny.
     """
-    known = _filling() | (_NEGATING if sure else set())
+    known = set(_filling())
     said = [s for t in terms.terms if t.name in names for s in (t.name, *t.says)]
     said += [s for p in terms.places if p.name == place for s in (p.name, *p.says)]
     said += [s for one in terms.shown if names & set(one.names) for s in (*one.of, *one.says)]
     for phrase in said:
         known |= {form for word in re.findall(r"[^\W_]+", phrase.casefold()) for form in both_numbers(word)}
-    known -= set() if sure else _NEGATING
-    words = re.findall(r"[^\W_]+", question.casefold())
-    return tuple(dict.fromkeys(w for w in words if w not in known and not w.replace(".", "").isdigit()))
+    text = _COUNTED.sub(" ", _SIZED.sub(" ", _DENYING.sub(" ", question) if sure else question))
+    return tuple(dict.fromkeys(w for w in re.findall(r"[^\W_]+", text.casefold()) if w not in known))
 
 
 @cache
