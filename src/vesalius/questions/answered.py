@@ -10,6 +10,7 @@ from typing import Any
 from vesalius.core.finding import Side
 from vesalius.core.stated import Statement
 from vesalius.core.words import listed
+from vesalius.questions._sure import certain, doubt_of, held, same_name, unsure, why_of
 from vesalius.questions.asked import Kind, Question
 
 SURE = 0.75  # the least calibrated probability with which a reply says yes or no
@@ -66,50 +67,15 @@ def replies(
         said = f", of which {listed(rest, 4)} is not known" if rest else ""
         return (_cannot(question, "", f"the question was not understood{said}; {known}"),)
     unknown = [_cannot(question, name, f"the model does not look for {name}") for name in question.strange]
-    held = _held(statements, sure)
+    weighed = held(statements, sure)
     if question.kind == "all" and not question.names and not unknown:
-        return (_everything(question, held, sure),)
-    found = [_one(question, name, held, sure) for name in question.names]
+        return (_everything(question, weighed, sure),)
+    found = [_one(question, name, weighed, sure) for name in question.names]
     return (*found, *unknown)
 
 
-def _held(statements: Sequence[Statement], sure: float) -> list[Statement]:
-    """Return statements of which those are doubted that a calibrated probability of the same finding does not bear out.
-
-    A sentence of a report has no probability of its own, and is no surer than the finding that the model called for it.
-    """
-    return [
-        s if s.doubted or s.number is not None else replace(s, doubted=_against(s, statements, sure))
-        for s in statements
-    ]
-
-
-def _against(one: Statement, statements: Sequence[Statement], sure: float) -> str:
-    """Return what speaks against a statement among those of its finding that have a probability; "" where nothing."""
-    finding = one.finding
-    others = [
-        s
-        for s in statements
-        if s is not one
-        and s.p is not None
-        and _same(s.finding.name, finding.name)
-        and (one.p is None or s.finding.side == finding.side)
-        and (s.finding.side == finding.side or {s.finding.side, finding.side} & {None, "both"})
-    ]
-    agree = [not _unsure(s, sure) and s.finding.status == finding.status for s in others]
-    some = one.p is None and finding.status == "present" and finding.side != "both"
-    if all(agree) or (some and any(agree)):
-        return ""
-    other = others[agree.index(False)]
-    return _unsure(other, sure) or f"it is also said to be {other.finding.status}: {_why(other)}"
-
-
-def _same(one: str, other: str) -> bool:
-    return one.casefold() == other.casefold()
-
-
 def _one(question: Question, name: str, statements: Sequence[Statement], sure: float) -> Reply:
-    own = [s for s in statements if _same(s.finding.name, name)]
+    own = [s for s in statements if same_name(s.finding.name, name)]
     telling = _KINDS.get(question.kind, _there)
     found = telling(question, name, own, sure)
     if name not in question.denied:
@@ -123,37 +89,37 @@ def _there(question: Question, name: str, own: Sequence[Statement], sure: float)
     if question.side == "both":
         return _on_both(question, name, own, sure)
     here = _on_side(own, question.side)
-    doubt = _doubt(here, sure)
+    doubt = doubt_of(here, sure)
     if doubt:
         return _cannot(question, name, doubt, here)
-    called = [s for s in _sure(here, sure) if s.finding.status == "present"]
+    called = [s for s in certain(here, sure) if s.finding.status == "present"]
     if not called:
         return _not_there(question, name, own, sure)
     unsided = [s for s in called if question.side and s.finding.side is None]
     if unsided and len(unsided) == len(called):
         return _cannot(question, name, f"{name} is there, and on which side is not known", called)
     if question.place:
-        held = [s for s in called if s.finding.place == question.place]
-        if not held and any(not s.finding.place for s in called):
+        placed = [s for s in called if s.finding.place == question.place]
+        if not placed and any(not s.finding.place for s in called):
             return _cannot(
                 question, name, f"{name} is there, and whether in the {question.place} is not known", called
             )
-        if not held:
+        if not placed:
             places = listed([s.finding.place for s in called])
             return _reply(question, name, "no", f"it lies in the {places}", called)
-        called = held
+        called = placed
     if question.above_mm is not None or question.below_mm is not None:
         return _sized(question, name, called)
-    return _reply(question, name, "yes", "; ".join(_why(s) for s in called), called)
+    return _reply(question, name, "yes", "; ".join(why_of(s) for s in called), called)
 
 
 def _not_there(question: Question, name: str, own: Sequence[Statement], sure: float) -> Reply:
     """Whether a finding is surely not where it is asked for: nothing that is sure there says that it is."""
     here = _on_side(own, question.side)
     elsewhere = [s for s in own if s.finding.status == "present" and s not in here]
-    lies = [s for s in _sure(elsewhere, sure) if s.finding.side]
+    lies = [s for s in certain(elsewhere, sure) if s.finding.side]
     if not here and not lies:
-        why = _doubt(own, sure) or f"nothing is stated of the {question.side}"
+        why = doubt_of(own, sure) or f"nothing is stated of the {question.side}"
         return _cannot(question, name, why, own)
     places = {s.finding.place for s in here}
     if here and not places & {"", question.place}:
@@ -161,7 +127,7 @@ def _not_there(question: Question, name: str, own: Sequence[Statement], sure: fl
     sides = {s.finding.side for s in here}
     if question.side is None and len(sides) == 1 and sides & set(SIDES):
         return _cannot(question, name, f"it is denied of the {sides.pop()} alone", here)
-    why = "; ".join(_why(s) for s in here or own)
+    why = "; ".join(why_of(s) for s in here or own)
     if lies:
         why = f"it lies on the {lies[0].finding.side}; {why}"
     return _reply(question, name, "no", why, here or own)
@@ -190,8 +156,8 @@ def _sized(question: Question, name: str, called: Sequence[Statement]) -> Reply:
     bound = question.below_mm if question.above_mm is None else question.above_mm
     at = math.isclose(largest, bound or 0.0)
     beyond = largest > (bound or 0.0) if question.above_mm is not None else largest < (bound or 0.0)
-    held = question.itself if at else beyond
-    return _reply(question, name, "yes" if held else "no", f"the largest measures {largest:.3g} mm", called)
+    within = question.itself if at else beyond
+    return _reply(question, name, "yes" if within else "no", f"the largest measures {largest:.3g} mm", called)
 
 
 def _count(question: Question, name: str, own: Sequence[Statement], sure: float) -> Reply:
@@ -206,13 +172,13 @@ def _count(question: Question, name: str, own: Sequence[Statement], sure: float)
             s for s in counted if _group(s) == _group(counted[0])
         ]  # a part may count the same things again
         group = [s for s in here if _group(s) == _group(counted[0])]
-        if doubt := next((why for s in group if (why := _unsure(s, sure))), ""):
+        if doubt := next((why for s in group if (why := unsure(s, sure))), ""):
             return _cannot(question, name, doubt, group)
         total = sum(s.finding.count or 0 for s in whole)
-        return _reply(question, name, str(total), "; ".join(_why(s) for s in whole), whole)
-    doubt = _doubt(here, sure)
+        return _reply(question, name, str(total), "; ".join(why_of(s) for s in whole), whole)
+    doubt = doubt_of(here, sure)
     if not doubt and here and all(s.finding.status == "absent" for s in here):
-        return _reply(question, name, "0", "; ".join(_why(s) for s in here), here)
+        return _reply(question, name, "0", "; ".join(why_of(s) for s in here), here)
     why = doubt or f"the model says whether {name} is there, and not how many"
     return _cannot(question, name, why, here)
 
@@ -224,58 +190,58 @@ def _group(one: Statement) -> str:
 
 def _size(question: Question, name: str, own: Sequence[Statement], sure: float) -> Reply:
     here = _on_side(own, question.side)
-    told = _sure(here, sure)
+    told = certain(here, sure)
     sized = [s for s in told if s.finding.size_mm is not None and s.finding.status == "present"]
     sized = [s for s in sized if question.side in (None, s.finding.side, *s.finding.name.split())]
     if sized:
         most = max(sized, key=lambda s: s.finding.size_mm or 0.0)
-        return _reply(question, name, f"{most.finding.size_mm:.3g} mm", _why(most), [most])
+        return _reply(question, name, f"{most.finding.size_mm:.3g} mm", why_of(most), [most])
     measured = [s for s in told if s.number is not None]
     if measured:
         return _number(question, name, measured, sure)
-    why = _doubt(here, sure) or _absent(here, name) or f"the model does not measure {name}"
+    why = doubt_of(here, sure) or _absent(here, name) or f"the model does not measure {name}"
     return _cannot(question, name, why, here)
 
 
 def _side(question: Question, name: str, own: Sequence[Statement], sure: float) -> Reply:
-    called = [s for s in _sure(own, sure) if s.finding.status == "present"]
+    called = [s for s in certain(own, sure) if s.finding.status == "present"]
     if not called:
-        return _cannot(question, name, _doubt(own, sure) or _absent(own, name), own)
+        return _cannot(question, name, doubt_of(own, sure) or _absent(own, name), own)
     sides = {s.finding.side for s in called if s.finding.side}
     if not sides:
         return _cannot(question, name, f"{name} is there, and on which side is not known", called)
     says = "both" if len(sides) > 1 or "both" in sides else next(iter(sides))
-    why = "; ".join(_why(s) for s in called)
-    unknown = {s.finding.side for s in own if _unsure(s, sure)} & (set(SIDES) - sides)
+    why = "; ".join(why_of(s) for s in called)
+    unknown = {s.finding.side for s in own if unsure(s, sure)} & (set(SIDES) - sides)
     if says != "both" and unknown:
         why += f"; whether it is on the {unknown.pop()} as well is not known"
     return _reply(question, name, says or "", why, called)
 
 
 def _where(question: Question, name: str, own: Sequence[Statement], sure: float) -> Reply:
-    called = [s for s in _sure(own, sure) if s.finding.status == "present"]
+    called = [s for s in certain(own, sure) if s.finding.status == "present"]
     if not called:
-        return _cannot(question, name, _doubt(own, sure) or _absent(own, name), own)
+        return _cannot(question, name, doubt_of(own, sure) or _absent(own, name), own)
     places = [" ".join(w for w in (s.finding.side, s.finding.place) if w) for s in called]
     told = list(dict.fromkeys(p for p in places if p))
     if not told:
         return _cannot(
             question, name, f"{name} is there, and where is not stated in words; see its map or mask", called
         )
-    return _reply(question, name, listed(told), "; ".join(_why(s) for s in called), called)
+    return _reply(question, name, listed(told), "; ".join(why_of(s) for s in called), called)
 
 
 def _change(question: Question, name: str, own: Sequence[Statement], sure: float) -> Reply:
-    told = [s for s in _sure(own, sure) if s.finding.change is not None]
+    told = [s for s in certain(own, sure) if s.finding.change is not None]
     if told:
-        return _reply(question, name, str(told[0].finding.change), _why(told[0]), told)
+        return _reply(question, name, str(told[0].finding.change), why_of(told[0]), told)
     return _cannot(
         question, name, "nothing is known of an earlier visit; `vesalius change` compares two", own
     )
 
 
 def _number(question: Question, name: str, own: Sequence[Statement], sure: float) -> Reply:
-    told = [s for s in _sure(own, sure) if s.number is not None]
+    told = [s for s in certain(own, sure) if s.number is not None]
     if not told:
         return _there(question, name, own, sure)
     one = told[0]
@@ -283,7 +249,7 @@ def _number(question: Question, name: str, own: Sequence[Statement], sure: float
         question,
         name,
         f"{one.number:.4g}{f' {one.unit}' if one.unit not in ('', '1') else ''}",
-        _why(one),
+        why_of(one),
         told,
     )
 
@@ -300,8 +266,8 @@ _KINDS: Mapping[str, Callable[[Question, str, Sequence[Statement], float], Reply
 
 
 def _everything(question: Question, statements: Sequence[Statement], sure: float) -> Reply:
-    called = [s for s in statements if s.finding.status == "present" and not _doubt([s], sure)]
-    doubted = [s for s in statements if _doubt([s], sure)]
+    called = [s for s in statements if s.finding.status == "present" and not doubt_of([s], sure)]
+    doubted = [s for s in statements if doubt_of([s], sure)]
     if not statements:
         return _cannot(question, "", "the model states nothing of its case")
     says = listed([_words(s) for s in called]) or "nothing that it looks for"
@@ -324,37 +290,8 @@ def _on_side(own: Sequence[Statement], side: str | None) -> list[Statement]:
     return [s for s in own if s.finding.side in (side, None, "both")]
 
 
-def _sure(own: Sequence[Statement], sure: float) -> list[Statement]:
-    """Return the statements that may be told as they are."""
-    return [s for s in own if not _unsure(s, sure)]
-
-
-def _doubt(here: Sequence[Statement], sure: float) -> str:
-    """Return why nothing can be told from statements, "" where something can: one sure presence is enough."""
-    if any(s.finding.status == "present" and not _unsure(s, sure) for s in here):
-        return ""
-    return next((why for s in here if (why := _unsure(s, sure))), "")
-
-
-def _unsure(one: Statement, sure: float) -> str:
-    """Return why a statement must not be told as it is."""
-    if one.doubted:
-        return one.doubted
-    if one.finding.status in ("uncertain", "past"):
-        return f"it is said to be {one.finding.status}"
-    if one.p is not None and 1 - sure < one.p < sure:
-        return f"{one.because or f'probability {one.p:.3f}'}, and below {sure:g} or above {1 - sure:g} nothing is told"
-    if one.p is not None and (one.p >= sure) != (one.finding.status == "present"):
-        return f"{one.because}: it is called otherwise than its probability says"
-    return ""
-
-
 def _absent(own: Sequence[Statement], name: str) -> str:
     return f"no {name} is called" if own and all(s.finding.status == "absent" for s in own) else ""
-
-
-def _why(one: Statement) -> str:
-    return one.because or str(one.finding)
 
 
 def _reply(question: Question, name: str, says: str, because: str, own: Sequence[Statement]) -> Reply:
