@@ -1,6 +1,7 @@
 """500 questions about images of the CT phantom, answered from a trained model's masks, and held against the truth.
 
-One fit of 8 minutes. The wordings were written before the rules that read questions were tried on any of them.
+One fit of 8 minutes. Sides are those of the plane between both kidneys, in the true masks as in the model's. The
+wordings were written before the rules that read questions were tried on any of them.
 """
 
 from __future__ import annotations

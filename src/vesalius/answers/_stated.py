@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
@@ -12,6 +12,7 @@ from scipy.spatial.distance import pdist
 
 from vesalius.core.called import without_side
 from vesalius.core.case import Box
+from vesalius.core.errors import DataError
 from vesalius.core.finding import Finding, Side
 from vesalius.core.image import Array, Image
 from vesalius.core.stated import Statement
@@ -20,38 +21,78 @@ from vesalius.core.words import counted
 MOST_POINTS = 2000  # corners of a hull between which all distances are taken
 
 
+# What is called left and right and does not lie on either side of the body's middle plane.
+NOT_MIRRORED = frozenset(
+    {
+        "liver",
+        "hepatic",
+        "lobe",
+        "atrium",
+        "atrial",
+        "ventricle",
+        "ventricular",
+        "auricle",
+        "appendage",
+        "heart",
+    }
+    | {"cardiac", "coronary", "aortic", "bronchus", "colon", "portal", "gastric", "vein", "artery"}
+)
+_MIRRORED_LOBES = frozenset({"lung", "temporal", "frontal", "parietal", "occipital", "brain", "thyroid"})
+
+
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """Where an answer's voxels lie: `affine` from index `(x, y, z)` to LPS mm, `spacing_mm` `(x, y, z)`, `shape`."""
+    """Where an answer's voxels lie: `affine` from index `(x, y, z)` to LPS mm, `spacing_mm` `(x, y, z)`.
+
+    `middle` is the LPS place in mm along the axis to the left of the plane that parts the body's sides; None where the
+    answer does not show it.
+    """
 
     affine: Array | None
     spacing_mm: tuple[float, float, float] | None
-    shape: tuple[int, int, int]
+    middle: float | None = None
 
     @staticmethod
-    def of(image: Image) -> Grid:
-        """Return the grid of an image."""
-        return Grid(image.affine, image.spacing_mm, image.shape)
+    def of(image: Image, names: Iterable[str], points: Callable[[str], Array]) -> Grid:
+        """Return the grid of an image; `points` of a label are voxels `(N, 3)`, `(z, y, x)`, that it ends at.
+
+        The middle is the one between what names its side itself, a left and a right kidney. An image's own middle is
+        none: a knee, a breast or a crop lies wholly on one side.
+        """
+        grid = Grid(image.affine, image.spacing_mm)
+        at: dict[tuple[str, str], list[Array]] = {}
+        for name in names if image.affine is not None else ():
+            plain, side = without_side(name)
+            if side and _mirrored(plain) and len(own := points(name)):
+                at.setdefault((plain, side), []).append(grid.leftward(own))
+        pairs = [plain for plain, side in at if side == "left" and (plain, "right") in at]
+        if not pairs:
+            return grid
+        left = min(float(x.min()) for plain in pairs for x in at[plain, "left"])
+        right = max(float(x.max()) for plain in pairs for x in at[plain, "right"])
+        return replace(grid, middle=(left + right) / 2) if left > right else grid
+
+    def leftward(self, points: Array) -> Array:
+        """Return how far to the patient's left points `(N, 3)`, `(z, y, x)` in voxels, lie, in LPS mm, `(N,)`."""
+        if self.affine is None:
+            raise DataError("the image has no affine, so that nobody knows which side is left")
+        found: Array = points[:, ::-1].astype(np.float64) @ self.affine[0, :3] + self.affine[0, 3]
+        return found
 
     def side(self, points: Array) -> Side | None:
-        """Return on which side of the image's middle all of some points `(N, 3)` lie, `(z, y, x)` in voxels.
+        """Return on which side of the middle all of some points `(N, 3)` lie, `(z, y, x)` in voxels.
 
-        It is the patient's side, along the LPS axis to the left. None without an affine, where they lie on both
-        sides, and where the axis is hardly seen: nothing is guessed.
+        None where the middle is not known, and where they lie on both sides: nothing is guessed.
         """
-        if self.affine is None or not len(points):
+        if self.middle is None or not len(points):
             return None
-        ends = np.array([(0, 0, 0), tuple(n - 1 for n in self.shape[::-1])], dtype=np.float64)
-        corners = np.array(
-            [[ends[i, 0], ends[j, 1], ends[k, 2]] for i in (0, 1) for j in (0, 1) for k in (0, 1)]
-        )
-        left = self.affine[0, :3]
-        along = corners @ left
-        if along.max() - along.min() < max(self.spacing_mm or (1.0,)) * 2:
-            return None
-        middle = (along.max() + along.min()) / 2
-        at = points[:, ::-1].astype(np.float64) @ left
-        return "left" if at.min() > middle else "right" if at.max() < middle else None
+        at = self.leftward(points)
+        return "left" if at.min() > self.middle else "right" if at.max() < self.middle else None
+
+
+def _mirrored(plain: str) -> bool:
+    words = set(plain.casefold().split())
+    return not words & (NOT_MIRRORED - ({"lobe"} if words & _MIRRORED_LOBES else set()))
 
 
 def of_things(name: str, numbered: Array, grid: Grid) -> Statement:
@@ -104,12 +145,26 @@ def of_boxes(
         if grid is not None and grid.spacing_mm is not None:
             step = np.array(grid.spacing_mm[::-1])
             size = max(float(np.max((np.array(b.high) - b.low) * step)) for b, _ in own)
-        corners = np.concatenate([np.array([b.low, np.array(b.high) - 1]) for b, _ in own])
+        corners = corners_of([b for b, _ in own])
         where = side or (None if grid is None else grid.side(corners))
         finding = Finding(plain, "present", side=where, size_mm=size, count=len(own))
         said = f"{counted(len(own), 'box', 'boxes')}, the surest with {surest:.3f}"
         found.append(Statement(finding, said, p=surest))
     return found
+
+
+def ends_of(bits: Array) -> Array:
+    """Return the first and the last voxel `(N, 3)`, `(z, y, x)`, of each line of some voxels `(Z, Y, X)`."""
+    at = np.argwhere(bits.any(axis=2))
+    lines = bits[at[:, 0], at[:, 1]]
+    first, last = lines.argmax(axis=1), lines.shape[1] - 1 - lines[:, ::-1].argmax(axis=1)
+    return np.concatenate([np.column_stack([at, first]), np.column_stack([at, last])])
+
+
+def corners_of(boxes: Sequence[Box]) -> Array:
+    """Return the corners `(N * 8, 3)` of boxes, `(z, y, x)`, as their first and last voxels."""
+    ends = [[(low, high - 1) for low, high in zip(b.low, b.high, strict=True)] for b in boxes]
+    return _corners(np.array(ends).reshape(-1, 3, 2))
 
 
 def _corners(ends: Array) -> Array:

@@ -131,13 +131,18 @@ class BoxesHandling(Handling[Boxes]):
 
     def states(self, answer: Boxes) -> list[Statement]:
         """Return of each label how many boxes are called, how large the largest is, and on which side they lie."""
-        grid = stated.Grid.of(answer.on) if isinstance(answer.on, Image) else None
         every: dict[str, float] = {}
         for box, chance in zip(answer.boxes, np.asarray(answer.p).tolist(), strict=True):
             every[box.label] = max(chance, every.get(box.label, 0.0))
         called = [answer.boxes[k] for k in answer.called]
         p = [float(answer.p[k]) for k in answer.called]
-        return stated.of_boxes([x.name for x in answer.labels], called, p, every, grid)
+        names = [x.name for x in answer.labels]
+
+        def corners(name: str) -> Array:
+            return stated.corners_of([box for box in called if box.label == name])
+
+        grid = stated.Grid.of(answer.on, names, corners) if isinstance(answer.on, Image) else None
+        return stated.of_boxes(names, called, p, every, grid)
 
     def marks(self, answer: Boxes) -> list[Mark]:
         """Return how many boxes are called, and the labels, probabilities and corners of the surest of all."""

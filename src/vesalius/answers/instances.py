@@ -118,13 +118,16 @@ class InstancesHandling(Handling[Instances]):
 
     def states(self, answer: Instances) -> list[Statement]:
         """Return of each label how many things are called, how large the largest is, and on which side they lie."""
-        grid, ids = stated.Grid.of(answer.image), answer.called_ids()
-        found = []
-        for label in answer.labels:
-            own = [answer.things[k].id for k in answer.called if answer.things[k].label == label.name]
-            each = answer.table({one: n for n, one in enumerate(own, start=1)})
-            found.append(stated.of_things(label.name, each[ids], grid))
-        return found
+        ids = answer.called_ids()
+
+        def things(name: str) -> Array:
+            own = [answer.things[k].id for k in answer.called if answer.things[k].label == name]
+            each: Array = answer.table({one: n for n, one in enumerate(own, start=1)})[ids]
+            return each
+
+        names = [label.name for label in answer.labels]
+        grid = stated.Grid.of(answer.image, names, lambda name: stated.ends_of(things(name) > 0))
+        return [stated.of_things(name, things(name), grid) for name in names]
 
     def marks(self, answer: Instances) -> list[Mark]:
         """Return the labels, the grid, how many things are called, and how many voxels of each label a block has."""

@@ -185,9 +185,9 @@ class MaskHandling(Handling[Mask]):
 
     def states(self, answer: Mask) -> list[Statement]:
         """Return of each label in how many parts it is there, how large the largest is, and on which side."""
-        grid = stated.Grid.of(answer.image)
-        places = enumerate(answer.labels)
-        return [stated.of_things(x.name, stated.numbered(_bits(answer, k)), grid) for k, x in places]
+        places = {x.name: k for k, x in enumerate(answer.labels)}
+        grid = stated.Grid.of(answer.image, places, lambda name: stated.ends_of(_bits(answer, places[name])))
+        return [stated.of_things(name, stated.numbered(_bits(answer, k)), grid) for name, k in places.items()]
 
     def point_doubt(self, mean: Array, expected: Array) -> dict[str, Array]:
         """Return a voxel's entropy, and what of it the opinions disagree in (mutual information), in nats."""

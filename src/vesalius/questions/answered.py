@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from vesalius.core.finding import Side
 from vesalius.core.stated import Statement
 from vesalius.core.words import listed
+from vesalius.questions._sure import certain, doubt_of, held, same_name, unsure, why_of
 from vesalius.questions.asked import Kind, Question
 
 SURE = 0.75  # the least calibrated probability with which a reply says yes or no
 CANNOT = "cannot tell"
+SIDES: tuple[Side, Side] = ("left", "right")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,47 +67,81 @@ def replies(
         said = f", of which {listed(rest, 4)} is not known" if rest else ""
         return (_cannot(question, "", f"the question was not understood{said}; {known}"),)
     unknown = [_cannot(question, name, f"the model does not look for {name}") for name in question.strange]
+    weighed = held(statements, sure)
     if question.kind == "all" and not question.names and not unknown:
-        return (_everything(question, statements, sure),)
-    found = [_one(question, name, statements, sure) for name in question.names]
+        return (_everything(question, weighed, sure),)
+    found = [_one(question, name, weighed, sure) for name in question.names]
     return (*found, *unknown)
 
 
 def _one(question: Question, name: str, statements: Sequence[Statement], sure: float) -> Reply:
-    own = [s for s in statements if s.finding.name == name]
+    own = [s for s in statements if same_name(s.finding.name, name)]
     telling = _KINDS.get(question.kind, _there)
-    return telling(question, name, own, sure)
+    found = telling(question, name, own, sure)
+    if name not in question.denied:
+        return found
+    other = {"yes": "no", "no": "yes"}.get(found.says, CANNOT)
+    return replace(found, says=other, because=f"asked is whether no {name} is there; {found.because}")
 
 
 def _there(question: Question, name: str, own: Sequence[Statement], sure: float) -> Reply:
     """Whether a finding is there: on a side, at a place, of a size, where the question says so."""
+    if question.side == "both":
+        return _on_both(question, name, own, sure)
     here = _on_side(own, question.side)
-    doubt = _doubt(here, sure)
+    doubt = doubt_of(here, sure)
     if doubt:
         return _cannot(question, name, doubt, here)
-    called = [s for s in here if s.finding.status == "present"]
+    called = [s for s in certain(here, sure) if s.finding.status == "present"]
     if not called:
-        elsewhere = [s for s in own if s.finding.status == "present" and s not in here]
-        why = "; ".join(_why(s) for s in here or own) or "it is not called"
-        if elsewhere:
-            why = f"it lies on the {elsewhere[0].finding.side}; {why}"
-        return _reply(question, name, "no", why, here or own)
+        return _not_there(question, name, own, sure)
     unsided = [s for s in called if question.side and s.finding.side is None]
     if unsided and len(unsided) == len(called):
         return _cannot(question, name, f"{name} is there, and on which side is not known", called)
     if question.place:
-        held = [s for s in called if s.finding.place == question.place]
-        if not held and any(not s.finding.place for s in called):
+        placed = [s for s in called if s.finding.place == question.place]
+        if not placed and any(not s.finding.place for s in called):
             return _cannot(
                 question, name, f"{name} is there, and whether in the {question.place} is not known", called
             )
-        if not held:
+        if not placed:
             places = listed([s.finding.place for s in called])
             return _reply(question, name, "no", f"it lies in the {places}", called)
-        called = held
+        called = placed
     if question.above_mm is not None or question.below_mm is not None:
         return _sized(question, name, called)
-    return _reply(question, name, "yes", "; ".join(_why(s) for s in called), called)
+    return _reply(question, name, "yes", "; ".join(why_of(s) for s in called), called)
+
+
+def _not_there(question: Question, name: str, own: Sequence[Statement], sure: float) -> Reply:
+    """Whether a finding is surely not where it is asked for: nothing that is sure there says that it is."""
+    here = _on_side(own, question.side)
+    elsewhere = [s for s in own if s.finding.status == "present" and s not in here]
+    lies = [s for s in certain(elsewhere, sure) if s.finding.side]
+    if not here and not lies:
+        why = doubt_of(own, sure) or f"nothing is stated of the {question.side}"
+        return _cannot(question, name, why, own)
+    places = {s.finding.place for s in here}
+    if here and not places & {"", question.place}:
+        return _cannot(question, name, f"it is denied of the {listed(sorted(places))} alone", here)
+    sides = {s.finding.side for s in here}
+    if question.side is None and len(sides) == 1 and sides & set(SIDES):
+        return _cannot(question, name, f"it is denied of the {sides.pop()} alone", here)
+    why = "; ".join(why_of(s) for s in here or own)
+    if lies:
+        why = f"it lies on the {lies[0].finding.side}; {why}"
+    return _reply(question, name, "no", why, here or own)
+
+
+def _on_both(question: Question, name: str, own: Sequence[Statement], sure: float) -> Reply:
+    """Whether a finding is there on either side: each is asked for itself."""
+    each = [_there(replace(question, side=side), name, own, sure) for side in SIDES]
+    telling = next((r for r in each if r.says == "no"), None) or next((r for r in each if not r.told), None)
+    because = "; ".join(
+        f"{side}: {r.because}" for side, r in zip(SIDES, each, strict=True) if telling in (None, r)
+    )
+    parts = tuple(dict.fromkeys(part for r in each for part in r.parts))
+    return Reply(question.words, question.kind, name, telling.says if telling else "yes", because, parts)
 
 
 def _sized(question: Question, name: str, called: Sequence[Statement]) -> Reply:
@@ -115,9 +153,11 @@ def _sized(question: Question, name: str, called: Sequence[Statement]) -> Reply:
         return _cannot(
             question, name, f"the largest measures {largest:.3g} mm; the others' sizes are not stated", called
         )
-    more = question.above_mm is not None
-    held = largest >= (question.above_mm or 0) if more else largest < (question.below_mm or 0)
-    return _reply(question, name, "yes" if held else "no", f"the largest measures {largest:.3g} mm", called)
+    bound = question.below_mm if question.above_mm is None else question.above_mm
+    at = math.isclose(largest, bound or 0.0)
+    beyond = largest > (bound or 0.0) if question.above_mm is not None else largest < (bound or 0.0)
+    within = question.itself if at else beyond
+    return _reply(question, name, "yes" if within else "no", f"the largest measures {largest:.3g} mm", called)
 
 
 def _count(question: Question, name: str, own: Sequence[Statement], sure: float) -> Reply:
@@ -131,11 +171,14 @@ def _count(question: Question, name: str, own: Sequence[Statement], sure: float)
         whole = [
             s for s in counted if _group(s) == _group(counted[0])
         ]  # a part may count the same things again
+        group = [s for s in here if _group(s) == _group(counted[0])]
+        if doubt := next((why for s in group if (why := unsure(s, sure))), ""):
+            return _cannot(question, name, doubt, group)
         total = sum(s.finding.count or 0 for s in whole)
-        return _reply(question, name, str(total), "; ".join(_why(s) for s in whole), whole)
-    doubt = _doubt(here, sure)
+        return _reply(question, name, str(total), "; ".join(why_of(s) for s in whole), whole)
+    doubt = doubt_of(here, sure)
     if not doubt and here and all(s.finding.status == "absent" for s in here):
-        return _reply(question, name, "0", "; ".join(_why(s) for s in here), here)
+        return _reply(question, name, "0", "; ".join(why_of(s) for s in here), here)
     why = doubt or f"the model says whether {name} is there, and not how many"
     return _cannot(question, name, why, here)
 
@@ -147,52 +190,58 @@ def _group(one: Statement) -> str:
 
 def _size(question: Question, name: str, own: Sequence[Statement], sure: float) -> Reply:
     here = _on_side(own, question.side)
-    sized = [s for s in here if s.finding.size_mm is not None and s.finding.status == "present"]
+    told = certain(here, sure)
+    sized = [s for s in told if s.finding.size_mm is not None and s.finding.status == "present"]
+    sized = [s for s in sized if question.side in (None, s.finding.side, *s.finding.name.split())]
     if sized:
         most = max(sized, key=lambda s: s.finding.size_mm or 0.0)
-        return _reply(question, name, f"{most.finding.size_mm:.3g} mm", _why(most), [most])
-    measured = [s for s in here if s.number is not None]
+        return _reply(question, name, f"{most.finding.size_mm:.3g} mm", why_of(most), [most])
+    measured = [s for s in told if s.number is not None]
     if measured:
         return _number(question, name, measured, sure)
-    return _cannot(question, name, _absent(here, name) or f"the model does not measure {name}", here)
+    why = doubt_of(here, sure) or _absent(here, name) or f"the model does not measure {name}"
+    return _cannot(question, name, why, here)
 
 
 def _side(question: Question, name: str, own: Sequence[Statement], sure: float) -> Reply:
-    called = [s for s in own if s.finding.status == "present"]
-    doubt = _doubt(own, sure) if len({s.finding.side for s in own}) < 2 else ""
-    if doubt or not called:
-        return _cannot(question, name, doubt or _absent(own, name), own)
+    called = [s for s in certain(own, sure) if s.finding.status == "present"]
+    if not called:
+        return _cannot(question, name, doubt_of(own, sure) or _absent(own, name), own)
     sides = {s.finding.side for s in called if s.finding.side}
     if not sides:
         return _cannot(question, name, f"{name} is there, and on which side is not known", called)
     says = "both" if len(sides) > 1 or "both" in sides else next(iter(sides))
-    return _reply(question, name, says or "", "; ".join(_why(s) for s in called), called)
+    why = "; ".join(why_of(s) for s in called)
+    unknown = {s.finding.side for s in own if unsure(s, sure)} & (set(SIDES) - sides)
+    if says != "both" and unknown:
+        why += f"; whether it is on the {unknown.pop()} as well is not known"
+    return _reply(question, name, says or "", why, called)
 
 
 def _where(question: Question, name: str, own: Sequence[Statement], sure: float) -> Reply:
-    called = [s for s in own if s.finding.status == "present"]
+    called = [s for s in certain(own, sure) if s.finding.status == "present"]
     if not called:
-        return _cannot(question, name, _absent(own, name), own)
+        return _cannot(question, name, doubt_of(own, sure) or _absent(own, name), own)
     places = [" ".join(w for w in (s.finding.side, s.finding.place) if w) for s in called]
     told = list(dict.fromkeys(p for p in places if p))
     if not told:
         return _cannot(
             question, name, f"{name} is there, and where is not stated in words; see its map or mask", called
         )
-    return _reply(question, name, listed(told), "; ".join(_why(s) for s in called), called)
+    return _reply(question, name, listed(told), "; ".join(why_of(s) for s in called), called)
 
 
 def _change(question: Question, name: str, own: Sequence[Statement], sure: float) -> Reply:
-    told = [s for s in own if s.finding.change is not None and not s.doubted]
+    told = [s for s in certain(own, sure) if s.finding.change is not None]
     if told:
-        return _reply(question, name, str(told[0].finding.change), _why(told[0]), told)
+        return _reply(question, name, str(told[0].finding.change), why_of(told[0]), told)
     return _cannot(
         question, name, "nothing is known of an earlier visit; `vesalius change` compares two", own
     )
 
 
 def _number(question: Question, name: str, own: Sequence[Statement], sure: float) -> Reply:
-    told = [s for s in own if s.number is not None]
+    told = [s for s in certain(own, sure) if s.number is not None]
     if not told:
         return _there(question, name, own, sure)
     one = told[0]
@@ -200,7 +249,7 @@ def _number(question: Question, name: str, own: Sequence[Statement], sure: float
         question,
         name,
         f"{one.number:.4g}{f' {one.unit}' if one.unit not in ('', '1') else ''}",
-        _why(one),
+        why_of(one),
         told,
     )
 
@@ -217,8 +266,8 @@ _KINDS: Mapping[str, Callable[[Question, str, Sequence[Statement], float], Reply
 
 
 def _everything(question: Question, statements: Sequence[Statement], sure: float) -> Reply:
-    called = [s for s in statements if s.finding.status == "present" and not _doubt([s], sure)]
-    doubted = [s for s in statements if _doubt([s], sure)]
+    called = [s for s in statements if s.finding.status == "present" and not doubt_of([s], sure)]
+    doubted = [s for s in statements if doubt_of([s], sure)]
     if not statements:
         return _cannot(question, "", "the model states nothing of its case")
     says = listed([_words(s) for s in called]) or "nothing that it looks for"
@@ -241,32 +290,8 @@ def _on_side(own: Sequence[Statement], side: str | None) -> list[Statement]:
     return [s for s in own if s.finding.side in (side, None, "both")]
 
 
-def _doubt(here: Sequence[Statement], sure: float) -> str:
-    """Return why nothing can be told from statements, "" where something can: one sure presence is enough."""
-    if any(s.finding.status == "present" and not _unsure(s, sure) for s in here):
-        return ""
-    return next((why for s in here if (why := _unsure(s, sure))), "")
-
-
-def _unsure(one: Statement, sure: float) -> str:
-    """Return why a statement must not be told as it is."""
-    if one.doubted:
-        return one.doubted
-    if one.finding.status in ("uncertain", "past"):
-        return f"it is said to be {one.finding.status}"
-    if one.p is not None and 1 - sure < one.p < sure:
-        return f"{one.because or f'probability {one.p:.3f}'}, and below {sure:g} or above {1 - sure:g} nothing is told"
-    if one.p is not None and (one.p >= sure) != (one.finding.status == "present"):
-        return f"{one.because}: it is called otherwise than its probability says"
-    return ""
-
-
 def _absent(own: Sequence[Statement], name: str) -> str:
     return f"no {name} is called" if own and all(s.finding.status == "absent" for s in own) else ""
-
-
-def _why(one: Statement) -> str:
-    return one.because or str(one.finding)
 
 
 def _reply(question: Question, name: str, says: str, because: str, own: Sequence[Statement]) -> Reply:

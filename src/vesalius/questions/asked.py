@@ -11,14 +11,15 @@ from typing import Literal
 
 from vesalius.core.finding import Side
 from vesalius.texts.merging import both_numbers, merged
-from vesalius.texts.reading import findings_in
+from vesalius.texts.reading import Reading, readings
 from vesalius.texts.terms import Terms
 
 Kind = Literal["there", "count", "size", "side", "where", "change", "number", "all", "unclear"]
 KINDS: tuple[tuple[Kind, str], ...] = (
-    ("count", r"\bhow many\b|\b(what|tell)\b.*\bnumber of\b|\bcount (the|all)\b"),
     ("change", r"\b(chang|grow|grown|grew|shr[aiu]nk|progress|regress|resolv|improv|worse)\w*\b"
-               r"|\b(larger|smaller|bigger) than (before|previously|last)\b|\bis \w+ new\b|\bnew since\b"),
+               r"|\b(larger|smaller|bigger) than (before|previously|last)\b"
+               r"|\b(new|before|previous|previously|earlier|prior|last)\b"),
+    ("count", r"\bhow many\b|\b(what|tell)\b.*\bnumber of\b|\bcount (the|all)\b"),
     ("size", r"\bhow (large|big|wide|long|thick|tall|small)\b|\b(what|which|tell)\b.*\b(size|diameter|extent)\b"
              r"|\bhow (much|many) (mm|cm|millimet|centimet)|\bmeasures?\b.*\?"),
     ("side", r"\b(which|what) side\b|\bleft or (the |on the )?right\b|\bright or (the |on the )?left\b"
@@ -39,19 +40,32 @@ _SIZED = re.compile(
     re.IGNORECASE,
 )
 _COUNTED = re.compile(
-    r"\b(more|fewer|less) than (\d+|one|two|three|four|five)\b(?! ?(mm|cm|millimet|centimet))", re.I
+    r"(\b(more|fewer|less) than|\bare there( exactly)?|\bis there( exactly)?) (\d+|one|two|three|four|five)\b"
+    r"(?! ?(mm|cm|millimet|centimet))",
+    re.IGNORECASE,
 )
 _SUPERLATIVES = frozenset({"largest", "biggest", "longest"})  # what a size is of, anyway
 _MORE = {"larger", "bigger", "greater", "more", "longer", "wider", "over", "above", "at least"}
+_ITSELF = {"at least", "at most"}  # a bound of which the size itself is within
+_NEGATES = re.compile(r"\b(no|not|without|ruled out|free of|free from|absent)\b", re.IGNORECASE)
+_DENYING = re.compile(rf"\bor not\b|\brule out\b|\bexcluded?\b|{_NEGATES.pattern}", re.IGNORECASE)
+_LEADING = re.compile(  # "isn't there …", "is there not …": asked by one who expects a yes as by one who expects a no
+    r"n['\u2019]t\b|\b(is|are|was|were|do|does|did|can|could|has|have)( (there|you|we|i|it|one))? not\b"
+    r"|\b(no|not|without) (more|less|fewer|larger|bigger|greater|longer|wider|smaller|shorter|over|above|under|below"
+    r"|at)\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """What is asked. `names` are the findings, as the answer calls them; `side` and `place` are where it asks about.
 
-    `above_mm` and `below_mm` bound the size that is asked about. A question whose `kind` is "unclear" was not
-    understood: `unread` are words in it that say something of a finding that no statement says (calcified, malignant).
-    `strange` are findings that it names and the answer cannot speak of.
+    `denied` are the findings whose absence is asked for ("is there no nodule", "is the heart normal"). `above_mm` and
+    `below_mm` bound the size that is asked about; `itself` says that the bound is within ("at least 10 mm"). A question
+    whose `kind` is "unclear" was not understood: `unread` are words in it that say something of a finding that no
+    statement says (calcified, malignant), or that deny something and it is not sure what. `strange` are findings that
+    it names and the answer cannot speak of.
     """
 
     words: str
@@ -63,6 +77,8 @@ class Question:
     below_mm: float | None = None
     strange: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
+    denied: tuple[str, ...] = ()
+    itself: bool = False
 
 
 def understood(words: str, names: Sequence[str], terms: Terms | None = None) -> Question:
@@ -73,16 +89,22 @@ def understood(words: str, names: Sequence[str], terms: Terms | None = None) -> 
     """
     plain = re.sub(r"\s+", " ", words).strip()
     own = merged(names, terms)
-    read = findings_in(_told(plain), own)
+    told = _told(plain)
+    said = readings(told, own)
+    read = [one.finding for one in said]
+    denied = _denied(plain, told, said, own)
     known = {name.casefold(): name for name in names}
     asked = tuple(dict.fromkeys(known[f.name.casefold()] for f in read if f.name.casefold() in known))
     strange = tuple(dict.fromkeys(f.name for f in read if f.name.casefold() not in known))
     side, place = _sided(plain), next((f.place for f in read if f.place), "")
-    more, less = _bounds(plain)
-    unread = _unread(plain, own, {f.name for f in read}, place)
+    more, less, itself = _bounds(plain)
+    unread = _unread(plain, own, {f.name for f in read}, place, sure=denied is not None)
+    kind = _kind(plain, bool(asked or strange), len(asked) + len(strange) > 1, unread, (more, less))
+    if denied is None or (denied and (kind != "there" or side == "both")):
+        kind, denied = "unclear", ()
     return Question(
         plain,
-        _kind(plain, bool(asked or strange), len(asked) + len(strange) > 1, unread, (more, less)),
+        kind,
         asked,
         side,
         place,
@@ -90,7 +112,34 @@ def understood(words: str, names: Sequence[str], terms: Terms | None = None) -> 
         less,
         strange,
         unread,
+        tuple(known[name.casefold()] for name in denied if name.casefold() in known),
+        itself,
     )
+
+
+def _denied(question: str, told: str, said: Sequence[Reading], terms: Terms) -> tuple[str, ...] | None:
+    """Return the findings whose absence is asked for; None where it is not sure whether it is asked for.
+
+    What denies has to deny a finding, once: two denials, one of nothing, one that leads, and one of what a thing is
+    without a disease ("is the heart not normal") are none that a yes or a no would be sure to answer.
+    """
+    negations = [found[0].casefold() for found in _NEGATES.finditer(told)]
+    if _LEADING.search(question) or len(negations) > 1:
+        return None
+    by_status: dict[str, set[str]] = {}
+    for one in said:
+        by_status.setdefault(one.finding.status, set()).add(one.finding.name)
+        shown = one.rule == "shown"
+        if one.finding.status == "past" or (shown and one.finding.status == "uncertain"):
+            return None  # "is the heart borderline"
+        if one.finding.status == "absent" and shown != (not negations):
+            denying = (s for t in terms.shown if one.finding.name in t.names for s in t.says)
+            if not any(_NEGATES.search(s) and s in told.casefold() for s in denying):
+                return None
+    denied = by_status.get("absent", set())
+    if denied & by_status.get("present", set()) or (negations and not denied):
+        return None
+    return tuple(dict.fromkeys(one.finding.name for one in said if one.finding.name in denied))
 
 
 def _kind(
@@ -110,7 +159,7 @@ def _kind(
     if not named or rest:
         return "unclear"
     if any(b is not None for b in bounds):
-        return "there" if found in ("size", "change", "number", "unclear", "there") else "unclear"
+        return "there" if found in ("size", "number", "unclear", "there") else "unclear"
     if _COUNTED.search(question):
         return "count"
     return (
@@ -120,16 +169,19 @@ def _kind(
     )
 
 
-def _unread(question: str, terms: Terms, names: set[str], place: str) -> tuple[str, ...]:
-    """Return the words of a question that neither ask nor name a finding, a side, a place or a size."""
+def _unread(question: str, terms: Terms, names: set[str], place: str, *, sure: bool) -> tuple[str, ...]:
+    """Return the words of a question that neither ask nor name a finding, a side, a place or a size.
+
+    Words that deny are read where it is `sure` what they deny.
+    """
     known = set(_filling())
     said = [s for t in terms.terms if t.name in names for s in (t.name, *t.says)]
     said += [s for p in terms.places if p.name == place for s in (p.name, *p.says)]
     said += [s for one in terms.shown if names & set(one.names) for s in (*one.of, *one.says)]
     for phrase in said:
         known |= {form for word in re.findall(r"[^\W_]+", phrase.casefold()) for form in both_numbers(word)}
-    words = re.findall(r"[^\W_]+", question.casefold())
-    return tuple(dict.fromkeys(w for w in words if w not in known and not w.replace(".", "").isdigit()))
+    text = _COUNTED.sub(" ", _SIZED.sub(" ", _DENYING.sub(" ", question) if sure else question))
+    return tuple(dict.fromkeys(w for w in re.findall(r"[^\W_]+", text.casefold()) if w not in known))
 
 
 @cache
@@ -146,7 +198,9 @@ def _told(question: str) -> str:
         question,
         flags=re.I,
     )
-    text = re.sub(r"\b(any|no|not|without|signs? of|evidence of|rule out|exclude)\b", " ", text, flags=re.I)
+    text = re.sub(r"\bor not\b|\b(any|signs? of|evidence of)\b", " ", text, flags=re.I)
+    text = re.sub(r"\b(be |is |are )?(ruled out|excluded)\b", "is ruled out", text, flags=re.I)
+    text = re.sub(r"\b(rule out|exclude)\b", "there is no", text, flags=re.I)
     return text.replace("?", ".")
 
 
@@ -157,9 +211,11 @@ def _sided(question: str) -> Side | None:
     return None if len(sides) != 1 else ("left" if "left" in sides else "right")
 
 
-def _bounds(question: str) -> tuple[float | None, float | None]:
+def _bounds(question: str) -> tuple[float | None, float | None, bool]:
+    """Return the size above or below which it is asked for, in millimetres, and whether the size itself is within."""
     found = _SIZED.search(question)
     if found is None:
-        return None, None
+        return None, None, False
     size = float(found["n"].replace(",", ".")) * (10 if found["unit"].lower().startswith("c") else 1)
-    return (size, None) if found["than"].lower() in _MORE else (None, size)
+    than = found["than"].lower()
+    return (size, None, than in _ITSELF) if than in _MORE else (None, size, than in _ITSELF)
