@@ -96,6 +96,8 @@ def _compound(word: str) -> bool:
     """Two terms in one, or several of one."""
     if len(word) > _LONG and word.endswith("s") and word[:-1] in terms():
         return True
+    if len(word) > 2 * _longest():
+        return False
     cuts = range(_LONG, len(word) - _LONG + 1)
     return any(word[:n] in terms() and word[n:] in terms() for n in cuts)
 
@@ -110,6 +112,11 @@ def _spoken(word: str) -> bool:
 def terms() -> frozenset[str]:
     """Return the technical terms of one word, folded."""
     return frozenset(folded(w) for w in _listed() if "_" not in w)
+
+
+@cache
+def _longest() -> int:
+    return max(map(len, terms()))
 
 
 @cache

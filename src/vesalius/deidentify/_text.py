@@ -7,6 +7,8 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 
 from vesalius.deidentify._descriptors import WORD, folded, is_term, kept, vocabulary
+from vesalius.deidentify._ordinary import is_common
+from vesalius.deidentify._titles import titled
 
 GONE = "[removed]"
 _SHORTEST = 3  # letters of a name's part that is looked for elsewhere
@@ -16,13 +18,10 @@ _GROUPS = r"[\s./-]?"
 _IN_BYTES = 6  # so long that bytes by chance do not make it
 _NO_SPACES = "\u0e00"  # from Thai on: kana, ideographs, Hangul
 _DIGRAPHS = {"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa", "ß": "ss"}
-_TITLED = re.compile(
-    r"\b(?:[Dd]r|DR|Doctor|Mr|Mrs|Ms|Miss|Prof|Professor|Herr|Frau|Mme|Nurse)\b[.:]?\s+[^\W\d_]+(?:[\s,^-]+[A-Z][^\W\d_]+)?"
-)
 _PATTERNS = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+",  # e-mail
+        r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+",  # e-mail, as long as its parts may be (RFC 5321, RFC 1035)
         r"\b(?:https?|ftp|dicom|hl7)://\S+|\bwww\.\S+",
         r"\b(?:19|20)\d{2}[-/.](?:0?[1-9]|1[0-2])[-/.](?:0?[1-9]|[12]\d|3[01])\b",  # a date, in several orders
         r"\b(?:0?[1-9]|[12]\d|3[01])[-/.](?:0?[1-9]|[12]\d|3[01])[-/.](?:19|20)\d{2}\b",
@@ -57,6 +56,14 @@ class Cleaner:
         for spelt in {whole, *_spellings(whole)} if name else {whole}:
             self._add(folded(spelt).strip(" ^=,;."), name=name)
 
+    def add_place(self, value: str) -> None:
+        """Search for the name of a folder or file, and for its words that are neither clinical nor ordinary."""
+        phrase = folded(_composed(value).lower()).strip(" ^=,;.")
+        if not is_common(phrase):
+            known = set(self.words)
+            self._add(phrase, name=False)
+            self.words -= {word for word in WORD.findall(phrase) if is_common(word)} - known
+
     def _add(self, phrase: str, *, name: bool) -> None:
         if len(phrase) >= _SHORTEST_ID:
             self.phrases.add(phrase)
@@ -86,24 +93,32 @@ class Cleaner:
 
     def scrub(self, text: str) -> str:
         """Return the text without identifiers, dates, telephone numbers, addresses of machines and titled names."""
-        found = text
-        for pattern in (*_PATTERNS, _TITLED):
+        found = _composed(text)
+        for pattern in _PATTERNS:
             found = pattern.sub(GONE, found)
-        return self.known(found)
+        return self.known(_without(found, titled(found)))
 
     def known(self, text: str) -> str:
         """Return the text without this data set's own identifiers; versions and the like, which look like numbers,
         stay.
         """
         found = _composed(text)
-        for phrase in sorted(self.phrases | self.runs, key=len, reverse=True):
-            plain = folded(found)
-            while (at := plain.find(phrase)) >= 0:
-                found = found[:at] + GONE + found[at + len(phrase) :]
-                plain = folded(found)
+        return _without(found, self._spans(found))
+
+    def _spans(self, text: str) -> Iterator[tuple[int, int]]:
+        """Yield where this data set's own identifiers stand."""
+        plain = folded(text)
+        for phrase in self.phrases | self.runs:
+            spaced = max(phrase) < _NO_SPACES
+            at = plain.find(phrase)
+            while at >= 0:
+                end = at + len(phrase)
+                if not spaced or (_border(text, at) and _border(text, end)):
+                    yield at, end
+                at = plain.find(phrase, at + 1)
         for number in self.numbers:  # however its digits are grouped
-            found = re.sub(rf"(?<!\d){_GROUPS.join(number)}(?!\d)", GONE, found)
-        return WORD.sub(lambda m: GONE if self._own(folded(m[0])) else m[0], found)
+            yield from (m.span() for m in re.finditer(rf"(?<!\d){_GROUPS.join(number)}(?!\d)", text))
+        yield from (m.span() for m in WORD.finditer(text) if self._own(plain[m.start() : m.end()]))
 
     def coded(self, text: str) -> bool:
         """Return whether a term of fixed form is not one of this data set's identifiers."""
@@ -133,6 +148,29 @@ class Cleaner:
         plain = re.sub(r"[^\w\s.,;:()+*/%-]|(?<!\w)[.,;:()+*/%_-]+(?!\w)", " ", "".join((*parts, text[at:])))
         plain = " ".join(plain.split()).strip(" .,;:*/%_")
         return re.sub(r"(?<!\bC)(?<!\bc)[+-]+$|^[+-]+", "", plain).strip()
+
+
+def _without(text: str, spans: Iterable[tuple[int, int]]) -> str:
+    """Return the text with one mark in place of each span, and of spans that overlap; marks that stand there stay."""
+    marked = (m.span() for m in re.finditer(re.escape(GONE), text))
+    parts, begin, at = [], -1, 0  # of the span that grows: where it begins, and where it ends
+    for start, end in sorted((*marked, *spans)):
+        if begin >= 0 and start < at:
+            at = max(at, end)
+            continue
+        parts += [GONE, text[at:start]] if begin >= 0 else [text[:start]]
+        begin, at = start, end
+    return "".join((*parts, GONE, text[at:])) if begin >= 0 else text
+
+
+def _border(text: str, at: int) -> bool:
+    """Return whether a word or a number may end here, and not only a part of one."""
+    if not 0 < at < len(text):
+        return True
+    one, other = text[at - 1], text[at]
+    if one.isalpha() and other.isalpha():
+        return one.islower() and other.isupper()
+    return not (one.isdigit() and other.isdigit())
 
 
 def _spellings(name: str) -> Iterator[str]:

@@ -94,8 +94,9 @@ def deidentify(
         cleaner.short |= found.short
         cleaner.numbers |= found.numbers
         cleaner.runs |= found.runs
+    cleaner.phrases.add(path.name.lower())  # says of which file, whatever its words are
     for name in (path.stem, *path.parent.relative_to(beside.source).parts):
-        cleaner.add(name, name=False)
+        cleaner.add_place(name)
     clean = cleaner.scrub(text)
     folders = {str(folder_of(head, key)) for head in heads}
     place = PurePosixPath(commonpath(folders)) / target.name
