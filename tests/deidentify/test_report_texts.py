@@ -97,3 +97,10 @@ def test_tables_with_reports_are_not_copied(tmp_path: Path) -> None:
 def test_scrubbed_texts(text: str, identifiers: list[str], expected: str | None) -> None:
     found = scrubbed(text, identifiers)
     assert found == expected if expected is not None else not {"doe", "jane"} & set(found.casefold().split())
+
+
+def test_of_a_number_with_words_in_it_only_what_medicine_does_not_say_goes() -> None:
+    said = "The lung of case 7788 Q is clear."
+    assert scrubbed(said, numbers=["lung-7788"]) == "The lung of case [removed] Q is clear."
+    assert scrubbed(said, ["lung-7788"]) == "The [removed] of case [removed] Q is clear."
+    assert scrubbed("Seen: Petrov.", numbers=["petrov-7788"]) == "Seen: [removed]."
