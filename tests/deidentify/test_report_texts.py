@@ -180,3 +180,10 @@ def test_hostile_texts_take_no_longer_than_others(text: str) -> None:
     begun = time.process_time()
     cleaner.clean(text)  # and scrubs it
     assert time.process_time() - begun < patience(2)
+
+
+def test_of_a_number_with_words_in_it_only_what_medicine_does_not_say_goes() -> None:
+    said = "The lung of case 7788 Q is clear."
+    assert scrubbed(said, numbers=["lung-7788"]) == "The lung of case [removed] Q is clear."
+    assert scrubbed(said, ["lung-7788"]) == "The [removed] of case [removed] Q is clear."
+    assert scrubbed("Seen: Petrov.", numbers=["petrov-7788"]) == "Seen: [removed]."

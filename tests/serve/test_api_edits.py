@@ -93,7 +93,7 @@ def test_an_edit_is_kept_with_who_and_when_and_the_next_one_too(
     url = f"/api/jobs/{job['job']}/reports/c1"
     before = client.get(url).json()
     assert before == {
-        "kept": True, "version": 0, "written": SECTIONS, "sections": SECTIONS, "edits": [], "sr": None,
+        "kept": True, "version": 0, "shown": 0, "written": SECTIONS, "sections": SECTIONS, "edits": [], "sr": None,
     }  # fmt: skip
     assert client.get(f"{url}/sr.dcm").status_code == 404
     one = put(client, job)
@@ -104,7 +104,12 @@ def test_an_edit_is_kept_with_who_and_when_and_the_next_one_too(
         (1, "Ada Lovelace", "local", False),
         (2, "Hopper^Grace", "local", True),
     ]
-    assert two["edits"][0]["sections"] == CHANGED and two["edits"][0]["at"] < two["edits"][1]["at"]
+    assert two["edits"][0]["at"] < two["edits"][1]["at"]
+    for version, sections in enumerate((SECTIONS, CHANGED, SECTIONS)):
+        found = client.get(url, params={"version": version}).json()
+        assert found == {**two, "shown": version, "sections": sections}
+        assert not any("sections" in e for e in found["edits"])  # each text is fetched by itself
+    assert client.get(url, params={"version": 3}).status_code == 404
     draft, first, second = (
         pydicom.dcmread(io.BytesIO(client.get(u).content))
         for u in (f"/api/jobs/{job['job']}/cases/c1/sr.dcm", f"{url}/sr.dcm?version=1", two["sr"])
@@ -156,6 +161,7 @@ def test_what_is_no_edit_is_refused_and_leaves_nothing(client: TestClient, kept:
         ("not a person's name", {"author": "a\\b"}),
         ("names the organisation", {"verified": True}),
         ("no such version", {"version": 7}),
+        ("more than 64,000 bytes", {"sections": dict.fromkeys(SECTIONS, "é" * 19_000)}),
     ):
         got = put(client, job, **more)
         assert got.status_code == 422 and words in got.json()["error"], (words, got.text)
@@ -216,6 +222,24 @@ def test_a_line_that_was_never_finished_is_set_aside_and_one_that_was_changed_is
     path.write_bytes(b"[]\n")
     with pytest.raises(FormatError, match="no edit of a report"):
         EditStore(folder)
+
+
+def test_versions_are_few_and_what_the_model_wrote_is_held_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vesalius.serve.edits.store.MOST_VERSIONS", 3)
+    store = EditStore(tmp_path)
+    said: dict[str, Any] = {"author": "A", "model": "m", "caller": "local"}
+    for seen in range(3):
+        store.save(("i", "b"), {"findings": f"{seen}"}, seen=seen, written=dict(SECTIONS), **said)
+    with pytest.raises(OutputError, match="too many versions"):
+        store.save(("i", "b"), {"findings": "3"}, seen=3, written=dict(SECTIONS), **said)
+    store.close()
+    again = EditStore(tmp_path)
+    for held in (store, again):
+        assert len({id(e.written) for e in held.of(("i", "b"))}) == 1
+        assert [e.sections["findings"] for e in held.of(("i", "b"))] == ["0", "1", "2"]
+    again.close()
 
 
 def test_what_is_said_to_be_saved_outlives_a_process_that_is_killed(tmp_path: Path) -> None:

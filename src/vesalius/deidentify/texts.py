@@ -29,14 +29,18 @@ NOTE = "a report keeps names of people whom no DICOM file beside it names, unles
 _MOST_HEADS = 5000  # below one folder
 
 
-def scrubbed(text: str, identifiers: Iterable[str] = ()) -> str:
+def scrubbed(text: str, identifiers: Iterable[str] = (), *, numbers: Iterable[str] = ()) -> str:
     """Return a text with `[removed]` in place of the identifiers, in whatever order, case or accents they are written,
     and of dates, telephone numbers, addresses, long numbers and names behind a title.
 
     `identifiers` are names (`Doe^Jane` or `Jane Doe`), numbers and the like of the people that it is of. Names that are
-    neither among them nor behind a title stay: nobody can tell these from other words.
+    neither among them nor behind a title stay: nobody can tell these from other words. Of `numbers`, which are no names
+    (`lung-0012`), words that medicine uses stay.
     """
-    return Cleaner(identifiers).scrub(text)
+    cleaner = Cleaner(identifiers)
+    for number in numbers:
+        cleaner.add(number, name=False)
+    return cleaner.scrub(text)
 
 
 @dataclass

@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 from vesalius.core.case import Case, Ref
@@ -73,8 +72,3 @@ def _refs(case: Case) -> Iterable[tuple[str, Ref]]:
     for name, image in case.images.items():
         if isinstance(image, Ref):
             yield ("" if len(case.images) == 1 else name), image
-
-
-def first_image_path(case: Case) -> Path | None:
-    """Return the first file of a case's first image; None where it lies in none."""
-    return next((ref.paths[0] for _, ref in _refs(case) if ref.paths), None)

@@ -12,6 +12,7 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,7 +23,8 @@ from vesalius.core.words import counted
 from vesalius.serve.edits.kept import KeptEdit, kept_edit
 
 FILE = "edits.jsonl"
-_MOST = 1000  # versions of one report
+MOST_VERSIONS = 100  # of one report
+MOST_BYTES = 64_000  # of one version's sections, their names included, as UTF-8
 
 Report = tuple[str, str]  # an image's digest, a bundle's hash
 
@@ -58,7 +60,7 @@ class EditStore:
             self._mend()
             self._edits: dict[Report, list[KeptEdit]] = {}
             for one in edits_in(folder):
-                self._edits.setdefault((one.image, one.bundle), []).append(one)
+                self._take(one)
             self._open = stack.pop_all()
 
     def of(self, report: Report) -> tuple[KeptEdit, ...]:
@@ -83,14 +85,22 @@ class EditStore:
         """Keep an edit; on return it is on the disk. `seen` is the version that its author has changed, 0 the model's.
 
         `before` is called once nothing speaks against the edit; it is kept unless that raises. Raises Conflict where
-        another has come since, OutputError where it cannot be written.
+        another has come since, FormatError for a text that is too long, OutputError where it cannot be written.
         """
+        if (size := sum(len(text.encode()) for pair in sections.items() for text in pair)) > MOST_BYTES:
+            raise FormatError(
+                f"a report of more than {MOST_BYTES:,} bytes", found=f"{size:,}", hint="a shorter one"
+            )
         with self._lock, output_errors(self.path):
             earlier = self._edits.get(report, [])
             if seen != len(earlier):
                 raise Conflict(earlier[-1]) if earlier else FormatError("no such version", found=str(seen))
-            if len(earlier) >= _MOST:
-                raise OutputError("too many versions of one report", found=str(len(earlier)))
+            if len(earlier) >= MOST_VERSIONS:
+                raise OutputError(
+                    "too many versions of one report",
+                    found=str(len(earlier)),
+                    hint=f"{MOST_VERSIONS} are kept, and no more",
+                )
             edit = Edit(
                 id=secrets.token_hex(12),
                 author=author,
@@ -103,13 +113,20 @@ class EditStore:
             made = KeptEdit(edit, *report, model, caller, dict(written), dict(sections))
             before(edit)
             append(self._handle, made.line())
-            self._edits.setdefault(report, []).append(made)
+            self._take(made)
         return made
 
     def close(self) -> None:
         """Write no more."""
         with self._lock:
             self._open.close()
+
+    def _take(self, one: KeptEdit) -> None:
+        """Remember an edit; a model's own sections that are those of the version before are held once."""
+        edits = self._edits.setdefault((one.image, one.bundle), [])
+        if edits and edits[-1].written == one.written:
+            one = replace(one, written=edits[-1].written)
+        edits.append(one)
 
     def _mend(self) -> None:
         """Set aside what comes after the last whole line: nobody was told that it is saved."""

@@ -1,34 +1,40 @@
 """Edited reports as a table: a cohort's images with the newest text that a person saved of each, to learn from.
 
 A service keeps no image and no file's name, so the images come from a cohort and are known by their files' bytes. A
-report that names its patient stays out. Of several models' reports of one image the newest edit counts.
+report with what identifies people stays out. Of several models' reports of one image the newest edit counts.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import re
 import warnings
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pydicom
+from pydicom.valuerep import PersonName
 
 from vesalius import formats
 from vesalius.core.case import Case, Ref
 from vesalius.core.cohort import Cohort
 from vesalius.core.disk import write_text
 from vesalius.core.errors import DataError, VesaliusError
+from vesalius.core.file_names import FileNames
+from vesalius.deidentify.texts import scrubbed
 from vesalius.dicom.damage import DAMAGE
-from vesalius.serve.edits.kept import KeptEdit, first_image_path, image_digest
+from vesalius.run.cells import image_cells
+from vesalius.serve.edits.kept import KeptEdit, image_digest
 from vesalius.serve.edits.store import edits_in
 from vesalius.texts.sections import joined
 
-COLUMNS = ("image", "patient", "report", "author", "edited_at", "verified", "version")
-_SHORTEST = 3  # letters of a name that is looked for in a text
+COLUMNS = ("case", "patient", "split", "report", "author", "edited_at", "verified", "version")
+_NAMES = ("PatientName", "OtherPatientNames", "PatientBirthName", "PatientMotherBirthName")
+_NUMBERS = ("PatientID", "OtherPatientIDs")
+_MORE = "OtherPatientIDsSequence"
+_GONE = "[removed]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,23 +53,26 @@ class Exported:
 def export_edits(folder: Path, cohort: Cohort, out: Path, *, verified_only: bool = False) -> Exported:
     """Write the newest edit of each image of a cohort as a table that is itself read as a cohort, with its reports.
 
-    `folder` is that of `vesalius serve --edits`. Raises DataError where no image of the cohort has an edit, FormatError
-    and OutputError.
+    `folder` is that of `vesalius serve --edits`. An image that no path names alone, such as an item of an array, is
+    copied into `images` beside the table. Raises DataError where no image of the cohort has an edit, FormatError and
+    OutputError.
     """
     newest: dict[str, KeptEdit] = {}
     for one in edits_in(folder):
         if one.edit.verified or not verified_only:
             newest[one.image] = max(newest.get(one.image, one), one, key=lambda e: e.edit.at)
-    rows: list[dict[str, Any]] = []
+    rows: list[tuple[dict[str, Any], dict[str, str]]] = []
     left_out: list[tuple[str, str]] = []
     met: set[str] = set()
+    named = FileNames(case.id for case in cohort.cases)
     for case in cohort.cases:
         digest = image_digest(case)
         if digest is None or digest not in newest:
             continue
         met.add(digest)
         try:
-            rows.append(_row(case, newest[digest], out))
+            row = _row(case, newest[digest])
+            rows.append((row, _cells(case, out.parent, named[case.id])))
         except VesaliusError as error:
             left_out.append((case.id, str(error)))
     if not rows:
@@ -71,25 +80,22 @@ def export_edits(folder: Path, cohort: Cohort, out: Path, *, verified_only: bool
         hint = "the images that were uploaded, byte for byte"
         raise DataError("no case has an edited report that can be learned from", found=found, hint=hint)
     text = io.StringIO()
-    sheet = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    images = list(dict.fromkeys(name for _, cells in rows for name in cells))
+    heads = {name: "image" if len(images) == 1 else f"image {name}" for name in images}  # so are several read
+    sheet = csv.DictWriter(text, (*COLUMNS[:3], *heads.values(), *COLUMNS[3:]), lineterminator="\n")
     sheet.writeheader()
-    sheet.writerows(rows)
+    sheet.writerows(row | {heads[name]: cell for name, cell in cells.items()} for row, cells in rows)
     write_text(out, text.getvalue())
     return Exported(out, len(rows), tuple(left_out), len(newest.keys() - met))
 
 
-def _row(case: Case, kept: KeptEdit, out: Path) -> dict[str, Any]:
-    path = first_image_path(case)
-    if path is None:
-        raise DataError("its image lies in no file")
-    report = joined({name: text for name, text in kept.sections.items() if text.strip()})
-    head = _head(path)
-    named = _names_in(report, [case.patient or "", *_names_of(head)])
-    if named:
-        raise DataError("its report names the patient", hint="save it again without the name or the id")
+def _row(case: Case, kept: KeptEdit) -> dict[str, Any]:
+    report = joined({title: text for title, text in kept.sections.items() if text.strip()})
+    _check(report, case)
     return {
-        "image": _named(case, path, head, out),
+        "case": case.id,
         "patient": case.patient,
+        "split": case.split,
         "report": report,
         "author": kept.edit.author,
         "edited_at": kept.edit.at,
@@ -98,42 +104,60 @@ def _row(case: Case, kept: KeptEdit, out: Path) -> dict[str, Any]:
     }
 
 
-def _named(case: Case, path: Path, head: Any, out: Path) -> str:
-    """Return what a table beside `out` calls an image: its path, or the UID of a series of several files."""
-    root = out.parent.resolve()
-    below = path.resolve().is_relative_to(root)
-    files = next(ref.paths for ref in case.images.values() if isinstance(ref, Ref))
-    if len(files) > 1:
-        uid = str(head.get("SeriesInstanceUID") or "")
-        if not below or not uid:
-            hint = "a table in the folder of the images, or above it"
-            raise DataError("a table names a series of several files only below its own folder", hint=hint)
-        return uid
-    return path.resolve().relative_to(root).as_posix() if below else str(path.resolve())
+def _cells(case: Case, folder: Path, name: str) -> dict[str, str]:
+    """Return what a table in a folder calls each of a case's images, the reference first: a whole series of several
+    files below the folder by its UID, which keeps its headers.
+    """
+    first = {n: case.images[n] for n in (case.reference,) if n is not None and n in case.images}
+    images = {**first, **case.images}
+    series = {n: uid for n, item in images.items() if isinstance(item, Ref) and (uid := _uid(item, folder))}
+    others = replace(case, images={n: item for n, item in images.items() if n not in series})
+    cells = series | image_cells(folder, others, name)
+    return {n: cells[n] for n in images}
+
+
+def _uid(item: Ref, folder: Path) -> str:
+    """Return the UID by which a table in a folder names a series; "" where it names none."""
+    whole = len(item.paths) > 1 and item.member is None and item.index is None and not item.part
+    below = all(path.resolve().is_relative_to(folder.resolve()) for path in item.paths)
+    return str(_head(item.paths[0]).get("SeriesInstanceUID") or "") if whole and below else ""
+
+
+def _check(report: str, case: Case) -> None:
+    """Raise DataError for a report that names its patient, or that holds what looks as if it identified somebody."""
+    heads = [_head(item.paths[0]) for item in case.images.values() if isinstance(item, Ref)]
+    names = [name for head in heads for name in _values(head, _NAMES)]
+    ids = [case.patient or "", *(value for head in heads for value in _values(head, _NUMBERS))]
+    numbers = [value for value in ids if any(c.isdigit() for c in value)]
+    names += [value for value in ids if value and value not in numbers]
+    if scrubbed(report, names, numbers=numbers).count(_GONE) > report.count(_GONE):
+        raise DataError(
+            "its report names the patient or somebody with a title, or holds a date, a long number or an address",
+            hint="save it again without",
+        )
 
 
 def _head(path: Path) -> Any:
-    """Return what a DICOM file says of its patient and series; nothing of another file."""
+    """Return what a DICOM file says of its patient and series; nothing of another file.
+
+    Raises DataError for a DICOM file whose header cannot be read: whom its report may name cannot be known.
+    """
     try:
         if formats.by_content(path) != "dicom":
             return {}
-        with warnings.catch_warnings(action="ignore"):
-            tags = ["PatientName", "PatientID", "OtherPatientIDs", "SeriesInstanceUID"]
-            return pydicom.dcmread(path, stop_before_pixels=True, specific_tags=tags, force=True)
     except VesaliusError:
         return {}
-    except DAMAGE:
-        return {}
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            tags = [*_NAMES, *_NUMBERS, _MORE, "SeriesInstanceUID"]
+            return pydicom.dcmread(path, stop_before_pixels=True, specific_tags=tags, force=True)
+    except DAMAGE as error:
+        raise DataError("its header cannot be read: whom its report names cannot be known") from error
 
 
-def _names_of(head: Any) -> list[str]:
-    name = re.split(r"[\^=\s]+", str(head.get("PatientName") or ""))
-    return [*name, str(head.get("PatientID") or "")]
-
-
-def _names_in(text: str, names: Iterable[str]) -> bool:
-    """Return whether a text holds one of these as words of its own."""
-    wanted = [re.escape(n.strip()) for n in names if n and len(n.strip()) >= _SHORTEST]
-    return (
-        bool(wanted) and re.search(rf"(?<!\w)(?:{'|'.join(wanted)})(?!\w)", text, re.IGNORECASE) is not None
-    )
+def _values(head: Any, keywords: Iterable[str]) -> Iterator[str]:
+    for item in (head, *(head.get(_MORE) or ())):
+        for keyword in keywords:
+            value = item.get(keyword)
+            several = isinstance(value, Iterable) and not isinstance(value, (str, bytes, PersonName))
+            yield from (str(one) for one in (value if several else [value]) if one)

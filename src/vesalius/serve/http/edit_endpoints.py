@@ -14,7 +14,7 @@ from vesalius.core.errors import GeometryError, OutputError
 from vesalius.dicom.write.sr_edit import person_name
 from vesalius.prepare.case import load_reference
 from vesalius.serve.edits.kept import KeptEdit, image_digest
-from vesalius.serve.edits.store import Conflict, EditStore, Report
+from vesalius.serve.edits.store import MOST_VERSIONS, Conflict, EditStore, Report
 from vesalius.serve.http import schemas
 from vesalius.serve.http.access import Serving, User
 from vesalius.serve.http.edit_schemas import EditRequest, ReportBody
@@ -32,14 +32,21 @@ router = APIRouter(
 
 
 @router.get("", response_model=ReportBody)
-def look(job: JobId, case: CaseId, service: Serving, caller: User) -> Any:
-    """Return a report as the model wrote it and as people have changed it since.
+def look(
+    job: JobId,
+    case: CaseId,
+    service: Serving,
+    caller: User,
+    version: Annotated[int | None, Query(ge=0, le=MOST_VERSIONS)] = None,
+) -> Any:
+    """Return a report as the model wrote it and as people have changed it since: one version's text, by default the
+    newest's, and who saved the others when. Version 0 is the model's own.
 
     Versions belong to the image, by its content, and the model: they are there again when both come again.
     """
     found, written = _report(service, job, case, caller)
     edits = service.edits.of(_key(service, found, case)) if service.edits is not None else ()
-    return _body(service, found, case, written, edits)
+    return _body(service, found, case, written, edits, shown=version)
 
 
 @router.put("", response_model=ReportBody)
@@ -90,7 +97,7 @@ def sr(
     case: CaseId,
     service: Serving,
     caller: User,
-    version: Annotated[int | None, Query(ge=1, le=1000)] = None,
+    version: Annotated[int | None, Query(ge=1, le=MOST_VERSIONS)] = None,
 ) -> Response:
     """Return a version of a changed report, by default the newest, as a DICOM SR that names its author."""
     found, _ = _report(service, job, case, caller)
@@ -185,14 +192,27 @@ def _is_dicom(job: InferenceJob, case: str) -> bool:
 
 
 def _body(
-    service: Service, job: InferenceJob, case: str, written: dict[str, str], edits: tuple[KeptEdit, ...]
+    service: Service,
+    job: InferenceJob,
+    case: str,
+    written: dict[str, str],
+    edits: tuple[KeptEdit, ...],
+    *,
+    shown: int | None = None,
 ) -> dict[str, Any]:
-    newest = edits[-1].sections if edits else written
+    """Return a report with the text of the version `shown`, the newest where none is asked for.
+
+    Raises Problem 404 for a version that is not there.
+    """
+    chosen = _wanted(edits, shown) if shown != 0 else None
+    if shown and chosen is None:
+        raise not_found("version")
     return {
         "kept": service.edits is not None,
         "version": len(edits),
+        "shown": chosen.edit.version if chosen is not None else 0,
         "written": written,
-        "sections": dict(newest),
+        "sections": dict(chosen.sections if chosen is not None else written),
         "edits": [
             {
                 "version": e.edit.version,
@@ -201,7 +221,6 @@ def _body(
                 "caller": e.caller,
                 "verified": e.edit.verified,
                 "organisation": e.edit.organisation,
-                "sections": dict(e.sections),
             }
             for e in edits
         ],

@@ -243,7 +243,8 @@ export interface Changed {
   organisation: string;
 }
 
-export const report = (path: string) => json<Report>(path);
+/** A report with the text of a version, by default the newest. */
+export const report = (path: string, version?: number) => json<Report>(version === undefined ? path : `${path}?version=${version}`);
 export const saveReport = (path: string, changed: Changed) =>
   json<Report>(path, { method: "PUT", headers: { "Content-Type": "application/json" }, body: JSON.stringify(changed) });
 

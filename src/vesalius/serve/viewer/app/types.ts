@@ -231,7 +231,7 @@ export interface Held extends Answer {
   at?: string;
 }
 
-/** A version of a report that a person has saved. */
+/** A version of a report that a person has saved, without its text. */
 export interface Edit {
   version: number;
   author: string;
@@ -239,13 +239,13 @@ export interface Edit {
   caller: string;
   verified: boolean;
   organisation: string;
-  sections: Record<string, string>;
 }
 
-/** A report as the model wrote it and as people have changed it since. */
+/** A report as the model wrote it and as people have changed it since; its sections are those of the version shown. */
 export interface Report {
   kept: boolean;
   version: number;
+  shown: number;
   written: Record<string, string>;
   sections: Record<string, string>;
   edits: Edit[];
