@@ -114,7 +114,8 @@ def test_a_name_that_the_mark_holds_does_not_stop_the_sweep(name: str) -> None:
         "Dr. J. Smith", "Dr. med. Anna Schmidt", "Prof. Dr. Meier", "Dr. Anna Maria Schmidt", "Mr. O'Brien",
         "Mr. O’Brien", "DOCTOR SMITH", "MRS DOE-ROE", "prof. smith", "Dr.Smith", "Prof. Dr. Dr. h.c. K. von der Heide",
         "Dr. Maria de la Cruz", "Dr. Anna\nSchmidt", "MR SMITH", "Dr.-Ing. Hans Meier", "Dr. Anna M. Schmidt",
-        "doctor smith", "Herr Müller", "Dr. Wm. Smith", "Ms. J.", "Dr. Smith, John", "Dr. A. B. Smith",
+        "doctor smith", "DR MAY", "Herr Müller", "Dr. Wm. Smith", "Ms. J.", "Dr. Smith, John",
+        "Dr. A. B. Smith",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize(
@@ -128,7 +129,8 @@ def test_a_name_behind_a_title_goes_whole_and_what_follows_stays(person: str, af
 @pytest.mark.parametrize(
     "text",
     [
-        "MR BRAIN with contrast", "PD FAT SAT", "TE 90 ms. Axial images", "We may miss Small nodules", "MS plaques",
+        "MR BRAIN with contrast", "PD FAT SAT", "MR LONG AXIS", "TE 90 ms. Axial images", "We may miss Small nodules",
+        "MS plaques",
         "Told the nurse. Lungs are clear", "The doctor was informed", "MR Enterography of the abdomen",
     ],
 )  # fmt: skip

@@ -16,7 +16,7 @@ _SPOKEN = """
     that the their them then there therefore these they this those thus to today told under until up upon us was we
     were what when where whether which while will with within without would you your yesterday
     am auf aus bei das dem der des die ein eine ist im mit nach nicht sich sie und vom war wurde zum zur
-    est et le les une
+    est et les une
     """
 _FILED = """
     abnormal archive backup baseline batch case cases clinical cohort copies copy data dataset day dicom dicoms

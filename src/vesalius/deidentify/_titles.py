@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from vesalius.deidentify._descriptors import folded
+from vesalius.deidentify._descriptors import folded, names, vocabulary
 from vesalius.deidentify._ordinary import is_ordinary, is_spoken
 
 _SHORT = {"dr", "mr", "mrs", "ms", "prof", "mme"}  # abbreviations, behind which a dot ends no sentence
@@ -22,9 +22,8 @@ _PART = re.compile(r"[^\W\d_]+(?:['’`´-][^\W\d_]+)*")
 _GAP = re.compile(r"[ \t\xa0]*\n?[ \t\xa0]*")
 _LIST = re.compile(r"[\s,^-]{1,4}")
 _UNIT = re.compile(r"\d\s?$")
-_NO_NAME = re.compile(
-    r"(?:ed|ing|ly|graphy|graphic|grams?|scopy|scopic|metry|ology|ologic|tomy|plasty|itis|oma|osis)$"
-)
+_NO_NAME = re.compile(r"(?:graphy|graphic|grams?|scopy|scopic|metry|ology|ologic|tomy|plasty|itis|oma|osis)$")
+_VERB = re.compile(r"(?:ed|ing|ly)$")
 _MOST_NAMES = 4
 _MOST_LEADING = 12
 _ABBREVIATED = 4  # letters of a given name that a dot shortens
@@ -60,6 +59,8 @@ def _end(text: str, title: re.Match[str]) -> tuple[int | None, int]:
         if low in _TITLES or low in _DEGREES or (low in _PARTICLES and not dotted and _followed(text, at)):
             doubtful = doubtful and low not in ("dr", "prof")
             at += dotted
+            if low in _PARTICLES and word[0][0].isupper():
+                end = at
         elif len(word[0]) == 1 and (dotted or (word[0].isupper() and _followed(text, at))):
             if doubtful and not word[0].isupper():
                 break
@@ -94,8 +95,16 @@ def _begins(word: str, doubtful: bool, *, said: bool) -> bool:
     """
     low = folded(word)
     if doubtful:
-        return (word[0].isupper() or said) and not is_ordinary(low) and _NO_NAME.search(low) is None
-    return not (is_spoken(low) and (word.islower() or word.isupper()))
+        verb = word.islower() and _VERB.search(low) is not None
+        if not said and (not word[0].isupper() or low in vocabulary()):  # MR LONG AXIS
+            return False
+        return not (verb or is_ordinary(low) or _NO_NAME.search(low))
+    return low in names() or not (is_spoken(low) and (word.islower() or word.isupper()))
+
+
+def _usual(low: str) -> bool:
+    """Return whether a word, folded, is one of reports, and no frequent name."""
+    return is_ordinary(low) and low not in names()
 
 
 def _names(text: str, first: re.Match[str]) -> int:
@@ -131,7 +140,7 @@ def _next_name(text: str, at: int) -> re.Match[str] | None:
                 return word
         elif folded(word[0]) not in _PARTICLES or word[0].isupper():
             further = word[0][0].isupper() and len(word[0]) > 1 and not text.startswith(":", at)
-            return word if further and not is_ordinary(folded(word[0])) else None
+            return word if further and not _usual(folded(word[0])) else None
     return None
 
 
