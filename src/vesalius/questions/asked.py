@@ -44,6 +44,25 @@ _COUNTED = re.compile(
     r"(?! ?(mm|cm|millimet|centimet))",
     re.IGNORECASE,
 )
+# what a question of each kind may say beside its finding; elsewhere such a word asks for more than a statement says
+_OWN_WORDS: dict[str, str] = {
+    "change": "than larger smaller bigger before previously last new earlier prior since time compared visit changed"
+    " change grown grew growing now many was were did had",
+    "count": "many count number at least most",
+    "size": "large big wide long thick tall size diameter extent measure measures measured much mm cm largest biggest"
+    " longest millimetre millimetres millimeter millimeters centimetre centimetres high",
+    "side": "side sides left right",
+    "number": "high low much value",
+}
+_MORE_THAN_STATED = (
+    "than more less fewer larger bigger greater smaller longer wider shorter over under above below at "
+    "least most before previously last new earlier prior since time compared visit now two three four "
+    "five one many count number large big wide long thick tall size diameter extent measure measures "
+    "measured much mm cm high low value changed change grown grew growing was were did had "
+)
+_OF_THE_PICTURE = re.compile(
+    r"\bside of (the|this) (image|picture|scan|screen|film|figure|study)\b", re.IGNORECASE
+)
 _SUPERLATIVES = frozenset({"largest", "biggest", "longest"})  # what a size is of, anyway
 _MORE = {"larger", "bigger", "greater", "more", "longer", "wider", "over", "above", "at least"}
 _ITSELF = {"at least", "at most"}  # a bound of which the size itself is within
@@ -99,7 +118,14 @@ def understood(words: str, names: Sequence[str], terms: Terms | None = None) -> 
     side, place = _sided(plain), next((f.place for f in read if f.place), "")
     more, less, itself = _bounds(plain)
     unread = _unread(plain, own, {f.name for f in read}, place, sure=denied is not None)
-    kind = _kind(plain, bool(asked or strange), len(asked) + len(strange) > 1, unread, (more, less))
+    kind = _kind(
+        plain,
+        bool(asked or strange),
+        len(asked) + len(strange) > 1,
+        unread,
+        (more, less),
+        _shown(own, {f.name for f in read}),
+    )
     if denied is None or (denied and (kind != "there" or side == "both")):
         kind, denied = "unclear", ()
     return Question(
@@ -148,15 +174,16 @@ def _kind(
     several: bool,
     unread: tuple[str, ...],
     bounds: tuple[float | None, float | None],
+    shown: frozenset[str],
 ) -> Kind:
     """Return what is asked; "unclear" where a word of the question is not understood, or no finding is named."""
     found: Kind = next((kind for kind, form in KINDS if re.search(form, question, re.IGNORECASE)), "unclear")
     if found == "all" and not named:
-        return found
+        return "unclear" if re.search(r"\b(left|right)\b", question, re.IGNORECASE) else found
     if several and not re.search(r"\b(and|or)\b|,", question, re.IGNORECASE):
         return "unclear"  # "is the nodule calcified" asks about neither alone
     rest = [word for word in unread if not (found == "size" and word in _SUPERLATIVES)]
-    if not named or rest:
+    if not named or rest or _OF_THE_PICTURE.search(question) or _beyond(question, found, shown):
         return "unclear"
     if any(b is not None for b in bounds):
         return "there" if found in ("size", "number", "unclear", "there") else "unclear"
@@ -166,6 +193,25 @@ def _kind(
         "there"
         if found in ("number", "all") and re.search(r"chance|probability|likelihood", question)
         else found
+    )
+
+
+def _shown(terms: Terms, names: set[str]) -> frozenset[str]:
+    """Return the words by which things show these findings: a large heart is one."""
+    says = (s for one in terms.shown if names & set(one.names) for s in one.says)
+    return frozenset(word for phrase in says for word in re.findall(r"[^\W_]+", phrase.casefold()))
+
+
+def _beyond(question: str, kind: Kind, shown: frozenset[str]) -> bool:
+    """Return whether a question says more than its kind answers: a comparison, a number, another time, two sides."""
+    text = _COUNTED.sub(" ", _SIZED.sub(" ", question)).casefold()
+    own = frozenset(_OWN_WORDS.get(kind, "").split())
+    words = set(re.findall(r"[^\W_]+", text))
+    both = {"left", "right"} <= words and kind != "side"
+    return (
+        both
+        or bool(words & set(_MORE_THAN_STATED.split()) - own - shown)
+        or bool(re.search(r"[<>\u2264\u2265=]", text))
     )
 
 

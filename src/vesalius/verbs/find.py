@@ -17,6 +17,7 @@ from vesalius.core.image import Array
 from vesalius.core.index import Entry, Index, open_index
 from vesalius.core.progress import Silent
 from vesalius.core.shown import Shown, cut, some
+from vesalius.core.words import counted
 from vesalius.reliability.marks import Marks
 from vesalius.retrieve.search import Without, likeness, ranked
 from vesalius.run.tabular import read_for
