@@ -539,11 +539,8 @@ def test_a_verb_has_its_own_schema_or_that_of_a_listing_and_never_both() -> None
 
 
 def test_prompt(tmp_path: Path, ask: Ask) -> None:
-    rows = [
-        f"c{k},p{k},the lungs are clear answer {n},{n}"
-        for k in range(12)
-        for n in (["abnormal", "normal"][k % 2],)
-    ]
+    names = ("abnormal", "normal")
+    rows = [f"c{k},p{k},part {k} is clear answer {names[k % 2]},{names[k % 2]}" for k in range(24)]
     (tmp_path / "reports.csv").write_text("case,patient,report,finding\n" + "\n".join(rows) + "\n")
     quick = {"train.steps": 2, "net.scale": 0.125}
     vs.fit(tmp_path / "reports.csv", tmp_path / "run", task="nextword", settings=quick, progress=False)
