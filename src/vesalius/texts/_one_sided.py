@@ -86,9 +86,9 @@ def _none_after(tokens: Sequence[str], mark: Mark) -> tuple[int, int] | None:
 
 
 def _none_before(tokens: Sequence[str], mark: Mark, cues: Cues) -> tuple[int, int] | None:
-    """Return the words of `none is seen on the right`, and of `none right`."""
+    """Return the words of `none is seen on the right`, of `not on the right`, and of `none right`."""
     at = mark.start - 1
-    if at > 0 and tokens[at] == "none":
+    if at > 0 and tokens[at] in ("none", "not"):
         return at, mark.end
     at -= at >= 0 and tokens[at] == "the"
     if at < 1 or tokens[at] not in _AT:
@@ -96,7 +96,7 @@ def _none_before(tokens: Sequence[str], mark: Mark, cues: Cues) -> tuple[int, in
     at -= 1
     while at > 0 and tokens[at] in cues.words["verbs"]:
         at -= 1
-    return (at, mark.end) if tokens[at] in _NONE else None
+    return (at, mark.end) if tokens[at] in _NONE or tokens[at] == "not" else None
 
 
 def _no(tokens: Sequence[str], mark: Mark, mentions: Sequence[Mention]) -> tuple[int, int] | None:

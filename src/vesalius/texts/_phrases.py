@@ -44,12 +44,16 @@ def stem(word: str) -> str:
     return word[:-2] if word.endswith(("sses", "xes", "ches", "shes")) else word[:-1]
 
 
+_MINUS = re.compile(r"\(\s{0,2}[-\u2212\u2013]\s{0,2}\)")  # "pneumothorax (-)"
+
+
 def words(sentence: str) -> tuple[str, ...]:
     """Return a sentence's words, lower case and without plurals, its numbers and its marks, each one a word."""
     text = sentence.lower()
     for short, long in _SHORT.items():
         text = text.replace(short, long)
     text = _NOT.sub(lambda m: "cannot" if m[1] == "ca" else f"{m[1]} not", text).replace("can not", "cannot")
+    text = _MINUS.sub(" negative ", text)
     text = _JOINED.sub(" ", _DASH.sub(" , ", text))
     text = _FRACTION.sub(_fraction, _COMMA.sub(_decimal, text))
     text = _TIMES.sub(" x ", _UNIT.sub(r" \1 ", text))
