@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from vesalius.core.answers.text import Evidence, Text
 from vesalius.core.encoding import as_text, from_text
 from vesalius.core.finding import Finding
 from vesalius.core.sentences import all_sentences, sentences
+from vesalius.core.stated import Statement, distinct
 
 
 def test_evidence_goes_through_json_and_a_plain_text_is_written_as_before() -> None:
@@ -45,3 +47,15 @@ def test_a_finding_is_said_in_words() -> None:
         == "left nodule of 8 mm in upper lobe"
     )
     assert str(Finding("effusion", "absent")) == "effusion: absent"
+
+
+def test_statements_of_one_finding_are_one_with_its_side_and_its_chance() -> None:
+    said = Statement(Finding("nodule", side="right", size_mm=8.0, sentence=2), "'A right nodule.'")
+    scored = Statement(Finding("nodule"), "probability .9", p=0.9)
+    other = Statement(Finding("effusion", "absent"), p=0.1)
+    (nodule, effusion) = distinct([said, scored, said, other])
+    assert (nodule.finding.side, nodule.finding.size_mm, nodule.p) == ("right", 8.0, 0.9)
+    assert (
+        effusion.finding.status == "absent"
+        and len(distinct([said, replace(said, finding=Finding("nodule", side="left"))])) == 2
+    )

@@ -15,7 +15,7 @@ from vesalius.adjunct.server import ChatServer
 from vesalius.core.answers.text import Evidence
 from vesalius.core.finding import Finding
 from vesalius.core.sentences import sentences
-from vesalius.core.stated import Statement
+from vesalius.core.stated import Statement, distinct
 from vesalius.texts.agreement import contradicts
 from vesalius.texts.merging import merged
 from vesalius.texts.reading import MOST, findings_in
@@ -86,6 +86,7 @@ def beside(statements: Sequence[Statement], server: ChatServer, *, terms: Terms 
     `terms` are by which its sentences are read, by default all that come with Vesalius. Raises DataError where the
     server does not answer as it should, UnsafeError for a label that must not leave.
     """
+    statements = distinct(statements)
     asked = messages(statements)
     began = time.monotonic()
     text = server.reply(asked)

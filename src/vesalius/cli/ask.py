@@ -82,7 +82,7 @@ def ask(
                 why = f"  [not borne out: {sentence['why']}]" if sentence["supported"] is False else ""
                 typer.echo(f"  {sentence['text']}{why}")
 
-    return Outcome(found.json(), show)
+    return Outcome(found.json(), show, warnings=[("note", found.silent)] if found.silent else [])
 
 
 def register(app: typer.Typer) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from vesalius.core.finding import Side
-from vesalius.core.stated import Statement
+from vesalius.core.stated import Statement, distinct
 from vesalius.core.words import listed
 from vesalius.questions._sure import certain, doubt_of, held, same_name, unsure, why_of
 from vesalius.questions.asked import Kind, Question
@@ -266,8 +266,10 @@ _KINDS: Mapping[str, Callable[[Question, str, Sequence[Statement], float], Reply
 
 
 def _everything(question: Question, statements: Sequence[Statement], sure: float) -> Reply:
-    called = [s for s in statements if s.finding.status == "present" and not doubt_of([s], sure)]
     doubted = [s for s in statements if doubt_of([s], sure)]
+    names = {s.finding.name.casefold() for s in doubted}
+    told = [s for s in statements if s.finding.name.casefold() not in names]
+    called = [s for s in distinct(told) if s.finding.status == "present"]
     if not statements:
         return _cannot(question, "", "the model states nothing of its case")
     says = listed([_words(s) for s in called]) or "nothing that it looks for"

@@ -101,7 +101,11 @@ def learned_of(cases: Sequence[Case], plan: Plan) -> dict[str, Any]:
     if not held:
         raise DataError("no training case has a report", hint="a column of reports (--column report=NAME)")
     options = plan.task.options
-    terms = _report_terms.chosen(str(options.get("terms") or ""), [c.report or "" for c in held])
+    terms = _report_terms.chosen(
+        str(options.get("terms") or ""),
+        [c.report or "" for c in held],
+        {f.name for c in held for f in c.findings or ()},
+    )
     abouts = known_of([findings_of(c, terms) or () for c in held])
     patients = [c.patient or c.id for c in held]
     names = written_sections([sections_of(c.report or "") for c in held])

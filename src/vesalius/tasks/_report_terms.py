@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
@@ -16,8 +16,11 @@ from vesalius.texts.terms import Place, Shown, Term, Terms
 LOOKED_AT = 100  # reports by which terms are chosen that nobody named
 
 
-def chosen(word: str, reports: Sequence[str]) -> Terms:
-    """Return the terms of that name or file; where none is named, those that read the most in these reports.
+def chosen(word: str, reports: Sequence[str], names: Collection[str] = ()) -> Terms:
+    """Return the terms of that name or file; where none is named, those that suit these reports best.
+
+    These are the ones that have most of `names`, of findings that are known of the cases, and of equal ones those that
+    read the most sentences: several words in one sentence, such as of a margin, count once.
 
     Raises UnknownName, DataError.
     """
@@ -25,7 +28,12 @@ def chosen(word: str, reports: Sequence[str]) -> Terms:
         return Terms.asked(word)
     some = [parted(report) for report in reports[:LOOKED_AT]]
     each = [Terms.named(name) for name in room.listed()]
-    return max(each, key=lambda terms: sum(len(findings_in(sections, terms)) for sections in some))
+
+    def suits(terms: Terms) -> tuple[int, int]:
+        read = sum(len({f.sentence for f in findings_in(sections, terms)}) for sections in some)
+        return len(set(names) & set(terms.names)), read
+
+    return max(each, key=suits)
 
 
 def kept(terms: Terms) -> dict[str, Any]:

@@ -30,11 +30,15 @@ __all__ = ["Adjunct", "Asked", "ChatServer", "Reply", "ask"]
 
 @dataclass(frozen=True, eq=False)
 class Asked:
-    """What came of questions about one case: a reply for each finding asked about, and the answer they stand on."""
+    """What came of questions about one case: a reply for each finding asked about, and the answer they stand on.
+
+    `silent` says why a language model that was asked beside did not answer as it should; "" where none was, or it did.
+    """
 
     replies: tuple[Reply, ...]
     answer: Answer
     adjunct: Adjunct | None = None
+    silent: str = ""
 
     def json(self) -> dict[str, Any]:
         """Return the replies as JSON takes them, with whose they are."""
@@ -43,6 +47,7 @@ class Asked:
             "bundle": self.answer.bundle,
             "replies": [reply.json() for reply in self.replies],
             "adjunct": None if self.adjunct is None else self.adjunct.json(),
+            "silent": self.silent,
         }
 
 
@@ -81,7 +86,7 @@ def ask(
         A reply for each finding that a question asks about, each with what it stands on.
 
     Raises:
-        DataError: There is not one case, no question, or the server of `llm` does not answer as it should.
+        DataError: There is not one case, or no question.
         MismatchError: The image is of another kind than the bundle learned from.
         UnsafeError: A label of the bundle must not leave for a language model.
     """
@@ -104,5 +109,9 @@ def ask(
     torch_threads.use(machines.measure().cores)
     answer = one_answer(Predictor(opened, device=device, accept_mismatch=accept_mismatch), one)
     replies = tuple(r for each in questions for r in replied(answer, each, terms=words, sure=sure))
-    words_beside = None if llm is None else beside(handling.states(answer), llm, terms=words)
-    return Asked(replies, answer, words_beside)
+    if llm is None:
+        return Asked(replies, answer)
+    try:
+        return Asked(replies, answer, beside(handling.states(answer), llm, terms=words))
+    except DataError as error:  # the answer itself stands without it
+        return Asked(replies, answer, silent=str(error))

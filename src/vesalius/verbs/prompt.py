@@ -14,7 +14,7 @@ from vesalius.cohorts.targets import contract as kinds
 from vesalius.core.bundle import Bundle, Stage
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort
-from vesalius.core.errors import DataError, PlanError
+from vesalius.core.errors import DataError, PlanError, UnknownName
 from vesalius.core.image import Array
 from vesalius.core.interval import Interval
 from vesalius.core.progress import Progress, watched
@@ -148,6 +148,8 @@ def prompt(
     writer: Any = load(opened, stage, device_of(device)).models[0].net
     tokenizer = tokenizers.load(stage.state.values["tokenizer"])
     asker = Prompter(tokenizer, int(writer.longest), tuple((words or {}).get(c, c) for c in classes), task)
+    if strange := sorted(set(words or {}) - set(classes)):
+        raise UnknownName("class", strange[0], list(classes))
     texts = [t for _, t in held]
     found, cut, left_out = _played(drawn, wanted, asker, writer, texts, shown)
     figures = [f for (way, k), asked in found.items() for f in _figures(way, k, asked, patients, seed)]

@@ -22,7 +22,7 @@ from vesalius.serve.http.service import Service
 ANSWER = "answer.json"
 router = APIRouter(
     prefix="/api",
-    responses={code: {"model": schemas.ErrorBody} for code in (400, 401, 403, 404, 413, 422, 429, 502)},
+    responses={code: {"model": schemas.ErrorBody} for code in (400, 401, 403, 404, 413, 422, 429)},
 )
 
 
@@ -42,7 +42,7 @@ async def question(
     """
     answer = await run_in_threadpool(_answer, service, job, case, caller)
     replies = await run_in_threadpool(replied, answer, asked.question, sure=asked.sure)
-    found: dict[str, Any] = {"replies": [reply.json() for reply in replies], "adjunct": None}
+    found: dict[str, Any] = {"replies": [reply.json() for reply in replies], "adjunct": None, "silent": ""}
     if asked.adjunct:
         if service.llm is None:
             raise Problem(
@@ -51,8 +51,8 @@ async def question(
         service.audit.add(caller.name, "adjunct", {"job": job, "server": service.llm.host})
         try:
             made = await run_in_threadpool(beside, handling.states(answer), service.llm)
-        except DataError as error:
-            raise Problem(502, error.what, found=error.found, hint=error.hint) from error
+        except DataError as error:  # the answer itself stands without it
+            return {**found, "silent": str(error)}
         found["adjunct"] = made.json()
     return found
 

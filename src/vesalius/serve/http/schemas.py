@@ -314,10 +314,14 @@ class AdjunctBody(BaseModel):
 
 
 class RepliesBody(BaseModel):
-    """Replies to a question, and what a language model wrote beside; null where none was asked."""
+    """Replies to a question, and what a language model wrote beside; null where none was asked.
+
+    `silent` says why one that was asked did not answer as it should.
+    """
 
     replies: list[ReplyBody]
     adjunct: AdjunctBody | None
+    silent: str
 
 
 class TruthBody(AnswerBody):

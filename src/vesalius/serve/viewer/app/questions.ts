@@ -55,8 +55,8 @@ function offered(): Promise<string | null> {
 
 async function asked(place: string, question: string, adjunct: boolean): Promise<HTMLElement[]> {
   const sent = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ question, adjunct }) };
-  const found = (await (await api.request(place, sent)).json()) as { replies: Reply[]; adjunct: Adjunct | null };
-  return [...found.replies.map(shown), ...(found.adjunct ? [wordsOf(found.adjunct)] : [])];
+  const found = (await (await api.request(place, sent)).json()) as { replies: Reply[]; adjunct: Adjunct | null; silent: string };
+  return [...found.replies.map(shown), ...(found.adjunct ? [wordsOf(found.adjunct)] : []), ...(found.silent ? [h("p", { class: "faint" }, found.silent)] : [])];
 }
 
 function shown(reply: Reply): HTMLElement {
