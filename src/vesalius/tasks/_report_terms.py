@@ -8,32 +8,16 @@ from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
 
-from vesalius.texts import terms as room
-from vesalius.texts.reading import findings_in
-from vesalius.texts.sections import parted
+from vesalius.texts.suiting import suited
 from vesalius.texts.terms import Place, Shown, Term, Terms
-
-LOOKED_AT = 100  # reports by which terms are chosen that nobody named
 
 
 def chosen(word: str, reports: Sequence[str], names: Collection[str] = ()) -> Terms:
-    """Return the terms of that name or file; where none is named, those that suit these reports best.
-
-    These are the ones that have most of `names`, of findings that are known of the cases, and of equal ones those that
-    read the most sentences: several words in one sentence, such as of a margin, count once.
+    """Return the terms of that name or file; where none is named, those that suit these reports and findings best.
 
     Raises UnknownName, DataError.
     """
-    if word:
-        return Terms.asked(word)
-    some = [parted(report) for report in reports[:LOOKED_AT]]
-    each = [Terms.named(name) for name in room.listed()]
-
-    def suits(terms: Terms) -> tuple[int, int]:
-        read = sum(len({f.sentence for f in findings_in(sections, terms)}) for sections in some)
-        return len(set(names) & set(terms.names)), read
-
-    return max(each, key=suits)
+    return Terms.asked(word) if word else suited(reports, names)
 
 
 def kept(terms: Terms) -> dict[str, Any]:

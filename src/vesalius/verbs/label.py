@@ -9,7 +9,7 @@ from typing import get_args
 
 from vesalius import cohorts
 from vesalius.core.cohort import Cohort
-from vesalius.core.disk import assert_apart, held
+from vesalius.core.disk import assert_apart, held, output_errors
 from vesalius.core.errors import DataError, OutputError, UnknownName
 from vesalius.core.finding import Status
 from vesalius.core.progress import Progress, watched
@@ -28,6 +28,7 @@ from vesalius.run.labelling.writing import (
     write_said,
     write_table,
 )
+from vesalius.texts.suiting import sentences_read, suited
 from vesalius.texts.terms import Terms
 from vesalius.verbs.predict import predict
 
@@ -114,11 +115,12 @@ def label(
             found=f"{counted(len(read), 'case')}, {counted(len(labeller.names), 'finding')} looked for",
             hint="--terms, other terms",
         )
-    notes = tuple(_notes(labeller, read, findings, uncertain, unmentioned))
+    notes = (*_notes(labeller, read, findings, uncertain, unmentioned), *_better(by, chosen, cohort))
     document = as_json(
         cohort, labeller, read, findings, uncertain=uncertain, unmentioned=unmentioned, notes=notes
     )
-    folder.mkdir(parents=True, exist_ok=True)
+    with output_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     with held(folder):
         write_said(folder, labeller, read)
         write_record(folder, document)
@@ -135,6 +137,21 @@ def label(
         tuple(document["actionable"]),
         notes,
         document,
+    )
+
+
+def _better(by: Run | Path | str, terms: Terms, cohort: Cohort) -> tuple[str, ...]:
+    """Return that other terms of ours read more of these reports, where they do."""
+    if by != RULES:
+        return ()
+    reports = [case.report for case in cohort.cases if case.report]
+    other = suited(reports)
+    own, more = sentences_read(terms, reports), sentences_read(other, reports)
+    if other.name == terms.name or more <= own:
+        return ()
+    return (
+        f"the terms '{other.name}' read {counted(more, 'sentence')} of the first reports and '{terms.name}' {own}; "
+        f"--terms {other.name}, if they are of that kind",
     )
 
 
