@@ -94,6 +94,7 @@ NOT = Statement(Finding("nodule", "absent"), "no box is called", p=0.02)
         ("On which side is the nodule?", THERE, "left"),
         ("Has the nodule grown?", THERE, "cannot tell"),
         ("Is there a nodule in the upper lobe?", THERE, "cannot tell"),
+        ("What is the nodule?", THERE, "cannot tell"),
         ("Is there a nodule?", NOT, "no"),
         ("How many nodules are there?", NOT, "0"),
         ("How large is the nodule?", NOT, "cannot tell"),

@@ -243,7 +243,7 @@ def _change(question: Question, name: str, own: Sequence[Statement], sure: float
 def _number(question: Question, name: str, own: Sequence[Statement], sure: float) -> Reply:
     told = [s for s in certain(own, sure) if s.number is not None]
     if not told:
-        return _there(question, name, own, sure)
+        return _cannot(question, name, f"the model does not measure {name}", own)
     one = told[0]
     return _reply(
         question,

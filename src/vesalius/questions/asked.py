@@ -63,6 +63,10 @@ _MORE_THAN_STATED = (
 _OF_THE_PICTURE = re.compile(
     r"\bside of (the|this) (image|picture|scan|screen|film|figure|study)\b", re.IGNORECASE
 )
+_THOUSANDS = re.compile(r"\d,\d{3}\b")  # one thousand, or one and three decimals
+_LEFT_OVER = re.compile(
+    r"(?<!the )(?<!on )(?<!or )\bleft(\?|$| (the|in|over|behind|after|from|there)\b)", re.IGNORECASE
+)
 _SUPERLATIVES = frozenset({"largest", "biggest", "longest"})  # what a size is of, anyway
 _MORE = {"larger", "bigger", "greater", "more", "longer", "wider", "over", "above", "at least"}
 _ITSELF = {"at least", "at most"}  # a bound of which the size itself is within
@@ -208,6 +212,8 @@ def _beyond(question: str, kind: Kind, shown: frozenset[str]) -> bool:
     own = frozenset(_OWN_WORDS.get(kind, "").split())
     words = set(re.findall(r"[^\W_]+", text))
     both = {"left", "right"} <= words and kind != "side"
+    if len(_SIZED.findall(question)) > 1 or _THOUSANDS.search(question) or _LEFT_OVER.search(question):
+        return True
     return (
         both
         or bool(words & set(_MORE_THAN_STATED.split()) - own - shown)
