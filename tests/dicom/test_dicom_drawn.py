@@ -229,7 +229,7 @@ def test_a_tree_with_segmentations_contours_and_reports_has_targets(tmp_path: Pa
         and cohort.targets["lesion 1: Malignancy"].kind == "class"
     )
     for case in cohort.cases:
-        assert case.targets["lesion 1: Volume"] == 12.5 and "Impression: a cyst" in (case.report or "")
+        assert case.targets["lesion 1: Volume"] == 12.5 and "IMPRESSION: a cyst" in (case.report or "")
     masks = [formats.read_mask(c.targets["mask"]).array for c in cohort.cases]  # type: ignore[arg-type]
     assert np.array_equal(masks[0], masks[1])
     checked = cohorts.check(cohort, target="mask")

@@ -120,7 +120,7 @@ def test_each_piece_is_hidden_once_and_never_shown_then() -> None:
 
     ids = [BEGIN, *tokenizer.encode("a nodule, no effusion. no xyzzy left"), END, PAD]
     text = torch.tensor([ids])
-    model = HiddenPieces(Spy(), torch.from_numpy(state("maskedwords").arrays["unigram"]), tokenizer)
+    model = HiddenPieces(Spy(), state("maskedwords").arrays["unigram"], tokenizer)
     raw = model(text).detach()
     hidden = torch.stack([(s != text).sum(0) for s in shown]).sum(0)
     asked = [n not in tokenizer.specials for n in ids]

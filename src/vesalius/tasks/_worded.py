@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vesalius.core.image import Array
 from vesalius.language.tokenizers import PAD, Tokenizer
 
 HIDDEN, MASKED, SWAPPED = 0.15, 0.8, 0.1  # Devlin et al. 2019, section 3.1
@@ -19,13 +20,13 @@ class NextPiece(nn.Module):
 
     unigram: Tensor
 
-    def __init__(self, net: Any, unigram: Tensor) -> None:
+    def __init__(self, net: Any, unigram: Array) -> None:
         super().__init__()
         self.net = net
         if "table.bias" in net.tables:  # it begins as what single words say
             with torch.no_grad():
-                net.table.bias.copy_(unigram)
-        self.register_buffer("unigram", unigram, persistent=False)
+                net.table.bias.copy_(torch.from_numpy(unigram))
+        self.register_buffer("unigram", torch.from_numpy(unigram), persistent=False)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Return `(B, 3)` of texts `(B, L)`: see `Wording`."""
@@ -50,14 +51,14 @@ class HiddenPieces(nn.Module):
 
     unigram: Tensor
 
-    def __init__(self, net: Any, unigram: Tensor, tokenizer: Tokenizer) -> None:
+    def __init__(self, net: Any, unigram: Array, tokenizer: Tokenizer) -> None:
         super().__init__()
         self.net, self.mask, self.words = net, tokenizer.mask, tokenizer.size
         self.specials = sorted(tokenizer.specials)
         wide = int(net.channels[-1])
         self.head = nn.Sequential(nn.Linear(wide, wide), nn.GELU(), nn.LayerNorm(wide))
-        self.bias = nn.Parameter(unigram.clone())  # it begins as what single words say
-        self.register_buffer("unigram", unigram, persistent=False)
+        self.bias = nn.Parameter(torch.from_numpy(unigram).clone())  # it begins as what single words say
+        self.register_buffer("unigram", torch.from_numpy(unigram), persistent=False)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Return `(B, 3)` of texts `(B, L)`: each piece is hidden once, with every seventh beside it."""

@@ -35,11 +35,9 @@ class MaskedWords(Wording):
 
     def model(self, net: Any, state: State) -> nn.Module:
         """Return the net, asked for hidden pieces."""
-        import torch
-
         from vesalius.tasks._worded import HiddenPieces
 
-        return HiddenPieces(net, torch.from_numpy(state.arrays[UNIGRAM]), tokenizer_of(state.values))
+        return HiddenPieces(net, state.arrays[UNIGRAM], tokenizer_of(state.values))
 
 
 TASK = MaskedWords()

@@ -37,11 +37,9 @@ class NextWord(Wording):
 
     def model(self, net: Any, state: State) -> nn.Module:
         """Return the net, asked for the next piece."""
-        import torch
-
         from vesalius.tasks._worded import NextPiece
 
-        return NextPiece(net, torch.from_numpy(state.arrays[UNIGRAM]))
+        return NextPiece(net, state.arrays[UNIGRAM])
 
 
 TASK = NextWord()
