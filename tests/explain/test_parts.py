@@ -76,6 +76,9 @@ class Says:
     def sources(self, state: State) -> tuple[str, ...]:
         return NAMES
 
+    def step_names(self, example: Any, source: str, state: State) -> tuple[str, ...]:
+        return ()
+
     def collate(self, examples: Any) -> Any:
         from vesalius.prepare.batch import collate
 
