@@ -216,6 +216,11 @@ class Case(Shown):
         """Return the reference image, or None where the case has none."""
         return None if self.reference is None else self.images.get(self.reference)
 
+    def text(self, name: str = "report") -> str | None:
+        """Return a text by its name, None without one or for blanks; `report` is the report unless one is called so."""
+        found = self.texts.get(name, self.report if name == "report" else None)
+        return found if found and found.strip() else None
+
     def _words(self) -> Iterable[str]:
         yield about(self.id)
         yield f"images: {some(self.images, len(self.images))}" if self.images else "no images"

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from vesalius.answers import contract
-from vesalius.answers.drawing.panels import Cell, Table, decimals_of, figure, measured
-from vesalius.core.scorecard import Interval, Scorecard
-from vesalius.evaluate.paired import directed
+from vesalius.answers.drawing.panels import Cell, Table, measured
+from vesalius.core.scorecard import Scorecard
+from vesalius.evaluate.gains_shown import called, gain_cell, interval_of, signed
 
 SHOWN = 3  # figures of each rival in one table
 SAYS = (
@@ -37,7 +35,7 @@ def panels(card: Scorecard) -> list[Table]:
 def _heads(card: Scorecard, names: Sequence[str]) -> list[str]:
     heads = ["answer", "n"]
     for name in names:
-        heads += [_called(card, name), "the model less it"]
+        heads += [called(card, name), "the model less it"]
     return heads
 
 
@@ -50,8 +48,8 @@ def _rows(card: Scorecard, names: Sequence[str]) -> list[tuple[Cell, ...]]:
             rows.append((*row, Cell(str(arm["reason"])), *[Cell("–")] * (2 * len(names) - 1)))
             continue
         for name in names:
-            row += [measured(_interval(arm["figures"].get(name)))]
-            row += [_gain(card, name, arm["differences"].get(name))]
+            row += [measured(interval_of(arm["figures"].get(name)))]
+            row += [gain_cell(card, name, arm["differences"].get(name))]
         rows.append(tuple(row))
     return rows
 
@@ -65,10 +63,10 @@ def lines(card: Scorecard) -> list[str]:
             said.append(f"beside {arm['name']}: {arm.get('reason', 'no figure')}")
             continue
         name = names[0]
-        text = f"{arm['name']}: {_called(card, name)} {_interval(arm['figures'].get(name))}"
+        text = f"{arm['name']}: {called(card, name)} {interval_of(arm['figures'].get(name))}"
         gain = arm["differences"].get(name)
         if gain is not None and gain["difference"] is not None:
-            text += f"; the model less it {_signed(gain)}"
+            text += f"; the model less it {signed(gain)}"
         said.append(f"{text}, n = {arm['n']}")
     return said
 
@@ -76,32 +74,3 @@ def lines(card: Scorecard) -> list[str]:
 def _metrics(card: Scorecard) -> list[str]:
     arms = card.rivals.get("arms", ())
     return list(dict.fromkeys(n for arm in arms for n in arm.get("figures", {})))
-
-
-def _called(card: Scorecard, metric: str) -> str:
-    return contract.of(card.answer).metric_names.get(metric, metric.replace("_", " "))
-
-
-def _interval(one: Mapping[str, Any] | None) -> Interval:
-    return Interval(None, None, None, 0) if one is None else Interval(**one)
-
-
-def _signed(gain: Mapping[str, Any]) -> str:
-    digits = decimals_of(gain["difference"], gain["low"], gain["high"])
-    text = f"{gain['difference']:+.{digits}f}"
-    if gain["low"] is not None:
-        text += f" ({gain['low']:+.{digits}f} to {gain['high']:+.{digits}f})"
-    return text.replace("-", "−")
-
-
-def _gain(card: Scorecard, metric: str, gain: Mapping[str, Any] | None) -> Cell:
-    """Return the difference with its interval under it, toned where both the interval and the test agree."""
-    if gain is None or gain["difference"] is None:
-        return Cell("–", under="" if gain is None else str(gain["reason"]))
-    digits = decimals_of(gain["difference"], gain["low"], gain["high"])
-    under = str(gain["reason"])
-    if gain["low"] is not None:
-        under = f"{figure(gain['low'], digits)} to {figure(gain['high'], digits)}"
-    helps = bool(gain["difference"] > 0) == (directed(card.answer, metric) == "higher")
-    tone = "" if not gain["better"] else "good" if helps else "bad"
-    return Cell(_signed(gain).partition(" ")[0], gain["difference"], under, tone)

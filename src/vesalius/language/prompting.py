@@ -112,21 +112,14 @@ class Prompter:
     ) -> tuple[Array, bool]:
         """Return how likely each label is for a text, `(K,)`, sums of one, and whether a text was cut to fit."""
         import numpy as np
+        from scipy.special import softmax
 
         prompt = self.prompt(text, examples)
         scores = self.asked(writer, prompt)
         if calibrated:
             empty = [self.asked(writer, self.prompt(t, examples)) for t in EMPTY]
-            scores = scores - np.log(np.mean([_softmax(e) for e in empty], axis=0))
-        return _softmax(scores), prompt.cut
-
-
-def _softmax(scores: Array) -> Array:
-    import numpy as np
-
-    e = np.exp(scores - scores.max())
-    found: Array = e / e.sum()
-    return found
+            scores = scores - np.log(np.mean([softmax(e) for e in empty], axis=0))
+        return softmax(scores), prompt.cut
 
 
 def _even(lengths: Sequence[int], room: int) -> int:

@@ -22,7 +22,6 @@ from vesalius.prepare.batch import Example
 from vesalius.prepare.case import Prepared
 from vesalius.tasks import _claims, _prompts
 from vesalius.tasks._labels import names_of
-from vesalius.tasks._texts import text_of
 from vesalius.texts.terms import Terms
 from vesalius.texts.terms import listed as terms_names
 
@@ -34,7 +33,7 @@ PAIRS = (REPORT, KNOWN, OWN)
 def summary(cases: Sequence[Case], target: TargetInfo | None, plan: Plan) -> Statistics:
     """Return the words of the reports by patient, how long they are, and which findings are named and are there."""
     option = plan.task.options.get("terms") or ""
-    reports = [(c, text_of(c, "report")) for c in cases]
+    reports = [(c, c.text()) for c in cases]
     pairs = [(c, text) for c, text in reports if text is not None]
     known: dict[str, Statistics] = {}
     sizes = Moments()
@@ -112,7 +111,7 @@ def encode(case: Case, prepared: Prepared, state: State) -> Example:
     values = state.values
     example = Example(case.id, {"image": prepared.array}, patient=case.patient)
     terms = _claims.terms_of(values["terms"])
-    found = _claims.sentences_of(text_of(case, "report"), terms)
+    found = _claims.sentences_of(case.text(), terms)
     if not found:
         return example
     names, many, length = names_of(state), int(values["sentences"]), int(values["length"])

@@ -32,7 +32,6 @@ from vesalius.prepare.courses import course_of, load_course
 from vesalius.prepare.sources import image_sources, lacking, plan_of, prepare_sources
 from vesalius.tasks import _texts
 from vesalius.tasks._beside import Beside, encoded, planned
-from vesalius.tasks._texts import text_of as text_of
 from vesalius.tasks.contract import Nets, planned_net
 
 if TYPE_CHECKING:
@@ -176,7 +175,7 @@ def seen(case: Case, prepared: Prepared, state: State) -> Example:
                 parents[name] = np.asarray(course.parents, np.int64)
     vectors: dict[str, Array] = {}
     for name, about in known["texts"].items():
-        text = text_of(case, name)
+        text = case.text(name)
         if text is not None and _texts.is_read(about):
             courses[name], times[name] = _texts.numbers(text, about)
         elif text is not None:

@@ -23,7 +23,6 @@ from vesalius.language import tokenizers
 from vesalius.language.counting import LEAST, count
 from vesalius.language.tokenizers import Tokenizer
 from vesalius.nets import describe
-from vesalius.plan.sources import REPORT
 from vesalius.prepare import words
 from vesalius.tasks.contract import Nets
 
@@ -32,15 +31,9 @@ BYTE = 256  # the least number that bfloat16 holds with all below it
 UNKNOWN_SHARE = 0.2  # of a text's pieces, from which it is said that it is strange
 
 
-def text_of(case: Case, name: str) -> str | None:
-    """Return a text of a case; `report` is its report where no text has that name."""
-    text = case.texts.get(name, case.report if name == REPORT else None)
-    return text if text and text.strip() else None
-
-
 def overview(cases: Sequence[Case], plan: Plan, name: str) -> Tally | Statistics:
     """Return what is to be known of the texts of one name: words by text, or by patient where a net reads them."""
-    held = [(text, case.patient or case.id) for case in cases if (text := text_of(case, name))]
+    held = [(text, case.patient or case.id) for case in cases if (text := case.text(name))]
     if name not in plan.nets:
         return words.overview(text for text, _ in held)
     return count([text for text, _ in held], of=[patient for _, patient in held])
@@ -126,7 +119,7 @@ def outside(case: Case, texts: Mapping[str, Mapping[str, Any]]) -> tuple[str, ..
     """Return what of a case's texts is not read, or not known; a sentence each."""
     said = []
     for name, about in texts.items():
-        text = text_of(case, name) if is_read(about) else None
+        text = case.text(name) if is_read(about) else None
         if text is None:
             continue
         tokenizer = tokenizer_of(about)

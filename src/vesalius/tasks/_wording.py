@@ -34,7 +34,7 @@ from vesalius.plan.sources import REPORT
 from vesalius.prepare.batch import Batch, Example, collate
 from vesalius.prepare.case import BLANK, Prepared, prepare
 from vesalius.prepare.geometry import Undo
-from vesalius.tasks._texts import LONGEST, TOKENIZER, outside, text_of, tokenizer_of
+from vesalius.tasks._texts import LONGEST, TOKENIZER, outside, tokenizer_of
 from vesalius.tasks.contract import Nets, Task
 
 if TYPE_CHECKING:
@@ -82,13 +82,13 @@ class Wording(Task):
 
     def check(self, cohort: Cohort, target: TargetInfo | None) -> tuple[str, ...]:
         """Two texts at least."""
-        n = sum(any(text_of(c, name) for name in (REPORT, *c.texts)) for c in cohort.cases)
+        n = sum(any(c.text(name) for name in (REPORT, *c.texts)) for c in cohort.cases)
         return () if n > 1 else (f"at least two cases with a report or another text ({n} found)",)
 
     def summary(self, cases: Sequence[Case], target: TargetInfo | None, plan: Plan) -> Statistics:
         """Return how often each word occurs, and in how many patients' texts."""
         name = str(plan.task.options.get(TEXT, REPORT))
-        held = [(text, c.patient or c.id) for c in cases if (text := text_of(c, name))]
+        held = [(text, c.patient or c.id) for c in cases if (text := c.text(name))]
         return count([text for text, _ in held], of=[patient for _, patient in held])
 
     def state(self, summary: Statistics, target: TargetInfo | None, plan: Plan) -> State:
@@ -113,7 +113,7 @@ class Wording(Task):
 
     def encode(self, case: Case, prepared: Prepared, reference: Image, state: State) -> Example:
         """Return the numbers of a case's text, BEGIN and END about them, padded to the longest. Raises DataError."""
-        text = text_of(case, state.values[TEXT])
+        text = case.text(state.values[TEXT])
         if text is None:
             raise DataError(f"case {case.id} has no text '{state.values[TEXT]}'")
         tokenizer, most = tokenizer_of(state.values), int(state.values[LONGEST])

@@ -30,7 +30,6 @@ from vesalius.prepare.geometry import Undo
 from vesalius.tasks import _align_answer, _align_state, _claims, _prompts
 from vesalius.tasks._different import Different
 from vesalius.tasks._labels import labels_of, names_of
-from vesalius.tasks._texts import text_of
 from vesalius.tasks.contract import Nets, Sampler, Task, planned_net
 
 if TYPE_CHECKING:
@@ -99,7 +98,7 @@ class Align(Task):
 
     def check(self, cohort: Cohort, target: TargetInfo | None) -> tuple[str, ...]:
         """Reports beside the images of four cases at least."""
-        n = sum(bool(c.images) and text_of(c, "report") is not None for c in cohort.cases)
+        n = sum(bool(c.images) and c.text() is not None for c in cohort.cases)
         return () if n >= 4 else (f"an image and a report for at least four cases ({n} found)",)
 
     def check_plan(self, plan: Plan, target: TargetInfo | None) -> None:
@@ -256,7 +255,7 @@ class Align(Task):
         """
         names = names_of(state)
         terms = _claims.terms_of(state.values["terms"])
-        found = _claims.sentences_of(text_of(case, "report"), terms)
+        found = _claims.sentences_of(case.text(), terms)
         codes = _claims.held(case, found, names, state.values.get("target"), terms=terms)
         return None if codes is None else _claims.there(codes, names)
 

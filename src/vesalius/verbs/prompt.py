@@ -12,7 +12,6 @@ import numpy as np
 from vesalius.cohorts import open_cohort, select_target
 from vesalius.cohorts.targets import contract as kinds
 from vesalius.core.bundle import Bundle, Stage
-from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort
 from vesalius.core.errors import DataError, PlanError, UnknownName
 from vesalius.core.image import Array
@@ -137,7 +136,7 @@ def prompt(
     if not kind.named or kind.several:
         raise PlanError("a prompt asks for one class a case", found=f"a target of kind {info.kind}")
     choice = declared(cohort, info.name, split)
-    held = [(c, t) for c in choice.cases if (t := _text(c, text))]
+    held = [(c, t) for c in choice.cases if (t := c.text(text))]
     if not held:
         raise DataError(f"no case has a text '{text}'", found=f"{counted(len(choice.cases), 'case')} without")
     names = [kind.names_in(c.targets[info.name])[0] for c, _ in held]
@@ -186,11 +185,6 @@ def _role(stage: Stage) -> str:
     from vesalius.core.registry import literals, stem_of
 
     return str(literals("nets", stem_of("nets", stage.plan.net.name)).get("ROLE", ""))
-
-
-def _text(case: Case, name: str) -> str | None:
-    found = case.texts.get(name, case.report if name == "report" else None)
-    return found if found and found.strip() else None
 
 
 Found = dict[tuple[str, int], list[played.Asked]]

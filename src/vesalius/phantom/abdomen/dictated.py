@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 
@@ -23,6 +22,7 @@ from vesalius.phantom.abdomen.tissue import ORGANS, Canvas, Densities, draw_dens
 from vesalius.phantom.abdomen.told import STRUCTURES, Seen, content_of
 from vesalius.phantom.common.streams import stream
 from vesalius.phantom.reports.asked import Asked
+from vesalius.phantom.reports.moment import Moment
 from vesalius.phantom.reports.patient import DictatedPatient, Exam
 
 COURSES: Mapping[Change, float] = {"new": 0.3, "unchanged": 0.4, "larger": 0.2, "smaller": 0.1}
@@ -50,18 +50,6 @@ class _Inside:
     beside: Mapping[str, tuple[Incidental, ...]]
 
 
-@dataclass(frozen=True)
-class _Moment:
-    """One scan: how large everything is in it, by name, and how each went since an earlier one."""
-
-    which: Literal["now", "before"]
-    id: str
-    days: int
-    sizes: Mapping[str, float]
-    courses: Mapping[str, Change]
-    earlier: bool
-
-
 def dictated(index: int, seed: int, asked: Asked, shape: Shape, *, without: str = "") -> DictatedPatient:
     """Return patient number `index` with a CT of `shape` `(Z, Y, X)` and its report, and an earlier one where asked."""
     inside = _draw_inside(index, asked.seed(index, seed), without)
@@ -69,14 +57,14 @@ def dictated(index: int, seed: int, asked: Asked, shape: Shape, *, without: str 
     name = f"ct-{index:04d}" + (f"-without-{without}" if without else "")
     now = dict.fromkeys(names, 1.0)
     if not asked.has_earlier(index, seed, _EARLIER):
-        moments = [_Moment("now", name, 0, now, {}, earlier=False)]
+        moments = [Moment("now", name, 0, now, {}, earlier=False)]
     else:
         courses = _courses(stream(inside.seed, index, _COURSES), names)
         before = {n: GROWN.get(c, 1.0) for n, c in courses.items() if c != "new"}
         days = int(stream(inside.seed, index, _DAYS).integers(60, 700))
         moments = [
-            _Moment("before", f"{name}-1", 0, before, {}, earlier=False),
-            _Moment("now", name, days, now, courses, earlier=True),
+            Moment("before", f"{name}-1", 0, before, {}, earlier=False),
+            Moment("now", name, days, now, courses, earlier=True),
         ]
     return DictatedPatient(
         patient=f"P{index:04d}",
@@ -120,7 +108,7 @@ def _courses(random: np.random.Generator, names: list[str]) -> dict[str, Change]
     return went
 
 
-def _exam(inside: _Inside, moment: _Moment, asked: Asked, shape: Shape) -> Exam:
+def _exam(inside: _Inside, moment: Moment, asked: Asked, shape: Shape) -> Exam:
     """Return one scan with its report."""
     noise_of, words_of = _OF_EXAM[moment.which]
     random = stream(inside.seed, inside.index, words_of)

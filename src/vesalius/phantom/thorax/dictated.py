@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
-from vesalius.core.finding import Change
 from vesalius.core.image import Image
 from vesalius.phantom.common import tables
 from vesalius.phantom.common.streams import stream
 from vesalius.phantom.reports.asked import Asked
+from vesalius.phantom.reports.moment import Moment
 from vesalius.phantom.reports.patient import DictatedPatient, Exam
 from vesalius.phantom.thorax import further
 from vesalius.phantom.thorax.body import Person, draw_person, draw_shape
@@ -58,18 +57,6 @@ class _Inside:
         return stream(self.seed, self.index, purpose)
 
 
-@dataclass(frozen=True)
-class _Moment:
-    """One film: how large each finding is in it, by name, and how each went since an earlier one."""
-
-    which: Literal["now", "before"]
-    id: str
-    days: int
-    sizes: Mapping[str, float]
-    courses: Mapping[str, Change]
-    earlier: bool
-
-
 def dictated(
     index: int, seed: int, asked: Asked, look: Look, *, healthy: float, without: str = ""
 ) -> DictatedPatient:
@@ -85,15 +72,15 @@ def dictated(
     name = f"chest-{index:04d}" + (f"-without-{without}" if without else "")
     now = dict.fromkeys(names, 1.0)
     if not asked.has_earlier(index, seed, _EARLIER):
-        moments = [_Moment("now", name, 0, now, {}, earlier=False)]
+        moments = [Moment("now", name, 0, now, {}, earlier=False)]
     else:
         courses = draw_courses(inside.draw(_COURSES), names)
         courses = {n: c for n, c in courses.items() if n != without}
         before = {n: GROWN.get(c, 1.0) for n, c in courses.items() if c != "new"}
         days = int(inside.draw(_DAYS).integers(7, 400))
         moments = [
-            _Moment("before", f"{name}-1", 0, before, {}, earlier=False),
-            _Moment("now", name, days, now, courses, earlier=True),
+            Moment("before", f"{name}-1", 0, before, {}, earlier=False),
+            Moment("now", name, days, now, courses, earlier=True),
         ]
     return DictatedPatient(
         patient=f"C{index:04d}",
@@ -104,7 +91,7 @@ def dictated(
     )
 
 
-def _exam(inside: _Inside, moment: _Moment, asked: Asked, look: Look) -> Exam:
+def _exam(inside: _Inside, moment: Moment, asked: Asked, look: Look) -> Exam:
     """Return one film with its report."""
     film_of, noise_of, words_of = _OF_EXAM[moment.which]
     there = [sized(f, moment.sizes[n]) for n in OFTEN if n in moment.sizes for f in inside.findings[n]]
