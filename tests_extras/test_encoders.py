@@ -21,12 +21,15 @@ CLASSIFIERS = ("vit", "swin", "convnext", "convnextv2", "resnet")
 RESIZED = ("vit", "siglip", "siglip_vision_model")
 
 
-def built(folder: Path, size: tuple[int, int] = (32, 32), channels: int = 3) -> nets.Net:
-    """The net of a folder with the folder's weights, which must be all of its own."""
+def built(folder: Path, size: tuple[int, int] = (32, 32), channels: int | None = None) -> nets.Net:
+    """The net of a folder with the folder's weights, which must be all of its own, or freshly drawn for `channels`."""
     weights = reader.read(folder)
     assert weights.net is not None
+    own = channels is None
+    if channels is None:
+        channels = 1 if nets.describe(weights.net.name).get("ROLE") == "text" else 3  # 1: as many words as its config says
     net = nets.build(weights.net.name, dims=2, in_channels=channels, size=size, options=weights.net.options)
-    if channels == 3:
+    if own:
         net.load_state_dict(dict(weights.tensors))
     return net.eval()
 
