@@ -26,8 +26,8 @@ def built(folder: Path, size: tuple[int, int] = (32, 32), channels: int | None =
     weights = reader.read(folder)
     assert weights.net is not None
     own = channels is None
-    if channels is None:
-        channels = 1 if nets.describe(weights.net.name).get("ROLE") == "text" else 3  # 1: as many words as its config says
+    if channels is None:  # a text's is of as many words as its config says
+        channels = 1 if nets.describe(weights.net.name).get("ROLE") == "text" else 3
     net = nets.build(weights.net.name, dims=2, in_channels=channels, size=size, options=weights.net.options)
     if own:
         net.load_state_dict(dict(weights.tensors))
