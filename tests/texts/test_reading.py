@@ -47,6 +47,27 @@ def test_a_sentence_says(text: str, said: set[str]) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        ("Absent pneumothorax.", {"pneumothorax absent"}),
+        ("(-) effusion", {"effusion absent"}),
+        ("effusion (-) pneumothorax (-)", {"effusion absent", "pneumothorax absent"}),
+        ("-ve for effusion", {"effusion absent"}),
+        ("Negative pneumothorax, positive effusion.", {"pneumothorax absent", "effusion present"}),
+        ("Absent breath sounds, pneumothorax seen.", {"pneumothorax present"}),
+        ("?nodule right apex", {"nodule uncertain right"}),
+        ("Opacity, ? pneumonia", {"opacity present", "pneumonia uncertain"}),
+        ("Pseudo-nodule in the left base.", set()),
+        ("Effusion, previously on the left, is now on the right.", {"effusion present right"}),
+        ("Effusion right more than left, none at the apex.", {"effusion present both"}),
+        ("Effusion: none at the bases.", {"effusion absent"}),
+    ],
+)
+def test_short_forms_say(text: str, said: set[str]) -> None:
+    assert short(text) == said
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
         ("Pleural effusion: left moderate, right none.", {"effusion present left", "effusion absent right"}),
         ("Effusions: right small, left none.", {"effusion present right", "effusion absent left"}),
         ("Effusion: none right, small left.", {"effusion present left", "effusion absent right"}),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-_END = re.compile(r"(?<=[.!?])\s+|\n+")
+_END = re.compile(r"(?:(?<=[.!])|(?<=[^\s,(/]\?))\s+|\n+")  # no `?` that doubts what follows: `Opacity, ? pneumonia`
 
 
 def sentences(text: str) -> tuple[str, ...]:

@@ -44,7 +44,11 @@ def stem(word: str) -> str:
     return word[:-2] if word.endswith(("sses", "xes", "ches", "shes")) else word[:-1]
 
 
-_MINUS = re.compile(r"\(\s{0,2}[-\u2212\u2013]\s{0,2}\)")  # "pneumothorax (-)"
+_MINUS = re.compile(
+    r"\(\s{0,2}[-\u2212\u2013]\s{0,2}\)|(?<!\w)[-\u2212\u2013]ve\b"
+)  # `pneumothorax (-)`, `-ve for`
+_ASKED = re.compile(r"(?:^|(?<=[\s,(/]))\?\s{0,2}(?=\w)")  # `?nodule` doubts what follows
+_PSEUDO = re.compile(r"\bpseudo[-\u2013 ](?=\w)")  # a pseudo-nodule is none
 
 
 def words(sentence: str) -> tuple[str, ...]:
@@ -53,7 +57,7 @@ def words(sentence: str) -> tuple[str, ...]:
     for short, long in _SHORT.items():
         text = text.replace(short, long)
     text = _NOT.sub(lambda m: "cannot" if m[1] == "ca" else f"{m[1]} not", text).replace("can not", "cannot")
-    text = _MINUS.sub(" negative ", text)
+    text = _ASKED.sub("query ", _PSEUDO.sub("pseudo", _MINUS.sub(" negative ", text)))
     text = _JOINED.sub(" ", _DASH.sub(" , ", text))
     text = _FRACTION.sub(_fraction, _COMMA.sub(_decimal, text))
     text = _TIMES.sub(" x ", _UNIT.sub(r" \1 ", text))

@@ -28,7 +28,10 @@ _AFTER = frozenset(
 _COMPARED = frozenset({"new", "more", "less"})  # words that begin what is there: `no nodule, new effusion`
 _LASTING = frozenset({"persist", "remain"})  # what is denied does neither
 _SIDES = frozenset({"left", "right", "both"})
-_SAYS = frozenset({*_FORWARD, *_BACKWARD, *_DOUBTS, "break", "asked"})  # what says something by itself
+_SAYS = frozenset(
+    {*_FORWARD, *_BACKWARD, *_DOUBTS, "not_beside", "break", "asked"}
+)  # what says something by itself
+_BESIDE = 1  # words between what denies a finding right behind it and that: `absent left effusion`
 _DOUBTFUL = frozenset({"may", "might", "could"})
 
 
@@ -61,6 +64,7 @@ class _Walk:
         self.verb_in_reach = False
         self.pending: Mark | None = None
         self.aside = False  # whether what reaches forwards began in brackets
+        self.beside: Mark | None = None  # what denies the finding right behind it: `absent effusion`
         self._look()
 
     def _look(self) -> None:
@@ -122,6 +126,9 @@ class _Walk:
             mention.status = "uncertain"
         elif self.reach == "past" and mention.base == "present":
             mention.status = "past"
+        elif self.beside is not None and mention.start - self.beside.end <= _BESIDE:
+            mention.status, mention.rule = "absent", self._said(self.beside)
+        self.beside = None
         self.pending = None
         self.done.append(mention)
 
@@ -129,7 +136,9 @@ class _Walk:
         kind = mark.kind
         if kind in _FORWARD:
             self._forward(mark)
-        elif kind in _BACKWARD:
+        elif kind == "not_beside":
+            self._beside(mark)
+        elif kind in _BACKWARD and not self._elsewhere(mark):
             told = self._backward(mark.start, _BACKWARD[kind], self._said(mark), gone=kind == "gone_after")
             if not told and kind == "maybe_after":  # `questionable is a nodule`
                 self._doubt(mark)
@@ -143,6 +152,20 @@ class _Walk:
             self._let_go(mark.start)
         elif kind == "break":
             self._new_clause(mark.start)
+
+    def _beside(self, mark: Mark) -> None:
+        """Deny what ends where such a word begins, or what came before where nothing follows; else what is behind."""
+        last = self.done[-1] if self.done else None
+        touches = last is not None and last.end == mark.start and last.clause == self.clause
+        said = (touches or self._ends(mark.end)) and self._backward(mark.start, "absent", self._said(mark))
+        self.beside = None if said else mark
+
+    def _elsewhere(self, mark: Mark) -> bool:
+        """Return whether a `none` speaks of another place than the finding's: `more on the left, none at the apex`."""
+        if self.tokens[mark.start : mark.end] != ("none",) or not self.done:
+            return False
+        between = self.tokens[self.done[-1].end : mark.start]
+        return any(w[0].isalnum() for w in between) and self.tokens[mark.end : mark.end + 1] == ("at",)
 
     def _doubt(self, mark: Mark) -> None:
         if mark.kind == "maybe_both":
