@@ -176,3 +176,20 @@ def test_the_loss_of_each_case_is_had_of_a_task_that_tells_it(bench: Bench) -> N
     assert torch.allclose(each.mean(), stepper(bench).loss(0, batch), atol=1e-6)
     with pytest.raises(PlanError, match="the loss of each case, which classify does not tell"):
         stepper(bench).loss_each(0, batch)
+
+
+def test_in_bf16_corners_and_days_reach_the_loss_as_they_are(bench: Bench) -> None:
+    seen: dict[str, Tensor] = {}
+
+    class Looking(Classify):
+        def loss(self, model: nn.Module, batch: Any, generator: torch.Generator) -> Any:
+            seen["corner"], seen["days"] = batch.ragged["box"][0], batch.times_days
+            seen["logits"] = model(batch.images["image"])
+            return super().loss(model, batch, generator)
+
+    batch = batches(bench.examples, bench.plan, 0)(0, torch.device("cpu"))
+    corners, days = torch.tensor([[511.3, 300.7]]), torch.tensor([1001.0])
+    given = replace(batch, ragged={"box": (corners,)}, times_days=days)
+    stepper(bench, Looking(), **{"train.precision": "bf16"}).gradients(0, given)
+    assert torch.equal(seen["corner"], corners) and torch.equal(seen["days"], days)
+    assert seen["logits"].dtype == torch.bfloat16, "the net itself is in bf16"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-_END = re.compile(r"(?:(?<=[.!])|(?<=[^\s,(/]\?))\s+|\n+")  # no `?` that doubts what follows: `Opacity, ? pneumonia`
+_END = re.compile(
+    r"(?:(?<=[.!])|(?<=[^\s,(/]\?))\s+|\n+"
+)  # no `?` that doubts what follows: `Opacity, ? pneumonia`
 
 
 def sentences(text: str) -> tuple[str, ...]:

@@ -79,7 +79,7 @@ def vector(text: str, about: Mapping[str, Any]) -> Array:
 def numbers(text: str, about: Mapping[str, Any]) -> tuple[Array, Array]:
     """Return the numbers of a text's pieces `(L, 2)` float32, BEGIN first, and their places as times in seconds `(L,)`.
 
-    A number is how often it holds BYTE, and what is left: training in bfloat16 rounds whole numbers above 256, and a
+    A number is how often it holds BYTE, and what is left: a runtime that computes in bfloat16 rounds those above 256, and a
     number itself would then be that of another piece. What is beyond the longest that is read is left out; `outside`
     says so.
     """
