@@ -1,6 +1,6 @@
 """PET quality with 20 to 1,000 labels of one scanner, tested on it and on another. About 90 minutes.
 
-From nothing, from ImageNet, self-supervised, and both: 60 fits of 60 s and 6 pre-trainings of 5 minutes; it goes on
+From nothing, from ImageNet, self-supervised, and both: 60 fits of 150 steps and 6 pre-trainings of 300; it goes on
 where it was.
 """
 

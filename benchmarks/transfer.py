@@ -1,6 +1,6 @@
 """Transfer with all labels and a tenth of them, on BUSI and BreastMNIST. About 110 minutes.
 
-24 fits of 60 s and 6 pre-trainings of 5 minutes a data set; it goes on where it was.
+24 fits of 150 steps and 6 pre-trainings of 300 a data set; it goes on where it was.
 """
 
 from __future__ import annotations

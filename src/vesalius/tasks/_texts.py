@@ -79,9 +79,9 @@ def vector(text: str, about: Mapping[str, Any]) -> Array:
 def numbers(text: str, about: Mapping[str, Any]) -> tuple[Array, Array]:
     """Return the numbers of a text's pieces `(L, 2)` float32, BEGIN first, and their places as times in seconds `(L,)`.
 
-    A number is how often it holds BYTE, and what is left: a runtime that computes in bfloat16 rounds those above 256, and a
-    number itself would then be that of another piece. What is beyond the longest that is read is left out; `outside`
-    says so.
+    A number is how often it holds BYTE, and what is left: a runtime that computes in bfloat16 rounds those above 256,
+    and a number itself would then be that of another piece. What is beyond the longest that is read is left out;
+    `outside` says so.
     """
     tokenizer = tokenizer_of(about)
     found = np.array([tokenizer.begin, *tokenizer.encode(text)][: about[LONGEST]])
