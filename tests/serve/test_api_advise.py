@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ def ended(client: Any, study: dict[str, str]) -> Any:
     made = client.post("/api/jobs", json={**study, "kind": "advise"})
     assert made.status_code == 202, made.text
     while (job := client.get(f"/api/jobs/{made.json()['job']}").json())["status"] in ("queued", "running"):
-        pass
+        time.sleep(0.02)
     return job
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,7 @@ def visits(client: Any) -> tuple[dict[str, str], dict[str, str]]:
 
 def ended(client: Any, job_id: str) -> Any:
     while (job := client.get(f"/api/jobs/{job_id}").json())["status"] in ("queued", "running"):
-        pass
+        time.sleep(0.02)
     return job
 
 

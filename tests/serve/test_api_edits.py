@@ -6,6 +6,7 @@ import io
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,7 @@ def asked(client: TestClient, *files: tuple[str, bytes], headers: dict[str, str]
     study = client.post("/api/studies", files=[("files", f) for f in files], headers=headers).json()["study"]
     job = client.post("/api/jobs", json={"study": study}, headers=headers).json()
     while job["status"] in ("queued", "running"):
+        time.sleep(0.02)  # who asks without a pause is sent away
         job = client.get(f"/api/jobs/{job['job']}", headers=headers).json()
     assert job["status"] == "done", job
     return job

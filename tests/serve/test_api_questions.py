@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -34,7 +35,7 @@ def place(client: Any) -> str:
     made = client.post("/api/studies", files=[("files", ("one.png", data.getvalue()))]).json()
     job = client.post("/api/jobs", json={"study": made["study"], "kind": "predict"}).json()["job"]
     while client.get(f"/api/jobs/{job}").json()["status"] in ("queued", "running"):
-        pass
+        time.sleep(0.02)
     return f"/api/jobs/{job}/cases/{made['cases'][0]['case']}/questions"
 
 
