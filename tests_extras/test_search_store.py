@@ -99,7 +99,22 @@ def test_killed_with_minus_nine_it_goes_on_and_nothing_that_was_finished_is_lost
     found = shared.all()
     assert [t.number for t in found] == list(range(6)) and {t.state for t in found} == {DONE}
     assert all(path.read_bytes() == kept for path, kept in before.items())
-    assert all(found[t.number].settings == t.settings for t in dead)  # the same plan, taken up again
+    assert all(
+        found[t.number].settings == t.settings for t in dead if t.settings
+    )  # the same plan, taken up again
+
+
+def test_a_trial_that_died_while_its_values_were_drawn_gets_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = store(tmp_path, 3)
+    shared.finish(shared.take(0), {"score": 0.0})  # type: ignore[arg-type]
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr(Space, "chosen", lambda *_: sys.exit())
+        shared.take(0)
+    assert [t.state for t in shared.all()] == [DONE, RUNNING]
+    worker(store(tmp_path, 3)).work()
+    assert [t.state for t in shared.all()] == [DONE] * 3 and all(t.settings for t in shared.all()[1:])
 
 
 def test_killed_at_any_moment_the_file_can_be_read(tmp_path: Path) -> None:

@@ -102,25 +102,30 @@ class Store:
         """Return the next trial to work on: one whose process died, or a new one; None where no more are begun."""
         with self._alone(), unwarned():
             for frozen in self._running():
-                taken = self._again(frozen)
+                taken = self._again(frozen, worker)
                 if taken is not None:
                     return taken
             begun = [t for t in self._study.get_trials(deepcopy=False) if t.state.name != "WAITING"]
             if len(begun) >= self.trials:
                 return None
-            seed = seed_of(self.seed, "trial", len(begun), worker)
-            self._study.sampler = sampler_of(
-                self.sampler, seed=seed, trials=self.trials, workers=self.workers
-            )
-            trial = self._study.ask()
-            if trial.number == DEFAULT:
-                settings: dict[str, Any] = {}
-                for part in self.space.default_parts():
-                    part.chosen(trial)
-            else:
-                settings = self.space.chosen(trial)
-            trial.set_user_attr("settings", settings)
-            return self._taken(trial, settings, attempt=1)
+            self._sampling(len(begun), worker)
+            return self._valued(self._study.ask(), attempt=1)
+
+    def _sampling(self, number: int, worker: int) -> None:
+        """Let the values of a trial be drawn as its number and its worker say."""
+        seed = seed_of(self.seed, "trial", number, worker)
+        self._study.sampler = sampler_of(self.sampler, seed=seed, trials=self.trials, workers=self.workers)
+
+    def _valued(self, trial: Trial, *, attempt: int) -> Taken:
+        """Return a trial with its values, which are drawn now where they were not before."""
+        if trial.number == DEFAULT:
+            settings: dict[str, Any] = {}
+            for part in self.space.default_parts():
+                part.chosen(trial)
+        else:
+            settings = self.space.chosen(trial)
+        trial.set_user_attr("settings", settings)
+        return self._taken(trial, settings, attempt=attempt)
 
     def finish(self, taken: Taken, result: Mapping[str, Any]) -> None:
         """Keep what a trial came to, its `score` among it, and let go of it."""
@@ -179,7 +184,7 @@ class Store:
     def _running(self) -> list[FrozenTrial]:
         return [t for t in self._study.get_trials(deepcopy=False) if t.state.name == "RUNNING"]
 
-    def _again(self, frozen: FrozenTrial) -> Taken | None:
+    def _again(self, frozen: FrozenTrial, worker: int) -> Taken | None:
         """Return a trial whose process died, None where it lives; one that was finished is only told."""
         folder = self._folder(frozen.number)
         settings = frozen.user_attrs.get("settings")
@@ -199,10 +204,8 @@ class Store:
         if frozen.number == DEFAULT:  # without the default plan there is nothing to search beside
             return self._taken(trial, settings or {}, attempt=attempts + 1)
         if settings is None:  # it died while its values were chosen
-            self._told(
-                frozen.number, {"state": FAILED, "reason": "its process ended before it had its values"}
-            )
-            return None
+            self._sampling(frozen.number, worker)
+            return self._valued(trial, attempt=attempts + 1)
         if attempts >= ATTEMPTS:
             reason = f"the process that worked on it ended {attempts} times without a word; memory may have run out"
             self._told(frozen.number, {"state": FAILED, "reason": reason})
