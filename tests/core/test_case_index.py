@@ -10,7 +10,8 @@ from scipy.spatial.distance import cdist
 
 from vesalius.core.case import Ref
 from vesalius.core.errors import BundleError
-from vesalius.core.index import Entry, Index, open_index, save_index
+from vesalius.core.index import Entry, Index
+from vesalius.core.index_file import open_index, save_index
 
 
 def made(n: int = 12, *, seed: int = 0) -> Index:
@@ -60,7 +61,7 @@ def test_what_does_not_belong_is_refused(tmp_path: Path) -> None:
     save_index(index, tmp_path / "i")
     with pytest.raises(BundleError, match="is of another bundle"):
         open_index(tmp_path / "i", bundle="c" * 64)
-    file = tmp_path / "i" / "vectors.safetensors"
+    file = tmp_path / "i" / "vectors-00000.safetensors"
     data = bytearray(file.read_bytes())
     data[-1] ^= 1
     file.write_bytes(bytes(data))
