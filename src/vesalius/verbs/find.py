@@ -12,7 +12,7 @@ from vesalius.core.case import Case
 from vesalius.core.index import Entry
 from vesalius.core.shown import Shown, cut, some
 from vesalius.core.words import counted
-from vesalius.run.asking import Opened, asked_with, open_folder
+from vesalius.run.searching import Opened, asked_with, open_folder
 
 
 @dataclass(frozen=True, eq=False)
