@@ -51,6 +51,20 @@ class Reply:
     recall: float | None
     unknown: int = 0
 
+    def notes(self, cases: int) -> list[str]:
+        """Return in sentences what a reader must know of how these were found among `cases`, beside `outside`."""
+        found = []
+        if self.unread:
+            words = ", ".join(self.unread)
+            found.append(f"words that count for nothing, as the model does not know them: {words}")
+        if self.patients:
+            found.append(self.patients)
+        if self.chosen is not None:
+            blank = f"; of {self.unknown} it is not known whether they fit" if self.unknown else ""
+            left = counted(self.chosen, "case")
+            found.append(f"looked at {left} of {cases}, which the conditions leave{blank}")
+        return found
+
 
 @dataclass(frozen=True, eq=False)
 class Opened:

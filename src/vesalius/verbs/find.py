@@ -11,7 +11,6 @@ from vesalius.core.answers.ranking import Ranking
 from vesalius.core.case import Case
 from vesalius.core.index import Entry
 from vesalius.core.shown import Shown, cut, some
-from vesalius.core.words import counted
 from vesalius.run.searching import Opened, asked_with, open_folder
 
 
@@ -21,10 +20,10 @@ class Found(Shown):
 
     `what` says in words what was looked for, `of` how many cases the index has, `left_out` how many of them were left
     out as the patient's own or the image itself, and `chosen` how many the conditions `where` left to be looked at,
-    where there were any; of `unknown` cases nobody knows whether they fit. `patients` says what is not known of whose
-    the cases are; empty where all is. `unread` are words that count for nothing, as the model has never read them.
-    `exact` says whether every case that was looked at was compared, `why` why, and `recall` is the share of the nearest
-    cases that a graph was seen to find, where one was asked.
+    where there were any. `unread` are words that count for nothing, as the model has never read them, `patients` says
+    what is not known of whose the cases are, and `notes` are all that must be said. `exact` says whether every case
+    that was looked at was compared, `why` why, and `recall` is the share of the nearest cases that a graph was seen to
+    find, where one was asked.
     """
 
     ranking: Ranking
@@ -34,13 +33,13 @@ class Found(Shown):
     of: int
     left_out: int = 0
     chosen: int | None = None
-    patients: str = ""
     unread: tuple[str, ...] = ()
+    patients: str = ""
     exact: bool = True
     why: str = ""
     recall: float | None = None
     where: Mapping[str, str] = field(default_factory=dict)
-    unknown: int = 0
+    notes: tuple[str, ...] = ()
 
     @property
     def outside(self) -> tuple[str, ...] | None:
@@ -49,23 +48,7 @@ class Found(Shown):
 
     def remarks(self) -> list[str]:
         """Return in sentences what a reader must know of how these were found."""
-        found = [f"the image that is asked with: {text}" for text in self.outside or ()]
-        if self.unread:
-            found.append(
-                f"words that count for nothing, as the model does not know them: {', '.join(self.unread)}"
-            )
-        if self.patients:
-            found.append(self.patients)
-        if self.chosen is not None:
-            blank = (
-                f"; of {counted(self.unknown, 'case')} it is not known whether they fit"
-                if self.unknown
-                else ""
-            )
-            found.append(
-                f"looked at {counted(self.chosen, 'case')} of {self.of}, which the conditions leave{blank}"
-            )
-        return found
+        return [*(f"the image that is asked with: {text}" for text in self.outside or ()), *self.notes]
 
     def rows(self) -> list[dict[str, Any]]:
         """Return a row for each case: its rank from 1, its id, its distance, its target and where its image lies."""
@@ -151,11 +134,11 @@ def find(
         len(opened.index.entries),
         got.left_out,
         got.chosen,
-        got.patients,
         got.unread,
+        got.patients,
         got.hits.exact,
         got.hits.why,
         None if got.hits.exact else got.recall,
         dict(where or {}),
-        got.unknown,
+        tuple(got.notes(len(opened.index.entries))),
     )

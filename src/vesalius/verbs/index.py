@@ -22,9 +22,9 @@ from vesalius.core.shown import Shown
 from vesalius.core.words import counted
 from vesalius.retrieve.journal import Journal
 from vesalius.retrieve.ways import MANY, with_way
-from vesalius.run.searching import BUNDLE
 from vesalius.run.finished import Run, bundle_of
 from vesalius.run.indexing import Of, Reader, read_cases
+from vesalius.run.searching import BUNDLE
 from vesalius.run.vectors import Vectors
 
 
