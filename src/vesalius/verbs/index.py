@@ -131,6 +131,11 @@ def index(
         journal.open(resume=resume or (add and journal.fits))
         try:
             already, aside = _filled(journal, reader, before, shown)
+        except DataError:  # there is nothing to go on with
+            journal.remove()
+            if not add:
+                shutil.rmtree(folder / BUNDLE, ignore_errors=True)
+            raise
         finally:
             journal.close()
         made = _sealed(folder, journal, before, _empty(opened, reader, vectors, of, named), shown)
