@@ -2,7 +2,7 @@
 
 Malkov and Yashunin, "Efficient and robust approximate nearest neighbor search using Hierarchical Navigable Small World
 graphs", IEEE TPAMI 2020. It is built by one thread in the order of the cases, so that the same cases give the same
-bytes.
+bytes. It keeps directions in half precision: what it names is compared again in full precision.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from vesalius.core.errors import BundleError, MissingExtra
 from vesalius.core.image import Array
 from vesalius.core.index import Index
 
-LINKS, WIDTH = 16, 128  # of each case, and how far is looked where a case is put
+LINKS, WIDTH = 16, 64  # of each case, and how far is looked where a case is put
 REACHES = (64, 128, 256, 512, 1024)
 AT, ASKED = 10, 200
 GOOD = 0.99
@@ -99,4 +99,4 @@ def _empty(features: int) -> Any:
         from usearch.index import Index as Made
     except ImportError as error:
         raise MissingExtra("usearch") from error
-    return Made(ndim=features, metric="cos", dtype="f32", connectivity=LINKS, expansion_add=WIDTH)
+    return Made(ndim=features, metric="cos", dtype="f16", connectivity=LINKS, expansion_add=WIDTH)
