@@ -170,6 +170,21 @@ def test_volumes_that_are_seen_tile_by_tile_are_seen_whole(tmp_path: Path) -> No
     assert len(vs.find(tmp_path / "i", image=files[0]).ranking.case_ids) == 2
 
 
+def test_a_dicom_series_is_known_again_in_an_index_of_nifti(tmp_path: Path) -> None:
+    made = segmenter(tmp_path / "organs")
+    nifti, dicom = (
+        vs.phantom(tmp_path / form, cases=3, size=(12, 32, 32), seed=4, format=form)
+        for form in ("nifti", "dicom")
+    )
+    vs.index(made, nifti, tmp_path / "i", progress=False)
+    found = vs.find(tmp_path / "i", image=dicom / "dicom" / "P0000")
+    assert set(found.ranking.case_ids) == {"case-0001", "case-0002"} and found.left_out == 1
+    assert "does not know whose its cases are" in found.patients
+    vs.index(made, dicom, tmp_path / "d", progress=False, accept_mismatch=True)
+    only = vs.find(tmp_path / "d", image=dicom / "dicom" / "P0000", where={"modality": "ct"})
+    assert only.chosen == 3 and only.patients == ""
+
+
 def test_words_that_count_for_nothing_are_said(dictated: Any, tmp_path: Path) -> None:
     vs.index(dictated.bundle, dictated.data, tmp_path / "i", progress=False)
     found = vs.find(tmp_path / "i", "left xyzzy nodule", count=2)

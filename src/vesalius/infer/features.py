@@ -33,6 +33,8 @@ def deepest(task: Task, model: nn.Module, batch: Batch) -> Tensor:
         task.infer(model, batch, torch.Generator(device="cpu").manual_seed(0))
     finally:
         handle.remove()
+    if not found:
+        raise PlanError(f"the model of {task.name} answered without its net, so there are no features of it")
     return found[0] if len(found) == 1 else torch.cat(found, dim=1)
 
 
