@@ -18,7 +18,7 @@ from vesalius.core.bundle import open_bundle
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort
 from vesalius.core.image import Array
-from vesalius.core.index import open_index
+from vesalius.core.index_file import open_index
 from vesalius.metrics import Rows, bounds, ranking, resample
 from vesalius.retrieve.bm25 import BM25
 from vesalius.retrieve.search import Without, likeness, ranked

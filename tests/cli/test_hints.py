@@ -65,8 +65,11 @@ FILES = {
     "infer/guard.py": ("predict", "evaluate", "serve"),
     "infer/doubting.py": ("predict",),
     "core/groups.py": ("fit", "evaluate", "calibrate"),
-    "core/index.py": ("explain", "index"),
+    "core/index_file.py": ("explain", "index"),
     "retrieve/search.py": ("find",),
+    "retrieve/journal.py": ("index",),
+    "run/indexing.py": ("index",),
+    "run/searching.py": ("find",),
     "run/vectors.py": ("find", "index"),
     "cohorts/_target.py": ("inspect", "fit", "evaluate"),
     "core/plan.py": ("fit",),  # --set is fit's

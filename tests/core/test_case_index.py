@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save
 from scipy.spatial.distance import cdist
 
+from vesalius.core import index_file
 from vesalius.core.case import Ref
 from vesalius.core.errors import BundleError
-from vesalius.core.index import Entry, Index, open_index, save_index
+from vesalius.core.index import Entry, Index
+from vesalius.core.index_file import open_index, save_index
+from vesalius.core.sealed import write_sealed
 
 
 def made(n: int = 12, *, seed: int = 0) -> Index:
@@ -60,7 +65,7 @@ def test_what_does_not_belong_is_refused(tmp_path: Path) -> None:
     save_index(index, tmp_path / "i")
     with pytest.raises(BundleError, match="is of another bundle"):
         open_index(tmp_path / "i", bundle="c" * 64)
-    file = tmp_path / "i" / "vectors.safetensors"
+    file = tmp_path / "i" / "vectors-00000.safetensors"
     data = bytearray(file.read_bytes())
     data[-1] ^= 1
     file.write_bytes(bytes(data))
@@ -69,3 +74,80 @@ def test_what_does_not_belong_is_refused(tmp_path: Path) -> None:
     (tmp_path / "i" / "MANIFEST.sha256").unlink()
     with pytest.raises(BundleError, match="is not an index"):
         open_index(tmp_path / "i")
+
+
+def test_one_changed_bit_of_any_file_is_refused(tmp_path: Path) -> None:
+    save_index(made(), tmp_path / "i")
+    for file in sorted((tmp_path / "i").iterdir()):
+        whole = file.read_bytes()
+        file.write_bytes(bytes([whole[0] ^ 1]) + whole[1:])
+        with pytest.raises(BundleError):
+            open_index(tmp_path / "i")
+        file.write_bytes(whole)
+    assert len(open_index(tmp_path / "i").entries) == 12
+
+
+@pytest.mark.parametrize("stopped", range(5))
+def test_a_crash_leaves_the_old_index_or_the_new(
+    tmp_path: Path, stopped: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new state is put in place file by file; wherever that stops, one of the two is read, and then written over."""
+    save_index(made(seed=4), tmp_path / "i")
+    put, times = index_file._put, iter(range(9))
+
+    def stops(source: Path, target: Path) -> None:
+        if next(times) == stopped:
+            raise KeyboardInterrupt
+        put(source, target)
+
+    monkeypatch.setattr(index_file, "_put", stops)
+    if stopped < 4:  # two files of the only part, the head and the manifest
+        with pytest.raises(KeyboardInterrupt):
+            save_index(made(20), tmp_path / "i")
+    else:
+        save_index(made(20), tmp_path / "i")
+    monkeypatch.undo()
+    assert np.array_equal(open_index(tmp_path / "i").vectors, made(20).vectors)
+    save_index(made(5), tmp_path / "i")
+    assert len(open_index(tmp_path / "i").entries) == 5
+    assert not (tmp_path / "i" / "next").exists()
+
+
+def test_a_crash_before_the_new_state_is_sealed_leaves_the_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_index(made(seed=4), tmp_path / "i")
+
+    def stops(*args: object, **told: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(index_file, "write_sealed", stops)
+    with pytest.raises(KeyboardInterrupt):
+        save_index(made(20), tmp_path / "i")
+    assert np.array_equal(open_index(tmp_path / "i").vectors, made(seed=4).vectors)
+
+
+def test_an_index_of_the_version_before_is_read_and_says_what_it_lacks(tmp_path: Path) -> None:
+    index = made()
+    head = {"bundle": index.bundle, "data_hash": index.data_hash, "made_of": index.made_of, "measured": {}}
+    cases = [{"case": e.case, "target": e.target, "marks": list(e.marks)} for e in index.entries]
+    (tmp_path / "i").mkdir()
+    kind = replace(index_file.INDEX, version=2)
+    write_sealed(
+        tmp_path / "i",
+        kind,
+        {**head, "cases": cases},
+        {"vectors.safetensors": save({"vectors": index.vectors})},
+    )
+    back = open_index(tmp_path / "i")
+    assert np.array_equal(back.vectors, index.vectors) and not back.told and back.tiles == "middle"
+    assert [e.case for e in back.entries] == [e.case for e in index.entries]
+
+
+def test_parts_come_back_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index_file, "ROWS", 5)
+    index = made()
+    save_index(index, tmp_path / "i")
+    assert len(list((tmp_path / "i").glob("vectors-*"))) == 3
+    back = open_index(tmp_path / "i")
+    assert np.array_equal(back.vectors, index.vectors) and back.entries == index.entries

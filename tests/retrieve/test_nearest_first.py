@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from vesalius.core.errors import DataError
-from vesalius.core.index import Entry, Index, open_index, save_index
+from vesalius.core.index import Entry, Index
+from vesalius.core.index_file import open_index, save_index
 from vesalius.retrieve.search import Without, likeness, ranked
 
 VECTORS = np.array([[1, 0], [0, 1], [1, 1], [-1, 0]], np.float32)

@@ -23,6 +23,7 @@ from vesalius.serve import viewer
 from vesalius.serve.http.api import create_app
 from vesalius.serve.http.catalogue import Catalogue
 from vesalius.serve.http.service import Service
+from vesalius.serve.http.similar import SimilarCases
 
 AXE = viewer.STATIC.parents[4] / "node_modules" / "axe-core" / "axe.min.js"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -42,11 +43,19 @@ def in_browser(test: Callable[..., None]) -> Callable[..., None]:
 
 @contextmanager
 def serving(
-    models: Catalogue, folder: Path, *, keys: Path | None = None, port: int = 0, edits: Path | None = None
+    models: Catalogue,
+    folder: Path,
+    *,
+    keys: Path | None = None,
+    port: int = 0,
+    edits: Path | None = None,
+    similar: SimilarCases | None = None,
 ) -> Iterator[str]:
     """A service on a free port of loopback, or on that one, in a thread."""
     folder.mkdir(parents=True, exist_ok=True)
-    service = Service(models, audit=folder / "audit.jsonl", keys=keys, temporary=folder, edits=edits)
+    service = Service(
+        models, audit=folder / "audit.jsonl", keys=keys, temporary=folder, edits=edits, similar=similar
+    )
     listening = socket.create_server(("127.0.0.1", port))
     server = uvicorn.Server(uvicorn.Config(create_app(service), log_level="warning"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)

@@ -19,7 +19,7 @@ from vesalius import formats
 from vesalius.core.case import Case, Ref
 from vesalius.core.cohort import TargetInfo
 from vesalius.core.errors import DataError, Interrupted, OutputError, UnknownName
-from vesalius.core.index import open_index, save_index
+from vesalius.core.index_file import open_index, save_index
 from vesalius.core.registry import names
 from vesalius.explain import explanation, methods
 from vesalius.explain.contract import Attribution, Method, Setting

@@ -16,7 +16,7 @@ import vesalius as vs
 from vesalius.cli import app
 from vesalius.core.bundle import open_bundle
 from vesalius.core.errors import LeakError, PlanError, UnknownName
-from vesalius.core.index import open_index
+from vesalius.core.index_file import open_index
 from vesalius.core.progress import Silent
 from vesalius.evaluate.banners import COLLAPSED
 from vesalius.run.init import initial_weights

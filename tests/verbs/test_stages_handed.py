@@ -22,7 +22,7 @@ import vesalius as vs
 from vesalius import cli
 from vesalius.core.bundle import Bundle
 from vesalius.core.errors import DataError, MismatchError, PlanError, UnknownName
-from vesalius.core.index import open_index
+from vesalius.core.index_file import open_index
 from vesalius.core.levels import PER_STEP
 from vesalius.core.plan import load_plan
 from vesalius.core.scorecard import load_scorecard

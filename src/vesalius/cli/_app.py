@@ -72,6 +72,12 @@ def pairs(items: Sequence[str] | None, option: str) -> dict[str, str]:
             raise VesaliusError(
                 f"two stages are called '{name}'", found=f"{option} {name}=… twice", hint="another name"
             )
+        if option == "--where" and name in found:
+            raise VesaliusError(
+                f"two conditions on '{name}'",
+                found=f"{option} {name}=… twice",
+                hint=f"{name}=LOW..HIGH, or {name}=A,B",
+            )
         found[name] = f"{found[name]},{value}" if option == "--column" and name in found else value
     return found
 

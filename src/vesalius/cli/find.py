@@ -21,6 +21,15 @@ def find(
     weight: float = typer.Option(
         0.5, "--weight", min=0.0, max=1.0, help="The share of the words beside an image."
     ),
+    where: list[str] | None = typer.Option(
+        None,
+        "--where",
+        metavar="NAME=VALUE",
+        help="Look at these cases alone: sex=F, age=40..60, modality=CT; can be repeated.",
+    ),
+    exact: bool = typer.Option(
+        False, "--exact", help="Compare every case, also where the index has a graph."
+    ),
     patient: str | None = typer.Option(
         None, "--patient", help="Whose image it is: other cases are left out."
     ),
@@ -53,6 +62,8 @@ def find(
         image=image,
         count=count,
         weight=weight,
+        where=pairs(where, "--where"),
+        exact=exact,
         patient=patient,
         own_patient=own_patient,
         columns=pairs(column, "--column"),
@@ -68,6 +79,9 @@ def find(
         for row in found.rows():
             told = "  ".join(str(row[k]) for k in ("target", "image") if row[k])
             typer.echo(f"{row['rank']:>3}  {row['case']}  {row['distance']:.4f}  {told}".rstrip())
+        for line in found.remarks():
+            typer.echo(f"note: {line}", err=True)
+        typer.echo(f"searched: {found.why}")
         if found.left_out:
             typer.echo(f"left out: {found.left_out}, of the same patient or the image itself")
         if out is not None:
@@ -78,6 +92,12 @@ def find(
         "made_of": found.made_of,
         "cases": found.of,
         "left_out": found.left_out,
+        "chosen": found.chosen,
+        "where": dict(found.where),
+        "search": {"way": "exact" if found.exact else "graph", "why": found.why, "recall": found.recall},
+        "outside": None if found.outside is None else list(found.outside),
+        "unread_words": list(found.unread),
+        "patients": found.patients or None,
         "found": found.rows(),
         "page": out,
     }

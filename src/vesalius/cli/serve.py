@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import typer
 
@@ -19,6 +19,7 @@ from vesalius.core.words import counted
 
 if TYPE_CHECKING:
     from vesalius.adjunct.server import ChatServer
+    from vesalius.serve.http.similar import SimilarCases
 
 _OF_NODE = {"status", "dead_letters", "replay", "pull", "peer"}
 
@@ -136,6 +137,18 @@ def serve(
     llm_key: Path | None = typer.Option(
         None, "--llm-key", metavar="FILE", help="With --llm: a file that holds its key."
     ),
+    index: Path | None = typer.Option(
+        None,
+        "--index",
+        metavar="INDEX",
+        help="Find cases like an uploaded one in an index of `vesalius index`.",
+    ),
+    index_images: Path | None = typer.Option(
+        None, "--index-images", metavar="FOLDER", help="With --index: the folder whose images may be shown."
+    ),
+    index_role: str = typer.Option(
+        "admin", "--index-role", help="With --index: who sees ids and pictures of its cases: admin, or user."
+    ),
 ) -> Outcome | None:
     """Serve bundles over HTTP (a viewer at /, an API, MONAI Label's for 3D Slicer), or as a DICOM node of a PACS."""
     if dicom is not None:
@@ -174,8 +187,31 @@ def serve(
         memory=memory_limit,
         edits=edits,
         llm=chat_server(llm, model=llm_model, allowed=llm_allow, key=llm_key),
+        index=_Index(index, index_images, index_role),
     )
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """The index of a service, as it is typed: where it lies, the folder of its images, and who sees them."""
+
+    path: Path | None
+    images: Path | None
+    role: str
+
+    def opened(self) -> SimilarCases | None:
+        """Return the index, ready to be asked. Raises VesaliusError for what does not go together."""
+        if self.path is None:
+            if self.images is not None:
+                raise VesaliusError("--index-images is of an index", hint="--index INDEX")
+            return None
+        from vesalius.serve.http.similar import SimilarCases
+
+        if self.role not in ("admin", "user"):
+            raise VesaliusError("--index-role is admin or user", found=self.role)
+        role: Literal["admin", "user"] = "admin" if self.role == "admin" else "user"
+        return SimilarCases(self.path, images=self.images, role=role)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +241,7 @@ def _serve_http(
     memory: str | None,
     edits: Path | None,
     llm: ChatServer | None,
+    index: _Index,
 ) -> None:
     """Serve over HTTP until the process is told to stop. `tls` are the files of certificate and key."""
     if not bundles:
@@ -241,6 +278,7 @@ def _serve_http(
             runtime=runtime,
             edits=edits,
             llm=llm,
+            similar=index.opened(),
             progress=talk.progress,
             ready=listening,
         )

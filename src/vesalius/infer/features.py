@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from vesalius.core.errors import PlanError
 from vesalius.core.image import Array
-from vesalius.infer import runs
+from vesalius.infer import runs, tiles
 from vesalius.infer.runs.contract import Members
 from vesalius.nets import Net
 from vesalius.prepare.batch import Batch, Example, main_image, part_of, with_tiles
@@ -31,6 +33,8 @@ def deepest(task: Task, model: nn.Module, batch: Batch) -> Tensor:
         task.infer(model, batch, torch.Generator(device="cpu").manual_seed(0))
     finally:
         handle.remove()
+    if not found:
+        raise PlanError(f"the model of {task.name} answered without its net, so there are no features of it")
     return found[0] if len(found) == 1 else torch.cat(found, dim=1)
 
 
@@ -51,11 +55,43 @@ def features(members: Members, examples: Sequence[Example]) -> Iterator[Array]:
             yield from deepest(members.task, members.models[0], batch).float().cpu().numpy()
 
 
+def over_tiles(members: Members, example: Example) -> Array:
+    """Return the first member's features `(F,)` float32 of a prepared case, all of it.
+
+    Of a model that answers tile by tile they are the mean over tiles that lie side by side and cover the image, so that
+    what lies away from its middle counts as well. Raises what `features` raises.
+    """
+    run = runs.get(members.task.run)
+    if run.joins or not example.images:
+        return next(features(members, [example]))
+    shape = tuple(int(n) for n in main_image(example).shape[-3:])
+    _, size = run.window(members.plan, (shape[0], shape[1], shape[2]), None)
+    starts = [tiles.starts(n, t, 0.0) for n, t in zip(shape, size, strict=True)]
+    total: Array | None = None
+    places = list(itertools.product(*starts))
+    for z, y, x in places:
+        batch = _tile(members, example, (z, y, x), size)
+        with torch.inference_mode():
+            found = deepest(members.task, members.models[0], batch)[0].double().cpu().numpy()
+        total = found if total is None else total + found
+    if total is None:
+        raise PlanError("an image without a point has no features")
+    mean: Array = (total / len(places)).astype(np.float32)
+    return mean
+
+
 def _middle(members: Members, example: Example) -> Batch:
     """Return the one tile in the middle of a prepared case as a batch."""
     shape = main_image(example).shape[-3:]
     grid = (int(shape[0]), int(shape[1]), int(shape[2]))
     start, size = runs.get(members.task.run).window(members.plan, grid, None)
+    return _tile(members, example, start, size)
+
+
+def _tile(
+    members: Members, example: Example, start: tuple[int, int, int], size: tuple[int, int, int]
+) -> Batch:
+    """Return one tile of a prepared case as a batch."""
     part = part_of(example, start, size)
     image = torch.from_numpy(main_image(part)).to(members.device)
     return with_tiles(part, members.device)(image[None])

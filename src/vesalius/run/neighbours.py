@@ -18,7 +18,8 @@ from vesalius.core.cohort import TargetInfo
 from vesalius.core.disk import held
 from vesalius.core.errors import BundleError, PlanError
 from vesalius.core.image import Array
-from vesalius.core.index import Entry, Index, open_index, save_index
+from vesalius.core.index import Entry, Index
+from vesalius.core.index_file import open_index, save_index
 from vesalius.core.plan import load_plan
 from vesalius.core.progress import Progress
 from vesalius.core.words import counted

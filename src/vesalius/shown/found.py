@@ -28,6 +28,9 @@ class FoundView(View[Found]):
                     "left out",
                     f"{counted(thing.left_out, 'case')} of the same patient" if thing.left_out else "",
                 ),
+                ("only", ", ".join(f"{name}={value}" for name, value in thing.where.items())),
+                ("searched", thing.why),
+                *(("note", text) for text in thing.remarks()),
             ),
             *(Line(f"{r['rank']}. {r['case']}", _told(r)) for r in thing.rows()),
         ]

@@ -20,6 +20,9 @@ class IndexedView(View[Indexed]):
             ("cases", thing.cases),
             ("vectors", thing.made_of),
             ("asked", "in words, with an image, or both" if thing.reads else "with an image"),
+            ("searched", f"{thing.way}: {thing.why}"),
+            ("new", thing.new if thing.new != thing.cases else ""),
+            ("in it already", thing.already),
             ("set aside", len(thing.set_aside)),
             ("data", thing.data_hash[:12]),
         )

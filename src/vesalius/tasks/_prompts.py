@@ -9,7 +9,9 @@ import numpy as np
 
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array
+from vesalius.core.sentences import sentences
 from vesalius.core.words import listed
+from vesalius.language.normal import GLUED, is_word, pieces
 from vesalius.language.tokenizers import Tokenizer
 from vesalius.tasks._claims import terms_of
 
@@ -58,6 +60,24 @@ def assert_known(text: str, tokenizer: Tokenizer) -> None:
             found=listed(strange) if strange else "no word",
             hint="words that its training reports have, in their language",
         )
+
+
+def unread(text: str, tokenizer: Tokenizer, length: int) -> tuple[str, ...]:
+    """Return the words of a text that a model passes over, each once: unknown ones, and those after `length` tokens.
+
+    They are cut off sentence by sentence, as `tokens_of` does it.
+    """
+    found: dict[str, None] = {}
+    for sentence in sentences(text):
+        used = 0
+        for piece in pieces(sentence):
+            word = piece.removeprefix(GLUED)
+            if not (is_word(word) or word.isdigit()):
+                continue
+            used += len(tokenizer.encode(word))
+            if used > length - 2 or not is_known(word, tokenizer):
+                found[word] = None
+    return tuple(found)
 
 
 def tokens_of(text: str, tokenizer: Tokenizer, length: int) -> list[int]:

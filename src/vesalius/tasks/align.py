@@ -191,6 +191,10 @@ class Align(Task):
 
         return vectors_of(model, texts, state)
 
+    def unread(self, text: str, state: State) -> tuple[str, ...]:
+        """Return the words that no training report had, and those beyond the length at which a sentence is cut."""
+        return _prompts.unread(text, tokenizers.load(state.values["tokenizer"]), int(state.values["length"]))
+
     def asking(self, state: State, words: Sequence[str]) -> State:
         """Return the state that asks for these words in place of what was learned, or for learned labels by name."""
         tokenizer = tokenizers.load(state.values["tokenizer"])

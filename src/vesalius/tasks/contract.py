@@ -323,6 +323,10 @@ class Task(ABC):
         """
         raise PlanError(f"{self.name} compares no images with words", hint="a bundle of `fit --task align`")
 
+    def unread(self, text: str, state: State) -> Sequence[str]:
+        """Return the words of a text that `word_vectors` passes over; none by default."""
+        return ()
+
     def asking(self, state: State, words: Sequence[str]) -> State:
         """Return the state in which these words are asked for in place of what was learned.
 

@@ -32,7 +32,7 @@ class Details(TypedDict, total=False):
     Never a client's name of a file, nor anything out of a file. `file` is the service's own name of a result, `model`
     and `models` begin hashes of bundles, `route` is a path as the service calls it, `doubt` a registered way,
     `earlier` the study of the visit that a case is compared with, `edit` the id of a changed report, `server` the host
-    of a language model.
+    of a language model, `place` the number of a case in an index, and `found` how many cases like another were found.
     """
 
     study: str
@@ -57,6 +57,8 @@ class Details(TypedDict, total=False):
     doubt: str
     earlier: str
     edit: str
+    place: int
+    found: int
 
 
 @dataclass(frozen=True, slots=True)

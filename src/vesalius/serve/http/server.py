@@ -24,6 +24,7 @@ from vesalius.serve.http.connections import PendingConnections, TimedConnection,
 from vesalius.serve.http.keys import check_mode
 from vesalius.serve.http.limits import Bounds
 from vesalius.serve.http.service import Service
+from vesalius.serve.http.similar import SimilarCases
 from vesalius.serve.transport import Tls, loopback
 
 _GRACE_S = 10
@@ -59,6 +60,7 @@ def run_service(
     runtime: str | None = None,
     edits: Path | None = None,
     llm: ChatServer | None = None,
+    similar: SimilarCases | None = None,
     progress: Progress | None = None,
     ready: Callable[[str, Sequence[str]], None] = lambda address, models: None,
 ) -> None:
@@ -70,7 +72,7 @@ def run_service(
     request, says otherwise. Before anything is answered, each bundle proves that it answers here as it did where it
     was made, unless `selftest` is False. `llm` is a language model that may be asked beside an answer. `runtime` is
     what computes on a processor, by default the fastest (see `infer/choosing.py`). Reports that people change are kept
-    in the folder `edits`; without one none is.
+    in the folder `edits`; without one none is. Cases like an uploaded one are found in the index `similar`.
 
     Raises UnsafeError for an address other than loopback without keys, OutputError for one that is taken, and what
     opening and testing bundles, keys and the audit log raises.
@@ -94,6 +96,7 @@ def run_service(
             bounds=bounds,
             edits=edits,
             llm=llm,
+            similar=similar,
         )
         server = _Server(_config(service, tls), service)
         scheme = "https" if tls else "http"
@@ -115,6 +118,7 @@ def run_service(
             keys and check_mode(keys, keys.stat().st_mode),
             llm
             and f"who asks has the findings of an answer, and nothing else, sent to the language model at {llm.host}",
+            similar and _found_in(similar),
             *(model.doubt for model in service.models.by_name.values()),
         ):
             if warning:
@@ -124,6 +128,14 @@ def run_service(
         ready(address, tuple(service.models.by_name))
         with quiet():
             server.run(sockets=[listening])
+
+
+def _found_in(similar: SimilarCases) -> str:
+    """Return in a sentence what callers are told of an index, and who sees whose its cases are."""
+    among = counted(len(similar.opened.index.entries), "case")
+    who = "every user" if similar.role == "user" else f"keys of the role {similar.role}"
+    pictures = "and pictures" if similar.images is not None else "and no pictures"
+    return f"cases like an uploaded one are found among {among}; {who} see their ids {pictures}"
 
 
 def check_exposure(host: str, *, keys: Path | None) -> None:

@@ -28,6 +28,7 @@ from vesalius.serve.http.problems import Problem, log_unexpected, not_found
 from vesalius.serve.http.refusals import Refusals
 from vesalius.serve.http.sample import KNOWN, make_sample, recipe
 from vesalius.serve.http.several import joined
+from vesalius.serve.http.similar import SimilarCases
 from vesalius.serve.http.studies import Studies
 from vesalius.serve.http.study import StoredCase, UploadedStudy
 from vesalius.serve.http.truth import Truths, on_image
@@ -42,7 +43,8 @@ _SWEEP_S = 30.0
 class Service:
     """Everything that requests share. Uploads and results lie in a temporary folder that goes when it stops.
 
-    Reports that people have changed stay, in the folder `edits`; without one none is kept.
+    Reports that people have changed stay, in the folder `edits`; without one none is kept. Cases like an
+    uploaded one are found in `similar`, where there is one.
     """
 
     def __init__(
@@ -55,7 +57,9 @@ class Service:
         temporary: Path | None = None,
         edits: Path | None = None,
         llm: ChatServer | None = None,
+        similar: SimilarCases | None = None,
     ) -> None:
+        self.similar = similar
         self.models, self.bounds, self.llm = models, bounds or Bounds(), llm
         self.keys = Keys(keys) if keys is not None else None
         self.audit = Audit(audit)
@@ -197,6 +201,8 @@ class Service:
         self.studies.remove(study.id)
         self.datastore.forget(study)
         self.truths.forget(study)
+        if self.similar is not None:
+            self.similar.forget(study)
         for key in [k for k in list(self.digests) if k[0] == study.id]:
             self.digests.pop(key, None)
 

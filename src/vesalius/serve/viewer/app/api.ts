@@ -111,6 +111,10 @@ export const forget = (study: string) => request(`/api/studies/${study}`, { meth
 export const verdict = (study: string, shown: string, model: string) =>
   json<Verdict>(`/api/studies/${study}/cases/${shown}/verdict?model=${encodeURIComponent(model)}`, {}, true);
 
+/** Whether the service finds cases like an uploaded one. */
+export const offered = <T>() => json<T>("/api/similar", {}, true);
+export const similar = <T>(study: string, shown: string, query: URLSearchParams) => json<T>(`/api/studies/${study}/cases/${shown}/similar?${query}`);
+
 interface Asked {
   model: string;
   study: string;

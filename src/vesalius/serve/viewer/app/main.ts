@@ -15,6 +15,7 @@ import { viewPanel } from "./panel_view.ts";
 import { keepAddress } from "./route.ts";
 import { player } from "./player.ts";
 import { guarded, quiet, report } from "./say.ts";
+import { similarPanel } from "./similar.ts";
 import { Stage } from "./stage.ts";
 import { themeButton } from "./theme.ts";
 import { chosenCase, now, on, set, withAll, withJob } from "./store.ts";
@@ -146,6 +147,7 @@ async function start(): Promise<void> {
     image = image.then(display, display);
   });
   studyPanel(choose);
+  similarPanel(choose);
   modelPanel();
   resultPanel(stage, () => image);
   besidePanel(stage, new Stage(byId("beside"), byId<HTMLCanvasElement>("beside-planes"), byId<HTMLCanvasElement>("beside-solid"), byId<HTMLCanvasElement>("beside-over")), () => image);
