@@ -71,6 +71,9 @@ class Validator:
             figures = self._on_grid(run.raw(members, self.examples))
             if figures is not None:
                 return self._scorer(FIGURES, lambda at: self.task.scored([figures[k] for k in at]))
+        together = self._among(run.raw(members, self.examples)) if run.held_out else None
+        if together is not None:
+            return self._scorer(FIGURES, lambda at: self.task.scored([together[int(k)] for k in at]))
         if run.held_out and self.truths:
             primary = self._primary(run.raw(members, self.examples))
             if primary is not None and math.isfinite(primary.of(np.arange(len(self.examples)))):
@@ -130,6 +133,14 @@ class Validator:
                 return None
             found.append(figures)
         return found
+
+    def _among(self, raw: Iterator[Any]) -> Sequence[Mapping[str, Any]] | None:
+        """Return the figures that cases have among one another; None of a task without, or where none is defined."""
+        if type(self.task).figures_among is Task.figures_among:
+            return None
+        with calling(f"task {self.task.name}", self.task, "figures_among"):
+            found = self.task.figures_among(list(raw), self.examples, self.state)
+        return found if found is not None and math.isfinite(self.task.scored(found)) else None
 
     def _primary(self, raw: Iterator[Any]) -> Scorer | None:
         """Return what scores by the task's primary metric; None where nothing of it is known."""

@@ -8,6 +8,10 @@ A loss's file declares, as literals that are read without importing it:
     LIMITS = {"smooth": {"ge": 0}}            what values they take
     DEFAULT_FOR = {"mask": "dice-ce"}         the kinds of target for which it is chosen, and by which name, where a
                                               task chooses no loss itself; `classify`, `segment`, `regress` do
+    HOLDS = "cases"                           of one that is told how alike pairs are, what each case of a batch is held
+                                              against: the other `cases`, or a learned vector of each label (`proxies`)
+    LOGITS = True                             of such a one, that it takes likenesses divided by a temperature
+    GRADED = True                             of such a one, that pairs may be alike in part
 
 and has `make(name, *, weights, smoothing, multilabel, options) -> nn.Module`, whose call is
 `(logits, target, weight=None) -> ()`: the mean that is minimised.
