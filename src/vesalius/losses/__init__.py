@@ -29,7 +29,7 @@ from vesalius.core.options import options_of
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["MUST", "OWN", "adopt", "build", "default_for"]
+__all__ = ["MUST", "OWN", "adopt", "build", "default_for", "holds"]
 OWN = "own"  # the name in a plan of a loss that a task brings itself
 MUST = ("TARGETS", "make")
 
@@ -42,6 +42,16 @@ def adopt(thing: Any, name: str, said: Mapping[str, Any]) -> dict[str, Any]:
     from vesalius.losses._adopt import adopted
 
     return adopted(thing, name, said)
+
+
+def holds(name: str) -> str:
+    """Return what a loss holds each case of a batch against, `cases` or `proxies`; empty of one that learns targets.
+
+    Raises UnknownName.
+    """
+    if name == OWN:
+        return ""
+    return str(registry.literals("losses", registry.stem_of("losses", name)).get("HOLDS", ""))
 
 
 def default_for(kind: str) -> str:

@@ -169,7 +169,8 @@ def in_common(
     """Return how far the targets of the nearest cases lie from a case's own, against those of any case.
 
     It is asked of the cases that the first member never saw (`unseen`), among all others. Of names it is the share of
-    the nearest with another one, of numbers the mean difference. `centred` as `Index` has it. Empty where nothing can be compared.
+    the nearest with another one, of numbers the mean difference. `centred` is as `Index` has it. Empty where nothing
+    can be compared.
     """
     if target is None:
         return {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,18 +17,18 @@ from vesalius.tasks._together import look
 MOST = 0.5  # alike to more than that and not the same: such grades are not held against one another
 AT_ONCE = 16  # cases whose vectors are computed together
 
-Kind = Literal["exclusive", "ordinal", "multilabel"]
-
 
 @dataclass(frozen=True)
 class Way:
-    """How cases are held against one another: by which `kind` of labels, and what the planned loss takes.
+    """How cases are held against one another: by which labels, and what the planned loss takes.
 
-    `proxies` says that it holds them against a vector of each label, `graded` that pairs may be alike in part, `logits`
-    that likenesses are divided by the `temperature`.
+    `several` labels may hold of one case, or the labels are `ordered` grades, or they exclude one another. `proxies`
+    says that it holds them against a vector of each label, `graded` that pairs may be alike in part, `logits` that
+    likenesses are divided by the `temperature`.
     """
 
-    kind: Kind
+    several: bool = False
+    ordered: bool = False
     proxies: bool = False
     graded: bool = False
     logits: bool = False
@@ -75,7 +75,7 @@ class Embedder(nn.Module):
         return torch.cat([vectors @ self.references.T, vectors], dim=1)
 
 
-def alike(labels: Tensor, kind: Kind) -> Tensor:
+def alike(labels: Tensor, way: Way) -> Tensor:
     """Return how alike each two cases are by their labels `(B, K)`, `(B, B)`: 1 the same, 0 nothing in common.
 
     Of grades it falls evenly with the steps between them; of several labels at once it is the share of the labels of
@@ -83,31 +83,30 @@ def alike(labels: Tensor, kind: Kind) -> Tensor:
     """
     own = labels.float()
     both = own @ own.T
-    if kind == "ordinal":
+    if way.ordered:
         grade = own.argmax(dim=1).float()
         return 1 - (grade[:, None] - grade[None]).abs() / max(1, own.shape[1] - 1)
-    if kind == "exclusive":
+    if not way.several:
         return (both > 0.5).to(own)
     either = own.sum(dim=1)[:, None] + own.sum(dim=1)[None] - both
     return torch.where(either > 0, both / either.clamp_min(1e-6), torch.ones_like(both))
 
 
-def yes_or_no(found: Tensor, kind: Kind) -> Tensor:
+def yes_or_no(found: Tensor, *, several: bool) -> Tensor:
     """Return likenesses as 1 and 0, and -1 where they are neither or not known, for a loss that knows only these.
 
     Several labels: 1 from half in common on, 0 with nothing in common. Grades: 1 the same, 0 up to MOST.
     """
-    several = kind == "multilabel"
     same = found >= (MOST if several else 1.0)
     other = (found == 0.0) if several else (found >= 0) & (found <= MOST)
     return same.to(found) - (~same & ~other).to(found)
 
 
-def pairs_of(batch: Batch, label: Tensor, kind: Kind) -> Tensor:
+def pairs_of(batch: Batch, label: Tensor, way: Way) -> Tensor:
     """Return how alike the cases of a batch are, `(B, B)`; -1 of a case with itself or another of its patient, and
     where one has no label.
     """
-    found = alike(label, kind)
+    found = alike(label, way)
     known = batch.labelled("label")
     if known is not None:
         found = found.masked_fill(~(known[:, None] & known[None]), -1.0)
@@ -129,8 +128,8 @@ def term_of(model: Any, batch: Batch) -> Tensor:
         true = label.float() if known is None else label.float().masked_fill(~known[:, None], -1.0)
         near = vectors @ F.normalize(model.proxies.float(), dim=-1).T
     else:
-        true = pairs_of(batch, label, way.kind)
-        true = true if way.graded else yes_or_no(true, way.kind)
+        true = pairs_of(batch, label, way)
+        true = true if way.graded else yes_or_no(true, several=way.several)
         near = vectors @ vectors.T
     found: Tensor = model.criterion(near / way.temperature + model.offset if way.logits else near, true)
     return found

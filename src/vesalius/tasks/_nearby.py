@@ -54,7 +54,7 @@ def voted(state: State, likeness: Array) -> Array:
         counts = np.exp((likeness[order] - likeness[order[0]]) / float(values["temperature"]))
         share = (counts @ np.asarray(state.arrays[LABELS], np.float64)[order] + share) / (counts.sum() + 1)
     p = np.clip(share, LEAST, 1 - LEAST)
-    return np.asarray(np.log(p) - np.log1p(-p) if values["kind"] == "multilabel" else np.log(p))
+    return np.asarray(np.log(p) - np.log1p(-p) if values["several"] else np.log(p))
 
 
 def answer(state: State, calibration: Mapping[str, Any], vector: Array) -> Ranking:
@@ -78,7 +78,7 @@ def answer(state: State, calibration: Mapping[str, Any], vector: Array) -> Ranki
 def scores(state: State, calibration: Mapping[str, Any], logits: Array) -> Scores:
     """Return the calibrated probability of each label of logits `(M, K)`."""
     p = calibrations.answered(
-        calibration, logits, labels=names_of(state), multilabel=state.values["kind"] == "multilabel"
+        calibration, logits, labels=names_of(state), multilabel=bool(state.values["several"])
     )
     return Scores(
         labels=labels_of(state),
@@ -98,7 +98,7 @@ def fitted(
     patients: Sequence[str] | None,
 ) -> dict[str, Any]:
     """Return the temperature of the label's probabilities, and thresholds, fitted on cases that are no known ones."""
-    names, several = names_of(state), state.values["kind"] == "multilabel"
+    names, several = names_of(state), bool(state.values["several"])
     known = [k for k, truth in enumerate(truths) if isinstance(truth, Kin)]
     if not known:
         return {}

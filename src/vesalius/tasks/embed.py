@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from vesalius import losses
+from vesalius.cohorts.targets import contract as kinds
 from vesalius.core import registry
 from vesalius.core.answers import Answer
 from vesalius.core.answers.ranking import Kin, Ranking
@@ -76,7 +77,7 @@ class Embed(Labels):
     def defaults(self, prints: Fingerprint, machine: Machine, target: TargetInfo | None) -> Draft:
         """Return the choices for whole images whose vectors are compared."""
         draft = super().defaults(prints, machine, target)
-        if target is not None and target.kind == "ordinal":
+        if target is not None and kinds.of(target.kind).ordered:
             draft.set("loss.name", "pair", "near grades come to lie nearer than far ones")
         else:
             draft.set(
@@ -94,11 +95,11 @@ class Embed(Labels):
 
     def several(self, state: State) -> bool:
         """Return whether several labels may hold of one case."""
-        return bool(state.values["kind"] == "multilabel")
+        return bool(state.values["several"])
 
     def choose(self, draft: Draft, prints: Fingerprint, target: TargetInfo | None) -> None:
         """Set the positive one of two classes, and the covariates."""
-        if target is not None and len(target.labels) == 2 and target.kind == "class":
+        if target is not None and len(target.labels) == 2 and kinds.of(target.kind).nominal:
             counts = {x.name: prints.classes.get(x.name, 0) for x in target.labels}
             positive = positive_of(counts)
             draft.set("task.positive", positive, why_positive(positive, counts))
@@ -121,12 +122,12 @@ class Embed(Labels):
     def check_plan(self, plan: Plan, target: TargetInfo | None) -> None:
         """Refuse several members, cases that are mixed, and a loss that is not about how alike cases are."""
         check_sources(plan, target)
-        if not _about(plan).get("HOLDS"):
+        if not losses.holds(plan.loss.name):
             raise PlanError(
                 f"the loss '{plan.loss.name}' does not say how alike cases should be",
                 hint=f"--set loss.name={' or '.join(_fitting())}",
             )
-        if plan.loss.name == "proxy-cosine" and target is not None and target.kind == "multilabel":
+        if plan.loss.name == "proxy-cosine" and target is not None and kinds.of(target.kind).several:
             raise PlanError(
                 "the loss 'proxy-cosine' takes one label a case", hint="--set loss.name=proxy-anchor"
             )
@@ -141,7 +142,12 @@ class Embed(Labels):
         """Return the label map, how often each label occurs, and how cases are compared."""
         found = super().state(summary, target, plan)
         options = {**OPTIONS, **plan.task.options}
-        beside = {k: options[k] for k in ("dims", "nearest", "neighbours", "temperature", "most")}
+        beside: dict[str, Any] = {
+            k: options[k] for k in ("dims", "nearest", "neighbours", "temperature", "most")
+        }
+        if target is not None:
+            kind = kinds.of(target.kind)
+            beside |= {"several": kind.several, "ordered": kind.ordered}
         return State({**found.values, **beside}, found.arrays)
 
     def sampler(self, examples: Sequence[Example], plan: Plan) -> Sampler | None:
@@ -170,8 +176,9 @@ class Embed(Labels):
             int(state.values["dims"]),
             losses.build(plan.loss.name, smoothing=plan.loss.smoothing, options=plan.loss.options),
             Way(
-                state.values["kind"],
-                proxies=about.get("HOLDS") == "proxies",
+                several=self.several(state),
+                ordered=bool(state.values["ordered"]),
+                proxies=losses.holds(plan.loss.name) == "proxies",
                 graded=about.get("GRADED", False),
                 logits=about.get("LOGITS", False),
                 temperature=float(state.values["temperature"]),
@@ -277,7 +284,7 @@ class Embed(Labels):
     def held_against(self, state: State) -> tuple[str, ...]:
         """Return the kinds of target with as many labels a case as were learned."""
         several = self.several(state)
-        return tuple(k for k in self.targets if (k == "multilabel") == several)
+        return tuple(k for k in self.targets if kinds.of(k).several == several)
 
 
 def _about(plan: Plan) -> dict[str, Any]:
@@ -287,8 +294,7 @@ def _about(plan: Plan) -> dict[str, Any]:
 
 def _fitting() -> list[str]:
     """Return the losses that say how alike cases should be."""
-    known = registry.names("losses")
-    return sorted(n for n in known if registry.literals("losses", registry.stem_of("losses", n)).get("HOLDS"))
+    return sorted(name for name in registry.names("losses") if losses.holds(name))
 
 
 TASK = Embed()
