@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,12 +14,13 @@ from vesalius.answers import contract as answers
 from vesalius.cohorts import load_assignment
 from vesalius.core.bundle import State
 from vesalius.core.errors import PlanError
-from vesalius.core.index import open_index
+from vesalius.core.index import Index
 from vesalius.infer.features import compares
 from vesalius.infer.predictor import Predictor
 from vesalius.metrics import ranking
 from vesalius.prepare.batch import Batch, Example
 from vesalius.prepare.case import BLANK
+from vesalius.run.neighbours import beside
 from vesalius.tasks import _nearby, contract
 from vesalius.tasks._by_label import ByLabel
 from vesalius.tasks._embedded import Way, alike, pairs_of, yes_or_no
@@ -115,6 +117,17 @@ def test_equally_near_cases_stand_in_the_order_of_the_bundle():
     assert embed.decode(np.array([[1.0, 0.0]]), state, {}, BLANK).places == (1, 2)
 
 
+def test_how_likely_two_cases_share_a_label_is_fitted_on_pairs_with_unknown_ones():
+    """Two of three pairs share a label at a cosine of 1, one of three at 0; Platt's targets are 16/17 and 1/17."""
+    state = state_of([[1, 0], [0, 1]], [[1, 0], [0, 1]])
+    raws = [np.array([[1.0, 0.0]]), np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]])] * 5
+    truths = [_nearby.kin(state, label) for label in ("calm", "ill", "ill")] * 5
+    plan = SimpleNamespace(task=SimpleNamespace(positive=None))
+    found = embed.calibrate(raws, truths, state=state, plan=plan)
+    same = embed.decode(raws[0], state, found, BLANK).same
+    assert same == pytest.approx([(2 * 16 + 1) / 51, (16 + 2 * 1) / 51], abs=1e-5)
+
+
 def test_the_truth_is_who_shares_a_label_by_how_much():
     state = state_of(np.eye(3), [[1, 0], [1, 1], [0, 0]], several=True, kind="multilabel")
     found = _nearby.kin(state, ("calm",))
@@ -177,7 +190,8 @@ def test_what_is_asked_is_the_likeness_to_the_very_case_that_is_listed(fitted):
 
 def test_an_index_holds_the_learned_vectors_as_they_are(fitted):
     run, _ = fitted
-    known = open_index(run.path / "neighbours", bundle=run.bundle.hash)
+    known = beside(run.bundle)
+    assert isinstance(known, Index), known
     assert compares(embed) and not known.centred and known.vectors.shape[1] == 128
     assert np.linalg.norm(known.vectors, axis=1) == pytest.approx(np.ones(len(known.entries)), abs=1e-5)
 

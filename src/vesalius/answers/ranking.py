@@ -40,11 +40,16 @@ class RankingHandling(Handling[Ranking]):
         """Return the distances, and the order of the cases, whose ids no bundle may hold, as a hash."""
         order = Mark("order of the cases", digest("\n".join(answer.case_ids)))
         compared = [] if answer.among is None else [Mark("cases compared", float(answer.among))]
-        return [order, *compared, *fields_of(answer.distances, "distances")]
+        same = [] if answer.same is None else fields_of(answer.same, "chances to share a label")
+        return [order, *compared, *fields_of(answer.distances, "distances"), *same]
 
     def lines(self, answer: Ranking) -> list[Line]:
-        """Return the cases with their distances, the nearest first."""
-        return [Line(case, f"{far:.4g}") for case, far in zip(answer.case_ids, answer.distances, strict=True)]
+        """Return the cases with their distances, the nearest first, and how likely each shares a label."""
+        same = (
+            [""] * len(answer.case_ids) if answer.same is None else [f"; same {p:.2f}" for p in answer.same]
+        )
+        rows = zip(answer.case_ids, answer.distances, same, strict=True)
+        return [Line(case, f"{far:.4g}{p}") for case, far, p in rows]
 
     def ask(self, answer: Ranking, of: str, which: str | None) -> Ask:
         """Return the k-th case of the ranking; by default the nearest."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from vesalius.core import calibration as calibrations
+from vesalius.core import platt
 from vesalius.core.answers.ranking import Kin, Ranking
 from vesalius.core.answers.scores import Scores
 from vesalius.core.bundle import State
@@ -20,6 +21,10 @@ VECTORS, LABELS = "vectors", "labels"  # in the arrays of a state
 LABEL = ranking.LABEL  # the part of an answer that says a label
 LEAST = 1e-6  # of a probability, whose logarithm is taken
 EQUAL = 1e-6  # a cosine distance below which two images are the same to the model
+SAME = (
+    "same"  # in a calibration: the line from the cosine of two cases to the log-odds that they share a label
+)
+PAIRS = 200_000  # at most, that it is fitted on
 COMPARED = 1000  # validation cases, at most, that are held against one another
 
 
@@ -63,16 +68,24 @@ def answer(state: State, calibration: Mapping[str, Any], vector: Array) -> Ranki
     order = np.argsort(-likeness, kind="stable")
     shown = order[: int(state.values["nearest"]) or None]
     far = np.clip(1 - likeness[shown], 0.0, 2.0)
-    same = len(far) > 0 and far[0] < EQUAL
+    line = calibration.get(SAME)
     label = scores(state, calibration, voted(state, likeness)[None])
     return Ranking(
         case_ids=tuple(name_of(int(k)) for k in shown),
         distances=far,
         among=len(likeness),
         places=tuple(int(k) for k in shown),
+        same=None if line is None else np.array([platt.apply(line, s) for s in likeness[shown]]),
         parts={LABEL: label},
-        outside=(f"{name_of(int(shown[0]))} looks the same: that it is near says nothing",) if same else None,
+        outside=_known(shown, far),
     )
+
+
+def _known(shown: Array, far: Array) -> tuple[str, ...] | None:
+    """Return in words that a case is one of the known ones, as nearness then says nothing; None where it is not."""
+    if not len(far) or far[0] >= EQUAL:
+        return None
+    return (f"{name_of(int(shown[0]))} looks the same: that it is near says nothing",)
 
 
 def scores(state: State, calibration: Mapping[str, Any], logits: Array) -> Scores:
@@ -97,13 +110,17 @@ def fitted(
     positive: str | None,
     patients: Sequence[str] | None,
 ) -> dict[str, Any]:
-    """Return the temperature of the label's probabilities, and thresholds, fitted on cases that are no known ones."""
+    """Return what is fitted on cases that are no known ones: the temperature of the label's probabilities, thresholds.
+
+    And, of pairs of such a case with a known one, how likely they share a label at a cosine (`same`).
+    """
     names, several = names_of(state), bool(state.values["several"])
     known = [k for k, truth in enumerate(truths) if isinstance(truth, Kin)]
     if not known:
         return {}
     dims = int(state.values["dims"])
-    logits = np.stack([voted(state, near(state, vector_of(raw[k], dims))) for k in known])
+    likeness = [near(state, vector_of(raw[k], dims)) for k in known]
+    logits = np.stack([voted(state, each) for each in likeness])
     held = np.stack([hot(truths[k].labels, names) for k in known])
     positive = positive if positive in names else None
     found = calibrations.fit(
@@ -119,7 +136,10 @@ def fitted(
         found["thresholds"] = dict.fromkeys(names, 0.5)
     elif positive is not None and len(names) == 2:
         found["thresholds"] = {positive: 0.5}
-    return {**found, "positive": positive}
+    shared = worth(held, np.asarray(state.arrays[LABELS])) > 0
+    pairs, same = (np.concatenate(list(x))[:: -(-shared.size // PAIRS)] for x in (likeness, shared))
+    line = {SAME: platt.fit(pairs, same)} if 0 < same.sum() < len(same) else {}
+    return {**found, "positive": positive, **line}
 
 
 def kin(state: State, target: Any) -> Kin | None:

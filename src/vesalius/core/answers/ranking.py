@@ -15,13 +15,15 @@ class Ranking(Answer):
     """Other cases by distance, nearest first.
 
     `among` is how many cases were compared, where the list may be cut, and `places` where each of the listed stands
-    among all of these, from 0, by which a model's likeness to it is asked for; None where nobody says.
+    among all of these, from 0, by which a model's likeness to it is asked for. `same` `(N,)` is how likely each shares
+    a label with what was asked. None where nobody says.
     """
 
     case_ids: tuple[str, ...]
     distances: Array  # (N,)
     among: int | None = field(default=None, metadata={"stored": "where given"})
     places: tuple[int, ...] | None = field(default=None, metadata={"stored": "where given"})
+    same: Array | None = field(default=None, metadata={"stored": "where given"})
 
     def _says(self) -> Iterable[str]:
         pairs = zip(self.case_ids, self.distances.tolist(), strict=True)
