@@ -15,8 +15,11 @@ from vesalius.cohorts import load_assignment
 from vesalius.core.bundle import State
 from vesalius.core.errors import PlanError
 from vesalius.core.index import Index
+from vesalius.core.progress import Silent
 from vesalius.infer.features import compares
 from vesalius.infer.predictor import Predictor
+from vesalius.learn.examples import prepare_examples
+from vesalius.learn.validate import Validator
 from vesalius.metrics import ranking
 from vesalius.prepare.batch import Batch, Example
 from vesalius.prepare.case import BLANK
@@ -221,3 +224,17 @@ def test_classes_are_not_learned_by_a_loss_of_pairs(fitted):
             device="cpu",
             progress=False,
         )
+
+
+def test_the_checkpoint_is_picked_by_how_held_out_cases_lie_together(fitted):
+    """And so is each case of a trial judged: the loss of one case alone is 0, whatever the model."""
+    run, cohort = fitted
+    predictor = Predictor(run.bundle, device="cpu")
+    stage = predictor.stages[-1]
+    cases = [c for c in cohort.cases if c.id in load_assignment(run.path / "folds.json").training(0)]
+    examples = prepare_examples(stage.task, cases, stage.stage.plan, stage.stage.state, progress=Silent())
+    judge = Validator(stage.task, stage.stage.plan, stage.stage.state, examples, [None] * len(examples))
+    each, all_of = judge.each(stage.models[0]), judge.scorer(stage.models[0])
+    known = [value for value in each.values() if np.isfinite(value)]
+    assert all_of.by == "figures" and all_of.of(np.arange(len(examples))) == pytest.approx(np.mean(known))
+    assert len(set(known)) > 1 and all(0 < value <= 1 for value in known)

@@ -93,8 +93,8 @@ class Validator:
     def each(self, model: nn.Module) -> dict[str, float]:
         """Return by case id how good one model is, larger is better; it must be in evaluation mode.
 
-        Of what lies on the prepared grid it is the mean of the case's figures, NaN where it has none; else, and where
-        there are no such figures, the negative loss.
+        Of what lies on the prepared grid, and of answers that are judged among one another, it is the mean of the
+        case's figures, NaN where it has none; else, and where there are no such figures, the negative loss.
         """
         device = next(model.parameters()).device
         run = runs.get(self.task.run)
@@ -103,6 +103,11 @@ class Validator:
             figures = self._on_grid(run.raw(members, self.examples))
             if figures is not None:
                 return {e.case_id: self.task.scored([f]) for e, f in zip(self.examples, figures, strict=True)}
+        elif run.held_out:
+            together = self._among(run.raw(Members(self.task, [model], self.plan, device), self.examples))
+            if together is not None:
+                scored = [self.task.scored([figures]) for figures in together]
+                return {e.case_id: value for e, value in zip(self.examples, scored, strict=True)}
         return {e.case_id: -self._loss(model, device, [e]) for e in self.examples}
 
     def _least(self, score: Callable[[Array], float], places: Array) -> float:
