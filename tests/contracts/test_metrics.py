@@ -16,6 +16,8 @@ from vesalius.core.answers.instances import Instances
 from vesalius.core.answers.map import Map
 from vesalius.core.answers.mask import Mask
 from vesalius.core.answers.numbers import Numbers
+from vesalius.core.answers.ranking import Kin, Ranking
+from vesalius.core.answers.scores import Scores
 from vesalius.core.answers.text import Evidence, Text
 from vesalius.core.case import Box, Event, Instance
 from vesalius.core.cohort import Label
@@ -72,7 +74,24 @@ def example(module):
         return module.rows(answers, [Event(float(t), True) for t in rng.uniform(100, 1000, 8)])
     if module.ANSWER == "Text":
         return texts(module)
+    if module.ANSWER == "Ranking":
+        return rankings(module, rng)
     pytest.skip(f"no example rows for {module.ANSWER}")
+
+
+def rankings(module, rng):
+    """Rows of eight rankings of twelve cases, five of which should be found, with a label by the nearest."""
+    names = [str(k) for k in range(12)]
+    answers = [
+        Ranking(
+            case_ids=tuple(rng.permutation(names)),
+            distances=np.sort(rng.random(12)),
+            parts={"label": Scores(labels=(Label(0, "x"), Label(1, "y")), p=rng.dirichlet([1, 1]))},
+            case_id=str(k),
+        )
+        for k in range(8)
+    ]
+    return module.rows(answers, [Kin(dict.fromkeys(names[:5], 1.0), ("x",))] * 8)
 
 
 def texts(module):

@@ -1,4 +1,4 @@
-"""Features of a case: what the deepest map of a model's net says of it, by which cases can be compared."""
+"""Features of a case, by which cases can be compared: what the deepest map of a model's net says, or its own vector."""
 
 from __future__ import annotations
 
@@ -38,11 +38,18 @@ def deepest(task: Task, model: nn.Module, batch: Batch) -> Tensor:
     return found[0] if len(found) == 1 else torch.cat(found, dim=1)
 
 
+def compares(task: Task) -> bool:
+    """Return whether a task's models make vectors by which images are compared with one another, and not with words."""
+    own = type(task).image_vectors is not Task.image_vectors
+    return own and type(task).word_vectors is Task.word_vectors
+
+
 def features(members: Members, examples: Sequence[Example]) -> Iterator[Array]:
     """Yield the first member's features `(F,)` float32 of each prepared case, one after the other.
 
-    Members' features are not comparable with one another's. Of a model that answers tile by tile they are those of the
-    tile in the middle. Raises PlanError for a model without a net, and for cases without images.
+    Of a task that learned vectors of images for that (`compares`) they are these. Members' features are not comparable
+    with one another's. Of a model that answers tile by tile they are those of the tile in the middle. Raises PlanError
+    for a model without a net, and for cases without images.
     """
     run, size = runs.get(members.task.run), max(members.plan.infer.batch, 1)
     seen = [bool(e.images or e.courses or e.vectors) for e in examples]
@@ -52,7 +59,9 @@ def features(members: Members, examples: Sequence[Example]) -> Iterator[Array]:
         chosen = examples[k : k + size] if run.joins else examples[k : k + 1]
         batch = members.task.collate(chosen).to(members.device) if run.joins else _middle(members, chosen[0])
         with torch.inference_mode():
-            yield from deepest(members.task, members.models[0], batch).float().cpu().numpy()
+            model, own = members.models[0], compares(members.task)
+            found = members.task.image_vectors(model, batch) if own else deepest(members.task, model, batch)
+        yield from found.float().cpu().numpy()
 
 
 def over_tiles(members: Members, example: Example) -> Array:

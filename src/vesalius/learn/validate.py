@@ -71,6 +71,9 @@ class Validator:
             figures = self._on_grid(run.raw(members, self.examples))
             if figures is not None:
                 return self._scorer(FIGURES, lambda at: self.task.scored([figures[k] for k in at]))
+        together = self._among(run.raw(members, self.examples)) if run.held_out else None
+        if together is not None:
+            return self._scorer(FIGURES, lambda at: self.task.scored([together[int(k)] for k in at]))
         if run.held_out and self.truths:
             primary = self._primary(run.raw(members, self.examples))
             if primary is not None and math.isfinite(primary.of(np.arange(len(self.examples)))):
@@ -90,8 +93,8 @@ class Validator:
     def each(self, model: nn.Module) -> dict[str, float]:
         """Return by case id how good one model is, larger is better; it must be in evaluation mode.
 
-        Of what lies on the prepared grid it is the mean of the case's figures, NaN where it has none; else, and where
-        there are no such figures, the negative loss.
+        Of what lies on the prepared grid, and of answers that are judged among one another, it is the mean of the
+        case's figures, NaN where it has none; else, and where there are no such figures, the negative loss.
         """
         device = next(model.parameters()).device
         run = runs.get(self.task.run)
@@ -100,6 +103,11 @@ class Validator:
             figures = self._on_grid(run.raw(members, self.examples))
             if figures is not None:
                 return {e.case_id: self.task.scored([f]) for e, f in zip(self.examples, figures, strict=True)}
+        elif run.held_out:
+            together = self._among(run.raw(Members(self.task, [model], self.plan, device), self.examples))
+            if together is not None:
+                scored = [self.task.scored([figures]) for figures in together]
+                return {e.case_id: value for e, value in zip(self.examples, scored, strict=True)}
         return {e.case_id: -self._loss(model, device, [e]) for e in self.examples}
 
     def _least(self, score: Callable[[Array], float], places: Array) -> float:
@@ -130,6 +138,14 @@ class Validator:
                 return None
             found.append(figures)
         return found
+
+    def _among(self, raw: Iterator[Any]) -> Sequence[Mapping[str, Any]] | None:
+        """Return the figures that cases have among one another; None of a task without, or where none is defined."""
+        if type(self.task).figures_among is Task.figures_among:
+            return None
+        with calling(f"task {self.task.name}", self.task, "figures_among"):
+            found = self.task.figures_among(list(raw), self.examples, self.state)
+        return found if found is not None and math.isfinite(self.task.scored(found)) else None
 
     def _primary(self, raw: Iterator[Any]) -> Scorer | None:
         """Return what scores by the task's primary metric; None where nothing of it is known."""

@@ -8,6 +8,10 @@ A loss's file declares, as literals that are read without importing it:
     LIMITS = {"smooth": {"ge": 0}}            what values they take
     DEFAULT_FOR = {"mask": "dice-ce"}         the kinds of target for which it is chosen, and by which name, where a
                                               task chooses no loss itself; `classify`, `segment`, `regress` do
+    HOLDS = "cases"                           of one that is told how alike pairs are, what each case of a batch is held
+                                              against: the other `cases`, or a learned vector of each label (`proxies`)
+    LOGITS = True                             of such a one, that it takes likenesses divided by a temperature
+    GRADED = True                             of such a one, that pairs may be alike in part
 
 and has `make(name, *, weights, smoothing, multilabel, options) -> nn.Module`, whose call is
 `(logits, target, weight=None) -> ()`: the mean that is minimised.
@@ -25,7 +29,7 @@ from vesalius.core.options import options_of
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["MUST", "OWN", "adopt", "build", "default_for"]
+__all__ = ["MUST", "OWN", "adopt", "build", "default_for", "holds"]
 OWN = "own"  # the name in a plan of a loss that a task brings itself
 MUST = ("TARGETS", "make")
 
@@ -38,6 +42,16 @@ def adopt(thing: Any, name: str, said: Mapping[str, Any]) -> dict[str, Any]:
     from vesalius.losses._adopt import adopted
 
     return adopted(thing, name, said)
+
+
+def holds(name: str) -> str:
+    """Return what a loss holds each case of a batch against, `cases` or `proxies`; empty of one that learns targets.
+
+    Raises UnknownName.
+    """
+    if name == OWN:
+        return ""
+    return str(registry.literals("losses", registry.stem_of("losses", name)).get("HOLDS", ""))
 
 
 def default_for(kind: str) -> str:

@@ -16,6 +16,8 @@ NAMES = {
     "contrastive-sigmoid": "each pair by itself is said to belong together or not, as in SigLIP",
 }
 TARGETS = ("multilabel",)
+HOLDS = "cases"  # each case of a batch is held against the others
+LOGITS = True  # likenesses are divided by a temperature first
 NEVER = -1e4  # a logit
 
 

@@ -23,7 +23,7 @@ from vesalius.core.index_file import open_index, save_index
 from vesalius.core.plan import load_plan
 from vesalius.core.progress import Progress
 from vesalius.core.words import counted
-from vesalius.infer.features import features
+from vesalius.infer.features import compares, features
 from vesalius.infer.predictor import Predictor
 from vesalius.infer.runs.contract import Members
 from vesalius.prepare.batch import Example
@@ -33,6 +33,7 @@ from vesalius.run.members import member_of
 from vesalius.run.ready import made_ready
 from vesalius.run.stages import stages_of
 from vesalius.run.workspace import Workspace
+from vesalius.tasks import contract as tasks
 
 FOLDER = "neighbours"
 NEAREST = 5
@@ -79,13 +80,15 @@ def write(space: Workspace, bundle: Bundle, vectors: Mapping[str, Array], path: 
     entries = tuple(
         Entry(c.id, _target(space, c), _image(c), tuple(sorted(marks.get(c.id, ())))) for c in cases
     )
+    centred = not compares(tasks.get(bundle.stages[-1].plan.task.name))
     index = Index(
         bundle.hash,
         bundle.data_hash,
         made_of(bundle),
         every,
         entries,
-        in_common(every, cases, unseen, space.target),
+        in_common(every, cases, unseen, space.target, centred=centred),
+        centred=centred,
     )
     save_index(index, path / FOLDER)
     return index
@@ -157,12 +160,18 @@ def beside(bundle: Bundle) -> Index | str:
 
 
 def in_common(
-    vectors: Array, cases: Sequence[Case], unseen: set[str], target: TargetInfo | None
+    vectors: Array,
+    cases: Sequence[Case],
+    unseen: set[str],
+    target: TargetInfo | None,
+    *,
+    centred: bool = True,
 ) -> dict[str, Any]:
     """Return how far the targets of the nearest cases lie from a case's own, against those of any case.
 
     It is asked of the cases that the first member never saw (`unseen`), among all others. Of names it is the share of
-    the nearest with another one, of numbers the mean difference. Empty where nothing can be compared.
+    the nearest with another one, of numbers the mean difference. `centred` is as `Index` has it. Empty where nothing
+    can be compared.
     """
     if target is None:
         return {}
@@ -171,7 +180,7 @@ def in_common(
     among = [k for k, c in enumerate(cases) if c.id not in unseen and name in c.targets]
     if len(asked) < 2 or len(among) <= NEAREST:
         return {}
-    known = Index("", "", "", vectors[among], tuple(Entry(str(k)) for k in among))
+    known = Index("", "", "", vectors[among], tuple(Entry(str(k)) for k in among), centred=centred)
     near: list[float] = []
     every: list[float] = []
     for k in asked:
@@ -205,6 +214,8 @@ def _means(rows: metrics.Rows, index: Array) -> dict[str, float]:
 def made_of(bundle: Bundle) -> str:
     """Return in words what the features of a bundle are."""
     stage = bundle.stages[-1]
+    if compares(tasks.get(stage.plan.task.name)):
+        return f"vectors that {stage.plan.task.name} learned, so that like cases lie near"
     first = (
         "the model" if len(stage.members) == 1 else f"the first of {counted(len(stage.members), 'member')}"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -132,7 +133,10 @@ def _remembered(job: Ready, space: Workspace, outcome: Outcome) -> State:
     model = build(job.task, job.plan, job.state, 0)
     model.load_state_dict(outcome.trained[outcome.kept[0]].weights)
     examples = [job.examples[c.id] for c in space.learned if c.id in job.examples]
-    return job.task.remember(model.eval(), examples, job.state, cases=space.learned)
+    beside: dict[str, Any] = {}
+    if "held" in inspect.signature(job.task.remember).parameters:
+        beside = {"held": frozenset(space.assignment.folds[outcome.kept[0]])}
+    return job.task.remember(model.eval(), examples, job.state, cases=space.learned, **beside)
 
 
 def _members(

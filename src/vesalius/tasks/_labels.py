@@ -16,7 +16,7 @@ from vesalius.core.answers.scores import Scores
 from vesalius.core.bundle import State
 from vesalius.core.case import Case
 from vesalius.core.cohort import Label, TargetInfo
-from vesalius.core.errors import DataError
+from vesalius.core.errors import DataError, PlanError
 from vesalius.core.image import Image
 from vesalius.core.plan import Plan
 from vesalius.core.statistics import Statistics
@@ -125,6 +125,11 @@ class Labels(Sources):
 
     def criterion(self, plan: Plan, state: State, *, multilabel: bool = False) -> nn.Module:
         """Return the planned loss, with weights from how often each class occurs in training."""
+        if losses.holds(plan.loss.name):
+            raise PlanError(
+                f"the loss '{plan.loss.name}' says how alike cases are, and gives labels no probability",
+                hint="--set loss.name=cross_entropy, or --task embed",
+            )
         share = np.asarray(state.values["share"], dtype=np.float32)
         return losses.build(
             plan.loss.name,

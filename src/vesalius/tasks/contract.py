@@ -478,6 +478,16 @@ class Task(ABC):
         means = [np.nanmean(values) for values in found.values() if np.isfinite(values).any()]
         return float(np.mean(means)) if means else float("nan")
 
+    def figures_among(
+        self, raws: Sequence[Any], examples: Sequence[Example], state: State
+    ) -> Sequence[Mapping[str, Any]] | None:
+        """Return figures of each held-out case that follow from what a model says of all of them, as `score` has them.
+
+        `raws` `(M, …)` are the raw outputs about the cases, in the order of `examples`. It is for answers that mean
+        nothing alone, such as vectors that are compared. By default None: each case is judged by itself.
+        """
+        return None
+
     def sampler(self, examples: Sequence[Example], plan: Plan) -> Sampler | None:
         """Return what draws the examples of each training batch; None for the usual draw.
 
@@ -570,7 +580,8 @@ class Task(ABC):
         """Return the state with what is learned once more after training, such as what the trivial answer needs.
 
         `model` is the first trained member in evaluation mode; `examples` and `cases` are the training cases, prepared
-        and as they were read.
+        and as they were read. A task whose `remember` has a further `held: frozenset[str] = …` is told the ids of those
+        that this member never learned from.
         """
         return state
 
