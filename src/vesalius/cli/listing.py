@@ -31,6 +31,7 @@ HELP = {
     "prepare.harmonise": "The ways of making images or features of different scanners comparable.",
     "language.tokenizers": "The ways of parting texts into numbered pieces.",
     "benefit.learners": "The ways of learning who gains from a treatment.",
+    "anomalies": "The ways to learn what is normal, for `fit --task anomaly --set train.recipe=…`.",
     "infer.runs": "The ways in which a model is run over a case.",
     "infer.opinions": "The ways of having several opinions about a case, for `predict --doubt`.",
     "infer.novelty": "What can tell images apart that are unlike those of training.",
