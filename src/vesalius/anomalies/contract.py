@@ -58,7 +58,7 @@ class Normality(nn.Module):
 
 def in_slices(x: Tensor) -> Tensor:
     """Return images `(B, C, Z, Y, X)` as pictures `(B · Z, C, Y, X)`, slice after slice of each."""
-    return x.transpose(1, 2).flatten(0, 1)
+    return x.transpose(1, 2).flatten(0, 1).contiguous()
 
 
 def from_slices(maps: Tensor, cases: int) -> Tensor:

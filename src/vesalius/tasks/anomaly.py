@@ -237,6 +237,15 @@ class Anomaly(Task):
         """Return what a case's brightness alone says, and its distance to the mean image."""
         return _abnormal.rivals(answer)
 
+    def regions(self, case: Case, state: State) -> Mapping[str, Any]:
+        """Return the lesions' mask where the plan names it; nothing of an abnormal case that has none."""
+        name = str(state.values["lesions"])
+        if not name:
+            return {}
+        if name in case.targets:
+            return {_abnormal.PART: case.targets[name]}
+        return {_abnormal.PART: None} if self.truth(case, state) == NORMAL else {}
+
     def truth(self, case: Case, state: State) -> str | None:
         """Return whether the case is normal, as its column says; None where it does not, or no column is known."""
         return _normals.truth_of(case, state.values)

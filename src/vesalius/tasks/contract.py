@@ -591,6 +591,14 @@ class Task(ABC):
         """
         return {}
 
+    def regions(self, case: Case, state: State) -> Mapping[str, Any]:
+        """Return what says where something is, by the name of the answer's part that is a field and should show it.
+
+        Each is a mask, as it stands among the case's targets, or None of a case where nothing is. By default there are
+        none. The figures of such fields stand beside those of the answer (`evaluate/places.py`).
+        """
+        return {}
+
     def held_against(self, state: State) -> tuple[str, ...]:
         """Return the kinds of target that answers may be held against; by default all that can be learned from."""
         return self.targets
