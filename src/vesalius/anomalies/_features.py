@@ -1,4 +1,4 @@
-"""What a frozen encoder shows of each place of an image: two of its maps, side by side on the finer one's grid."""
+"""What is looked at of each place of an image: two maps of a frozen encoder, and how bright it is around there."""
 
 from __future__ import annotations
 
@@ -23,16 +23,22 @@ class Features(nn.Module):
 
     Its deepest map that tells FEWEST places apart, and the next deeper one, each averaged with its neighbours (Roth et
     al. 2022, arXiv 2106.08265, section 3.1) and divided by its root mean square over places, so that both count alike.
-    A net of two dimensions sees a volume slice by slice; neighbouring slices are then averaged.
+    A net of two dimensions sees a volume slice by slice; neighbouring slices are then averaged. Beside them stands the
+    image itself, averaged around each place: nets of photographs hardly see slow changes of brightness, which is what a
+    tissue is told by. It counts as much as all features of the net together.
     """
 
-    def __init__(self, net: Any, size: Size) -> None:
+    def __init__(self, net: Any, size: Size, channels: int) -> None:
         super().__init__()
         self.net, self.flat = net.requires_grad_(False), net.dims == 2
         self.levels = levels_of(net, size)
-        self.channels = sum(net.channels[k] for k in self.levels)
+        seen = sum(net.channels[k] for k in self.levels)
+        self.channels, self.weight = seen + channels, (seen / channels) ** 0.5
         stride = net.strides[self.levels[0]]
         inner = [math.ceil(n / s) for n, s in zip(size[-net.dims :], stride, strict=True)]
+        around = [2 * max(1, s) + 1 for s in stride]
+        whole = (3, *around) if self.flat else tuple(around)
+        self.around = [k if n >= k else 1 for k, n in zip(whole, size, strict=True)]
         self.grid: Size = (size[0], inner[0], inner[1]) if self.flat else (inner[0], inner[1], inner[2])
 
     def train(self, mode: bool = True) -> Features:
@@ -51,7 +57,11 @@ class Features(nn.Module):
             if tuple(level.shape[2:]) != self.grid:
                 level = F.interpolate(level, size=self.grid, mode="trilinear", align_corners=False)
             found.append(level)
-        return torch.cat(found, dim=1)
+        pads = [k // 2 for k in self.around]
+        bright = F.avg_pool3d(x, self.around, stride=1, padding=pads, count_include_pad=False)
+        if tuple(bright.shape[2:]) != self.grid:
+            bright = F.interpolate(bright, size=self.grid, mode="trilinear", align_corners=False)
+        return torch.cat([*found, self.weight * bright], dim=1)
 
 
 def rows_of(features: Tensor) -> Tensor:

@@ -31,12 +31,16 @@ class Gaussians(Normality):
     mean: Tensor
     inverse: Tensor
 
-    def __init__(self, net: Any, *, size: Size, dimensions: int, ridge: float) -> None:
+    def __init__(self, net: Any, *, size: Size, channels: int, dimensions: int, ridge: float) -> None:
         super().__init__()
-        self.features, self.ridge = Features(net, size), ridge
+        self.features, self.ridge = Features(net, size, channels), ridge
         z, y, x = self.features.grid
-        many = min(dimensions or dimensions_for(z * y * x), self.features.channels)
-        self.register_buffer("chosen", torch.randperm(self.features.channels)[:many].sort().values)
+        seen = (
+            self.features.channels - channels
+        )  # behind these stands how bright it is, which is always looked at
+        drawn = torch.randperm(seen)[: dimensions or dimensions_for(z * y * x)].sort().values
+        many = len(drawn) + channels
+        self.register_buffer("chosen", torch.cat([drawn, torch.arange(seen, seen + channels)]))
         self.register_buffer("mean", torch.zeros(z * y * x, many))
         self.register_buffer("inverse", torch.eye(many).expand(z * y * x, many, many).clone())
         self._sums: tuple[int, Tensor, Tensor, Tensor] | None = None
@@ -92,4 +96,6 @@ def dimensions_for(places: int) -> int:
 def build(net: Any, *, size: Size, channels: int, cases: int, options: Mapping[str, Any]) -> Gaussians:
     """Return Gaussians that know nothing yet, over an encoder."""
     chosen = {**OPTIONS, **options}
-    return Gaussians(net, size=size, dimensions=int(chosen["dimensions"]), ridge=float(chosen["ridge"]))
+    return Gaussians(
+        net, size=size, channels=channels, dimensions=int(chosen["dimensions"]), ridge=float(chosen["ridge"])
+    )

@@ -2,7 +2,8 @@
 
 Roth, Pemula, Zepeda, Schölkopf, Brox, Gehler, "Towards total recall in industrial anomaly detection", CVPR 2022, arXiv
 2106.08265. The core-set is chosen from a bounded sample of all places, so that memory does not grow with the cases; an
-image's score is the distance of its farthest place, without the paper's weight by the density around the neighbour.
+image's score is the distance of its farthest place after neighbouring places were averaged, without the paper's weight
+by the density around the neighbour.
 The core-set holds features of single places of training images: no pixels, and no word of whose they are.
 """
 
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from vesalius.anomalies._coreset import Reservoir, covering
 from vesalius.anomalies._features import Features, rows_of
-from vesalius.anomalies.contract import Normality, Size
+from vesalius.anomalies.contract import Normality, Size, smoothed
 
 NAMES = {"patchcore": "PatchCore: the distance to the nearest of a core-set of features of normal places"}
 OPTIONS = {"share": 0.01, "most": 10000}
@@ -34,9 +35,9 @@ class Core(Normality):
     bank: Tensor
     held: Tensor
 
-    def __init__(self, net: Any, *, size: Size, cases: int, share: float, most: int) -> None:
+    def __init__(self, net: Any, *, size: Size, channels: int, cases: int, share: float, most: int) -> None:
         super().__init__()
-        self.features = Features(net, size)
+        self.features = Features(net, size, channels)
         z, y, x = self.features.grid
         self.room = rows_for(cases * z * y * x, share=share, most=most)
         self.register_buffer("bank", torch.zeros(self.room, self.features.channels))
@@ -45,7 +46,7 @@ class Core(Normality):
         self._sampled, self._seen = max(sampled, self.room), Reservoir(max(sampled, self.room))
 
     def places(self, x: Tensor) -> Tensor:
-        """Return the distance of each place to the nearest of the bank, `(B, z, y, x)`."""
+        """Return how far each place is from the nearest of the bank, `(B, z, y, x)`, averaged with its neighbours."""
         rows = rows_of(self.features(x))
         known = self.bank[: int(self.held)] if int(self.held) else self.bank[:1]
         squares = known.pow(2).sum(dim=1)
@@ -54,7 +55,7 @@ class Core(Normality):
             (part.pow(2).sum(dim=1, keepdim=True) + squares - 2 * part @ known.T).amin(dim=1)
             for part in torch.split(rows, step)
         ]
-        return torch.cat(found).clamp_min(1e-12).sqrt().view(len(x), *self.features.grid)
+        return smoothed(torch.cat(found).clamp_min(1e-12).sqrt().view(len(x), *self.features.grid))
 
     def score(self, field: Tensor) -> Tensor:
         """Return the distance of the farthest place, `(B,)`."""
@@ -82,4 +83,6 @@ def rows_for(places: int, *, share: float, most: int) -> int:
 def build(net: Any, *, size: Size, channels: int, cases: int, options: Mapping[str, Any]) -> Core:
     """Return an empty PatchCore over an encoder."""
     chosen = {**OPTIONS, **options}
-    return Core(net, size=size, cases=cases, share=float(chosen["share"]), most=int(chosen["most"]))
+    return Core(
+        net, size=size, channels=channels, cases=cases, share=float(chosen["share"]), most=int(chosen["most"])
+    )

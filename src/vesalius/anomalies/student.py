@@ -30,7 +30,7 @@ class Taught(Normality):
 
     def __init__(self, net: Any, *, size: Size, channels: int, width: int) -> None:
         super().__init__()
-        self.features = Features(net, size)
+        self.features = Features(net, size, channels)
         stride = net.strides[self.features.levels[0]]
         self.student = student(net.dims, channels, stride, width, self.features.channels)
 
