@@ -70,6 +70,7 @@ KINDS = {
     "language/tokenizers": "Tokenizers",
     "benefit/learners": "Learners of benefit",
     "learn/recipes": "Recipes",
+    "run/strategies": "Strategies of what to label next",
     "infer/runs": "Ways of running a case",
     "infer/opinions": "Ways of having several opinions",
     "infer/novelty": "Detectors of unlike images",
