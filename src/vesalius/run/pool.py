@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import copy
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +21,7 @@ from vesalius.core.index import unit
 from vesalius.core.progress import Progress
 from vesalius.core.promise import PROMISE
 from vesalius.infer.guard import ACCEPTED
+from vesalius.infer.predictor import Predictor
 from vesalius.prepare.case import with_reference
 from vesalius.run.ledger import Ledger
 from vesalius.run.strategies.contract import Pool
@@ -50,15 +52,22 @@ def asked_of(bundle: Bundle, *, device: str | None = None, accept_mismatch: bool
 
     What such a bundle promises of its masks is left out: it takes these chances away, and orders no pool.
     """
-    last = bundle.stages[-1]
-    kept = {k: v for k, v in last.calibration.items() if k != PROMISE}
-    fields = contract.of(kind_of(bundle)).needs_levels
-    asked = (
-        replace(bundle, stages=(*bundle.stages[:-1], replace(last, calibration=kept))) if fields else bundle
-    )
-    vectors = Vectors(asked, device=device, accept_mismatch=accept_mismatch)
-    vectors.predictor.levels = fields
-    return vectors
+    return asking(Predictor(bundle, device=device, accept_mismatch=accept_mismatch))
+
+
+def asking(predictor: Predictor) -> Vectors:
+    """Return what asks a predictor that is loaded about a pool, as `asked_of` does; the predictor stays as it is.
+
+    What it is asked counts in no drift.
+    """
+    other = copy.copy(predictor)
+    other.listen = None
+    if contract.of(kind_of(other.bundle)).needs_levels:
+        *before, last = other.bundle.stages
+        kept = {k: v for k, v in last.calibration.items() if k != PROMISE}
+        other.bundle = replace(other.bundle, stages=(*before, replace(last, calibration=kept)))
+        other.levels = True
+    return Vectors(other.bundle, predictor=other)
 
 
 def kind_of(bundle: Bundle) -> str:

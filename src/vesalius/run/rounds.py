@@ -209,6 +209,7 @@ def simulate(
         "batch": rounds.batch,
         "rounds": rounds.rounds,
         "settings": dict(rounds.settings),
+        "strategies": list(rounds.strategies),
     }
     opened(folder, asked, hint="another folder")
     cells = Worker(job, rounds, fit, device).cells()

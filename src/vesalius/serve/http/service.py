@@ -25,6 +25,7 @@ from vesalius.serve.http.jobs import Jobs
 from vesalius.serve.http.keys import Caller, Keys
 from vesalius.serve.http.limits import Bounds, RateLimit
 from vesalius.serve.http.metrics import Metrics
+from vesalius.serve.http.next_case import NextCase
 from vesalius.serve.http.problems import Problem, log_unexpected, not_found
 from vesalius.serve.http.refusals import Refusals
 from vesalius.serve.http.sample import KNOWN, make_sample, recipe
@@ -79,6 +80,7 @@ class Service:
         self.realtime = ThreadPoolExecutor(1, thread_name_prefix="cine")
         self.datastore = Datastore(self.studies)
         self.truths = Truths()
+        self.next_case = NextCase()
         self.digests: dict[tuple[str, str], str] = {}  # of a study's case, where somebody asked
         self.stopping = threading.Event()
         self.alarms = Alarms(
@@ -212,6 +214,7 @@ class Service:
         self.studies.remove(study.id)
         self.datastore.forget(study)
         self.truths.forget(study)
+        self.next_case.forget(study.id)
         for key in [k for k in list(self.digests) if k[0] == study.id]:
             self.digests.pop(key, None)
 
