@@ -72,6 +72,7 @@ KINDS = {
     "anomalies": "Ways to learn what is normal",
     "benefit/learners": "Learners of benefit",
     "learn/recipes": "Recipes",
+    "run/strategies": "Strategies of what to label next",
     "infer/runs": "Ways of running a case",
     "infer/opinions": "Ways of having several opinions",
     "infer/novelty": "Detectors of unlike images",

@@ -68,6 +68,8 @@ FILES = {
     "core/index.py": ("explain", "index"),
     "retrieve/search.py": ("find",),
     "run/vectors.py": ("find", "index"),
+    "run/strategies/contract.py": ("suggest",),
+    "verbs/suggest.py": ("suggest",),
     "cohorts/_target.py": ("inspect", "fit", "evaluate"),
     "core/plan.py": ("fit",),  # --set is fit's
     "core/bundle.py": ("fit",),  # it says `fit --resume`

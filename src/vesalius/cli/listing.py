@@ -38,6 +38,7 @@ HELP = {
     "infer.handover": "The ways in which a stage is given what an earlier one says.",
     "infer.runtimes": "What can compute a model's raw outputs, for `predict --runtime` and `serve --runtime`.",
     "learn.recipes": "The ways of training.",
+    "run.strategies": "The ways of choosing what to label next, for `suggest --strategy`.",
     "radiomics.families": "The families of radiomics features, for `features radiomics --set families=…`.",
     "evaluate.checklists": "The checklists of reporting that a model's card fills in.",
 }

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from vesalius.cli._alarm import alarm_address
 from vesalius.cli._app import when_told_to_stop
 from vesalius.cli._llm import chat_server
 from vesalius.cli._node import node
@@ -19,6 +20,7 @@ from vesalius.core.words import counted
 
 if TYPE_CHECKING:
     from vesalius.adjunct.server import ChatServer
+    from vesalius.serve.webhook import Address
 
 _OF_NODE = {"status", "dead_letters", "replay", "pull", "peer"}
 
@@ -123,6 +125,18 @@ def serve(
         "--runtime",
         help="What computes: torch, onnx, openvino, or the fastest here; see `vesalius runtimes`.",
     ),
+    alarm: str | None = typer.Option(
+        None,
+        "--alarm",
+        metavar="URL",
+        help="An address that is told of drift, anomalies and a queue that is stuck; nothing of a patient.",
+    ),
+    alarm_secret: Path | None = typer.Option(
+        None,
+        "--alarm-secret",
+        metavar="FILE",
+        help="With --alarm: a file that holds the secret to sign with.",
+    ),
     llm: str | None = typer.Option(
         None,
         "--llm",
@@ -174,6 +188,7 @@ def serve(
         memory=memory_limit,
         edits=edits,
         llm=chat_server(llm, model=llm_model, allowed=llm_allow, key=llm_key),
+        alarm=alarm_address(alarm, alarm_secret),
     )
     return None
 
@@ -205,6 +220,7 @@ def _serve_http(
     memory: str | None,
     edits: Path | None,
     llm: ChatServer | None,
+    alarm: Address | None,
 ) -> None:
     """Serve over HTTP until the process is told to stop. `tls` are the files of certificate and key."""
     if not bundles:
@@ -241,6 +257,7 @@ def _serve_http(
             runtime=runtime,
             edits=edits,
             llm=llm,
+            alarm=alarm,
             progress=talk.progress,
             ready=listening,
         )

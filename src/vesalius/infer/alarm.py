@@ -18,6 +18,7 @@ from vesalius.core import tail
 from vesalius.core.bundle import Stage, State
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array
+from vesalius.core.learned import UNLIKE as UNLIKE
 from vesalius.core.words import counted
 from vesalius.infer import novelty, runs
 from vesalius.infer.layers import Features, Watch
@@ -27,7 +28,6 @@ from vesalius.plan.rules import FEWEST_HELD_OUT
 from vesalius.prepare.batch import Example
 
 RECORD = "novelty"  # what it is called among the extra records of a stage
-UNLIKE = "unlike the training cases: "
 UNTOLD = "unknown whether it is unlike the training cases: its way through the model was another than theirs"
 FEWEST_TRAINING = 20
 RATE = 0.01

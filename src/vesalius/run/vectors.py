@@ -25,9 +25,17 @@ class Vectors:
     Where it does not, vectors of images are the features of its net, which are compared about their mean.
     """
 
-    def __init__(self, bundle: Bundle, *, device: str | None = None, accept_mismatch: bool = False) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        *,
+        device: str | None = None,
+        accept_mismatch: bool = False,
+        predictor: Predictor | None = None,
+    ) -> None:
+        """Load the bundle, unless a `predictor` of it is there already."""
         self.bundle = bundle
-        self.predictor = Predictor(bundle, device=device, accept_mismatch=accept_mismatch)
+        self.predictor = predictor or Predictor(bundle, device=device, accept_mismatch=accept_mismatch)
 
     @property
     def _last(self) -> Loaded:

@@ -15,6 +15,7 @@ from vesalius.core.bundle import State
 from vesalius.core.case import Case
 from vesalius.core.cohort import Label
 from vesalius.core.image import Array, Image
+from vesalius.core.learned import UNLIKE
 from vesalius.core.tail import Limit
 from vesalius.prepare.case import load_reference
 from vesalius.prepare.geometry import Undo, backward, resample
@@ -62,6 +63,19 @@ def answer(
         thresholds={} if limit is None else {ABNORMAL: float(np.nextafter(1 - limit.rate, 1.0))},
         uncalibrated=(NORMAL, ABNORMAL),
         parts={PART: made},
+        outside=_remarks(score, limit),
+    )
+
+
+def _remarks(score: float, limit: Limit | None) -> tuple[str, ...] | None:
+    """Return what an answer says of a case above the limit, as of any that is unlike those of training; else nothing.
+
+    So whoever listens to a bundle's alarm, such as a service, hears this one, too.
+    """
+    if limit is None or score <= limit.at:
+        return None
+    return (
+        f"{UNLIKE}score {score:.4g}, above the {limit.at:.4g} which {100 * limit.rate:.2g} % of normal ones exceed",
     )
 
 

@@ -25,6 +25,7 @@ from vesalius.serve.http.keys import check_mode
 from vesalius.serve.http.limits import Bounds
 from vesalius.serve.http.service import Service
 from vesalius.serve.transport import Tls, loopback
+from vesalius.serve.webhook import Address
 
 _GRACE_S = 10
 
@@ -59,6 +60,7 @@ def run_service(
     runtime: str | None = None,
     edits: Path | None = None,
     llm: ChatServer | None = None,
+    alarm: Address | None = None,
     progress: Progress | None = None,
     ready: Callable[[str, Sequence[str]], None] = lambda address, models: None,
 ) -> None:
@@ -70,7 +72,7 @@ def run_service(
     request, says otherwise. Before anything is answered, each bundle proves that it answers here as it did where it
     was made, unless `selftest` is False. `llm` is a language model that may be asked beside an answer. `runtime` is
     what computes on a processor, by default the fastest (see `infer/choosing.py`). Reports that people change are kept
-    in the folder `edits`; without one none is.
+    in the folder `edits`; without one none is. `alarm` is told of what goes wrong (see `serve/alarms.py`).
 
     Raises UnsafeError for an address other than loopback without keys, OutputError for one that is taken, and what
     opening and testing bundles, keys and the audit log raises.
@@ -94,6 +96,7 @@ def run_service(
             bounds=bounds,
             edits=edits,
             llm=llm,
+            alarm=alarm,
         )
         server = _Server(_config(service, tls), service)
         scheme = "https" if tls else "http"
@@ -113,6 +116,7 @@ def run_service(
             edits and f"reports that people change are kept in {edits}",
             f"removed uploads and results of services that were killed: {cleared}" if cleared else None,
             keys and check_mode(keys, keys.stat().st_mode),
+            alarm and f"alarms go to {alarm}, without anything of a patient",
             llm
             and f"who asks has the findings of an answer, and nothing else, sent to the language model at {llm.host}",
             *(model.doubt for model in service.models.by_name.values()),
