@@ -20,9 +20,10 @@ from _hooks import Ear, hearing
 
 from _patience import until
 from vesalius.core.errors import CodeError, DataError, VesaliusError
+from vesalius.core.learned import UNLIKE
 from vesalius.core.progress import Silent
 from vesalius.infer.drifting import DriftReport, Followed
-from vesalius.serve.alarms import Alarms, DriftWatch, QueueWatch
+from vesalius.serve.alarms import Alarms, DriftWatch, QueueWatch, tell_strange
 from vesalius.serve.models import LoadedModel
 from vesalius.serve.node.run import run_node
 from vesalius.serve.node.settings import load
@@ -74,7 +75,7 @@ def test_a_signature_by_hand() -> None:
         ("drift", {"model": "Doe^Jane"}),
         ("drift", {"features": ["brightness", "Doe^Jane"]}),
         ("drift", {"patient": 7}),
-        ("anomaly", {"score": float("nan")}),
+        ("drift", {"rate": float("nan")}),
         ("queue", {"state": "1.2.840.113619"}),
         ("pixels", {}),
     ],
@@ -163,6 +164,23 @@ def test_a_drift_is_told_once_and_again_where_more_drifts() -> None:
         alarms.close()
     assert [body["facts"]["features"] for body in ear.bodies] == [["brightness"], ["brightness", "net 1"]]
     assert ear.bodies[0]["facts"]["cases"] == 70 and "Doe" not in json.dumps(ear.bodies)
+
+
+def test_a_strange_case_is_told_and_not_which_it_was() -> None:
+    with hearing(Ear()) as ear:
+        alarms = Alarms(Address(ear.url, "s3cret"), models=[model()], patience=QUICK)
+        for outside in (
+            None,
+            (),
+            ("axes at 3 degrees",),
+            (f"{UNLIKE}score 3, above the 2 which 5 % exceed",),
+        ):
+            tell_strange(alarms, outside, model="chest", bundle="ab" * 32)
+        until(lambda: ear.bodies)
+        alarms.close()
+    assert [(b["event"], b["facts"]) for b in ear.bodies] == [
+        ("anomaly", {"model": "chest", "bundle": "ab" * 32})
+    ]
 
 
 def test_a_stuck_queue_is_told_once_and_that_it_moves_again() -> None:

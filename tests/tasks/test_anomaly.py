@@ -16,6 +16,7 @@ from vesalius.core.bundle import State
 from vesalius.core.case import Case
 from vesalius.core.errors import DataError, PlanError
 from vesalius.core.image import Image
+from vesalius.infer import guard
 from vesalius.prepare.batch import Example
 from vesalius.tasks import _abnormal, _normals, contract
 
@@ -91,6 +92,7 @@ def test_an_answer_is_called_exactly_above_the_limit_and_says_so() -> None:
         raw[:, 1:] = np.arange(8).reshape(1, 2, 2, 2)
         answer = TASK.decode(raw, STATE, calibration, Image(np.zeros((1, 2, 8, 8), np.float32)))
         assert answer.called_names == (called,) and answer.uncalibrated == ("normal", "abnormal")
+        assert guard.raised(answer.outside) == (called == "abnormal")  # as by any bundle's alarm
         part = answer.parts["anomaly map"]
         assert isinstance(part, Map) and part.image.shape == (2, 8, 8) and part.unit == "limit"
         assert part.image.array.max() == pytest.approx(7 / limit.at)

@@ -17,6 +17,7 @@ from typing import Literal
 
 from vesalius.core.errors import CodeError
 from vesalius.core.version import VERSION
+from vesalius.infer.guard import raised
 from vesalius.serve.models import LoadedModel
 from vesalius.serve.webhook import Address, Outcome, Patience, Webhook
 
@@ -24,7 +25,7 @@ Fact = str | int | float | bool | Sequence[str]
 EVENTS: Mapping[str, tuple[str, ...]] = {
     "started": ("models", "bundles"),
     "drift": ("model", "bundle", "features", "cases", "rate"),
-    "anomaly": ("model", "bundle", "score", "threshold", "rate"),
+    "anomaly": ("model", "bundle"),
     "queue": ("state", "waiting", "silent_s"),
 }  # the facts that each event may have, all of them numbers or texts that are no patient's
 WORDS = ("stuck", "moving")
@@ -102,6 +103,15 @@ class Alarms:
         if isinstance(fact, int | float):
             return math.isfinite(fact)
         return all(isinstance(each, str) and each in self._texts for each in fact)
+
+
+def tell_strange(alarms: Alarms, outside: Sequence[str] | None, *, model: str, bundle: str) -> None:
+    """Tell that a case was called unlike those of training, by its answer's remarks; nothing of an ordinary one.
+
+    Which case it was is not told: the service's own pages say it to whoever may see them.
+    """
+    if alarms.active and raised(outside):
+        alarms.tell("anomaly", {"model": model, "bundle": bundle})
 
 
 class DriftWatch:

@@ -36,6 +36,7 @@ class Jobs:
         self._stopping = False
         self.moved = time.monotonic()  # when work last went on, or there was none
         self.on_end: Callable[[InferenceJob], None] = lambda job: None
+        self.on_answer: Callable[[InferenceJob, Mapping[str, Any]], None] = lambda job, row: None
 
     def stop(self) -> None:
         """Give nothing out any more: what waits and what runs is cancelled."""
@@ -230,6 +231,7 @@ class Jobs:
             job.version += 1
             self.metrics.cases.labels(job.model.name, "answered").inc()
             self._settle(job)
+        self.on_answer(job, row)
 
     def add_failure(self, unit: WorkUnit, error: VesaliusError, *, status: int | None = None) -> None:
         """One case that cannot be answered: the others are, and the job says which were not.

@@ -15,7 +15,7 @@ from vesalius.core.errors import VesaliusError
 from vesalius.core.version import VERSION
 from vesalius.core.words import named_things
 from vesalius.prepare.case import load_reference
-from vesalius.serve.alarms import Alarms, DriftWatch, QueueWatch
+from vesalius.serve.alarms import Alarms, DriftWatch, QueueWatch, tell_strange
 from vesalius.serve.edits.store import EditStore
 from vesalius.serve.http.audit import Audit, Details
 from vesalius.serve.http.catalogue import Catalogue, ServedModel
@@ -74,6 +74,9 @@ class Service:
         self.studies = Studies(self.root / "studies", self.bounds)
         self.jobs = Jobs(self.root / "jobs", self.bounds, self.metrics)
         self.jobs.on_end = self._job_ended
+        self.jobs.on_answer = lambda job, row: tell_strange(
+            self.alarms, row.get("outside"), model=job.model.name, bundle=job.model.bundle.hash
+        )
         self.studies.result_bytes = self.jobs.size
         self.workers = Workers(self.jobs, self.studies, self.metrics, devices=len(models.devices))
         self.sessions = 0  # cines at this moment; touched by the event loop alone
