@@ -47,6 +47,8 @@ _HOME = {
     "Harmonised": "verbs.harmonise",
     "FewShot": "verbs.few_shot",
     "find_lr": "verbs.find_lr",
+    "suggest": "verbs.suggest",
+    "Suggested": "verbs.suggest",
     "LearningRates": "verbs.find_lr",
     "OutOfFold": "run.out_of_fold",
     "torch_dataset": "verbs.torch_dataset",
@@ -165,6 +167,7 @@ __all__ = [
     "Search",
     "SelfTest",
     "SourceError",
+    "Suggested",
     "Transfer",
     "UnknownName",
     "UnsafeError",
@@ -208,6 +211,7 @@ __all__ = [
     "register",
     "search",
     "selftest",
+    "suggest",
     "torch_dataset",
     "transfer",
     "write",
@@ -308,6 +312,8 @@ if TYPE_CHECKING:
     from vesalius.verbs.search import Search as Search
     from vesalius.verbs.search import search as search
     from vesalius.verbs.selftest import selftest as selftest
+    from vesalius.verbs.suggest import Suggested as Suggested
+    from vesalius.verbs.suggest import suggest as suggest
     from vesalius.verbs.torch_dataset import torch_dataset as torch_dataset
     from vesalius.verbs.transfer import Transfer as Transfer
     from vesalius.verbs.transfer import transfer as transfer

@@ -71,6 +71,8 @@ FILES = {
     "run/indexing.py": ("index",),
     "run/searching.py": ("find",),
     "run/vectors.py": ("find", "index"),
+    "run/strategies/contract.py": ("suggest",),
+    "verbs/suggest.py": ("suggest",),
     "cohorts/_target.py": ("inspect", "fit", "evaluate"),
     "core/plan.py": ("fit",),  # --set is fit's
     "core/bundle.py": ("fit",),  # it says `fit --resume`

@@ -93,6 +93,7 @@ COMMANDS = (
         "search",
         "degrade",
         "find",
+        "suggest",
         "index",
         "find-lr",
         "few-shot",
@@ -119,6 +120,7 @@ COMMANDS = (
         "compressors",
         "checklists",
         "origins",
+        "strategies",
     ),
 )  # that were promised
 

@@ -21,6 +21,7 @@ from vesalius.serve.http.api import create_app
 from vesalius.serve.http.catalogue import Catalogue
 from vesalius.serve.http.limits import Bounds
 from vesalius.serve.http.service import Service
+from vesalius.serve.webhook import Address
 
 
 class Clients:
@@ -30,7 +31,14 @@ class Clients:
         self.models, self.folder = models, folder
         self._open = ExitStack()
 
-    def __call__(self, *, keys: Path | None = None, edits: Path | None = None, **bounds: Any) -> TestClient:
+    def __call__(
+        self,
+        *,
+        keys: Path | None = None,
+        edits: Path | None = None,
+        alarm: Address | None = None,
+        **bounds: Any,
+    ) -> TestClient:
         service = Service(
             self.models,
             audit=self.folder / f"audit-{secrets.token_hex(4)}.jsonl",
@@ -38,6 +46,7 @@ class Clients:
             bounds=replace(Bounds(), **bounds),
             temporary=self.folder,
             edits=edits,
+            alarm=alarm,
         )
         app = create_app(service)
         return self._open.enter_context(

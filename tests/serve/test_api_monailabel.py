@@ -7,6 +7,7 @@ import importlib
 import json
 import sys
 import warnings
+from dataclasses import replace
 from email.parser import BytesParser
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,9 @@ from starlette.testclient import TestClient
 from vesalius import formats
 from vesalius.core.answers.mask import Mask
 from vesalius.core.case import Case, Ref
+from vesalius.core.registry import names
 from vesalius.explain import verdict
+from vesalius.run.pool import Measuring
 from vesalius.serve.http.catalogue import Catalogue
 from vesalius.serve.http.keys import make
 from vesalius.serve.http.monailabel.explaining import in_bands
@@ -43,7 +46,7 @@ def test_info_is_what_the_module_reads(client: TestClient) -> None:
     assert info["models"]["organs"]["labels"] == {"liver": 1, "spleen": 7}
     assert info["models"]["chest"]["type"] == "classification"
     assert info["labels"][:2] == ["healthy", "lesion"] and info["trainers"] == {}
-    assert set(info["strategies"]) == {"first", "random"} and "total" in info["datastore"]
+    assert set(info["strategies"]) == {"first", *names("run.strategies")} and "total" in info["datastore"]
 
 
 def test_an_image_is_kept_labelled_and_removed(clients: Any, scan: Path, tmp_path: Path) -> None:
@@ -252,3 +255,52 @@ def _flat(folder: Path) -> str:
 
     Pil.fromarray(np.zeros((20, 20), np.uint8)).save(folder / "flat.png")
     return str(folder / "flat.png")
+
+
+def test_what_to_label_next_is_what_the_model_is_least_sure_of(
+    clients: Any, scan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three images; measured once; what has a label, or is no image for the model, is not suggested."""
+    measure, measured = Measuring.measure, list[str]()
+    monkeypatch.setattr(
+        Measuring, "measure", lambda self, case: measured.append(case.id) or measure(self, case)
+    )
+    client, image = clients(), formats.read(scan)
+    for k, name in enumerate(("plain", "dark", "half")):
+        array = np.where(np.arange(image.array.shape[-1]) % 4 < k, image.array.min(), image.array)
+        put(client, formats.write(replace(image, array=array), tmp_path / f"{name}.nii.gz"), name)
+    asked = {"model": "organs", "seed": 3}
+    found = client.post("/activelearning/uncertainty", json=asked).json()
+    said = {}
+    for name in ("plain", "dark", "half"):
+        for other in {"plain", "dark", "half"} - {name}:
+            label(client, scan, other)
+        said[name] = client.post("/activelearning/uncertainty", json=asked).json()["unsure"]["entropy"]
+        for other in {"plain", "dark", "half"} - {name}:
+            client.delete(f"/datastore/label?id={other}&tag=final")
+    assert said[found["id"]] == max(said.values()) == found["unsure"]["entropy"] and len(measured) == 3
+    assert found["plane"] is None or 0 <= found["plane"] < image.array.shape[1]
+    for strategy in ("coreset", "both", "foreground"):
+        label(client, scan, found["id"])
+        next_one = client.post(f"/activelearning/{strategy}", json=asked).json()
+        assert next_one["id"] in {"plain", "dark", "half"} - {found["id"]}
+        assert next_one == client.post(f"/activelearning/{strategy}", json=asked).json(), (
+            "the same, asked again"
+        )
+    refused = [
+        ({"model": "organs", "seed": -1}, 422),
+        ({"model": 7}, 422),
+        ({"model": "none"}, 404),
+        ({}, 422),
+    ]
+    for words, status in refused:
+        assert client.post("/activelearning/uncertainty", json=words).status_code == status
+    service = client.app.state.service
+    client.delete("/datastore/?id=plain")
+    assert len(service.next_case._seen) == 2, "what is gone is forgotten"
+
+
+def label(client: TestClient, path: Path, image: str) -> None:
+    form = {"label": (path.name, path.read_bytes())}
+    done = client.put(f"/datastore/label?image={image}&tag=final", files=form, data={"params": "{}"})
+    assert done.status_code == 200

@@ -408,6 +408,19 @@ def test_index_and_find(pictures: Any, dictated: Any, ask: Ask, tmp_path: Path) 
     assert [one["rank"] for one in found["found"]] == [1, 2] and found["page"] is None
 
 
+def test_suggest(pictures: Any, ask: Ask, tmp_path: Path) -> None:
+    pool = tmp_path / "pool.csv"
+    made = vs.phantom(tmp_path / "made", cases=3, seed=8, size=(16, 48, 48), format="png")
+    rows = [f"new-{k},{path}" for k, path in enumerate(sorted((made / "classes").rglob("*.png")))]
+    pool.write_text("\n".join(["case,image", *rows]) + "\n")
+    found = ask("suggest", pictures.path, pool, "-n", "2", "--strategy", "random", "-o", tmp_path / "next")[
+        "result"
+    ]
+    assert (
+        [one["rank"] for one in found["suggested"]] == [1, 2] and found["apart"] == [] and found["pool"] == 3
+    )
+
+
 def test_few_shot(pictures: Any, ask: Ask) -> None:
     words = ("--split", "train", "--shots", "1", "--episodes", "2", "--head", "prototypes")
     found = ask("few-shot", pictures.path, pictures.data, *words, "--set", "data.size=[1,32,32]")["result"]

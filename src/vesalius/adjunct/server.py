@@ -7,22 +7,19 @@ Source: the OpenAI API reference, `POST /v1/chat/completions`.
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import ipaddress
 import json
 import re
-import socket
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, urlsplit
 
 from vesalius.core.errors import DataError
+from vesalius.core.posting import post
 
 MOST_BYTES = 256 << 10  # of an answer
 MOST_LETTERS = 8000  # of the text in it
-CONNECT_S = 5.0
 _CONTROL = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]"
 )  # nor signs that turn text round
@@ -78,36 +75,19 @@ class ChatServer:
         if self.key:
             head["Authorization"] = f"Bearer {self.key}"
         parts = _parted(self.url)
-        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        line = kind(parts.hostname or "", parts.port, timeout=min(CONNECT_S, self.patience_s))
-        late, held = threading.Event(), list[socket.socket]()
-
-        def hang_up() -> None:  # also on a server that sends a byte now and then
-            late.set()
-            for each in held:
-                with contextlib.suppress(OSError):
-                    each.shutdown(socket.SHUT_RDWR)
-
-        alarm = threading.Timer(self.patience_s, hang_up)
-        alarm.daemon = True
-        alarm.start()
         try:
-            line.connect()
-            held.append(line.sock)  # the line itself forgets it once a server says that it closes
-            line.sock.settimeout(self.patience_s)
-            line.request(
-                "POST", f"{parts.path.rstrip('/')}/chat/completions", json.dumps(asked).encode(), head
+            body = post(
+                parts,
+                json.dumps(asked).encode(),
+                head,
+                take=self._body,
+                patience_s=self.patience_s,
+                path=f"{parts.path.rstrip('/')}/chat/completions",
             )
-            body = self._body(line.getresponse())
+        except TimeoutError as error:
+            raise self._wrong("did not answer in time", f"{self.patience_s:g} s") from error
         except (OSError, http.client.HTTPException) as error:
-            if late.is_set() or isinstance(error, TimeoutError):
-                raise self._wrong("did not answer in time", f"{self.patience_s:g} s") from error
             raise self._wrong("cannot be asked", type(error).__name__) from error
-        finally:
-            alarm.cancel()
-            line.close()
-        if late.is_set():
-            raise self._wrong("did not answer in time", f"{self.patience_s:g} s")
         return self._text(body)
 
     def _body(self, answer: http.client.HTTPResponse) -> bytes:

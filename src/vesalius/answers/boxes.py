@@ -15,6 +15,7 @@ from vesalius.answers import _box_figures as shown
 from vesalius.answers import _grown as grown
 from vesalius.answers import _moved_boxes as moved
 from vesalius.answers import _stated as stated
+from vesalius.answers import _unsure as unsure
 from vesalius.answers._asking import number_place
 from vesalius.answers.contract import ForeignAnswers, Handling, Judged, Kept, Panel
 from vesalius.answers.drawing import framing
@@ -79,6 +80,7 @@ class BoxesHandling(Handling[Boxes]):
     draws = True
     asks = ("box",)
     ways = (COUNTED, MISSED)
+    unsure_by = (unsure.ENTROPY, unsure.MARGIN)
     error = "1 − F1"
     listing = "boxes.csv"
 
@@ -256,6 +258,10 @@ class BoxesHandling(Handling[Boxes]):
         called = np.zeros(len(answer.boxes), dtype=bool)
         called[list(answer.called)] = True
         return _expected(np.asarray(answer.p, dtype=np.float64), called)
+
+    def unsure(self, answer: Boxes, by: str) -> float:
+        """Return the sum of the entropies of all boxes, called or not, or the largest of their margins."""
+        return unsure.of_things(np.asarray(answer.p), by)
 
     def sureness(self, rows: Rows) -> Array:
         """Return the F1 score that each answer's own probabilities lead one to expect."""

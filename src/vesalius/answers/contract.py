@@ -97,6 +97,7 @@ class Handling(ABC, Generic[A]):
     `doubted_ways` are those of them that need the answer's doubt.
     `needs_levels` says that `chances` needs an answer whose task was asked for its `levels`.
     `changeable` is the field whose texts by name a person may change, where there is one.
+    `unsure_by` are the measures of how unsure an answer is, the usual first.
     `error` is what `losses` measures, in words. `listing` is the name of the table beside `answers.csv` that holds what
     answers list, such as their boxes; empty of a kind that lists nothing.
     """
@@ -118,6 +119,7 @@ class Handling(ABC, Generic[A]):
     error: ClassVar[str] = "error"
     listing: ClassVar[str] = ""
     changeable: ClassVar[str] = ""
+    unsure_by: ClassVar[tuple[str, ...]] = ("surety",)
 
     # --- what is written of an answer and shown of it
 
@@ -269,6 +271,14 @@ class Handling(ABC, Generic[A]):
     def sure(self, answer: A) -> float | None:
         """Return how sure an answer is, the higher the better, as `sureness` has it; None where it does not say."""
         return None
+
+    def unsure(self, answer: A, by: str) -> float | None:
+        """Return how unsure an answer is, the higher the more; None where it does not say. By default 1 less `sure`.
+
+        `by` is one of `unsure_by`. Cases of one pool are ordered by it, to say which of them is to be labelled first.
+        """
+        sure = self.sure(answer)
+        return None if sure is None else 1 - sure
 
     def sureness(self, rows: Rows) -> Array | None:
         """Return how sure each answer is, `(N,)`, the higher the better; None where nothing says."""

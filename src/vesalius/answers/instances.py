@@ -12,6 +12,7 @@ from scipy import ndimage
 
 from vesalius.answers import _grown as grown
 from vesalius.answers import _stated as stated
+from vesalius.answers import _unsure as unsure
 from vesalius.answers._asking import label_place, number_place
 from vesalius.answers.contract import Handling, Kept
 from vesalius.answers.drawing import figures as draw
@@ -84,6 +85,7 @@ class InstancesHandling(Handling[Instances]):
     draws = True
     asks = ("label", "instance")
     ways = (COUNTED,)
+    unsure_by = (unsure.ENTROPY, unsure.MARGIN)
     error = "1 − PQ"
 
     def columns(self, answer: Instances) -> dict[str, Any]:
@@ -254,6 +256,10 @@ class InstancesHandling(Handling[Instances]):
         if answer.promise is None:
             return None
         return NUMBERS.kept(_counts(answer), _census(truth.things(answer.labels), answer.labels))
+
+    def unsure(self, answer: Instances, by: str) -> float:
+        """Return the sum of the entropies of all things, called or not, or the largest of their margins."""
+        return unsure.of_things(np.array([thing.p for thing in answer.things]), by)
 
     def found(self, answer: Instances) -> Array:
         """Return where any called thing is."""

@@ -14,6 +14,7 @@ from vesalius import formats, metrics
 from vesalius.answers import _grown as grown
 from vesalius.answers import _outer as outer
 from vesalius.answers import _stated as stated
+from vesalius.answers import _unsure as unsure
 from vesalius.answers._asking import label_place, number_place
 from vesalius.answers.contract import Handling, Judged, Kept, Panel
 from vesalius.answers.drawing import figures as draw
@@ -89,6 +90,7 @@ class MaskHandling(Handling[Mask]):
     asks = ("label", "region")
     ways = ("voxels",)
     needs_levels = True
+    unsure_by = (unsure.ENTROPY,)
     error = "1 − mean Dice"
 
     def columns(self, answer: Mask) -> dict[str, Any]:
@@ -230,6 +232,11 @@ class MaskHandling(Handling[Mask]):
         """Return where any label is."""
         bits: Array = (answer.image.array != 0).any(axis=0)
         return bits
+
+    def unsure(self, answer: Mask, by: str) -> float | None:
+        """Return the mean entropy near the border of what is called; None of a mask without levels."""
+        chances = self.chances(answer)
+        return None if chances is None else unsure.of_mask(self.found(answer), chances)
 
     def planes(self, answer: Mask) -> Array:
         """Return where each label is."""

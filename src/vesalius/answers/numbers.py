@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from vesalius import metrics
+from vesalius.answers import _unsure as unsure
 from vesalius.answers import value as single
 from vesalius.answers.contract import ForeignAnswers, Handling, Judged, Kept, Panel, of
 from vesalius.answers.drawing import figures as draw
@@ -73,6 +74,7 @@ class NumbersHandling(Handling[Numbers]):
     ways = single.HANDLING.ways
     doubted_ways = single.HANDLING.doubted_ways
     error = "mean size of the error"
+    unsure_by = (unsure.WIDTH,)
 
     # --- what is written of them and shown
 
@@ -161,6 +163,13 @@ class NumbersHandling(Handling[Numbers]):
         return Doubt(figures=figures, units=units)
 
     # --- what is promised of them
+
+    def unsure(self, answer: Numbers, by: str) -> float | None:
+        """Return the mean width of the numbers' intervals; None where one has none, or their units differ."""
+        widths = [unsure.of_number(value) for value in answer.values.values()]
+        units = {value.unit for value in answer.values.values()}
+        known = [w for w in widths if w is not None]
+        return float(np.mean(known)) if known and len(known) == len(widths) and len(units) == 1 else None
 
     def strangeness(self, answer: Numbers, truth: Any, way: str) -> Mapping[str, float | Array]:
         """Return each name's, as `answers/value.py` has it; a name whose truth is not known is absent."""

@@ -15,6 +15,7 @@ import numpy as np
 from vesalius.answers import _calls as calls
 from vesalius.answers import _graded as graded
 from vesalius.answers import _sets as sets
+from vesalius.answers import _unsure as unsure
 from vesalius.answers._asking import label_place
 from vesalius.answers._grown import by_doubts
 from vesalius.answers.contract import ForeignAnswers, Handling, Judged, Kept, Panel
@@ -74,6 +75,7 @@ class ScoresHandling(Handling[Scores]):
     draws = True
     asks = ("label", *graded.ASKS)
     ways = sets.WAYS
+    unsure_by = (unsure.ENTROPY, unsure.MARGIN)
     error = "share of wrong calls"
 
     def columns(self, answer: Scores) -> dict[str, Any]:
@@ -296,6 +298,11 @@ class ScoresHandling(Handling[Scores]):
             called = p >= np.array([answer.thresholds.get(x.name, 0.5) for x in answer.labels])
             return float(np.where(called, p, 1 - p).mean())
         return float(p[answer.called])
+
+    def unsure(self, answer: Scores, by: str) -> float:
+        """Return the entropy of the probabilities, or 1 less the margin between the two largest."""
+        several = answer.kind == "multilabel"
+        return unsure.of_probabilities(np.asarray(answer.p), by, several=several)
 
     def wrong(self, answer: Scores, truth: Any) -> bool | None:
         """Return whether another class is called than the true one; None of several labels at once."""

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from vesalius import metrics
+from vesalius.answers import _unsure as unsure
 from vesalius.answers._grown import by_doubts, by_test
 from vesalius.answers.contract import ForeignAnswers, Handling, Judged, Kept, Panel
 from vesalius.answers.drawing import figures as draw
@@ -68,6 +69,7 @@ class ValueHandling(Handling[Value]):
     compared = ("mae", "bias")
     asks = ("number",)
     ways = (ABSOLUTE, NORMALISED, QUANTILE)
+    unsure_by = (unsure.WIDTH,)
     doubted_ways = (NORMALISED,)
     error = "mean size of the error"
 
@@ -123,6 +125,10 @@ class ValueHandling(Handling[Value]):
         """Return the standard deviation of the samples, in the number's unit."""
         sd = float(np.std([one.x for one in samples], ddof=1))
         return Doubt(figures={"sd": sd}, units={"sd": answer.unit} if answer.unit else {})
+
+    def unsure(self, answer: Value, by: str) -> float | None:
+        """Return how wide the interval is that is promised, or that the model itself expects; None without one."""
+        return unsure.of_number(answer)
 
     def strangeness(self, answer: Value, truth: Any, way: str) -> Mapping[str, float | Array]:
         """Return the size of the error; of `normalised` as a multiple of the answer's own doubt.

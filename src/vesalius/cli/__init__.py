@@ -43,6 +43,7 @@ from vesalius.cli import (
     search,
     selftest,
     serve,
+    suggest,
     transfer,
     weights,
 )
@@ -63,6 +64,7 @@ for verb in (
     pretrain,
     import_model,
     index,
+    suggest,
     predict,
     evaluate,
     harmonise,

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vesalius.core.errors import DataError, UsageError
+from vesalius.core.errors import UsageError
+from vesalius.core.secret import secret_in
 
 if TYPE_CHECKING:
     from vesalius.adjunct.server import ChatServer
@@ -28,16 +29,4 @@ def chat_server(
         return None
     from vesalius.adjunct.server import ChatServer
 
-    return ChatServer(url, model, tuple(allowed or ()), _key(key))
-
-
-def _key(path: Path | None) -> str | None:
-    if path is None:
-        return None
-    try:
-        text = path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"the key {path} cannot be read", found=type(error).__name__) from error
-    if not text or not text.isprintable() or any(letter.isspace() for letter in text):
-        raise DataError(f"{path} holds no key", hint="one line without spaces")
-    return text
+    return ChatServer(url, model, tuple(allowed or ()), None if key is None else secret_in(key))

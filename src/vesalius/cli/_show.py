@@ -92,6 +92,11 @@ def scorecard_table(card: Scorecard) -> None:
 
         for line in of_sources(card):
             console().print(escape(line), soft_wrap=True)
+    if card.places:
+        from vesalius.evaluate.places import lines as of_places
+
+        for line in of_places(card):
+            console().print(escape(line), soft_wrap=True)
     if card.rivals:
         from vesalius.evaluate.rivals_shown import lines as of_rivals
 

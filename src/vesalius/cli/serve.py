@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import typer
 
+from vesalius.cli._alarm import alarm_address
 from vesalius.cli._app import when_told_to_stop
 from vesalius.cli._llm import chat_server
 from vesalius.cli._node import node
@@ -20,6 +21,7 @@ from vesalius.core.words import counted
 if TYPE_CHECKING:
     from vesalius.adjunct.server import ChatServer
     from vesalius.serve.http.similar import SimilarCases
+    from vesalius.serve.webhook import Address
 
 _OF_NODE = {"status", "dead_letters", "replay", "pull", "peer"}
 
@@ -124,6 +126,18 @@ def serve(
         "--runtime",
         help="What computes: torch, onnx, openvino, or the fastest here; see `vesalius runtimes`.",
     ),
+    alarm: str | None = typer.Option(
+        None,
+        "--alarm",
+        metavar="URL",
+        help="An address that is told of drift, anomalies and a queue that is stuck; nothing of a patient.",
+    ),
+    alarm_secret: Path | None = typer.Option(
+        None,
+        "--alarm-secret",
+        metavar="FILE",
+        help="With --alarm: a file that holds the secret to sign with.",
+    ),
     llm: str | None = typer.Option(
         None,
         "--llm",
@@ -188,6 +202,7 @@ def serve(
         edits=edits,
         llm=chat_server(llm, model=llm_model, allowed=llm_allow, key=llm_key),
         index=_Index(index, index_images, index_role),
+        alarm=alarm_address(alarm, alarm_secret),
     )
     return None
 
@@ -242,6 +257,7 @@ def _serve_http(
     edits: Path | None,
     llm: ChatServer | None,
     index: _Index,
+    alarm: Address | None,
 ) -> None:
     """Serve over HTTP until the process is told to stop. `tls` are the files of certificate and key."""
     if not bundles:
@@ -279,6 +295,7 @@ def _serve_http(
             edits=edits,
             llm=llm,
             similar=index.opened(),
+            alarm=alarm,
             progress=talk.progress,
             ready=listening,
         )

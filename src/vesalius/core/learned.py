@@ -22,6 +22,8 @@ from vesalius.core.words import counted
 
 Range = tuple[float, float]
 UNKNOWN = "unknown"
+UNLIKE = "unlike the training cases: "  # begins the remark of an answer whose case raised an alarm
+
 _SIZE, _SPACING = 1.5, 1.25  # factors by which a range of sizes, and one of spacings, is widened
 _ABSOLUTE, _RELATIVE = 0.25, 4.0  # shares of the reach of intensities by which their ranges are widened
 _MOST_CODES = 32

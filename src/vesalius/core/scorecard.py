@@ -45,6 +45,7 @@ class Scorecard(Shown):
     `sources` says what each source of a model that joins several adds (`evaluate/adding.py`); cards of before have none
     of them. `experts` says whether the model is as good as one more expert, where single experts' words are known
     (`evaluate/among.py`), `rivals` how good other ways to answer are on the same cases (`evaluate/rivals.py`).
+    `places` says how well a field that an answer brings shows where something is (`evaluate/places.py`).
     `energy` is what the work behind the figures took, by its name: `training` and `scoring` of a run, `answering` of an
     evaluation (`plan/tariff.py`); two cards of the same figures are equal whatever they took.
     `unit` is that of the answers, and `units` are those of single labels, where each is a number of its own.
@@ -88,6 +89,7 @@ class Scorecard(Shown):
     sources: Mapping[str, Any] = field(default_factory=dict)
     experts: Mapping[str, Any] = field(default_factory=dict)
     rivals: Mapping[str, Any] = field(default_factory=dict)
+    places: Mapping[str, Any] = field(default_factory=dict)
     energy: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, compare=False)
 
     def unit_of(self, metric: str) -> str:

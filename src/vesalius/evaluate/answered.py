@@ -18,6 +18,7 @@ from vesalius.core.subgroups import SMALLEST
 from vesalius.evaluate.adding import of_sources
 from vesalius.evaluate.among import Among, with_experts
 from vesalius.evaluate.banners import OF_TRAINING
+from vesalius.evaluate.places import Fields
 from vesalius.evaluate.rivals import Rivals
 from vesalius.evaluate.scoring import Tally, card_of, tally_for
 from vesalius.evaluate.strange import in_words, of_strange, strange
@@ -69,6 +70,7 @@ def score_cases(
         return task.truth(case, stage.state) if target is None else case.targets.get(target)
 
     rivals = Rivals(task, stage.state, training, truth=told_of, progress=progress)
+    fields = Fields(task, stage.state)
     untold: list[Case] = []
     refused: MismatchError | None = None
 
@@ -99,6 +101,7 @@ def score_cases(
                 assert_kind(task, trivial, "trivial")
             tally.add(case, answer, truth, trivial, found.reference)
             rivals.add(case, answer, truth, trivial, found.reference)
+            fields.add(case, answer)
     tally.cases = tally.cases or untold
     if refused is not None and not tally.cases:
         raise refused
@@ -131,7 +134,9 @@ def score_cases(
     card = with_experts(card, tally.among)
     beside = rivals.found(patients_known=patients_known)
     banners = (*card.banners, *of_strange(odd))
-    return tally, replace(card, novelty=odd, sources=added, rivals=beside, banners=banners)
+    return tally, replace(
+        card, novelty=odd, sources=added, rivals=beside, places=fields.found(), banners=banners
+    )
 
 
 def of_its_training(bundle: Bundle) -> list[Banner]:

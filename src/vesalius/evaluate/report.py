@@ -20,7 +20,7 @@ from vesalius.core.disk import write_text
 from vesalius.core.errors import UnknownName
 from vesalius.core.scorecard import Interval, Scorecard
 from vesalius.core.words import counted
-from vesalius.evaluate import added, among, rivals_shown, subgroup_page, trust
+from vesalius.evaluate import added, among, places, rivals_shown, subgroup_page, trust
 from vesalius.evaluate.standing import WORDS, standing
 from vesalius.evaluate.strange import STRANGE, in_words
 from vesalius.evaluate.verdict import verdict
@@ -118,6 +118,7 @@ def render(report: Report) -> str:
         trust=trust.panels(card),
         added=added.panels(card),
         among=among.panels(card),
+        places=places.panels(card),
         rivals=rivals_shown.panels(card),
         cases=_bounded(handling.case_table(card)),
         total=len(card.cases),

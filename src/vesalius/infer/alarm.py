@@ -8,16 +8,17 @@ logarithms of the tails are summed up as Fisher did (1932): no outlier is looked
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from vesalius.core import tail
 from vesalius.core.bundle import Stage, State
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array
+from vesalius.core.learned import UNLIKE as UNLIKE
 from vesalius.core.words import counted
 from vesalius.infer import novelty, runs
 from vesalius.infer.layers import Features, Watch
@@ -27,7 +28,6 @@ from vesalius.plan.rules import FEWEST_HELD_OUT
 from vesalius.prepare.batch import Example
 
 RECORD = "novelty"  # what it is called among the extra records of a stage
-UNLIKE = "unlike the training cases: "
 UNTOLD = "unknown whether it is unlike the training cases: its way through the model was another than theirs"
 FEWEST_TRAINING = 20
 RATE = 0.01
@@ -205,8 +205,8 @@ def threshold(scores: Array, *, rate: float = RATE) -> dict[str, Any]:
             found=counted(n, "score") if np.isfinite(scores).all() else "scores that are no numbers",
             hint=f"{FEWEST_HELD_OUT} cases at least",
         )
-    k = max(1, math.floor(rate * (n + 1) + 1e-9))
-    return {"threshold": float(np.sort(scores)[-k]), "rate": k / (n + 1), "held_out": n}
+    found = tail.limit(scores, rate)
+    return {"threshold": found.at, "rate": found.rate, "held_out": n}
 
 
 def gathered(members: Members, examples: Sequence[Example]) -> list[Features]:

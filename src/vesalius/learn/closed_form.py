@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import ClassVar
 
@@ -14,10 +14,11 @@ from torch import Tensor, nn
 
 from vesalius.core.plan import PhasePlan, Section
 from vesalius.learn.checkpoint import Checkpoint
-from vesalius.learn.frozen import assert_linear, put, rows_of
+from vesalius.learn.frozen import assert_known, assert_linear, put, rows_of
 from vesalius.learn.heads import Head, Rows
 from vesalius.learn.recipes.contract import Member, Recipe
 from vesalius.learn.stepper import build
+from vesalius.tasks.contract import Task
 
 
 class Views(Section):
@@ -46,6 +47,16 @@ class ClosedForm(Recipe):
         model = build(given.task, given.plan, given.state, given.number, given.start)
         self.model = model.to(self.device).eval().requires_grad_(False)
         self.linear.last_layer(self.model)
+
+    @classmethod
+    def assert_takes(cls, task: Task, recipe: str) -> None:
+        """Raise PlanError for a task whose raw outputs are no linear layer's."""
+        assert_linear(task, recipe)
+
+    @classmethod
+    def assert_known(cls, task: Task, model: nn.Module, taken: Iterable[str], recipe: str) -> None:
+        """Raise PlanError where weights below the last layer are random, and would stay so."""
+        assert_known(task, model, taken, recipe)
 
     @abstractmethod
     def solve(self, rows: Rows) -> Head:

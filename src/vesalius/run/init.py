@@ -19,7 +19,6 @@ from vesalius.evaluate.banners import COLLAPSED
 from vesalius.infer.stored import unpacked, weights_of
 from vesalius.language import tokenizers
 from vesalius.learn import adapters
-from vesalius.learn.frozen import assert_known
 from vesalius.learn.phases import assert_learned
 from vesalius.learn.recipes import contract as recipes
 from vesalius.learn.stepper import build
@@ -159,8 +158,7 @@ def taken_over(space: Workspace, plan: Plan, start: Start, ready: Ready, progres
     assert_learned(model, plan.train.phases, fit.taken)
     if plan.train.lora:
         adapters.assert_learned(model, fit.taken)
-    if recipes.get(plan.train.recipe).steps is not None:
-        assert_known(ready.task, model, fit.taken, plan.train.recipe)
+    recipes.get(plan.train.recipe).assert_known(ready.task, model, fit.taken, plan.train.recipe)
     left = start.given.left_out() if start.given else ""
     said = str(fit) + (f"; not taken: {left}" if left else "")
     said += f"; member {start.member + 1} of its {start.members}" if start.members > 1 else ""

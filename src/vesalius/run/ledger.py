@@ -15,7 +15,12 @@ from vesalius.core.disk import append, new_folder, output_errors, write_text, wr
 from vesalius.core.errors import OutputError
 
 MARK = "unfinished.json"
-TABLES = {"predict": "answers.csv", "explain": "explanations.csv", "calibrate": "calibrating.csv"}
+TABLES = {
+    "predict": "answers.csv",
+    "explain": "explanations.csv",
+    "calibrate": "calibrating.csv",
+    "suggest": "measured.csv",
+}
 
 
 class Ledger:

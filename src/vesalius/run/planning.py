@@ -12,7 +12,6 @@ from vesalius.core.plan import USER, Plan, override
 from vesalius.core.words import counted
 from vesalius.evaluate.fairness import assert_columns, count_groups
 from vesalius.infer.sound import assert_sound
-from vesalius.learn.frozen import assert_linear
 from vesalius.learn.recipes import contract as recipes
 from vesalius.learn.recipes.contract import options_of
 from vesalius.plan import machine as machines
@@ -74,8 +73,7 @@ def choose_plan(begun: Begun, space: Workspace) -> Plan:
     else:
         plan = _first_plan(begun, space)
     options_of(plan)
-    if recipes.get(plan.train.recipe).steps is not None:
-        assert_linear(space.task, plan.train.recipe)
+    recipes.get(plan.train.recipe).assert_takes(space.task, plan.train.recipe)
     assert_possible(plan)
     assert_stages(plan, space, begun.stages)
     _say_known(begun, space)
@@ -254,18 +252,20 @@ def _given_or_drafted(begun: Begun, space: Workspace) -> Plan:
         plan = given if now == tuple(asked.values()) else override(given, asked)
         return plan if plan.train.shots == space.assignment.shots else few_shots(plan, space.assignment.shots)
     prints = fingerprint(space.summary, target)
-    recipe = str(begun.asked.settings.get("train.recipe", task.recipe))
+    machine = replace(machines.measure(), weights=_weights(begun, space))
+    usual, why = task.trained_by(prints, machine, start=begun.start is not None)
+    recipe = str(begun.asked.settings.get("train.recipe", usual))
     plan = draft_plan(
         task,
         target,
         prints,
-        replace(machines.measure(), weights=_weights(begun, space)),
+        machine,
         seed=begun.seed,
         asked=begun.asked.task is not None,
         also=recipes.get(recipe).defaults,
     )
-    if plan.train.recipe != task.recipe:
-        plan = override(plan, {"train.recipe": task.recipe}, reason=f"how {task.name} is trained")
+    if plan.train.recipe != usual:
+        plan = override(plan, {"train.recipe": usual}, reason=why)
     return few_shots(plan, space.assignment.shots)
 
 
@@ -276,7 +276,7 @@ def _weights(begun: Begun, space: Workspace) -> tuple[str, ...] | None:
     their own.
     """
     init, chosen = begun.asked.init, begun.asked.settings
-    if space.target is None or space.assignment.shots:
+    if (space.target is None and not space.task.begins_from_weights) or space.assignment.shots:
         return None
     if any(path.startswith("net.") and path != "net.dropout" for path in chosen):
         return None

@@ -122,7 +122,7 @@ def _lines(
     }
     order = next((card.labels for t in cards.values() for card in t.values()), ())
     rows = {
-        arm: {seed: _rows(card, order) for seed, card in trained.items()} for arm, trained in cards.items()
+        arm: {seed: rows_of(card, order) for seed, card in trained.items()} for arm, trained in cards.items()
     }
     measured = over_trainings(
         answer, rows, patients=patients, metric=metric, against=NOTHING, resamples=resamples
@@ -130,7 +130,7 @@ def _lines(
     return [_line(made, test, level, arm, measured.get(arm.name)) for arm in made.arms]
 
 
-def _rows(card: Scorecard, labels: Sequence[str]) -> Rows:
+def rows_of(card: Scorecard, labels: Sequence[str]) -> Rows:
     """Return the rows of a scorecard by case id, its labels in this order. Raises DataError where it holds none."""
     if set(card.labels) != set(labels):
         raise DataError(

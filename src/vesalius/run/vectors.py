@@ -45,9 +45,11 @@ class Vectors:
         device: str | None = None,
         accept_mismatch: bool = False,
         middle: bool = False,
+        predictor: Predictor | None = None,
     ) -> None:
+        """Load the bundle, unless a `predictor` of it is there already."""
         self.bundle, self.middle = bundle, middle
-        self.predictor = Predictor(bundle, device=device, accept_mismatch=accept_mismatch)
+        self.predictor = predictor or Predictor(bundle, device=device, accept_mismatch=accept_mismatch)
 
     @property
     def _last(self) -> Loaded:

@@ -138,6 +138,7 @@ class Task(ABC):
     `checks` says that a task which is run in `tiles`, or whose answers are a `dense` field, is calibrated: of its raw
     answers about cases that a model never saw, `calibrate` is given what `checked` made of them.
     `takes_time` says that images have a time axis, `takes_incomplete` that a case may lack some planned images.
+    `begins_from_weights` says that weights which are installed are proposed, though no target is learned from.
     `primary` is the metric (of the answer's kind) that picks the checkpoint; larger is better. `recipe` names how it is
     trained unless a plan says otherwise (`learn/recipes/`). `needs_target` is False
     for a task that may learn without one; `takes_several` lets a user name several targets, of which the further ones
@@ -164,6 +165,7 @@ class Task(ABC):
     checks: ClassVar[bool] = False
     takes_time: ClassVar[bool] = False
     takes_incomplete: ClassVar[bool] = False
+    begins_from_weights: ClassVar[bool] = False
 
     def defaults(self, prints: Fingerprint, machine: Machine, target: TargetInfo | None) -> Draft:
         """Return the planned values that are this task's own to choose, each with its reason.
@@ -172,6 +174,13 @@ class Task(ABC):
         `train.…` follows from the rules that all tasks share (`plan/rules.py`); what it sets is kept.
         """
         return usual(prints, machine, target, sampling=sampling_of(self.run), roles=self.roles)
+
+    def trained_by(self, prints: Fingerprint, machine: Machine, *, start: bool) -> tuple[str, str]:
+        """Return the recipe that trains it unless a plan says otherwise, and why; by default `recipe`.
+
+        `machine.weights` are installed weights that the rules may begin from; `start` says that a user named some.
+        """
+        return self.recipe, f"how {self.name} is trained"
 
     @abstractmethod
     def check(self, cohort: Cohort, target: TargetInfo | None) -> tuple[str, ...]:
@@ -594,6 +603,14 @@ class Task(ABC):
 
         Such as a template that is filled with what the model found, or with what is true. `truth` is what the answer's
         kind makes of the case's truth. By default none.
+        """
+        return {}
+
+    def regions(self, case: Case, state: State) -> Mapping[str, Any]:
+        """Return what says where something is, by the name of the answer's part that is a field and should show it.
+
+        Each is a mask, as it stands among the case's targets, or None of a case where nothing is. By default there are
+        none. The figures of such fields stand beside those of the answer (`evaluate/places.py`).
         """
         return {}
 

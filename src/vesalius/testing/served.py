@@ -13,6 +13,7 @@ from vesalius import formats
 from vesalius.core.case import Case, Ref
 from vesalius.core.errors import MissingExtra
 from vesalius.core.image import Image
+from vesalius.infer.runtimes import TORCH
 from vesalius.plan import torch_threads
 from vesalius.serve.http.api import create_app
 from vesalius.serve.http.catalogue import Catalogue
@@ -38,7 +39,7 @@ class Served:
 def serve_one(bundle: Path, case: Case, folder: Path) -> Served:
     """Serve a bundle, upload a case with its covariates in one call, and return what the service said.
 
-    It computes with one thread, as sums over several are rounded otherwise.
+    It computes in torch with one thread, as sums over several, and in another runtime, are rounded otherwise.
 
     The service takes one image a case; of a case with several, or with none, nothing is uploaded. Raises MissingExtra
     without httpx.
@@ -54,7 +55,7 @@ def serve_one(bundle: Path, case: Case, folder: Path) -> Served:
         raise MissingExtra("httpx", "testing") from error
     folder.mkdir(parents=True)
     uploaded = _as_files(case, folder)
-    models = Catalogue([f"{NAME}={bundle}"], ["cpu"])
+    models = Catalogue([f"{NAME}={bundle}"], ["cpu"], runtime=TORCH)
     service = Service(models, audit=folder / "audit.jsonl", temporary=folder)
     known = {k: v for k, v in case.covariates.items() if v is not None}
     for model in models.by_name.values():

@@ -9,7 +9,7 @@ from __future__ import annotations
 from vesalius.answers.drawing.panels import Table
 from vesalius.core.promise import PROMISE, WITHHOLD
 from vesalius.core.words import counted, listed
-from vesalius.evaluate import added, rivals_shown
+from vesalius.evaluate import added, places, rivals_shown
 from vesalius.evaluate.cards import figures
 from vesalius.evaluate.cards.entries import MAKER, Entry, Section, known, not_measured, stated
 from vesalius.evaluate.cards.known import Known, in_words, taken
@@ -180,7 +180,7 @@ def _analyses(k: Known) -> Section:
     card = k.scorecard
     tables: list[Table] = [t for t in (figures.overall(card), figures.each_label(card)) if t] if card else []
     tables += figures.each_group(card) if card else []
-    tables += [*added.panels(card), *rivals_shown.panels(card)] if card else []
+    tables += [*added.panels(card), *places.panels(card), *rivals_shown.panels(card)] if card else []
     groups, gaps = k.grouped_by, figures.gaps(card) if card else ""
     crossed = "×" in groups
     entries = [

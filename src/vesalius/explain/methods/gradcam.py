@@ -35,11 +35,14 @@ class GradCam(Method):
         self.weigh = weigh
 
     def refuses(self, question: Question) -> str | None:
-        """Return why not: a network without a map, or with one of a single place, which shows nothing."""
+        """Return why not: a network without a map, with one of a single place, or with one that is not read."""
         if not all(self.suits(question.eye(model)) for model in question.models):
             return "the model has no network with a map to weigh"
         with torch.enable_grad():
-            found, _, _ = _map_and_answer(question, question.models[0])
+            found, answer, _ = _map_and_answer(question, question.models[0])
+            (slope,) = torch.autograd.grad(answer.sum(), found, allow_unused=True)
+        if slope is None:
+            return "the answer is read from earlier maps than the one that is weighed; ask for pieces"
         if math.prod(found.shape[2:]) == 1:
             return "the map that its answer is read from has one place alone; ask for rollout, or for pieces"
         return None

@@ -7,7 +7,7 @@ Ctrl-C and the log. A recipe that only adds to the usual step derives from `supe
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -110,6 +110,16 @@ class Recipe(ABC):
     def wrong(cls, history: Sequence[Mapping[str, float]]) -> str:
         """Return in a sentence, with its figure, why a member is of no use; empty where it is not."""
         return ""
+
+    @classmethod
+    def assert_takes(cls, task: Task, recipe: str) -> None:
+        """Raise PlanError for a task that cannot be learned so, before anything is prepared; by default none is."""
+        return None
+
+    @classmethod
+    def assert_known(cls, task: Task, model: nn.Module, taken: Iterable[str], recipe: str) -> None:
+        """Raise PlanError where a net begins from weights of which too few were `taken` over; by default never."""
+        return None
 
     @property
     def device(self) -> torch.device:

@@ -165,6 +165,7 @@ async def _answer(
             service.metrics.frames.labels(model.name, "answered" if good else "failed").inc()
             service.metrics.frames.labels(model.name, "dropped").inc(len(dropped))
             service.metrics.frame_s.labels(model.name).observe(took_s)
+            service.metrics.latency.observe("frame", model.name, took_s)
             head = f'{{"frame": {taken.number}, "ms": {1000 * took_s:.3f}, "dropped": {json.dumps(dropped)}, '
             await socket.send_text(head + said + "}")
     except (WebSocketDisconnect, RuntimeError):  # the client has gone while its answer was made

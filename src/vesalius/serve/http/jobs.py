@@ -34,7 +34,9 @@ class Jobs:
         self._jobs: dict[str, InferenceJob] = {}
         self._queue: deque[WorkUnit] = deque()
         self._stopping = False
+        self.moved = time.monotonic()  # when work last went on, or there was none
         self.on_end: Callable[[InferenceJob], None] = lambda job: None
+        self.on_answer: Callable[[InferenceJob, Mapping[str, Any]], None] = lambda job, row: None
 
     def stop(self) -> None:
         """Give nothing out any more: what waits and what runs is cancelled."""
@@ -91,6 +93,8 @@ class Jobs:
                 earlier,
             )
             self._jobs[job_id] = job
+            if not self._queue:
+                self.moved = time.monotonic()
             self._queue.extend(WorkUnit(job, case) for case in cases)
             self._more.notify_all()
         return job
@@ -178,6 +182,7 @@ class Jobs:
             while not self._queue and not self._stopping:
                 self._more.wait()
             units = [] if self._stopping else self._next()
+            self.moved = time.monotonic()
             for unit in units:
                 if unit.job.status == "queued":
                     unit.job.status = "running"
@@ -209,6 +214,7 @@ class Jobs:
             if unit.job.ended:
                 return
             unit.job.shares[unit.case.id] = share
+            self.moved = time.monotonic()
             n = len(unit.job.cases)
             unit.job.stage = stage if n == 1 else f"{stage} ({len(unit.job.answers) + 1} of {n})"
             unit.job.version += 1
@@ -225,6 +231,7 @@ class Jobs:
             job.version += 1
             self.metrics.cases.labels(job.model.name, "answered").inc()
             self._settle(job)
+        self.on_answer(job, row)
 
     def add_failure(self, unit: WorkUnit, error: VesaliusError, *, status: int | None = None) -> None:
         """One case that cannot be answered: the others are, and the job says which were not.

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4 as CONTENT_TYPE
 
 from vesalius.infer.drifting import Drifting
+from vesalius.serve.http.latency import Latency
 
 __all__ = ["CONTENT_TYPE", "Metrics"]
 
@@ -42,6 +43,14 @@ class Metrics:
         self.frame_s = Histogram(
             "vesalius_cine_seconds", "Time from a frame to its answer", ["model"], buckets=_FAST, registry=r
         )
+        self.alarms = Counter(
+            "vesalius_alarms",
+            "Alarms to the administrator's address, by how they ended",
+            ["outcome"],
+            registry=r,
+        )
+        self.latency = Latency()
+        r.register(self.latency)
         self.models = Gauge("vesalius_model", "Models that are loaded", ["model", "hash"], registry=r)
         self.audit = Gauge(
             "vesalius_audit_lines", "Lines of the audit log, and the last one's hash", ["hash"], registry=r

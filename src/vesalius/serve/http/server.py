@@ -26,6 +26,7 @@ from vesalius.serve.http.limits import Bounds
 from vesalius.serve.http.service import Service
 from vesalius.serve.http.similar import SimilarCases
 from vesalius.serve.transport import Tls, loopback
+from vesalius.serve.webhook import Address
 
 _GRACE_S = 10
 
@@ -61,6 +62,7 @@ def run_service(
     edits: Path | None = None,
     llm: ChatServer | None = None,
     similar: SimilarCases | None = None,
+    alarm: Address | None = None,
     progress: Progress | None = None,
     ready: Callable[[str, Sequence[str]], None] = lambda address, models: None,
 ) -> None:
@@ -72,7 +74,7 @@ def run_service(
     request, says otherwise. Before anything is answered, each bundle proves that it answers here as it did where it
     was made, unless `selftest` is False. `llm` is a language model that may be asked beside an answer. `runtime` is
     what computes on a processor, by default the fastest (see `infer/choosing.py`). Reports that people change are kept
-    in the folder `edits`; without one none is. Cases like an uploaded one are found in the index `similar`.
+    in the folder `edits`; without one none is. Cases like an uploaded one are found in the index `similar`. `alarm` is told of what goes wrong (see `serve/alarms.py`).
 
     Raises UnsafeError for an address other than loopback without keys, OutputError for one that is taken, and what
     opening and testing bundles, keys and the audit log raises.
@@ -97,6 +99,7 @@ def run_service(
             edits=edits,
             llm=llm,
             similar=similar,
+            alarm=alarm,
         )
         server = _Server(_config(service, tls), service)
         scheme = "https" if tls else "http"
@@ -116,6 +119,7 @@ def run_service(
             edits and f"reports that people change are kept in {edits}",
             f"removed uploads and results of services that were killed: {cleared}" if cleared else None,
             keys and check_mode(keys, keys.stat().st_mode),
+            alarm and f"alarms go to {alarm}, without anything of a patient",
             llm
             and f"who asks has the findings of an answer, and nothing else, sent to the language model at {llm.host}",
             similar and _found_in(similar),

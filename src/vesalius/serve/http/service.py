@@ -15,6 +15,7 @@ from vesalius.core.errors import VesaliusError
 from vesalius.core.version import VERSION
 from vesalius.core.words import named_things
 from vesalius.prepare.case import load_reference
+from vesalius.serve.alarms import Alarms, DriftWatch, QueueWatch, tell_strange
 from vesalius.serve.edits.store import EditStore
 from vesalius.serve.http.audit import Audit, Details
 from vesalius.serve.http.catalogue import Catalogue, ServedModel
@@ -24,6 +25,7 @@ from vesalius.serve.http.jobs import Jobs
 from vesalius.serve.http.keys import Caller, Keys
 from vesalius.serve.http.limits import Bounds, RateLimit
 from vesalius.serve.http.metrics import Metrics
+from vesalius.serve.http.next_case import NextCase
 from vesalius.serve.http.problems import Problem, log_unexpected, not_found
 from vesalius.serve.http.refusals import Refusals
 from vesalius.serve.http.sample import KNOWN, make_sample, recipe
@@ -35,6 +37,7 @@ from vesalius.serve.http.truth import Truths, on_image
 from vesalius.serve.http.visits import EarlierVisit
 from vesalius.serve.http.workdir import WorkDir
 from vesalius.serve.http.workers import Workers
+from vesalius.serve.webhook import Address
 
 _LOG = logging.getLogger(__name__)
 _SWEEP_S = 30.0
@@ -58,6 +61,7 @@ class Service:
         edits: Path | None = None,
         llm: ChatServer | None = None,
         similar: SimilarCases | None = None,
+        alarm: Address | None = None,
     ) -> None:
         self.similar = similar
         self.models, self.bounds, self.llm = models, bounds or Bounds(), llm
@@ -74,14 +78,25 @@ class Service:
         self.studies = Studies(self.root / "studies", self.bounds)
         self.jobs = Jobs(self.root / "jobs", self.bounds, self.metrics)
         self.jobs.on_end = self._job_ended
+        self.jobs.on_answer = lambda job, row: tell_strange(
+            self.alarms, row.get("outside"), model=job.model.name, bundle=job.model.bundle.hash
+        )
         self.studies.result_bytes = self.jobs.size
         self.workers = Workers(self.jobs, self.studies, self.metrics, devices=len(models.devices))
         self.sessions = 0  # cines at this moment; touched by the event loop alone
         self.realtime = ThreadPoolExecutor(1, thread_name_prefix="cine")
         self.datastore = Datastore(self.studies)
         self.truths = Truths()
+        self.next_case = NextCase()
         self.digests: dict[tuple[str, str], str] = {}  # of a study's case, where somebody asked
         self.stopping = threading.Event()
+        self.alarms = Alarms(
+            alarm,
+            models=models.by_name.values(),
+            heard=lambda outcome: self.metrics.alarms.labels(outcome).inc(),
+        )
+        self._drift = DriftWatch(self.alarms, models.by_name.values())
+        self._queue = QueueWatch(self.alarms)
         self._sweeper = threading.Thread(target=self._sweep, name="sweeper", daemon=True)
         for model in models.by_name.values():
             self.metrics.models.labels(model.name, model.bundle.hash).set(1)
@@ -89,6 +104,9 @@ class Service:
         self.metrics.watch("vesalius_studies", "Studies that are kept", lambda: len(self.studies))
         self.metrics.watch("vesalius_stored_bytes", "Bytes of uploads and results", self.studies.stored)
         self.metrics.watch("vesalius_waiting_cases", "Cases in the queue", self.jobs.waiting)
+        self.metrics.watch(
+            "vesalius_alarms_waiting", "Alarms that are not delivered yet", self.alarms.waiting
+        )
 
     def start(self) -> None:
         """Begin to work."""
@@ -96,6 +114,7 @@ class Service:
         self.audit.add("service", "start", {"version": VERSION, "models": hashes})
         if self.workdir.cleared:
             self.audit.add("service", "cleared", {"folders": self.workdir.cleared})
+        self.alarms.start()
         self.workers.start()
         self._sweeper.start()
 
@@ -105,6 +124,7 @@ class Service:
         self.jobs.stop()
         self.workers.join()
         self.realtime.shutdown(cancel_futures=True)
+        self.alarms.close()
         self.refusals.flush(last=True)
         self.audit.add("service", "stop")
         self.audit.close()
@@ -203,6 +223,7 @@ class Service:
         self.truths.forget(study)
         if self.similar is not None:
             self.similar.forget(study)
+        self.next_case.forget(study.id)
         for key in [k for k in list(self.digests) if k[0] == study.id]:
             self.digests.pop(key, None)
 
@@ -246,6 +267,8 @@ class Service:
         return path
 
     def _job_ended(self, job: InferenceJob) -> None:
+        if job.status == "done" and job.finished is not None:
+            self.metrics.latency.observe("job", job.model.name, job.finished - job.created)
         with contextlib.suppress(VesaliusError, ValueError):  # a full disk must not end the thread that works
             self.audit.add("service", job.status, {"job": job.id, "answered": len(job.answers)})
 
@@ -255,6 +278,15 @@ class Service:
                 self._expire(time.time())
             except Exception as error:  # noqa: BLE001 - or nothing would ever expire again
                 log_unexpected(_LOG, "what is old could not be removed", error)
+            try:
+                self.watch()
+            except Exception as error:  # noqa: BLE001 - or nobody would ever be told again
+                log_unexpected(_LOG, "what goes wrong could not be told", error)
+
+    def watch(self) -> None:
+        """Tell the administrator's address of a drift, and of a queue that does not move."""
+        self._drift.look()
+        self._queue.look(waiting=self.jobs.waiting(), silent_s=time.monotonic() - self.jobs.moved)
 
     def _expire(self, now: float) -> None:
         self.refusals.flush()

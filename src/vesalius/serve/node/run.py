@@ -12,6 +12,7 @@ from pathlib import Path
 
 from vesalius.core.errors import DataError, VesaliusError
 from vesalius.core.progress import Progress
+from vesalius.serve.alarms import Alarms, DriftWatch
 from vesalius.serve.node.checks import check, likely_mistakes
 from vesalius.serve.node.intake_pause import read_pause
 from vesalius.serve.node.listener import Node, check_exposure
@@ -60,6 +61,7 @@ def run_node(
 
     check_exposure(settings.host, allow=settings.peers, tls=settings.certificate)
     check(settings)
+    address = settings.alarms_to
     with opened_store(settings) as (store, queue), store.lock(), queue.exclusive():
         for doubt in likely_mistakes(settings):
             progress.note(f"settings: {doubt}")
@@ -86,6 +88,8 @@ def run_node(
             keep_days=settings.keep_days,
             progress=progress,
         )
+        alarms = Alarms(address, models=loaded.values(), by="node")
+        drift = DriftWatch(alarms, loaded.values(), by="node")
         _take_up(store, queue, progress)
         thread = threading.Thread(target=worker.run, args=(stop,), name="worker", daemon=True)
         with node:
@@ -93,6 +97,7 @@ def run_node(
             for untested in filter(None, (model.doubt for model in loaded.values())):
                 progress.note(untested)
             thread.start()
+            alarms.start()
             ready(node.port)
             looked = -_LOOK_S
             while not stop.wait(0.2):
@@ -100,8 +105,10 @@ def run_node(
                     raise VesaliusError("the worker has ended by a fault", hint="start the node again")
                 if time.monotonic() - looked > _LOOK_S:
                     node.intake_pause.check_disk()
+                    drift.look()
                     looked = time.monotonic()
         stop.set()
+        alarms.close()
         thread.join(_PATIENCE_S)
         return not thread.is_alive()
 

@@ -9,11 +9,14 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
 from vesalius.core import settings_file
+from vesalius.core.errors import DataError
 from vesalius.core.fields import Unfit
+from vesalius.core.secret import secret_in
 from vesalius.serve.node.listener import Peer
 from vesalius.serve.node.routing import Destination, Routes, Strict
 from vesalius.serve.node.values import FilePath, Host, Number, Text, Title, Whole
 from vesalius.serve.transport import Tls, loopback
+from vesalius.serve.webhook import Address
 
 
 def _network(text: str) -> str:
@@ -61,6 +64,21 @@ class TlsFiles(Strict):
     ca: FilePath | None = None
 
 
+def _address(text: str) -> str:
+    try:
+        Address(text)
+    except DataError as error:
+        raise Unfit(error.what, found=error.found or "", hint=error.hint) from error
+    return text
+
+
+class AlarmTo(Strict):
+    """Whom to tell of a drift: an http or https address, and a file that holds the secret to sign with."""
+
+    url: Annotated[str, AfterValidator(_address)]
+    secret: FilePath | None = None
+
+
 class Settings(Routes):
     """All settings of a node. Paths are relative to the file; docs/pacs.md describes each key."""
 
@@ -78,6 +96,7 @@ class Settings(Routes):
     reserve_mib: Whole = Field(default=256, ge=0)
     device: Text | None = None
     selftest: bool = True
+    alarm: AlarmTo | None = None
 
     @model_validator(mode="after")
     def _certified(self) -> Settings:
@@ -125,6 +144,14 @@ class Settings(Routes):
         """The node's certificate; None where there is none."""
         return Tls(self.tls.cert, self.tls.key, self.tls.ca) if self.tls else None
 
+    @property
+    def alarms_to(self) -> Address | None:
+        """The address that is told of a drift; None where there is none. Raises DataError for a secret that is none."""
+        if self.alarm is None:
+            return None
+        secret = self.alarm.secret
+        return Address(self.alarm.url, None if secret is None else secret_in(secret))
+
 
 def load(path: Path) -> Settings:
     """Read a settings file. Raises PlanError, which names the line and the key that is wrong."""
@@ -138,7 +165,16 @@ def load(path: Path) -> Settings:
         name: d.model_copy(update={k: here / v for k, v in d if isinstance(v, Path)})
         for name, d in found.destinations.items()
     }
+    alarm = found.alarm and found.alarm.model_copy(
+        update={"secret": found.alarm.secret and here / found.alarm.secret}
+    )
     rules = tuple(r.model_copy(update={"bundle": str(here / r.bundle)}) for r in found.rules)
     return found.model_copy(
-        update={"store": here / found.store, "tls": tls, "destinations": there, "rules": rules}
+        update={
+            "store": here / found.store,
+            "tls": tls,
+            "alarm": alarm,
+            "destinations": there,
+            "rules": rules,
+        }
     )

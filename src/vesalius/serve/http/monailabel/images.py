@@ -12,8 +12,10 @@ from vesalius.core.case import Ref
 from vesalius.core.disk import sha256
 from vesalius.serve.http import schemas, uploads
 from vesalius.serve.http.access import Serving, User
+from vesalius.serve.http.audit import Details
 from vesalius.serve.http.datastore import FINAL, STRATEGIES, ImageId, described, params
 from vesalius.serve.http.endpoints import file_response, receive_study
+from vesalius.serve.http.next_case import listed
 from vesalius.serve.http.problems import Problem, not_found
 
 router = APIRouter()
@@ -109,14 +111,42 @@ def image_info(service: Serving, caller: User, image: ImageId) -> dict[str, Any]
 def next_sample(
     strategy: str, service: Serving, caller: User, params: Annotated[dict[str, Any] | None, Body()] = None
 ) -> dict[str, Any]:
-    """Return an image without a label; nothing where all have one."""
-    if strategy not in STRATEGIES:
-        raise Problem(404, "no such strategy", hint=", ".join(STRATEGIES))
+    """Return an image without a label, `first`, `random`, or by a strategy of `suggest`; nothing where all have one.
+
+    `params` may name the `model` that is asked, and a `seed`. What the model says of the image stands beside it.
+    """
+    known = listed()
+    if strategy not in STRATEGIES and strategy not in known:
+        raise Problem(404, "no such strategy", hint=", ".join((*STRATEGIES, *known)))
     store = service.datastore
     images = store.images(caller)
-    open_ = [i for i, (study, _) in images.items() if FINAL not in store.entry(study).labels]
+    open_ = {i: one for i, one in images.items() if FINAL not in store.entry(one[0]).labels}
     if not open_:
         return {}
-    image = random.choice(open_) if strategy == "random" else open_[0]
+    said: dict[str, Any] = {}
+    if strategy in STRATEGIES:
+        image = random.choice(list(open_)) if strategy == "random" else next(iter(open_))
+    else:
+        told = params or {}
+        model, seed = service.models.get(_word(told, "model")), told.get("seed", 0)
+        if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+            raise Problem(422, "a seed is a number from 0", found=str(seed)[:40])
+        done = {i: one for i, one in images.items() if i not in open_}
+        about: Details = {"images": len(open_), "model": model.bundle.hash[:16]}
+        service.audit.add(caller.name, "suggest", about)
+        image, seen = service.next_case.choose(strategy, model, open_, done, seed=seed)
+        said = {
+            "unsure": dict(seen.unsure),
+            "found": seen.found,
+            "plane": seen.plane,
+            "outside": list(seen.outside),
+        }
     study, case = images[image]
-    return {"id": image, **described(study, case, store.entry(study))}
+    return {"id": image, **described(study, case, store.entry(study)), **said}
+
+
+def _word(told: dict[str, Any], name: str) -> str | None:
+    found = told.get(name)
+    if found is not None and not isinstance(found, str):
+        raise Problem(422, f"a {name} is named by a text", found=type(found).__name__)
+    return found

@@ -14,6 +14,7 @@ from vesalius.core.version import VERSION
 from vesalius.serve.http.access import Admin, Serving, User, identify
 from vesalius.serve.http.datastore import STRATEGIES
 from vesalius.serve.http.monailabel import explaining
+from vesalius.serve.http.next_case import listed
 from vesalius.serve.http.problems import Problem
 
 router = APIRouter()
@@ -64,7 +65,7 @@ def info(service: Serving, caller: User) -> dict[str, Any]:
         "labels": list(dict.fromkeys(name for m in models.values() for name in m["labels"])),
         "models": models,
         "trainers": {},
-        "strategies": {name: {"description": text} for name, text in STRATEGIES.items()},
+        "strategies": {name: {"description": text} for name, text in (STRATEGIES | listed()).items()},
         "scoring": {},
         "train_stats": {},
         "datastore": service.datastore.status(caller),

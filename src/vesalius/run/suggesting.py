@@ -1,0 +1,112 @@
+"""Suggesting: which cases of a pool are free to be suggested, what is labelled already, and which go together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from vesalius import cohorts
+from vesalius.cohorts import Decoded
+from vesalius.core.bundle import Bundle
+from vesalius.core.case import Case
+from vesalius.core.cohort import Cohort
+from vesalius.core.errors import DataError, PlanError
+from vesalius.core.image import Array
+from vesalius.core.index import Index
+from vesalius.core.progress import Progress
+from vesalius.reliability.duplicates import Twins
+from vesalius.reliability.marks import Marks
+from vesalius.run.neighbours import beside
+from vesalius.run.past import past_of_bundle
+from vesalius.run.strategies.contract import Pool
+from vesalius.run.tabular import read_for
+from vesalius.run.vectors import Vectors
+
+
+class Looked:
+    """What the reading of a pool shows of it: by which pixels a case is known again, and which are nearly the same."""
+
+    def __init__(self) -> None:
+        self.marks, self.twins = Marks(), Twins()
+
+    def __call__(self, decoded: Decoded) -> None:
+        """Take in one case."""
+        self.marks(decoded)
+        self.twins(decoded)
+
+
+def parted(bundle: Bundle, cohort: Cohort, looked: Looked) -> tuple[list[Case], list[Case]]:
+    """Return the cases of a pool that are free, and those that have the target or that its run knew."""
+    target = bundle.stages[-1].plan.task.target
+    overlap = past_of_bundle(bundle).overlap(cohort, looked.marks)
+    own = set() if overlap is None else {*overlap.trained, *overlap.tested} - overlap.by_patient
+    index = beside(bundle)
+    known = frozenset(m for e in index.entries for m in e.marks) if isinstance(index, Index) else frozenset()
+    marks = looked.marks.pixels()
+    done = {
+        c.id
+        for c in cohort.cases
+        if (target is not None and target in c.targets) or c.id in own or marks.get(c.id, frozenset()) & known
+    }
+    return [c for c in cohort.cases if c.id not in done], [c for c in cohort.cases if c.id in done]
+
+
+def grouped(cases: Sequence[Case], looked: Looked, *, same_patient: bool) -> list[str]:
+    """Return a name for each case that those share of which one is taken: of a patient, and of nearly one picture.
+
+    With `same_patient` only those of exactly one picture.
+    """
+    alike = looked.twins.groups(near=2.0) if same_patient else looked.twins.groups()
+    bare = [replace(c, patient=None) for c in cases] if same_patient else cases
+    linked = cohorts.connected(bare, alike)
+    return [linked[c.id] for c in cases]
+
+
+def suited(pool: Pool) -> str:
+    """Return the name of the strategy that suits what is known of a pool."""
+    if pool.found is not None and pool.unsure is not None:
+        return "foreground"
+    if pool.vectors is None:
+        return "random" if pool.unsure is None else "uncertainty"
+    return "coreset" if pool.unsure is None else "both"
+
+
+def labelled_vectors(
+    vectors: Vectors,
+    bundle: Bundle,
+    done: Sequence[Case],
+    labelled: Path | str | Cohort | None,
+    layout: str | None,
+    columns: Mapping[str, str] | None,
+    progress: Progress,
+) -> Array | None:
+    """Return the vectors `(M, F)` of what is labelled: of a cohort, or else of the run's training cases and `done`."""
+    if labelled is not None:
+        told = None if isinstance(labelled, Cohort) else columns
+        cohort = read_for(
+            bundle, labelled, layout=None if isinstance(labelled, Cohort) else layout, columns=told
+        )
+        return _vectors(vectors, cohort.cases, progress)
+    index = beside(bundle)
+    of_run = index.vectors if isinstance(index, Index) and not vectors.reads else None
+    own = _vectors(vectors, done, progress) if of_run is None else None
+    return of_run if own is None else own
+
+
+def _vectors(vectors: Vectors, cases: Sequence[Case], progress: Progress) -> Array | None:
+    rows: list[Array] = []
+    progress.start("labelled", len(cases))
+    try:
+        for case in cases:
+            try:
+                rows.append(vectors.of_case(replace(case, targets={})))
+            except (DataError, PlanError):  # it cannot be compared, and is labelled all the same
+                continue
+            finally:
+                progress.advance("labelled")
+    finally:
+        progress.finish("labelled")
+    return np.stack(rows) if rows else None
