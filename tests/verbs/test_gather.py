@@ -13,11 +13,10 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
-from _said import say
 from PIL import Image as Picture
+from tests.verbs._said import say
 
 import vesalius as vs
-from conftest import PICTURES
 from vesalius import cohorts, formats
 from vesalius.core.case import Box, Ref
 from vesalius.core.errors import DataError, FormatError, OutputError, UnknownName
@@ -118,8 +117,8 @@ def test_what_is_settled_is_a_cohort_and_what_is_not_says_so(read_by_two: tuple[
     assert [x.name for x in checked.targets["mask"].labels] == ["x", "y"]
     assert not checked.set_aside
     several = vs.read(root / "out" / "cohort.csv", columns={"label": "mass,fluid"})
-    assert [*several["p02"].targets.values()] == [("mass", "fluid")]
-    assert [*several["p06"].targets.values()] == [()]
+    assert ("mass", "fluid") in several["p02"].targets.values()
+    assert () in several["p06"].targets.values()
 
 
 def test_every_reading_says_who_when_how_long_and_from_what(read_by_two: tuple[Path, Any]) -> None:
@@ -140,14 +139,22 @@ def test_every_reading_says_who_when_how_long_and_from_what(read_by_two: tuple[P
 
 def test_it_is_learned_from_at_once(read_by_two: tuple[Path, Any], quick: None, tmp_path: Path) -> None:
     root, _ = read_by_two
-    settings = PICTURES | {"train.steps": 1, "train.validations": 1, "data.size": [1, 16, 16]}
+    settings = {
+        "net.scale": 0.125,
+        "train.threads": 1,
+        "train.members": 1,
+        "train.steps": 1,
+        "train.batch": 4,
+        "train.validations": 1,
+        "data.size": [1, 16, 16],
+    }
     run = vs.fit(root / "out", tmp_path / "run", target="class", settings=settings)
     said = json.loads((run.path / "bundle" / "bundle.json").read_text())  # type: ignore[operator]
     assert "malignant" in json.dumps(said)
 
 
 def test_a_drawing_on_dicom_is_a_seg_by_its_annotator(tmp_path: Path) -> None:
-    data = vs.phantom(tmp_path / "data", kind="ct", cases=1, format="dicom", options={"size": [6, 32, 32]})
+    data = vs.phantom(tmp_path / "data", kind="ct", cases=1, format="dicom", options={"size": [12, 32, 32]})
     made = vs.annotate(data, tmp_path / "project", ask={"mask": ["liver", "cyst"]})
     (case,) = [one.id for one in made.project.cases]
     _, cases = open_cases(made.path, made.project)
