@@ -37,6 +37,7 @@ class Clients:
         keys: Path | None = None,
         edits: Path | None = None,
         alarm: Address | None = None,
+        annotate: Path | None = None,
         **bounds: Any,
     ) -> TestClient:
         service = Service(
@@ -47,6 +48,7 @@ class Clients:
             temporary=self.folder,
             edits=edits,
             alarm=alarm,
+            annotate=annotate,
         )
         app = create_app(service)
         return self._open.enter_context(

@@ -18,6 +18,7 @@ from PIL import Image as Picture
 from safetensors.numpy import save_file
 from tests.benefit._treated import person
 from tests.run._advised import about, predictor
+from tests.verbs._said import say
 
 import vesalius
 import vesalius as vs
@@ -26,11 +27,11 @@ from vesalius.cli import _outcome
 from vesalius.cli._results import rows
 from vesalius.core.cohort import SetAside
 from vesalius.core.errors import Interrupted, VesaliusError
+from vesalius.core.image_digest import image_digest
 from vesalius.core.registry import KINDS, exists, plural
 from vesalius.core.scorecard import load_scorecard
 from vesalius.core.sealed import seal
 from vesalius.dicom.web import Series
-from vesalius.serve.edits.kept import image_digest
 from vesalius.serve.edits.store import EditStore
 from vesalius.verbs import demo as demo_verb
 from vesalius.verbs import fetch as fetch_verb
@@ -419,6 +420,31 @@ def test_suggest(pictures: Any, ask: Ask, tmp_path: Path) -> None:
     assert (
         [one["rank"] for one in found["suggested"]] == [1, 2] and found["apart"] == [] and found["pool"] == 3
     )
+
+
+def test_annotate_and_gather(tmp_path: Path, ask: Ask) -> None:
+    (tmp_path / "data").mkdir()
+    for k in range(3):
+        Picture.new("L", (8, 8), 7 + k).save(tmp_path / "data" / f"p{k}.png")
+    words = (
+        "-o",
+        tmp_path / "project",
+        "--ask",
+        "class=well,ill",
+        "--ask",
+        "mask=spot#ff0000",
+        "--readers",
+        "2",
+    )
+    made = ask("annotate", tmp_path / "data", *words, "--blind", "--annotator", "A", "--annotator", "B")[
+        "result"
+    ]
+    assert (made["cases"], made["new_cases"], made["blind"], made["annotators"]) == (3, 3, True, ["A", "B"])
+    spot = np.eye(8, dtype=np.uint8)[None]
+    say(tmp_path / "project", {(f"p{k}", n): {"class": "ill", "mask": spot} for k in range(2) for n in "AB"})
+    found = ask("gather", tmp_path / "project", "-o", tmp_path / "out", "--resamples", "20")["result"]
+    assert (found["readings"], found["cases"], found["unsettled"], found["segs"]) == (4, 2, [], 0)
+    assert found["agreement"]["asks"][1]["pairs"][0]["figures"]["spot"]["value"] == 1.0
 
 
 def test_few_shot(pictures: Any, ask: Ask) -> None:

@@ -74,6 +74,12 @@ def serve(
         metavar="FOLDER",
         help="Keep reports that people change in this folder; without it nobody can change one.",
     ),
+    annotate: Path | None = typer.Option(
+        None,
+        "--annotate",
+        metavar="FOLDER",
+        help="Let people annotate the project in this folder, which `vesalius annotate` made; bundles may be left out.",
+    ),
     export_edits: Path | None = typer.Option(
         None,
         "--export-edits",
@@ -200,6 +206,7 @@ def serve(
         runtime=runtime,
         memory=memory_limit,
         edits=edits,
+        annotate=annotate,
         llm=chat_server(llm, model=llm_model, allowed=llm_allow, key=llm_key),
         index=_Index(index, index_images, index_role),
         alarm=alarm_address(alarm, alarm_secret),
@@ -255,13 +262,14 @@ def _serve_http(
     runtime: str,
     memory: str | None,
     edits: Path | None,
+    annotate: Path | None,
     llm: ChatServer | None,
     index: _Index,
     alarm: Address | None,
 ) -> None:
     """Serve over HTTP until the process is told to stop. `tls` are the files of certificate and key."""
-    if not bundles:
-        raise VesaliusError("nothing to serve", hint="vesalius serve BUNDLE")
+    if not bundles and annotate is None:
+        raise VesaliusError("nothing to serve", hint="vesalius serve BUNDLE, or --annotate FOLDER")
     cert, key = tls
     if (cert is None) != (key is None):
         raise VesaliusError("--tls-cert and --tls-key belong together")
@@ -275,7 +283,7 @@ def _serve_http(
         from vesalius.serve.transport import Tls
 
         run_service(
-            bundles,
+            bundles or (),
             host=host,
             port=port,
             keys=keys,
@@ -293,6 +301,7 @@ def _serve_http(
             selftest=selftest,
             runtime=runtime,
             edits=edits,
+            annotate=annotate,
             llm=llm,
             similar=index.opened(),
             alarm=alarm,

@@ -32,7 +32,8 @@ class Details(TypedDict, total=False):
     Never a client's name of a file, nor anything out of a file. `file` is the service's own name of a result, `model`
     and `models` begin hashes of bundles, `route` is a path as the service calls it, `doubt` a registered way,
     `earlier` the study of the visit that a case is compared with, `edit` the id of a changed report, `server` the host
-    of a language model, `place` the number of a case in an index, and `found` how many cases like another were found.
+    of a language model, `place` the number of a case in an index, `found` how many cases like another were found,
+    `case` the key of a case of an annotation project, and `reading` the id of what was saved of it.
     """
 
     study: str
@@ -59,6 +60,8 @@ class Details(TypedDict, total=False):
     edit: str
     place: int
     found: int
+    case: str
+    reading: str
 
 
 @dataclass(frozen=True, slots=True)

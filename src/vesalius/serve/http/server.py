@@ -60,6 +60,7 @@ def run_service(
     selftest: bool = True,
     runtime: str | None = None,
     edits: Path | None = None,
+    annotate: Path | None = None,
     llm: ChatServer | None = None,
     similar: SimilarCases | None = None,
     alarm: Address | None = None,
@@ -74,7 +75,8 @@ def run_service(
     request, says otherwise. Before anything is answered, each bundle proves that it answers here as it did where it
     was made, unless `selftest` is False. `llm` is a language model that may be asked beside an answer. `runtime` is
     what computes on a processor, by default the fastest (see `infer/choosing.py`). Reports that people change are kept
-    in the folder `edits`; without one none is. Cases like an uploaded one are found in the index `similar`. `alarm` is told of what goes wrong (see `serve/alarms.py`).
+    in the folder `edits`; without one none is. `annotate` is the folder of a project that people annotate here. Cases
+    like an uploaded one are found in the index `similar`. `alarm` is told of what goes wrong (see `serve/alarms.py`).
 
     Raises UnsafeError for an address other than loopback without keys, OutputError for one that is taken, and what
     opening and testing bundles, keys and the audit log raises.
@@ -97,6 +99,7 @@ def run_service(
             keys=keys,
             bounds=bounds,
             edits=edits,
+            annotate=annotate,
             llm=llm,
             similar=similar,
             alarm=alarm,
@@ -111,12 +114,14 @@ def run_service(
             if tail.count
             else "a new one"
         )
-        progress.note(f"serving {names} at {address}, for research only; audit log: {audit}, {so_far}")
+        what = names or (service.annotating.project.name if service.annotating is not None else "nothing")
+        progress.note(f"serving {what} at {address}, for research only; audit log: {audit}, {so_far}")
         cleared = service.workdir.cleared
         for warning in (
             service.audit.mended,
             service.edits and service.edits.mended,
             edits and f"reports that people change are kept in {edits}",
+            *(service.annotating.notes if service.annotating is not None else ()),
             f"removed uploads and results of services that were killed: {cleared}" if cleared else None,
             keys and check_mode(keys, keys.stat().st_mode),
             alarm and f"alarms go to {alarm}, without anything of a patient",
