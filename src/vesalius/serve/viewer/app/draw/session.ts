@@ -168,6 +168,16 @@ export class Session {
     if (step) this.goToStep(step);
   }
 
+  /** Whether one draws at this moment. */
+  get busy(): boolean {
+    return this.surface.busy;
+  }
+
+  /** Whether something is half done that no step holds yet. */
+  get pending(): boolean {
+    return this.taken?.pending?.() ?? false;
+  }
+
   /** Give up what is half drawn. */
   cancel(): boolean {
     return this.surface.cancel();
