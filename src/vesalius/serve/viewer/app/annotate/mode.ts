@@ -46,7 +46,15 @@ export function annotating(session: Session, ready: () => Promise<void>, enterin
   };
   const acts = { finish: () => finish(), saved: () => look() };
   const panel = () => fillCase(desk, session, clock, acts);
-  desk.onstate = () => renewSaving(desk, clock, acts);
+  let told = ""; // the last version of which the list knows
+  desk.onstate = () => {
+    renewSaving(desk, clock, acts);
+    const saved = `${desk.opened?.case} ${desk.version > 0} ${desk.done}`;
+    if (!desk.saving && desk.opened && saved !== told) {
+      told = saved;
+      void look().catch(() => {}); // it is looked at again soon
+    }
+  };
   desk.onchange = () => {
     session.onpanel();
   };
