@@ -3,6 +3,9 @@ import * as api from "./api.ts";
 import { besidePanel } from "./beside.ts";
 import { keepTrue, look } from "./connection.ts";
 import { byId } from "./dom.ts";
+import { drawBar } from "./draw/bar.ts";
+import { freeDrawing } from "./draw/free.ts";
+import { Session } from "./draw/session.ts";
 import { forgetHangings } from "./hanging.ts";
 import { askKey } from "./key_dialog.ts";
 import { leaveAfterClicks, listen } from "./keys.ts";
@@ -11,7 +14,7 @@ import { measurements } from "./measure.ts";
 import { ask, keptModel, modelPanel, watch } from "./panel_model.ts";
 import { resultPanel } from "./panel_result.ts";
 import { studyPanel } from "./panel_study.ts";
-import { viewPanel } from "./panel_view.ts";
+import { viewPanel, type View } from "./panel_view.ts";
 import { keepAddress } from "./route.ts";
 import { player } from "./player.ts";
 import { guarded, quiet, report } from "./say.ts";
@@ -124,6 +127,24 @@ async function listed(): Promise<[Model[], Study[]]> {
   }
 }
 
+/** Drawing on the image: the stage's own tools and those that draw take turns. */
+function drawing(view: View): void {
+  const session = new Session(stage);
+  const bar = drawBar(session, (n) => view.layout((["all", "axial", "coronal", "sagittal", "solid"] as const)[n - 1]!));
+  const free = freeDrawing(session, () => image);
+  session.onpanel = () => {
+    bar();
+    view.drawing(session.tool !== null);
+    if (!free.fill()) byId("draw-panel").hidden = true;
+  };
+  session.onstep = () => {
+    bar();
+    free.step();
+  };
+  stage.ontool = () => session.tool && session.take(null);
+  session.onpanel();
+}
+
 async function start(): Promise<void> {
   try {
     await stage.open();
@@ -139,6 +160,7 @@ async function start(): Promise<void> {
   const measured = measurements(stage);
   const frames = player(stage, liveAnswers(stage));
   const help = byId<HTMLDialogElement>("help");
+  drawing(view);
   on(["study", "caseId"], () => {
     const key = now().study && now().caseId ? `${now().study!.study}/${now().caseId}` : null;
     if (key === shownCase) return;
