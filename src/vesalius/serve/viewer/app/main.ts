@@ -1,6 +1,7 @@
 // The viewer: study, model, answer; this file only joins the panels to the stage.
 import * as api from "./api.ts";
 import { besidePanel } from "./beside.ts";
+import { whenClicksAreWanted } from "./click/start.ts";
 import { keepTrue, look } from "./connection.ts";
 import { byId } from "./dom.ts";
 import { drawBar } from "./draw/bar.ts";
@@ -141,8 +142,17 @@ function drawing(view: View): void {
     bar();
     free.step();
   };
+  whenClicksAreWanted(() => void clicking(session));
   stage.ontool = () => session.tool && session.take(null);
   session.onpanel();
+}
+
+/** Draw with the click tool, from wherever one is. */
+async function clicking(session: Session): Promise<void> {
+  if (!session.open) byId("draw-button").click();
+  for (let k = 0; k < 100 && !session.open; k++) await new Promise((next) => setTimeout(next, 30)); // the image may be on its way
+  const tool = session.tools.find((t) => t.name === "click");
+  if (tool) session.take(tool);
 }
 
 async function start(): Promise<void> {

@@ -31,8 +31,8 @@ export function drawBar(session: Session, layout: (n: number) => void): () => vo
       h(
         "span",
         { class: "group", role: "group", "aria-label": "Steps" },
-        h("button", { id: "undo", "aria-label": "Undo", title: "Undo (Ctrl+Z)", disabled: !open.work.canUndo, onclick: () => session.undo() }, "↶ Undo"),
-        h("button", { id: "redo", "aria-label": "Redo", title: "Redo (Ctrl+Y)", disabled: !open.work.canRedo, onclick: () => session.redo() }, "↷ Redo"),
+        h("button", { id: "undo", "aria-label": "Undo", title: "Undo (Ctrl+Z)", disabled: !session.canUndo, onclick: () => session.undo() }, "↶ Undo"),
+        h("button", { id: "redo", "aria-label": "Redo", title: "Redo (Ctrl+Y)", disabled: !session.canRedo, onclick: () => session.redo() }, "↷ Redo"),
       ),
       session.making === "mask" &&
         open.work.grid.size.filter((n) => n > 1).length > 2 &&
