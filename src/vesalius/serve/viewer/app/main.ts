@@ -1,5 +1,6 @@
 // The viewer: study, model, answer; this file only joins the panels to the stage.
 import * as api from "./api.ts";
+import { annotates, annotating, type Annotating } from "./annotate/mode.ts";
 import { besidePanel } from "./beside.ts";
 import { whenClicksAreWanted } from "./click/start.ts";
 import { keepTrue, look } from "./connection.ts";
@@ -45,6 +46,7 @@ async function choose(study: Study, caseId: string | null = null, keepModel = fa
 
 /** What a study was answered before, and what it is being asked now; with the model of the last answer, unless one is to stay. */
 async function recall(study: Study, keepModel = false): Promise<void> {
+  if (annotates()) return; // nothing but what is drawn lies on the image then
   const before = (await api.jobs()).filter((j) => j.study === study.study);
   if (now().study?.study !== study.study) return;
   before.sort((a, b) => String(a.created ?? "").localeCompare(String(b.created ?? "")));
@@ -59,6 +61,7 @@ async function recall(study: Study, keepModel = false): Promise<void> {
 
 /** Open a study that the page's address names. */
 async function reopen(id: string, caseId: string | null): Promise<void> {
+  if (annotates()) return;
   const keepModel = loaded;
   const found = now().studies.find((s) => s.study === id);
   if (found) await choose(found, caseId, keepModel);
@@ -129,22 +132,28 @@ async function listed(): Promise<[Model[], Study[]]> {
 }
 
 /** Drawing on the image: the stage's own tools and those that draw take turns. */
-function drawing(view: View): void {
+function drawing(view: View): Annotating {
   const session = new Session(stage);
   const bar = drawBar(session, (n) => view.layout((["all", "axial", "coronal", "sagittal", "solid"] as const)[n - 1]!));
   const free = freeDrawing(session, () => image);
+  const annotation = annotating(session, () => image, free.end);
   session.onpanel = () => {
     bar();
     view.drawing(session.tool !== null);
-    if (!free.fill()) byId("draw-panel").hidden = true;
+    const projects = annotation.on();
+    byId<HTMLButtonElement>("draw-button").hidden = projects;
+    if (projects) annotation.fillPanel();
+    else if (!free.fill()) byId("draw-panel").hidden = true;
   };
-  session.onstep = () => {
+  session.onstep = (step, back) => {
     bar();
-    free.step();
+    if (annotation.on()) annotation.stepped(step, back);
+    else free.step();
   };
   whenClicksAreWanted(() => void clicking(session));
   stage.ontool = () => session.tool && session.take(null);
   session.onpanel();
+  return annotation;
 }
 
 /** Draw with the click tool, from wherever one is. */
@@ -170,7 +179,7 @@ async function start(): Promise<void> {
   const measured = measurements(stage);
   const frames = player(stage, liveAnswers(stage));
   const help = byId<HTMLDialogElement>("help");
-  drawing(view);
+  const annotation = drawing(view);
   on(["study", "caseId"], () => {
     const key = now().study && now().caseId ? `${now().study!.study}/${now().caseId}` : null;
     if (key === shownCase) return;
@@ -240,6 +249,7 @@ async function start(): Promise<void> {
   });
   keepAddress(guarded(reopen), () => set({ study: null, caseId: null, job: null, answers: [], history: [] }));
   loaded = false;
+  await annotation.resume();
   document.body.dataset.ready = "true";
 }
 

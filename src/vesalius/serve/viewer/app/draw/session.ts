@@ -26,7 +26,7 @@ export class Session {
   /** Another tool, class, image or manner: the panel is to be filled anew. */
   onpanel: () => void = () => {};
   /** Something was drawn, or taken back. */
-  onstep: (step: Step) => void = () => {};
+  onstep: (step: Step, back: boolean) => void = () => {};
   readonly settings: Settings = { diameter: 10, ball: false, emptyOnly: false, range: null };
   readonly manner: Manner & { hidden: Set<number> } = { opacity: 0.5, outline: false, hidden: new Set() };
 
@@ -87,8 +87,8 @@ export class Session {
     this.manner.hidden.clear();
     if (opened) {
       opened.work.onchange = () => this.layer.request();
-      opened.work.onstep = (step) => {
-        this.onstep(step);
+      opened.work.onstep = (step, back) => {
+        this.onstep(step, back);
         this.layer.request();
       };
     }
