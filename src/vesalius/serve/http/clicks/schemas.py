@@ -86,9 +86,9 @@ class ClickMessage(BaseModel):
 class ClickBody(BaseModel):
     """A session's newest mask: `flips` `[gap, length, …]` are what changed since version `against`, in C order.
 
-    `shape` is `(z, y, x)`. `against` 0 is an empty mask. `voxels` is how many the mask has then, to check the changes by; `summary` says its
-    size in ml where the image says how large a voxel is. `outside` is in what the image differs from those that the
-    model learned from. `ms` is how long the answer took to make, once its turn came.
+    `shape` is `(z, y, x)`. `against` 0 is an empty mask. `voxels` is how many the mask has then, to check the changes
+    by; `summary` says its size in ml where the image says how large a voxel is. `outside` is in what the image differs
+    from those that the model learned from. `ms` is how long the answer took to make, once its turn came.
     """
 
     session: str
