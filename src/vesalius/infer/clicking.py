@@ -91,9 +91,10 @@ class Clicking:
 
         `mask` is an answer, whose labels all count, or bits `(Z, Y, X)`. Raises DataError on another grid.
         """
-        bits = np.asarray(mask.image.array).any(axis=0) if isinstance(mask, Mask) else np.asarray(mask)
+        given = mask.image.array.any(axis=0) if isinstance(mask, Mask) else mask
+        bits: Array = np.asarray(given).astype(bool)
         with self._lock:
-            self._outline.begin(bits > 0)
+            self._outline.begin(bits)
             return self.mask
 
 

@@ -21,12 +21,13 @@ from vesalius.core.image import Array
 from vesalius.core.options import options_of
 from vesalius.core.plan import Plan
 from vesalius.infer import regions
+from vesalius.infer import strokes_placed as placed
 from vesalius.infer.asked import inferred
-from vesalius.infer.regions import Grid, Region
+from vesalius.infer.regions import Grid, Region, Where
 from vesalius.infer.runs.contract import Members
 from vesalius.prepare.batch import Batch
-from vesalius.prepare.geometry import Undo, forward_points, turn
-from vesalius.prepare.strokes import Marks, channels
+from vesalius.prepare.geometry import Undo, turn
+from vesalius.prepare.strokes import channels
 
 GUIDANCE = "guidance"  # what strokes are called among the images of a batch
 WIDEN = 1.5  # by how much a region grows whose object reaches its edge
@@ -36,8 +37,6 @@ NEAR = 0.25  # of a region's extent: how far from its stroke a change may begin
 LOOSE = 0.1  # of a box's side, by which an object may reach beyond the box that shows it
 CACHED = 4  # regions of the image that are kept
 
-Where = tuple[slice, slice, slice]
-
 
 @dataclass(frozen=True, eq=False)
 class _Change:
@@ -45,7 +44,7 @@ class _Change:
 
     where: Where
     before: Array
-    bounds: tuple[Array, Array] | None
+    bounds: placed.Bounds | None
 
 
 class Outline:
@@ -61,7 +60,7 @@ class Outline:
         self.strokes: tuple[Stroke, ...] = ()
         self.size = region_of(members.plan)
         self._past: list[_Change] = []
-        self._bounds: tuple[Array, Array] | None = None  # of the mask, in voxels of the turned image
+        self._bounds: placed.Bounds | None = None  # of the mask, in voxels of the turned image
         self._cut: dict[Region, torch.Tensor] = {}
 
     @property
@@ -80,7 +79,7 @@ class Outline:
                 "a mask to begin with lies on another grid", found=f"{mask.shape}, not {self.mask.shape}"
             )
         self.mask, self.strokes, self._past = np.array(mask, bool), (), []
-        self._bounds = _bounds_of(self._seen)
+        self._bounds = placed.bounds_of(self._seen)
 
     def undo(self) -> None:
         """Take the last stroke back. Raises DataError where there is none."""
@@ -108,34 +107,29 @@ class Outline:
         for low, high in self._planes(stroke):
             where, found = self._said(given, low, high, first=first)
             whole.append((where, found))
-        where = _union([w for w, _ in whole] + [self._voxels_of(stroke)[1]])
+        where = placed.union([w for w, _ in whole] + [placed.part_of(stroke, self.undo_)])
         before = self._seen[where].copy()
         for one, found in whole:
             self._seen[one] = found
         self._enforce(given)
         self._past.append(_Change(where, before, bounds))
         self.strokes = given
-        inside = _bounds_of(self._seen[where])
+        inside = placed.bounds_of(self._seen[where])
         if inside is not None:
             corner = np.array([s.start for s in where])
             inside = inside[0] + corner, inside[1] + corner
-        self._bounds = _joined(bounds, inside)
+        self._bounds = placed.joined(bounds, inside)
         if not stroke.adds and self._bounds is not None and inside is None:
-            self._bounds = _bounds_of(self._seen)
+            self._bounds = placed.bounds_of(self._seen)
 
     def _planes(self, stroke: Stroke) -> Iterator[tuple[Array, Array]]:
         """Yield the box of a stroke on the prepared grid; of a model of pictures that of each plane it goes through."""
-        low, high = self._box(stroke)
+        low, high = placed.box_of(stroke, self.undo_)
         if self.size[0] > 1:
             yield low, high
             return
         for z in range(int(np.floor(low[0])), max(int(np.floor(low[0])) + 1, int(np.ceil(high[0])))):
             yield np.array([z, *low[1:]]), np.array([z + 1.0, *high[1:]])
-
-    def _box(self, stroke: Stroke) -> tuple[Array, Array]:
-        corners = np.array(stroke.corners(), np.float64)
-        made = forward_points(corners, self.undo_)
-        return made.min(axis=0), made.max(axis=0)
 
     def _said(self, given: Sequence[Stroke], low: Array, high: Array, *, first: bool) -> tuple[Where, Array]:
         """Return where a model is asked, in the turned image, and what the mask is to be there."""
@@ -177,7 +171,7 @@ class Outline:
         """Return the native voxels of a region, and which of them the models say belong to the object."""
         undo = self.undo_
         prior = regions.from_native(self._seen, region, undo)
-        marks = self._marks(given, region)
+        marks = placed.marks_of(given, region, undo)
         spacing = self._spacing(region)
         shown = torch.from_numpy(channels(marks, prior, spacing))[None].to(self.members.device)
         batch = Batch(images={"image": self._pixels(region), GUIDANCE: shown})
@@ -204,20 +198,6 @@ class Outline:
         z, y, x = (float(s) * float(k) for s, k in zip(planned[::-1], region.step, strict=True))
         return z, y, x
 
-    def _marks(self, given: Sequence[Stroke], region: Region) -> Marks:
-        """Return strokes as voxels of a region; of several boxes the last one counts."""
-        added, removed, box = [np.zeros((0, 3), np.int64)], [np.zeros((0, 3), np.int64)], None
-        for stroke in given:
-            if stroke.kind == "box":
-                if stroke.adds:
-                    low, high = self._box(stroke)
-                    box = region.places(low), region.places(high)
-                continue
-            places = forward_points(stroke.voxels() + 0.5, self.undo_)
-            found = np.floor(region.places(places)).astype(np.int64)
-            (added if stroke.adds else removed).append(found)
-        return Marks(np.concatenate(added), np.concatenate(removed), box)
-
     def _reaches(self, found: Array, where: Where) -> bool:
         """Return whether a mask reaches an end of a region beyond which the image goes on."""
         for axis, part in enumerate(where):
@@ -236,14 +216,10 @@ class Outline:
         box = stroke if stroke.kind == "box" else None
         if stroke.adds and box is not None:
             allowed = np.zeros(found.shape, bool)
-            allowed[self._part(box, where, loose=LOOSE)] = True
+            allowed[self._near(box, where, loose=LOOSE)] = True
             found = (found & allowed) | (old & ~allowed)
         if first:
-            return (
-                found
-                if box is not None
-                else _touched(found, self._part(stroke, where, loose=0.0), stroke, self, where)
-            )
+            return found if box is not None else placed.touched(found, stroke, self.undo_, where)
         if not stroke.adds:
             found = found & old
         changed = found != old
@@ -253,43 +229,20 @@ class Outline:
         reach = np.ceil(
             NEAR * np.asarray(region.extent) * np.divide(self.undo_.seen, self.undo_.inner)
         ).astype(int)
-        near = np.unique(parts[self._part(stroke, where, reach=reach)])
+        near = np.unique(parts[self._near(stroke, where, reach=reach)])
         kept = np.isin(parts, near[near > 0])
         return np.where(kept, found, old)
 
-    def _part(self, stroke: Stroke, where: Where, *, loose: float = 0.0, reach: Array | None = None) -> Where:
+    def _near(self, stroke: Stroke, where: Where, *, loose: float = 0.0, reach: Array | None = None) -> Where:
         """Return the box of a stroke, a little larger, as a part of the native voxels `where`."""
-        corners = self._voxels_of(stroke)[1]
         made = []
-        for axis, (own, part) in enumerate(zip(corners, where, strict=True)):
-            more = int(np.ceil(loose * (own.stop - own.start))) if loose else 0
+        for axis, (own, part) in enumerate(zip(placed.part_of(stroke, self.undo_), where, strict=True)):
+            more = int(np.ceil(loose * (own.stop - own.start)))
             more += 0 if reach is None else int(reach[axis])
             a = min(max(own.start - more, part.start), part.stop)
             b = max(min(own.stop + more, part.stop), a)
             made.append(slice(a - part.start, b - part.start))
         return made[0], made[1], made[2]
-
-    def _voxels_of(self, stroke: Stroke) -> tuple[Array, Where]:
-        """Return a stroke's voxels in the turned and cut image `(N, 3)`, and the box around them."""
-        corners = np.array(stroke.corners(), np.float64)
-        undo = self.undo_
-        voxels = np.zeros((0, 3), np.int64)
-        if stroke.kind != "box":
-            voxels = self._turned(stroke.voxels())
-        a, b = self._turned(np.stack([corners[0], corners[1] - 1]).astype(np.int64))
-        low, high = np.minimum(a, b), np.maximum(a, b) + 1
-        low, high = np.clip(low, 0, undo.seen), np.clip(high, 0, undo.seen)
-        z, y, x = (slice(int(p), int(q)) for p, q in zip(low, high, strict=True))
-        return voxels, (z, y, x)
-
-    def _turned(self, voxels: Array) -> Array:
-        """Return native voxels `(N, 3)` as voxels of the turned and cut image."""
-        undo = self.undo_
-        turned = voxels[:, list(undo.order)]
-        for axis in undo.flips:
-            turned[:, axis] = undo.turned[axis] - 1 - turned[:, axis]
-        found: Array = turned - np.asarray(undo.low)
-        return found
 
     def _enforce(self, given: Sequence[Stroke]) -> None:
         """Let the mask hold what strokes say of single voxels, a later one above an earlier one."""
@@ -320,39 +273,3 @@ def region_of(plan: Plan) -> Grid:
     for patch, n in zip(plan.data.size, typical, strict=True):
         made.append(patch if patch == 1 or n <= patch else max(patch, min(most, -(-int(n) // 16) * 16)))
     return made[0], made[1], made[2]
-
-
-def _touched(found: Array, part: Where, stroke: Stroke, outline: Outline, where: Where) -> Array:
-    """Return the connected parts of a mask that a stroke touches."""
-    parts, n = ndimage.label(found, structure=np.ones((3, 3, 3)))
-    if not n:
-        return found
-    low = np.array([s.start for s in where])
-    voxels = outline._voxels_of(stroke)[0] - low
-    inside = ((voxels >= 0) & (voxels < np.array(found.shape))).all(axis=1)
-    near = np.unique(parts[tuple(voxels[inside].T)]) if inside.any() else np.zeros(0, int)
-    return np.isin(parts, near[near > 0])
-
-
-def _bounds_of(mask: Array) -> tuple[Array, Array] | None:
-    """Return the low corner of a mask and the one beyond its high corner; None of an empty one."""
-    found = ndimage.find_objects(mask.view(np.uint8) if mask.dtype == bool else mask.astype(np.uint8))
-    if not found or found[0] is None:
-        return None
-    low = np.array([s.start for s in found[0]])
-    return low, np.array([s.stop for s in found[0]])
-
-
-def _joined(one: tuple[Array, Array] | None, other: tuple[Array, Array] | None) -> tuple[Array, Array] | None:
-    if one is None or other is None:
-        return other if one is None else one
-    return np.minimum(one[0], other[0]), np.maximum(one[1], other[1])
-
-
-def _union(several: Sequence[Where]) -> Where:
-    """Return the box around several parts; empty ones count for nothing."""
-    full = [w for w in several if all(s.stop > s.start for s in w)]
-    if not full:
-        return slice(0, 0), slice(0, 0), slice(0, 0)
-    z, y, x = (slice(min(w[a].start for w in full), max(w[a].stop for w in full)) for a in range(3))
-    return z, y, x

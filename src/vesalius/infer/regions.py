@@ -16,6 +16,7 @@ from vesalius.prepare import geometry
 from vesalius.prepare.geometry import Undo
 
 Grid = tuple[int, int, int]
+Where = tuple[slice, slice, slice]
 MARGIN = 0.15  # of an object's extent, that is seen around it at least
 
 
@@ -80,7 +81,7 @@ def cut(array: Array, region: Region) -> Array:
     return out if region.extent == region.size else geometry.resample(out, region.size)
 
 
-def window(region: Region, undo: Undo) -> tuple[slice, slice, slice]:
+def window(region: Region, undo: Undo) -> Where:
     """Return which voxels of the turned and cut native image have their middles in a region."""
     found = []
     for axis in range(3):
@@ -92,7 +93,7 @@ def window(region: Region, undo: Undo) -> tuple[slice, slice, slice]:
     return found[0], found[1], found[2]
 
 
-def to_native(field: Array, region: Region, undo: Undo, where: tuple[slice, slice, slice]) -> Array:
+def to_native(field: Array, region: Region, undo: Undo, where: Where) -> Array:
     """Return a region's field `(Z, Y, X)` at the middles of the native voxels `where`, interpolated."""
     axes = []
     for axis, part in enumerate(where):
