@@ -25,7 +25,7 @@ class Clicking:
 
     `bundle` is one that answers strokes (`fit --task interact`), its path, or a Predictor of it, which several may
     share. `image` is an image or a case. `label` is the label that is meant, one of the bundle's; by default the object
-    is called `object`: the model outlines what it is shown, whatever that is.
+    is called `object` and has the value 1: the model outlines what it is shown, whatever that is.
 
     The same strokes give the same mask to the bit. The voxel of a point or a line that adds belongs to the mask after
     it, that of one which removes does not, whatever the model says; a stroke that removes adds nothing; and after the
@@ -47,6 +47,7 @@ class Clicking:
             raise DataError(
                 "the bundle knows no such label", found=label, hint=f"{', '.join(names)}; or none"
             )
+        self._named = label is not None
         self._number = len(names) + 1 if label is None else names.index(label) + 1
         example, undo = self._encoded.example, self._encoded.undo
         self._outline = Outline(self.predictor.last, main_image(example), undo)
@@ -63,7 +64,7 @@ class Clicking:
     def mask(self) -> Mask:
         """The mask as it is now, as `predict` would answer: signed, with what of the image is unlike training."""
         index = np.where(self._outline.mask, self._number, 0).astype(np.int32)
-        raw = {"mask": index, "told": np.ones(1)}
+        raw = {"mask": index, "told": np.ones(1)} | ({} if self._named else {"object": np.ones(1)})
         answer = self.predictor.said(raw, self._encoded, Heard(None, None))
         if not isinstance(answer, Mask):
             raise PlanError("the bundle answers no masks", found=type(answer).__name__)
@@ -73,6 +74,11 @@ class Clicking:
     def bits(self) -> Array:
         """The voxels of the object on the image's own grid, `(Z, Y, X)` bool; a copy."""
         return self._outline.mask.copy()
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes are held: the prepared image, the regions of it that were asked about, and the mask."""
+        return self._outline.nbytes
 
     def add(self, stroke: Stroke) -> Mask:
         """Return the mask after one more stroke. Raises DataError for one outside of the image."""
@@ -100,7 +106,7 @@ class Clicking:
 
 def assert_clicked(predictor: Predictor) -> None:
     """Raise PlanError for a bundle that answers no strokes."""
-    if not answers_strokes(predictor):
+    if not takes_clicks(predictor):
         raise PlanError(
             f"the bundle '{predictor.bundle.name}' answers no strokes",
             found=f"a bundle of the task {predictor.stages[-1].task.name}",
@@ -108,7 +114,7 @@ def assert_clicked(predictor: Predictor) -> None:
         )
 
 
-def answers_strokes(predictor: Predictor) -> bool:
+def takes_clicks(predictor: Predictor) -> bool:
     """Return whether a bundle answers strokes: one stage, run stroke by stroke."""
     return len(predictor.stages) == 1 and runs.get(predictor.stages[0].task.run).strokes
 

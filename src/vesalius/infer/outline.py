@@ -32,7 +32,6 @@ from vesalius.prepare.strokes import channels
 GUIDANCE = "guidance"  # what strokes are called among the images of a batch
 WIDEN = 1.5  # by how much a region grows whose object reaches its edge
 LARGEST = 4.0  # the zoom at most
-LOCAL = 1.5  # the zoom from which on a correction is made where it is shown, at full resolution
 NEAR = 0.25  # of a region's extent: how far from its stroke a change may begin
 LOOSE = 0.1  # of a box's side, by which an object may reach beyond the box that shows it
 CACHED = 4  # regions of the image that are kept
@@ -71,6 +70,12 @@ class Outline:
         if undo.cut is None:
             return turned
         return turned[tuple(slice(a, a + n) for a, n in zip(undo.low, undo.cut, strict=True))]
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes are held."""
+        cut = sum(t.numel() * t.element_size() for t in self._cut.values())
+        return self.image.nbytes + self.mask.nbytes + cut + sum(c.before.nbytes for c in self._past)
 
     def begin(self, mask: Array) -> None:
         """Begin anew with a mask `(Z, Y, X)` that something else proposed; nothing can be undone beyond it."""
@@ -136,15 +141,14 @@ class Outline:
         region = self._region(low, high, first=first)
         while True:
             where, found = self._asked(given, region)
+            made = self._settled(given, found, self._seen[where], where, region, first=first)
             zoom = float(max(region.step))
-            if not first or zoom >= LARGEST or not self._reaches(found, where):
-                break
+            if not first or zoom >= LARGEST or not self._reaches(made, where):
+                return where, made
             wider = regions.around(low, high, self.size, self._shape, min(LARGEST, zoom * WIDEN))
             if wider == region:
-                break
+                return where, made
             region = wider
-        old = self._seen[where]
-        return where, self._settled(given, found, old, where, region, first=first)
 
     @property
     def _shape(self) -> Grid:
@@ -162,7 +166,7 @@ class Outline:
                 a[0], b[0] = low[0], high[0]
             whole_low, whole_high = np.minimum(low, a), np.maximum(high, b)
         zoom = regions.needed(whole_low, whole_high, self.size)
-        if not first and zoom > LOCAL:
+        if not first and zoom > 1:  # a correction is made where it is shown, at full resolution
             whole_low, whole_high = low, high
             zoom = regions.needed(low, high, self.size)
         return regions.around(whole_low, whole_high, self.size, self._shape, min(zoom, LARGEST))

@@ -81,6 +81,12 @@ class Interact(Task):
                 found=f"data.sampling={plan.data.sampling}",
                 hint="--set data.sampling=patches",
             )
+        if plan.data.nonzero or plan.data.resample is not None:
+            raise PlanError(
+                "strokes may lie anywhere on an image, which is prepared whole and plainly",
+                found="data.nonzero or data.resample in the plan",
+                hint="--set data.nonzero=false",
+            )
         known = [x.name for x in target.labels] if target is not None else []
         held = _held_out(options)
         if target is not None and known and (unknown := [n for n in held if n not in known]):
@@ -175,7 +181,8 @@ class Interact(Task):
         labels = labels_of(state)
         fields = {name: np.asarray(field) for name, field in raw.items()}
         outside = () if raw["mask"].any() or "told" in fields else (UNTOLD,)
-        mask = _mask(fields["mask"], labels, reference)
+        alone = "object" in fields
+        mask = _mask(fields["mask"], labels, reference, alone=alone)
         parts = {
             after_words(int(name.removeprefix("after-"))): _mask(field, labels, reference)
             for name, field in fields.items()
@@ -266,11 +273,11 @@ def _as_rows(case: Case, reference: Image, names: Sequence[str]) -> Array:
     return np.array(rows, np.float64)
 
 
-def _mask(index: Array, labels: Sequence[Label], reference: Image) -> Mask:
-    """Return label numbers as the data's own label values, in the reference's geometry."""
+def _mask(index: Array, labels: Sequence[Label], reference: Image, *, alone: bool = False) -> Mask:
+    """Return label numbers as the data's own label values, in the reference's geometry; `alone` of an object alone."""
     free = max([0, *(x.value for x in labels)]) + 1
-    if (index > len(labels)).any() or not labels:
-        alone = not ((index > 0) & (index <= len(labels))).any()
+    if alone or (index > len(labels)).any():
+        alone = alone or not ((index > 0) & (index <= len(labels))).any()
         own = Label(1 if alone else free, OBJECT)
         labels = (own,) if alone else (*labels, own)
         index = np.where(index > 0, 1, 0) if alone else index
