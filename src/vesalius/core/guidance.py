@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from vesalius.core.case import Prompt
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array
 
@@ -114,6 +115,18 @@ class Guidance:
         if not isinstance(strokes, list | tuple):
             raise DataError("guidance is a list of strokes", found=repr(found)[:80])
         return cls(tuple(Stroke.of(s) for s in strokes))
+
+    @classmethod
+    def of_prompts(cls, prompts: Iterable[Prompt]) -> Guidance:
+        """Return the strokes that a case's prompts are; their labels are left out. Raises DataError."""
+        kinds: dict[str, Kind] = {"click": "point", "box": "box", "scribble": "scribble"}
+        return cls(tuple(Stroke(kinds[p.kind], p.points, p.inside) for p in prompts))
+
+    def prompts(self, label: str | None = None) -> tuple[Prompt, ...]:
+        """Return the strokes as a case carries them, about a label where one is meant."""
+        return tuple(
+            Prompt("click" if s.kind == "point" else s.kind, s.places, label, s.adds) for s in self.strokes
+        )
 
     def assert_within(self, shape: tuple[int, int, int]) -> None:
         """Raise DataError where a stroke lies outside of an image of this shape `(Z, Y, X)`."""

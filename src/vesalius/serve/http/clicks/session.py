@@ -24,7 +24,7 @@ OBJECT = "object"  # what is segmented, where nobody names it
 
 
 class Clicks(Protocol):
-    """What a session asks of the model: a mask after each stroke, in the image's own grid, 1 where the object is."""
+    """What a session asks of the model: a mask after each stroke, in the image's own grid, not 0 where the object is."""
 
     @property
     def mask(self) -> Mask:
@@ -66,10 +66,12 @@ class ClickSession:
     answered: int = 0
     touched: float = field(default_factory=time.monotonic)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)  # one change after the other
+    mask: Mask = field(init=False)
     bits: Array = field(init=False)
 
     def __post_init__(self) -> None:
-        self.bits = self._checked(self.clicks.mask)
+        self.mask = self.clicks.mask
+        self.bits = self._checked(self.mask)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -79,9 +81,7 @@ class ClickSession:
 
     def start(self, bits: Array) -> None:
         """Begin from a mask, bool `(Z, Y, X)`, in place of an empty one. Raises what the model raises."""
-        given = self.clicks.mask
-        array = bits[None].astype(given.image.array.dtype)
-        self._take(self.clicks.begin(replace(given, image=replace(given.image, array=array))))
+        self._take(self.clicks.begin(self.named(bits=bits)))
 
     def steps(self, strokes: Sequence[Stroke]) -> list[Callable[[], None]]:
         """Return what has to be computed, one after the other, so that these strokes stand in place of those there are.
@@ -119,9 +119,10 @@ class ClickSession:
             "ms": round(1000 * took_s, 3),
         }
 
-    def named(self, name: str = OBJECT) -> Mask:
-        """Return the newest mask with its one label under a name."""
-        return replace(self.clicks.mask, labels=(Label(1, name),))
+    def named(self, name: str = OBJECT, bits: Array | None = None) -> Mask:
+        """Return a mask, by default the newest, as an answer with one label of value 1 under a name."""
+        array = (self.bits if bits is None else bits)[None].astype(np.uint8)
+        return replace(self.mask, image=replace(self.mask.image, array=array), labels=(Label(1, name),))
 
     def _undo(self) -> None:
         self._take(self.clicks.undo(), self.strokes[:-1])
@@ -132,6 +133,7 @@ class ClickSession:
 
     def _take(self, mask: Mask, strokes: tuple[Stroke, ...] | None = None) -> None:
         self.bits = self._checked(mask)
+        self.mask = mask
         self.strokes = self.strokes if strokes is None else strokes
         self.version += 1
 
