@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
+from _bundles import clicker
 from _clients import Clients
 from _growing import Growing, bits_of, blob, clickable
 from _uploads import upload
@@ -87,6 +88,25 @@ def test_a_click_on_a_picture_is_row_and_column(ask: Clients) -> None:
     assert said["summary"]["labels"][0]["pixels"] == 9 and "area_mm2" not in said["summary"]["labels"][0]
     got = client.post(f"/api/clicks/{said['session']}/strokes", json={"strokes": [point(0, 33, 7)]})
     assert got.status_code == 422 and "outside of the image" in got.json()["error"]
+
+
+def test_a_model_that_was_never_trained_has_the_voxel_that_is_pointed_at(tmp_path: Path) -> None:
+    clicker(tmp_path / "clicks")
+    made = Clients(Catalogue([tmp_path / "clicks"], ["cpu"], selftest=False, runtime="torch"), tmp_path)
+    client = made()
+    said = begun(client, volume(tmp_path, AFFINES["oblique"], MIDDLE), "clicks", strokes=[point(*MIDDLE)])
+    assert bits_of(said)[MIDDLE]
+    at = f"/api/clicks/{said['session']}/strokes"
+    two = {"strokes": [point(*MIDDLE), point(2, 9, 20, adds=False)], "version": said["version"]}
+    less = client.put(at, json=two).json()
+    found = bits_of(less, bits_of(said))
+    assert found[MIDDLE] and not found[2, 9, 20]
+    back = client.put(at, json={"strokes": two["strokes"][:1]}).json()
+    assert back["flips"] == said["flips"], "undone, to the bit"
+    about = {"model": "clicks", "study": said["study"], "kind": "predict"}
+    got = client.post("/api/jobs", json=about)
+    assert got.status_code == 422 and got.json()["hint"] == "POST /api/clicks with strokes"
+    made.close()
 
 
 def test_what_changed_is_little_and_adds_up(ask: Clients, tmp_path: Path) -> None:

@@ -146,6 +146,10 @@ class Service:
 
         `images` are cases of the study by the names that a model of several sources has for their images.
         """
+        if model.about["clicks"]:  # without a stroke its answer is an empty mask, which would be read as one
+            raise Problem(
+                422, f"'{model.name}' answers where somebody points", hint="POST /api/clicks with strokes"
+            )
         if doubt is not None:
             model.predictor().doubting(*doubt)
         cases: tuple[StoredCase, ...] = study.cases if case_id is None else (study.case(case_id),)
