@@ -28,6 +28,10 @@ _HOME = {
     "change": "verbs.change",
     "Change": "verbs.change",
     "Changes": "verbs.change",
+    "annotate": "verbs.annotate",
+    "AnnotationProject": "verbs.annotate",
+    "gather": "verbs.gather",
+    "Gathered": "verbs.gather",
     "clean": "verbs.clean",
     "Cleaning": "verbs.clean",
     "compare": "verbs.compare",
@@ -115,6 +119,7 @@ _APART = ("open",)  # `from vesalius import *` must not hide Python's own `open`
 __all__ = [
     "Adjunct",
     "Advice",
+    "AnnotationProject",
     "Asked",
     "BudgetError",
     "BundleError",
@@ -139,6 +144,7 @@ __all__ = [
     "FewShot",
     "FormatError",
     "Found",
+    "Gathered",
     "GeometryError",
     "Harmonised",
     "Image",
@@ -172,6 +178,7 @@ __all__ = [
     "VesaliusError",
     "__version__",
     "advise",
+    "annotate",
     "ask",
     "calibrate",
     "card",
@@ -193,6 +200,7 @@ __all__ = [
     "find",
     "find_lr",
     "fit",
+    "gather",
     "harmonise",
     "image",
     "import_model",
@@ -250,6 +258,8 @@ if TYPE_CHECKING:
     from vesalius.run.predictions import Predictions as Predictions
     from vesalius.verbs.advise import Advice as Advice
     from vesalius.verbs.advise import advise as advise
+    from vesalius.verbs.annotate import AnnotationProject as AnnotationProject
+    from vesalius.verbs.annotate import annotate as annotate
     from vesalius.verbs.ask import Asked as Asked
     from vesalius.verbs.ask import ask as ask
     from vesalius.verbs.calibrate import calibrate as calibrate
@@ -286,6 +296,8 @@ if TYPE_CHECKING:
     from vesalius.verbs.find_lr import LearningRates as LearningRates
     from vesalius.verbs.find_lr import find_lr as find_lr
     from vesalius.verbs.fit import fit as fit
+    from vesalius.verbs.gather import Gathered as Gathered
+    from vesalius.verbs.gather import gather as gather
     from vesalius.verbs.harmonise import Harmonised as Harmonised
     from vesalius.verbs.harmonise import harmonise as harmonise
     from vesalius.verbs.image import image as image

@@ -30,7 +30,14 @@ class Clients:
         self.models, self.folder = models, folder
         self._open = ExitStack()
 
-    def __call__(self, *, keys: Path | None = None, edits: Path | None = None, **bounds: Any) -> TestClient:
+    def __call__(
+        self,
+        *,
+        keys: Path | None = None,
+        edits: Path | None = None,
+        annotate: Path | None = None,
+        **bounds: Any,
+    ) -> TestClient:
         service = Service(
             self.models,
             audit=self.folder / f"audit-{secrets.token_hex(4)}.jsonl",
@@ -38,6 +45,7 @@ class Clients:
             bounds=replace(Bounds(), **bounds),
             temporary=self.folder,
             edits=edits,
+            annotate=annotate,
         )
         app = create_app(service)
         return self._open.enter_context(

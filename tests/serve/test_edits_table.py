@@ -14,7 +14,7 @@ from PIL import Image as Pil
 from vesalius import cohorts, formats
 from vesalius.core.case import Case, Ref
 from vesalius.core.cohort import Cohort
-from vesalius.serve.edits.kept import image_digest
+from vesalius.core.image_digest import image_digest
 from vesalius.serve.edits.store import EditStore
 from vesalius.serve.edits.table import Exported, export_edits
 

@@ -26,11 +26,11 @@ from vesalius.cli import _outcome
 from vesalius.cli._results import rows
 from vesalius.core.cohort import SetAside
 from vesalius.core.errors import Interrupted, VesaliusError
+from vesalius.core.image_digest import image_digest
 from vesalius.core.registry import KINDS, exists, plural
 from vesalius.core.scorecard import load_scorecard
 from vesalius.core.sealed import seal
 from vesalius.dicom.web import Series
-from vesalius.serve.edits.kept import image_digest
 from vesalius.serve.edits.store import EditStore
 from vesalius.verbs import demo as demo_verb
 from vesalius.verbs import fetch as fetch_verb

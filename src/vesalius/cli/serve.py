@@ -71,6 +71,12 @@ def serve(
         metavar="FOLDER",
         help="Keep reports that people change in this folder; without it nobody can change one.",
     ),
+    annotate: Path | None = typer.Option(
+        None,
+        "--annotate",
+        metavar="FOLDER",
+        help="Let people annotate the project in this folder, which `vesalius annotate` made; bundles may be left out.",
+    ),
     export_edits: Path | None = typer.Option(
         None,
         "--export-edits",
@@ -173,6 +179,7 @@ def serve(
         runtime=runtime,
         memory=memory_limit,
         edits=edits,
+        annotate=annotate,
         llm=chat_server(llm, model=llm_model, allowed=llm_allow, key=llm_key),
     )
     return None
@@ -204,11 +211,12 @@ def _serve_http(
     runtime: str,
     memory: str | None,
     edits: Path | None,
+    annotate: Path | None,
     llm: ChatServer | None,
 ) -> None:
     """Serve over HTTP until the process is told to stop. `tls` are the files of certificate and key."""
-    if not bundles:
-        raise VesaliusError("nothing to serve", hint="vesalius serve BUNDLE")
+    if not bundles and annotate is None:
+        raise VesaliusError("nothing to serve", hint="vesalius serve BUNDLE, or --annotate FOLDER")
     cert, key = tls
     if (cert is None) != (key is None):
         raise VesaliusError("--tls-cert and --tls-key belong together")
@@ -222,7 +230,7 @@ def _serve_http(
         from vesalius.serve.transport import Tls
 
         run_service(
-            bundles,
+            bundles or (),
             host=host,
             port=port,
             keys=keys,
@@ -240,6 +248,7 @@ def _serve_http(
             selftest=selftest,
             runtime=runtime,
             edits=edits,
+            annotate=annotate,
             llm=llm,
             progress=talk.progress,
             ready=listening,

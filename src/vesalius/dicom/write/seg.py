@@ -27,20 +27,32 @@ from vesalius.dicom.series import views
 from vesalius.dicom.values import terms
 from vesalius.dicom.values.colours import cielab
 from vesalius.dicom.write import study as studies
+from vesalius.dicom.write.seg_person import DrawnBy
 
 KIND, NUMBER = "SEG", 1
 MOST, MOST_FRAMES = 256, 8192  # of instances that have a segment each
 
 
-def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> None:
-    """Write a segmentation into the source's study. Raises OutputError, GeometryError."""
+def write(
+    thing: Image | Answer, path: Path, *, source: Image | None = None, drawn: DrawnBy | None = None
+) -> None:
+    """Write a segmentation into the source's study; `drawn` says who drew it, where that was a person.
+
+    Raises OutputError, GeometryError.
+    """
     if not isinstance(thing, Mask | Instances):
         raise OutputError("a segmentation holds a mask", found=type(thing).__name__)
     study = studies.study_of(thing, source)
-    studies.save(segmentation(thing, study, source), path)
+    studies.save(segmentation(thing, study, source, drawn=drawn), path)
 
 
-def segmentation(thing: Mask | Instances, study: studies.ResultStudy, source: Image | None = None) -> Any:
+def segmentation(
+    thing: Mask | Instances,
+    study: studies.ResultStudy,
+    source: Image | None = None,
+    *,
+    drawn: DrawnBy | None = None,
+) -> Any:
     """Return the mask as a Segmentation object of highdicom. Raises OutputError, GeometryError."""
     single = isinstance(thing, Instances) and has_segments(thing)
     mask = as_mask(thing) if isinstance(thing, Instances) else thing
@@ -50,7 +62,7 @@ def segmentation(thing: Mask | Instances, study: studies.ResultStudy, source: Im
     mask = _with_promised(mask)
     sorts = {label.name: label for label in thing.labels} if single else {}
     described = [
-        _segment(k, sorts.get(label.name.rpartition(" ")[0], label), study, name=label.name)
+        _segment(k, sorts.get(label.name.rpartition(" ")[0], label), study, name=label.name, drawn=drawn)
         for k, label in enumerate(mask.labels, start=1)
     ]
     placed = geometry(mask.image, study)
@@ -60,9 +72,9 @@ def segmentation(thing: Mask | Instances, study: studies.ResultStudy, source: Im
             pixel_array=numbered(mask),
             segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
             segment_descriptions=described,
-            **study.made(KIND, NUMBER),
+            **study.made(KIND, NUMBER) | ({} if drawn is None else drawn.identity(study)),
             content_label="SEGMENTATION",
-            content_description=f"Automatic, for {studies.RESEARCH}",
+            content_description=f"Automatic, for {studies.RESEARCH}" if drawn is None else drawn.description,
             omit_empty_frames=single and not mask.image.is_2d,
             series_description=study.title("segmentation"),
             specific_character_set="ISO_IR 192",
@@ -73,6 +85,8 @@ def segmentation(thing: Mask | Instances, study: studies.ResultStudy, source: Im
         item.SegmentDescription = f"{'id' if single else 'value'} {label.value} of the label map"
     complete(made, mask.image, study)
     made.ContentCreatorName = f"{studies.MAKER}^"
+    if drawn is not None:
+        drawn.sign(made)
     studies.remark(made, thing)
     studies.copy_patient(made, study)
     return made
@@ -218,16 +232,20 @@ def code(term: terms.Term) -> Code:
     return Code(*term)
 
 
-def _segment(number: int, label: Label, study: studies.ResultStudy, *, name: str) -> Any:
+def _segment(
+    number: int, label: Label, study: studies.ResultStudy, *, name: str, drawn: DrawnBy | None
+) -> Any:
     """Return the description of a segment that is called `name` and is of the sort `label`."""
     said = terms.terms_of(label)
+    automatic = hd.seg.SegmentAlgorithmTypeValues.AUTOMATIC
+    by_hand = drawn is not None and not drawn.proposed
     made = hd.seg.SegmentDescription(
         segment_number=number,
         segment_label=name[:64] or f"label {label.value}",
         segmented_property_category=code(said.category),
         segmented_property_type=code(said.type),
-        algorithm_type=hd.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
-        algorithm_identification=algorithm(study),
+        algorithm_type=automatic if drawn is None else drawn.algorithm_type,
+        algorithm_identification=None if by_hand else algorithm(study),
         tracking_uid=study.uid("track", name),
         tracking_id=name[:64] or f"label {label.value}",
         anatomic_regions=[code(said.organ)] if said.organ else None,

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from vesalius.core.case import Case, Ref
-from vesalius.core.disk import sha256
 from vesalius.core.edit import Edit
 from vesalius.core.errors import FormatError
 
@@ -52,23 +49,3 @@ def _texts(raw: Any) -> dict[str, str]:
     if not all(isinstance(k, str) and isinstance(v, str) for k, v in raw.items()):
         raise TypeError("sections")
     return dict(raw)
-
-
-def image_digest(case: Case) -> str | None:
-    """Return what a case's images are known by wherever their files lie: a SHA-256 of the files' bytes, in no order.
-
-    None of a case whose image lies in no file that is there.
-    """
-    refs = sorted(_refs(case), key=lambda pair: pair[0])
-    parts = []
-    for name, ref in refs:
-        if not all(path.is_file() for path in ref.paths):
-            return None
-        parts.append((name, sorted(map(sha256, ref.paths)), ref.member, ref.index))
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest() if parts else None
-
-
-def _refs(case: Case) -> Iterable[tuple[str, Ref]]:
-    for name, image in case.images.items():
-        if isinstance(image, Ref):
-            yield ("" if len(case.images) == 1 else name), image

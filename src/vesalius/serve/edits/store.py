@@ -7,19 +7,17 @@ author has seen; where another has come since, it is refused, so that nobody's w
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from vesalius.core.disk import append, held, output_errors, write_bytes
+from vesalius.core.disk import output_errors
 from vesalius.core.edit import Edit
 from vesalius.core.errors import FormatError, OutputError
-from vesalius.core.words import counted
+from vesalius.core.journal import Journal, whole_lines
 from vesalius.serve.edits.kept import KeptEdit, kept_edit
 
 FILE = "edits.jsonl"
@@ -47,21 +45,16 @@ class EditStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.path = folder, folder / FILE
-        self.mended: str | None = None
         self._lock = threading.Lock()
-        with ExitStack() as stack, output_errors(folder):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            stack.enter_context(held(folder))
-            new = not self.path.exists()
-            self._handle = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
-            stack.callback(os.close, self._handle)
-            if new:
-                _sync(folder)
-            self._mend()
-            self._edits: dict[Report, list[KeptEdit]] = {}
+        self._journal = Journal(self.path)
+        self.mended = self._journal.mended
+        self._edits: dict[Report, list[KeptEdit]] = {}
+        try:
             for one in edits_in(folder):
                 self._take(one)
-            self._open = stack.pop_all()
+        except BaseException:
+            self._journal.close()
+            raise
 
     def of(self, report: Report) -> tuple[KeptEdit, ...]:
         """Return the edits of a report, the first one first."""
@@ -112,14 +105,14 @@ class EditStore:
             )
             made = KeptEdit(edit, *report, model, caller, dict(written), dict(sections))
             before(edit)
-            append(self._handle, made.line())
+            self._journal.add(made.line())
             self._take(made)
         return made
 
     def close(self) -> None:
         """Write no more."""
         with self._lock:
-            self._open.close()
+            self._journal.close()
 
     def _take(self, one: KeptEdit) -> None:
         """Remember an edit; a model's own sections that are those of the version before are held once."""
@@ -127,20 +120,6 @@ class EditStore:
         if edits and edits[-1].written == one.written:
             one = replace(one, written=edits[-1].written)
         edits.append(one)
-
-    def _mend(self) -> None:
-        """Set aside what comes after the last whole line: nobody was told that it is saved."""
-        data = self.path.read_bytes()
-        whole = data.rfind(b"\n") + 1
-        if whole == len(data):
-            return
-        aside = self.folder / f"{FILE}.torn-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}"
-        write_bytes(aside, data[whole:])
-        aside.chmod(0o600)
-        os.ftruncate(self._handle, whole)
-        os.fsync(self._handle)
-        self.mended = f"the last line of {self.path} was never finished: its "
-        self.mended += f"{counted(len(data) - whole, 'byte is', 'bytes are')} in {aside.name}"
 
 
 def edits_in(folder: Path) -> Iterator[KeptEdit]:
@@ -156,7 +135,7 @@ def edits_in(folder: Path) -> Iterator[KeptEdit]:
             f"{path} cannot be read", found=error.strerror, hint="the folder of --edits"
         ) from error
     counts: dict[Report, int] = {}
-    for n, line in enumerate(data[: data.rfind(b"\n") + 1].splitlines(), start=1):
+    for n, line in enumerate(whole_lines(data).splitlines(), start=1):
         where = f"{path}: line {n}"
         try:
             raw = json.loads(line)
@@ -169,11 +148,3 @@ def edits_in(folder: Path) -> Iterator[KeptEdit]:
             found = f"version {one.edit.version}, not {counts[report]}"
             raise FormatError(f"{where}: an edit before it is missing", found=found)
         yield one
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -23,10 +23,11 @@ from vesalius.core.cohort import Cohort
 from vesalius.core.disk import write_text
 from vesalius.core.errors import DataError, VesaliusError
 from vesalius.core.file_names import FileNames
+from vesalius.core.image_digest import image_digest
 from vesalius.deidentify.texts import scrubbed
 from vesalius.dicom.damage import DAMAGE
 from vesalius.run.cells import image_cells
-from vesalius.serve.edits.kept import KeptEdit, image_digest
+from vesalius.serve.edits.kept import KeptEdit
 from vesalius.serve.edits.store import edits_in
 from vesalius.texts.sections import joined
 

@@ -14,6 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from vesalius.core.version import VERSION
 from vesalius.serve import viewer
 from vesalius.serve.http import (
+    annotation_endpoints,
+    annotation_pages,
     cine,
     edit_endpoints,
     endpoints,
@@ -65,6 +67,8 @@ def create_app(service: Service) -> FastAPI:
     app.include_router(endpoints.api)
     app.include_router(truth_endpoints.router)
     app.include_router(edit_endpoints.router)
+    app.include_router(annotation_endpoints.router)
+    app.include_router(annotation_pages.router)
     app.include_router(question_endpoints.router)
     app.include_router(cine.router)
     app.include_router(clicks.router)

@@ -32,7 +32,7 @@ class Details(TypedDict, total=False):
     Never a client's name of a file, nor anything out of a file. `file` is the service's own name of a result, `model`
     and `models` begin hashes of bundles, `route` is a path as the service calls it, `doubt` a registered way,
     `earlier` the study of the visit that a case is compared with, `edit` the id of a changed report, `server` the host
-    of a language model.
+    of a language model, `case` the key of a case of an annotation project, `reading` the id of what was saved of it.
     """
 
     study: str
@@ -58,6 +58,8 @@ class Details(TypedDict, total=False):
     doubt: str
     earlier: str
     edit: str
+    case: str
+    reading: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,6 +97,8 @@ class Catalogue:
     def get(self, name: str | None) -> ServedModel:
         """Return the model of that name; without one, the only one that there is. Raises UnknownName, Problem 422."""
         if not name:
+            if not self.by_name:
+                raise Problem(404, "this service has no model", hint="tell who runs it")
             if len(self.by_name) > 1:
                 raise Problem(422, "no model is named", hint=f"model is one of {', '.join(self.by_name)}")
             return next(iter(self.by_name.values()))

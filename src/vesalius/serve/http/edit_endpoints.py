@@ -11,9 +11,10 @@ from vesalius import formats
 from vesalius.answers import contract
 from vesalius.core.edit import Edit
 from vesalius.core.errors import GeometryError, OutputError
+from vesalius.core.image_digest import image_digest
 from vesalius.dicom.write.sr_edit import person_name
 from vesalius.prepare.case import load_reference
-from vesalius.serve.edits.kept import KeptEdit, image_digest
+from vesalius.serve.edits.kept import KeptEdit
 from vesalius.serve.edits.store import MOST_VERSIONS, Conflict, EditStore, Report
 from vesalius.serve.http import schemas
 from vesalius.serve.http.access import Serving, User

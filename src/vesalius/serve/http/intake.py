@@ -53,7 +53,7 @@ def find_cases(study: UploadedStudy, files: Sequence[Received], bounds: Bounds) 
             continue
         said = study.labels.get(str(ref.paths[0]), case.id)
         try:
-            cases.append(_stored(f"c{len(cases) + 1}", case, ref, said, bounds))
+            cases.append(stored_case(f"c{len(cases) + 1}", case, ref, said, bounds))
         except VesaliusError as error:
             mendable = mendable or not isinstance(error, BudgetError)
             (unread if len(ref.paths) == 1 else unused).append(_said(study, stems, said, str(error)))
@@ -127,7 +127,8 @@ def _read_here(item: Received) -> bool:
     return bool(found) or formats.by_content(item.path) == "dicom"
 
 
-def _stored(case_id: str, case: Case, ref: Ref, said: str, bounds: Bounds) -> StoredCase:
+def stored_case(case_id: str, case: Case, ref: Ref, said: str, bounds: Bounds) -> StoredCase:
+    """Return a case as the service keeps it, without its targets. Raises BudgetError for one that is too large."""
     head = formats.header(ref)
     claimed = int(np.prod(head.shape)) * head.channels * head.frames * np.dtype(head.dtype).itemsize
     if claimed > bounds.decoded_bytes:

@@ -58,6 +58,7 @@ def run_service(
     selftest: bool = True,
     runtime: str | None = None,
     edits: Path | None = None,
+    annotate: Path | None = None,
     llm: ChatServer | None = None,
     progress: Progress | None = None,
     ready: Callable[[str, Sequence[str]], None] = lambda address, models: None,
@@ -70,7 +71,7 @@ def run_service(
     request, says otherwise. Before anything is answered, each bundle proves that it answers here as it did where it
     was made, unless `selftest` is False. `llm` is a language model that may be asked beside an answer. `runtime` is
     what computes on a processor, by default the fastest (see `infer/choosing.py`). Reports that people change are kept
-    in the folder `edits`; without one none is.
+    in the folder `edits`; without one none is. `annotate` is the folder of a project that people annotate here.
 
     Raises UnsafeError for an address other than loopback without keys, OutputError for one that is taken, and what
     opening and testing bundles, keys and the audit log raises.
@@ -93,6 +94,7 @@ def run_service(
             keys=keys,
             bounds=bounds,
             edits=edits,
+            annotate=annotate,
             llm=llm,
         )
         server = _Server(_config(service, tls), service)
@@ -111,6 +113,7 @@ def run_service(
             service.audit.mended,
             service.edits and service.edits.mended,
             edits and f"reports that people change are kept in {edits}",
+            *(service.annotating.notes if service.annotating is not None else ()),
             f"removed uploads and results of services that were killed: {cleared}" if cleared else None,
             keys and check_mode(keys, keys.stat().st_mode),
             llm

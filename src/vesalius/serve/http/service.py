@@ -16,6 +16,7 @@ from vesalius.core.version import VERSION
 from vesalius.core.words import named_things
 from vesalius.prepare.case import load_reference
 from vesalius.serve.edits.store import EditStore
+from vesalius.serve.http.annotating import Annotating
 from vesalius.serve.http.audit import Audit, Details
 from vesalius.serve.http.catalogue import Catalogue, ServedModel
 from vesalius.serve.http.clicks.session import ClickSession
@@ -44,7 +45,8 @@ _SWEEP_S = 30.0
 class Service:
     """Everything that requests share. Uploads and results lie in a temporary folder that goes when it stops.
 
-    Reports that people have changed stay, in the folder `edits`; without one none is kept.
+    Reports that people have changed stay, in the folder `edits`; without one none is kept. `annotate` is the
+    folder of a project that people annotate here.
     """
 
     def __init__(
@@ -56,12 +58,14 @@ class Service:
         bounds: Bounds | None = None,
         temporary: Path | None = None,
         edits: Path | None = None,
+        annotate: Path | None = None,
         llm: ChatServer | None = None,
     ) -> None:
         self.models, self.bounds, self.llm = models, bounds or Bounds(), llm
         self.keys = Keys(keys) if keys is not None else None
         self.audit = Audit(audit)
         self.edits = EditStore(edits) if edits is not None else None
+        self.annotating = Annotating(annotate, by_keys=keys is not None) if annotate is not None else None
         self.refusals = Refusals(self.audit)
         self.workdir = WorkDir(temporary)
         self.root = self.workdir.folder
@@ -111,6 +115,8 @@ class Service:
         self.audit.close()
         if self.edits is not None:
             self.edits.close()
+        if self.annotating is not None:
+            self.annotating.close()
         self.workdir.remove()
 
     @property

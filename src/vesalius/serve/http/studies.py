@@ -89,9 +89,13 @@ class Studies:
         if covariates:
             known = [replace(c, case=replace(c.case, covariates=dict(covariates))) for c in study.cases]
             study = replace(study, cases=tuple(known))
+        return self.keep(study)
+
+    def keep(self, study: UploadedStudy) -> UploadedStudy:
+        """Keep a study whose files are in its folder."""
         with self._lock:
-            self._studies[study_id] = study
-            self._coming.pop(study_id, None)
+            self._studies[study.id] = study
+            self._coming.pop(study.id, None)
         return study
 
     def twin(self, study: UploadedStudy) -> UploadedStudy | None:

@@ -24,7 +24,7 @@ OBJECT = "object"  # what is segmented, where nobody names it
 
 
 class Clicks(Protocol):
-    """What a session asks of the model: a mask after each stroke, in the image's own grid, not 0 where the object is."""
+    """What a session asks of the model: a mask after each stroke, on the image's grid, not 0 where the object is."""
 
     @property
     def mask(self) -> Mask:

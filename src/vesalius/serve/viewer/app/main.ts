@@ -34,6 +34,7 @@ let loading = new AbortController();
 
 /** Open a study: its first case, and what it was answered before. */
 async function choose(study: Study, caseId: string | null = null, keepModel = false): Promise<void> {
+  if (annotates()) throw new api.Failure({ error: "the cases of a project are being annotated", hint: "Leave the project to look at another study" }, 409);
   const first = study.cases.find((c) => c.case === caseId) ?? study.cases[0];
   if (study.study === now().study?.study) {
     if (first && caseId) set({ caseId: first.case });

@@ -36,8 +36,15 @@ export function fillCase(desk: Desk, session: Session, clock: Clock, acts: CaseA
     !desk.locked && start(desk),
     !desk.locked && remark(desk),
     others(desk),
-    !desk.looking && !desk.conflict && !desk.sealed && saving(desk, acts),
+    !desk.looking && !desk.conflict && !desk.sealed && h("div", { class: "saving" }, saving(desk, acts)),
   );
+  sayState(desk, clock);
+}
+
+/** Renew what hangs on saving alone. */
+export function renewSaving(desk: Desk, clock: Clock, acts: CaseActs): void {
+  const found = byId("draw-panel").querySelector<HTMLElement>(".saving");
+  if (found) fill(found, saving(desk, acts));
   sayState(desk, clock);
 }
 
@@ -165,7 +172,7 @@ function start(desk: Desk): HTMLElement | null {
 function remark(desk: Desk): HTMLElement {
   const input = h("textarea", { id: "annotate-note", rows: "2", maxlength: "2000" });
   input.value = desk.facts.note;
-  input.addEventListener("change", () => desk.say({ note: input.value }));
+  input.addEventListener("input", () => desk.say({ note: input.value }));
   return h("label", { class: "remark" }, h("span", {}, "Remark"), input);
 }
 
@@ -181,10 +188,10 @@ function others(desk: Desk): HTMLElement | null {
   );
 }
 
-function saving(desk: Desk, acts: CaseActs): HTMLElement {
+function saving(desk: Desk, acts: CaseActs): HTMLElement[] {
   const draft = h("button", { id: "save-draft", title: "Save on the service now (Ctrl+S)", disabled: desk.saving || !desk.unsaved || desk.done, onclick: guarded(() => desk.save(false).then(() => acts.saved())) }, "Save draft");
   const done = h("button", { class: "main", id: "save-done", title: "This case is done; on to the next (Ctrl+Enter)", disabled: desk.saving, onclick: guarded(() => acts.finish()) }, desk.done ? (desk.unsaved ? "Save changes" : "Next case") : "Done, next case");
-  return h("div", { class: "saving" }, done, desk.done ? null : draft);
+  return desk.done ? [done] : [done, draft];
 }
 
 /** Why a reading cannot be called done yet; empty where it can. */

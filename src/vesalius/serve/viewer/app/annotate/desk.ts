@@ -25,6 +25,8 @@ export interface Conflict {
 export class Desk {
   /** Something of the case is other than it was, and is to be shown. */
   onchange: () => void = () => {};
+  /** How it stands with saving is other than it was. */
+  onstate: () => void = () => {};
   opened: OpenedCase | null = null;
   facts: Facts = factsOf(null);
   /** The newest version that this page has seen, and whether it is done. */
@@ -41,6 +43,7 @@ export class Desk {
   /** Another annotator's reading that is looked at; null where one's own is seen. */
   looking: Reading | null = null;
 
+  private key = "";
   private mine: Work | null = null;
   private journal: Journal | null = null;
   private timer = 0;
@@ -100,7 +103,9 @@ export class Desk {
     this.facts = factsOf(opened.reading);
     let seconds = 0;
     if (kept?.draft) seconds = await this.recall(kept.draft, file.grid);
-    this.clock.start(this.sealed ? null : seconds);
+    this.key = key;
+    this.clock.start(this.sealed ? null : Math.max(seconds, Number(sessionStorage.getItem(SECONDS + key) ?? 0)));
+    sessionStorage.removeItem(SECONDS + key);
     this.show();
     this.beat();
     if (this.unsaved && !this.conflict) this.later();
@@ -133,6 +138,11 @@ export class Desk {
     return seconds;
   }
 
+  /** The page goes: the time that no step holds yet is kept for when it comes again. */
+  keepTime(): void {
+    if (this.opened && !this.sealed) sessionStorage.setItem(SECONDS + this.key, String(this.clock.seconds));
+  }
+
   /** Save what is not saved, and let go of the case. */
   async close(): Promise<void> {
     const { opened } = this;
@@ -161,7 +171,7 @@ export class Desk {
     const started = this.facts.start.kind !== "nothing" && !change.start ? { start: { ...this.facts.start, changed: true } } : {};
     this.facts = { ...this.facts, ...started, ...change };
     this.write({ facts: this.facts });
-    this.onchange();
+    if (change.note === undefined) this.onchange(); // who types goes on typing
   }
 
   /** Begin from what a model or another reading says: it is put in as a step, and is said as such in what is saved. */
@@ -183,7 +193,6 @@ export class Desk {
   async save(done: boolean): Promise<void> {
     const { opened, project, mine, journal } = this;
     if (!opened || !project || !mine || this.saving || this.conflict || this.sealed) return;
-    this.session.leave();
     clearTimeout(this.timer);
     const upTo = journal?.at ?? 0;
     const seconds = this.clock.seconds;
@@ -192,7 +201,7 @@ export class Desk {
     this.since = 0;
     journal?.sending(upTo);
     this.unsaved = false; // a step that comes meanwhile says it again
-    this.onchange();
+    this.onstate();
     try {
       const saved = await this.sent(opened, sent);
       this.version = saved.version;
@@ -213,7 +222,7 @@ export class Desk {
       }
     } finally {
       this.saving = false;
-      this.onchange();
+      this.onstate();
     }
     if (this.unsaved && !this.conflict) this.later();
   }
@@ -302,12 +311,12 @@ export class Desk {
   private write(entry: Omit<Parameters<Journal["add"]>[0], "seconds">): void {
     this.journal?.add({ ...entry, seconds: this.clock.seconds }, () => {
       this.unkept = true;
-      this.onchange();
+      this.onstate();
     });
     const first = !this.unsaved;
     this.unsaved = true;
     if (!this.done) this.later();
-    if (first) this.onchange();
+    if (first) this.onstate();
   }
 
   /** Save as a draft once one rests. */
@@ -319,7 +328,8 @@ export class Desk {
     const wait = Math.max(500, Math.min(REST_MS, this.since + MOST_MS - at)) * slower;
     this.timer = setTimeout(() => {
       this.since = 0;
-      if (this.unsaved && !this.saving) void this.save(false).catch(() => {});
+      if (this.session.busy) this.later();
+      else if (this.unsaved && !this.saving) void this.save(false).catch(() => {});
       else if (this.saving) this.later();
     }, wait) as unknown as number;
   }
@@ -335,4 +345,5 @@ export class Desk {
   }
 }
 
+const SECONDS = "vesalius-seconds ";
 const START = "Started from";

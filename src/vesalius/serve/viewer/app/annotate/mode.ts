@@ -6,10 +6,10 @@ import type { Session } from "../draw/session.ts";
 import { addMode, type Shortcut } from "../keys.ts";
 import { announce, guarded, note, quiet, report } from "../say.ts";
 import { canOpen, fillList } from "./case_list.ts";
-import { fillCase, missing, nothingDrawn, sayState } from "./case_panel.ts";
+import { fillCase, missing, nothingDrawn, renewSaving, sayState } from "./case_panel.ts";
 import { Clock } from "./clock.ts";
 import { Desk } from "./desk.ts";
-import { set } from "../store.ts";
+import { now, on, set } from "../store.ts";
 import * as service from "./service.ts";
 import type { Item, Project } from "./service.ts";
 
@@ -44,7 +44,9 @@ export function annotating(session: Session, ready: () => Promise<void>, enterin
   const list = () => {
     if (active && project) fillList(project, items, desk.opened?.case ?? null, { who: desk.who || null, be, open, step, leave });
   };
-  const panel = () => fillCase(desk, session, clock, { finish, saved: look });
+  const acts = { finish: () => finish(), saved: () => look() };
+  const panel = () => fillCase(desk, session, clock, acts);
+  desk.onstate = () => renewSaving(desk, clock, acts);
   desk.onchange = () => {
     session.onpanel();
   };
@@ -137,6 +139,7 @@ export function annotating(session: Session, ready: () => Promise<void>, enterin
   async function finish(): Promise<void> {
     if (!desk.opened || desk.locked || desk.saving) return;
     if (desk.done && !desk.unsaved) return step(1);
+    if (session.pending) return note("What is half drawn is not closed yet: Enter closes it, Escape gives it up.");
     const lacks = missing(desk);
     if (lacks) return note(lacks);
     if (nothingDrawn(desk) && sure !== desk.opened.case) {
@@ -164,7 +167,12 @@ export function annotating(session: Session, ready: () => Promise<void>, enterin
   setInterval(() => {
     if (active && document.visibilityState === "visible" && !desk.saving) void look().catch(() => {});
   }, LOOK_MS);
+  on(["study", "caseId"], () => {
+    const { opened } = desk;
+    if (opened && (now().study?.study !== opened.study || now().caseId !== opened.image)) void guarded(() => desk.close())(); // another image came
+  });
   addEventListener("pagehide", () => {
+    desk.keepTime();
     if (desk.opened && !desk.version && !desk.unsaved) void service.letGo(desk.opened.case, desk.who).catch(() => {});
   });
 

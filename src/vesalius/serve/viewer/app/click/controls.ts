@@ -20,6 +20,8 @@ export interface Shown {
   remove(k: number): void;
   keep: (() => void) | null;
   discard: (() => void) | null;
+  /** Whether the image is DICOM, so that a SEG can be made. */
+  dicom: boolean;
   seg: (() => void) | null;
 }
 
@@ -36,14 +38,14 @@ export function controls(shown: Shown): HTMLElement[] {
       toggle("click-removes", "Remove", "Strokes say where the object is not (x); so do the right button, Shift and a long press", manner.removes, () => shown.turn("removes")),
     ),
     h("label", { title: "The object begins with what is drawn of its class" }, h("input", { type: "checkbox", id: "click-start", checked: manner.start, disabled: strokes.length > 0, onchange: () => shown.turn("start") }), " From drawn"),
-    h("span", { id: "click-strokes", role: "group", "aria-label": "Strokes" }, strokes.map((s, k) => chip(s, k, shown))),
+    h("span", { id: "click-strokes", role: "group", tabindex: "0", "aria-label": "Strokes" }, strokes.map((s, k) => chip(s, k, shown))),
     h("output", { id: "click-status", "aria-live": "polite" }, shown.status.busy && h("span", { class: "spinner", role: "img", "aria-label": "the model answers" }), words(shown.status)),
     h(
       "span",
       { class: "group", role: "group", "aria-label": "The object" },
       h("button", { id: "click-keep", title: "Keep the object as it is, and go on with the next (Enter)", disabled: !shown.keep, onclick: shown.keep }, "Keep"),
       h("button", { id: "click-discard", title: "Take all strokes and their mask away", disabled: !shown.discard, onclick: shown.discard }, "Discard"),
-      shown.seg && h("button", { id: "click-seg", title: "Save the object as a DICOM SEG", onclick: shown.seg }, "↓ SEG"),
+      shown.dicom && h("button", { id: "click-seg", title: "Save the object as a DICOM SEG", disabled: !shown.seg, onclick: shown.seg }, "↓ SEG"),
     ),
   ];
 }

@@ -183,6 +183,16 @@ export class Session {
     return drawing !== null && (this.taken?.[which]?.(drawing) ?? false);
   }
 
+  /** Whether one draws at this moment. */
+  get busy(): boolean {
+    return this.surface.busy;
+  }
+
+  /** Whether something is half done that no step holds yet. */
+  get pending(): boolean {
+    return this.taken?.pending?.() ?? false;
+  }
+
   /** Give up what is half drawn. */
   cancel(): boolean {
     return this.surface.cancel();

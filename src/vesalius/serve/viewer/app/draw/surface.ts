@@ -54,6 +54,11 @@ export class Surface {
     taken("wheel", (e: WheelEvent) => this.wheel(e));
   }
 
+  /** Whether the button or a finger is down and draws. */
+  get busy(): boolean {
+    return this.down || this.waiting !== null;
+  }
+
   /** Give up what is half drawn. True where there was something. */
   cancel(): boolean {
     const at = this.under.tool();

@@ -86,6 +86,8 @@ export interface DrawTool {
   hover?(spot: Spot | null, drawing: Drawing): void;
   /** A second finger came, or Escape: what is half done is given up. True where there was something. */
   cancel?(drawing: Drawing): boolean;
+  /** Whether something is half done that no step holds yet, such as a polygon that is not closed. */
+  pending?(): boolean;
   /** Another tool is taken up, another image comes, or all is saved: what is half done becomes a step or goes. */
   leave?(drawing: Drawing): void;
   /** Draws its marks over a plane. */

@@ -216,6 +216,7 @@ export const click: DrawTool = {
     else if (dragged(from, to)) mark(pen, plane, { kind: "box", adds, places: boxOf(from, to) }, true);
     else mark(pen, plane, { kind: "point", adds, places: [placeOf(from)] }, true);
   },
+  pending: () => object !== null,
   steps: () => ({ undo: (object?.strokes.length ?? 0) > 0, redo: (object?.undone.length ?? 0) > 0 }),
   undo,
   redo,
@@ -240,6 +241,7 @@ export const click: DrawTool = {
       remove: (k) => remove(drawing, k),
       keep: object && (() => keep(drawing)),
       discard: object && (() => discard(drawing)),
+      dicom: chosenCase()?.source === "dicom",
       seg: object && chosenCase()?.source === "dicom" && status.told ? guarded(() => segment(drawing)) : null,
     }),
 };

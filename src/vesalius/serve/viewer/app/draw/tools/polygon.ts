@@ -87,6 +87,7 @@ export const polygon: DrawTool = {
     if (some) drawing.redraw();
     return some;
   },
+  pending: () => corners.length > 0,
   leave(drawing) {
     if (corners.length) drawing.say("The polygon that was not closed is gone.");
     drop();
