@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import numpy as np
 import pydicom
 import pytest
@@ -21,10 +23,12 @@ from PIL import Image as Pil
 from starlette.testclient import TestClient
 
 from vesalius import formats
+from vesalius.core.errors import DataError
 from vesalius.core.image import Image
 from vesalius.serve.http.catalogue import Catalogue
 from vesalius.serve.http.clicks import sessions
 from vesalius.serve.http.keys import make
+from vesalius.serve.node.answering import series_model
 
 MIDDLE, OTHER = (2, 9, 21), (6, 3, 4)  # (z, y, x)
 SHAPE = (8, 14, 27)
@@ -106,7 +110,25 @@ def test_a_model_that_was_never_trained_has_the_voxel_that_is_pointed_at(tmp_pat
     about = {"model": "clicks", "study": said["study"], "kind": "predict"}
     got = client.post("/api/jobs", json=about)
     assert got.status_code == 422 and got.json()["hint"] == "POST /api/clicks with strokes"
+    with pytest.raises(DataError, match="nobody does at a node"):
+        series_model(client.app.state.service.models.get("clicks"))  # type: ignore[attr-defined]
     made.close()
+
+
+def test_what_the_page_shows_works_word_for_word(
+    ask: Clients, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "clicks.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    name, data = volume(tmp_path, AFFINES["oblique"], MIDDLE, OTHER)
+    (tmp_path / "scan.nii.gz").write_bytes(data)
+    monkeypatch.chdir(tmp_path)
+    client = ask()
+    monkeypatch.setattr(httpx, "Client", lambda base_url, timeout: client)
+    space: dict[str, Any] = {}
+    exec(compile(block, "docs/clicks.md", "exec"), space)
+    assert space["mask"][1:4, 8:11, 20:23].all() and space["mask"].sum() == 27
+    assert space["undone"]["voxels"] == 0
 
 
 def test_what_changed_is_little_and_adds_up(ask: Clients, tmp_path: Path) -> None:
