@@ -62,10 +62,11 @@ async def on_case(
         with service.studies.in_use(study):
             return frame_of(load_reference(case.case), frame)
 
-    image = await run_in_threadpool(read)
-    return await on_image(
-        service, caller, model, image, accept=accept, study=study.id, case=case.id, frame=frame
-    )
+    async with service.clicks.opening:
+        image = await run_in_threadpool(read)
+        return await on_image(
+            service, caller, model, image, accept=accept, study=study.id, case=case.id, frame=frame
+        )
 
 
 async def on_image(
@@ -75,7 +76,7 @@ async def on_image(
     made = await turn(
         service, model, lambda: sessions.clicks_on(model, image, accept_mismatch=accept), count=False
     )
-    session = service.clicks.begin(caller.name, model, image, made, **of)
+    session = service.clicks.begin(caller.name, model, image, made, accepted=accept, **of)
     about: Details = {"model": model.bundle.hash[:16]}
     if session.study is not None:
         about["study"] = session.study
@@ -116,6 +117,7 @@ async def changed(
         for step in session.steps(wanted):
             await turn(service, session.model, step)
         took_s = time.perf_counter() - began
+        service.clicks.settle(session)
         if seen == known:
             return await run_in_threadpool(session.body, before, against=known, took_s=took_s)
         return await run_in_threadpool(session.body, took_s=took_s)

@@ -50,7 +50,7 @@ class ClickSession:
 
     `image` is one volume or picture, `(C, Z, Y, X)`. `version` counts the masks that were answered, `bits` is the
     newest of them, bool `(Z, Y, X)`. `study`, `case` and `frame` say which stored image it is of; a picture that came
-    over a WebSocket is of none.
+    over a WebSocket is of none. `accepted` is whether an image of another kind than was learned from may be answered.
     """
 
     id: str
@@ -61,6 +61,7 @@ class ClickSession:
     study: str | None = None
     case: str | None = None
     frame: int = 0
+    accepted: bool = False
     strokes: tuple[Stroke, ...] = ()
     version: int = 0
     answered: int = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import threading
 import time
@@ -26,6 +27,7 @@ class ClickSessions:
         self.bounds, self._ended = bounds, ended
         self._sessions: dict[str, ClickSession] = {}
         self._lock = threading.RLock()
+        self.opening = asyncio.Lock()  # one image on its way into memory at a time
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -68,14 +70,26 @@ class ClickSessions:
         return found
 
     def of(
-        self, owner: str, model: ServedModel, study: str, case: str, frame: int = 0
+        self, owner: str, model: ServedModel, study: str, case: str, *, accepted: bool = False
     ) -> ClickSession | None:
-        """Return the newest session of an owner's about an image with a model."""
+        """Return the newest session of an owner's about an image, or its first frame, with a model."""
         with self._lock:
-            wanted = (owner, model.name, study, case, frame)
+            wanted = (owner, model.name, study, case, 0, accepted)
             every = (s for s in self._sessions.values())
-            found = [s for s in every if (s.owner, s.model.name, s.study, s.case, s.frame) == wanted]
+            found = [
+                s for s in every if (s.owner, s.model.name, s.study, s.case, s.frame, s.accepted) == wanted
+            ]
         return found[-1] if found else None
+
+    def settle(self, session: ClickSession) -> None:
+        """Let others that rest give way, where a session has come to hold more than all may with the others."""
+        now = time.monotonic()
+        with self._lock:
+            others = self._by_rest(lambda s: s.owner == session.owner or now - s.touched > RESTED_S)
+            for old in (s for s in others if s is not session):
+                if self.stored() <= self.bounds.click_bytes:
+                    return
+                self.end(old)
 
     def end(self, session: ClickSession) -> None:
         """Forget a session."""

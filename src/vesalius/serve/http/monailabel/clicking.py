@@ -69,7 +69,7 @@ async def answered(
 
     `scribbles`: the label file's values on the image's grid `(Z, Y, X)`.
     """
-    session = service.clicks.of(caller.name, model, study.id, case.id)
+    session = service.clicks.of(caller.name, model, study.id, case.id, accepted=accept)
     if session is None:
         session = await on_case(service, caller, model, study, case, accept=accept)
     wanted = strokes_of(params, session.shape)
