@@ -42,6 +42,9 @@ _HOME = {
     "Consensus": "verbs.consensus",
     "label": "verbs.label",
     "Labelled": "verbs.label",
+    "Clicking": "infer.clicking",
+    "Guidance": "core.guidance",
+    "Stroke": "core.guidance",
     "find": "verbs.find",
     "Found": "verbs.find",
     "index": "verbs.index",
@@ -129,6 +132,7 @@ __all__ = [
     "Changes",
     "ChatServer",
     "Cleaning",
+    "Clicking",
     "CodeError",
     "Cohort",
     "Comparison",
@@ -146,6 +150,7 @@ __all__ = [
     "Found",
     "Gathered",
     "GeometryError",
+    "Guidance",
     "Harmonised",
     "Image",
     "Indexed",
@@ -171,6 +176,7 @@ __all__ = [
     "Search",
     "SelfTest",
     "SourceError",
+    "Stroke",
     "Transfer",
     "UnknownName",
     "UnsafeError",
@@ -249,8 +255,11 @@ if TYPE_CHECKING:
     from vesalius.core.errors import UnsafeError as UnsafeError
     from vesalius.core.errors import UsageError as UsageError
     from vesalius.core.errors import VesaliusError as VesaliusError
+    from vesalius.core.guidance import Guidance as Guidance
+    from vesalius.core.guidance import Stroke as Stroke
     from vesalius.core.image import Image as Image
     from vesalius.exports.contract import Exported as Exported
+    from vesalius.infer.clicking import Clicking as Clicking
     from vesalius.infer.selftest.checking import SelfTest as SelfTest
     from vesalius.questions.answered import Reply as Reply
     from vesalius.run.finished import Run as Run

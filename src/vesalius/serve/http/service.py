@@ -19,6 +19,8 @@ from vesalius.serve.edits.store import EditStore
 from vesalius.serve.http.annotating import Annotating
 from vesalius.serve.http.audit import Audit, Details
 from vesalius.serve.http.catalogue import Catalogue, ServedModel
+from vesalius.serve.http.clicks.session import ClickSession
+from vesalius.serve.http.clicks.sessions import ClickSessions
 from vesalius.serve.http.datastore import Datastore
 from vesalius.serve.http.job import Doubts, InferenceJob
 from vesalius.serve.http.jobs import Jobs
@@ -76,8 +78,9 @@ class Service:
         self.jobs.on_end = self._job_ended
         self.studies.result_bytes = self.jobs.size
         self.workers = Workers(self.jobs, self.studies, self.metrics, devices=len(models.devices))
-        self.sessions = 0  # cines at this moment; touched by the event loop alone
+        self.sessions = 0  # WebSockets at this moment; touched by the event loop alone
         self.realtime = ThreadPoolExecutor(1, thread_name_prefix="cine")
+        self.clicks = ClickSessions(self.bounds, self._clicks_ended)
         self.datastore = Datastore(self.studies)
         self.truths = Truths()
         self.digests: dict[tuple[str, str], str] = {}  # of a study's case, where somebody asked
@@ -88,6 +91,8 @@ class Service:
             self.metrics.follow(model.name, model.drifting)
         self.metrics.watch("vesalius_studies", "Studies that are kept", lambda: len(self.studies))
         self.metrics.watch("vesalius_stored_bytes", "Bytes of uploads and results", self.studies.stored)
+        self.metrics.watch("vesalius_click_sessions", "Sessions of clicks", lambda: len(self.clicks))
+        self.metrics.watch("vesalius_click_bytes", "Bytes that sessions of clicks hold", self.clicks.stored)
         self.metrics.watch("vesalius_waiting_cases", "Cases in the queue", self.jobs.waiting)
 
     def start(self) -> None:
@@ -147,6 +152,10 @@ class Service:
 
         `images` are cases of the study by the names that a model of several sources has for their images.
         """
+        if model.about["clicks"]:  # without a stroke its answer is an empty mask, which would be read as one
+            raise Problem(
+                422, f"'{model.name}' answers where somebody points", hint="POST /api/clicks with strokes"
+            )
         if doubt is not None:
             model.predictor().doubting(*doubt)
         cases: tuple[StoredCase, ...] = study.cases if case_id is None else (study.case(case_id),)
@@ -203,6 +212,7 @@ class Service:
         self.studies.remove(study.id)
         self.datastore.forget(study)
         self.truths.forget(study)
+        self.clicks.forget(study.id)
         for key in [k for k in list(self.digests) if k[0] == study.id]:
             self.digests.pop(key, None)
 
@@ -249,6 +259,13 @@ class Service:
         with contextlib.suppress(VesaliusError, ValueError):  # a full disk must not end the thread that works
             self.audit.add("service", job.status, {"job": job.id, "answered": len(job.answers)})
 
+    def _clicks_ended(self, session: ClickSession) -> None:
+        about: Details = {"strokes": len(session.strokes), "answered": session.answered}
+        if session.study is not None:
+            about["study"] = session.study
+        with contextlib.suppress(VesaliusError):  # its memory is free all the same
+            self.audit.add(session.owner, "clicks ended", about)
+
     def _sweep(self) -> None:
         while not self.stopping.wait(_SWEEP_S):
             try:
@@ -259,6 +276,7 @@ class Service:
     def _expire(self, now: float) -> None:
         self.refusals.flush()
         self.jobs.expire(now)
+        self.clicks.expire()
         for study in self.studies.expire(now):
             self.forget(study)
             with contextlib.suppress(VesaliusError):

@@ -2,6 +2,7 @@
 import * as api from "./api.ts";
 import { annotates, annotating, type Annotating } from "./annotate/mode.ts";
 import { besidePanel } from "./beside.ts";
+import { whenClicksAreWanted } from "./click/start.ts";
 import { keepTrue, look } from "./connection.ts";
 import { byId } from "./dom.ts";
 import { drawBar } from "./draw/bar.ts";
@@ -145,14 +146,24 @@ function drawing(view: View): Annotating {
     if (projects) annotation.fillPanel();
     else if (!free.fill()) byId("draw-panel").hidden = true;
   };
+  session.onproposed = (by) => annotation.on() && annotation.proposed(by);
   session.onstep = (step, back) => {
     bar();
     if (annotation.on()) annotation.stepped(step, back);
     else free.step();
   };
+  whenClicksAreWanted(() => void clicking(session));
   stage.ontool = () => session.tool && session.take(null);
   session.onpanel();
   return annotation;
+}
+
+/** Draw with the click tool, from wherever one is. */
+async function clicking(session: Session): Promise<void> {
+  if (!session.open) byId("draw-button").click();
+  for (let k = 0; k < 100 && !session.open; k++) await new Promise((next) => setTimeout(next, 30)); // the image may be on its way
+  const tool = session.tools.find((t) => t.name === "click");
+  if (tool) session.take(tool);
 }
 
 async function start(): Promise<void> {

@@ -147,7 +147,7 @@ export function annotating(session: Session, ready: () => Promise<void>, enterin
   async function finish(): Promise<void> {
     if (!desk.opened || desk.locked || desk.saving) return;
     if (desk.done && !desk.unsaved) return step(1);
-    if (session.pending) return note("What is half drawn is not closed yet: Enter closes it, Escape gives it up.");
+    if (session.pending || desk.own?.unsettled) return note("What is half drawn is not closed yet: Enter closes it, Escape gives it up.");
     const lacks = missing(desk);
     if (lacks) return note(lacks);
     if (nothingDrawn(desk) && sure !== desk.opened.case) {

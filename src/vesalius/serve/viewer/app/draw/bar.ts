@@ -30,12 +30,11 @@ function tools(session: Session): HTMLElement {
 }
 
 function steps(session: Session): HTMLElement {
-  const { work } = session.open!;
   return h(
     "span",
     { class: "group", role: "group", "aria-label": "Steps" },
-    h("button", { id: "undo", "aria-label": "Undo", title: "Undo (Ctrl+Z)", disabled: !work.canUndo, onclick: () => session.undo() }, "↶ Undo"),
-    h("button", { id: "redo", "aria-label": "Redo", title: "Redo (Ctrl+Y)", disabled: !work.canRedo, onclick: () => session.redo() }, "↷ Redo"),
+    h("button", { id: "undo", "aria-label": "Undo", title: "Undo (Ctrl+Z)", disabled: !session.canUndo, onclick: () => session.undo() }, "↶ Undo"),
+    h("button", { id: "redo", "aria-label": "Redo", title: "Redo (Ctrl+Y)", disabled: !session.canRedo, onclick: () => session.redo() }, "↷ Redo"),
   );
 }
 

@@ -27,6 +27,8 @@ export class Session {
   onpanel: () => void = () => {};
   /** Something was drawn, or taken back. */
   onstep: (step: Step, back: boolean) => void = () => {};
+  /** What was just drawn is a model's proposal. */
+  onproposed: Drawing["proposed"] = () => {};
   readonly settings: Settings = { diameter: 10, ball: false, emptyOnly: false, range: null };
   readonly manner: Manner & { hidden: Set<number> } = { opacity: 0.5, outline: false, hidden: new Set() };
 
@@ -60,7 +62,7 @@ export class Session {
 
   /** The tools for what is asked for. */
   get tools(): readonly DrawTool[] {
-    return this.held && !this.held.locked ? TOOLS.filter((t) => this.held!.makes.includes(t.makes)) : [];
+    return this.held && !this.held.locked ? TOOLS.filter((t) => this.held!.makes.includes(t.makes) && (t.offered?.() ?? true)) : [];
   }
 
   /** What the chosen tool makes, or the first thing that is asked for. */
@@ -158,14 +160,29 @@ export class Session {
   }
 
   undo(): void {
-    if (this.surface.cancel()) return;
+    if (this.surface.cancel() || this.ofTool("undo")) return;
     const step = this.held && !this.held.locked ? this.held.work.undo() : null;
     if (step) this.goToStep(step);
   }
 
   redo(): void {
+    if (this.ofTool("redo")) return;
     const step = this.held && !this.held.locked ? this.held.work.redo() : null;
     if (step) this.goToStep(step);
+  }
+
+  get canUndo(): boolean {
+    return this.held?.work.canUndo || (this.taken?.steps?.().undo ?? false);
+  }
+
+  get canRedo(): boolean {
+    return this.held?.work.canRedo || (this.taken?.steps?.().redo ?? false);
+  }
+
+  /** Take a step of the tool's own back, or make it again; whether there was one. */
+  private ofTool(which: "undo" | "redo"): boolean {
+    const { drawing } = this;
+    return drawing !== null && (this.taken?.[which]?.(drawing) ?? false);
   }
 
   /** Whether one draws at this moment. */
@@ -243,6 +260,8 @@ export class Session {
       },
       settings: this.settings,
       redraw: () => this.layer.request(),
+      panel: () => this.onpanel(),
+      proposed: (by) => this.onproposed(by),
       say: (text) => text && note(text),
     };
   }
@@ -259,7 +278,7 @@ export class Session {
   private marks(pen: CanvasRenderingContext2D, plane: Plane): void {
     const { held } = this;
     if (!held) return;
-    const drawing = this.drawing ?? { work: held.work, labels: this.allLabels, label: null, values: null, settings: this.settings, redraw: () => {}, say: () => {} };
+    const drawing = this.drawing ?? { work: held.work, labels: this.allLabels, label: null, values: null, settings: this.settings, redraw: () => {}, panel: () => {}, proposed: () => {}, say: () => {} };
     boxMarks(pen, plane, { ...drawing, labels: held.labels.boxes }, this.manner.hidden);
     this.taken?.marks?.(pen, plane, drawing);
   }

@@ -23,6 +23,7 @@ const AGAIN_MS = 350;
 export class Surface {
   private plane: Plane | null = null;
   private down = false;
+  private secondary = false;
   private pointer: number | null = null;
   private fingers: Finger[] = [];
   private pinching = false;
@@ -49,6 +50,7 @@ export class Surface {
         e.stopPropagation();
       });
     }
+    taken("contextmenu", (e: MouseEvent) => this.under.tool()?.tool.secondary && e.preventDefault());
     taken("wheel", (e: WheelEvent) => this.wheel(e));
   }
 
@@ -67,7 +69,12 @@ export class Surface {
 
   private mine(e: MouseEvent): boolean {
     if (!this.under.tool()) return false;
-    return e.type === "mousemove" ? e.buttons === 0 || this.down : e.button === 0 && !e.ctrlKey;
+    return e.type === "mousemove" ? e.buttons === 0 || this.down : this.takes(e);
+  }
+
+  /** Whether a button is the tool's. */
+  private takes(e: MouseEvent): boolean {
+    return !e.ctrlKey && (e.button === 0 || (e.button === 2 && (this.under.tool()?.tool.secondary ?? false)));
   }
 
   private point(e: { clientX: number; clientY: number }): Point {
@@ -77,7 +84,7 @@ export class Surface {
 
   private spot(e: PointerEvent, plane: Plane): Spot {
     const screen = this.point(e);
-    return { plane, screen, at: plane.toGrid(screen), touch: e.pointerType === "touch", shift: e.shiftKey, clicks: this.last.clicks };
+    return { plane, screen, at: plane.toGrid(screen), touch: e.pointerType === "touch", shift: e.shiftKey, secondary: this.secondary, clicks: this.last.clicks };
   }
 
   /** The plane under the pointer; while one draws, that in which one began. */
@@ -102,7 +109,7 @@ export class Surface {
         return;
       }
     }
-    if (e.button !== 0 || e.ctrlKey) return;
+    if (!this.takes(e)) return;
     const plane = this.planeAt(e);
     if (!plane) return;
     e.stopPropagation();
@@ -113,7 +120,7 @@ export class Surface {
     const again = e.timeStamp - this.last.at < AGAIN_MS && Math.hypot(point[0] - this.last.point[0], point[1] - this.last.point[1]) < 8;
     this.last = { at: e.timeStamp, point, clicks: again ? this.last.clicks + 1 : 1 };
     this.under.pointed(plane);
-    [this.plane, this.pointer] = [plane, e.pointerId];
+    [this.plane, this.pointer, this.secondary] = [plane, e.pointerId, e.button === 2];
     const spot = this.spot(e, plane);
     if (e.pointerType === "touch") this.waiting = { spot, timer: setTimeout(() => this.start(), SETTLE_MS) as unknown as number };
     else {

@@ -4,6 +4,7 @@ import type { Point, Triple } from "../tiles.ts";
 import type { Plane } from "./plane.ts";
 import { box } from "./tools/box.ts";
 import { brush, eraser } from "./tools/brush.ts";
+import { click } from "./tools/click.ts";
 import { polygon } from "./tools/polygon.ts";
 import type { Work } from "./work.ts";
 
@@ -25,6 +26,10 @@ export interface Drawing {
   readonly settings: Settings;
   /** Draw the labels and all marks anew. */
   redraw(): void;
+  /** Fill the bar anew: the tool has other controls or steps. */
+  panel(): void;
+  /** Say that what was just drawn is a proposal of a model: it is said in what is saved. */
+  proposed(by: { kind: "click"; name: string }): void;
   /** Tell the person, for a while. */
   say(text: string): void;
 }
@@ -50,6 +55,8 @@ export interface Spot {
   screen: Point;
   touch: boolean;
   shift: boolean;
+  /** The right button, of a tool that takes it. */
+  secondary: boolean;
   /** Clicks in quick order, as a mouse counts them. */
   clicks: number;
 }
@@ -63,6 +70,14 @@ export interface DrawTool {
   /** What of an annotation it makes: it is offered where that is asked for. */
   makes: "mask" | "boxes";
   help: string;
+  /** Whether the right button is its own, too. */
+  secondary?: boolean;
+  /** Whether the service has what it needs; it is not offered otherwise. */
+  offered?(): boolean;
+  /** Steps of its own within what is half done, which are taken back and made again before those of the drawing. */
+  steps?(): { undo: boolean; redo: boolean };
+  undo?(drawing: Drawing): boolean;
+  redo?(drawing: Drawing): boolean;
   /** The style of the pointer; "crosshair" where it says nothing. */
   cursor?(spot: Spot, drawing: Drawing): string;
   down(spot: Spot, drawing: Drawing): void;
@@ -87,4 +102,4 @@ export interface DrawTool {
   controls?(drawing: Drawing): HTMLElement[];
 }
 
-export const TOOLS: readonly DrawTool[] = [brush, eraser, polygon, box];
+export const TOOLS: readonly DrawTool[] = [brush, eraser, polygon, click, box];
