@@ -73,17 +73,19 @@ function steps(given) {
   const entries = [];
   const boxesOf = ({ boxes }, back) => (boxes ? { boxes: back ? boxes.before : boxes.after } : {});
   work.onstep = (step, back) => entries.push({ ...entryOf(step.patch, back), ...boxesOf(step, back), seconds: 1 });
-  const before = [];
+  let settled = true;
   for (let k = 0; k < 60; k++) {
     const what = random();
     if (what < 0.2) work.undo();
     else if (what < 0.3) work.redo();
     else if (what < 0.4) work.setBoxes("box", [...work.boxes, { low: [0, 0, 0], high: [1 + k, 2, 3], value: 1 }]);
     else {
+      const was = JSON.stringify(Array.from(work.labels));
       const at = () => given.size.map((n) => random() * n);
       work.begin("stroke");
       const brush = { radius: 1 + 3 * random(), ball: what > 0.8 };
       stroke(work, { axis: k % 3, slice: k % 11 }, [at(), at()], brush, rule(1 + (k % 3)));
+      settled = settled && JSON.stringify(Array.from(work.settled)) === was;
       if (what > 0.9) work.cancel();
       else work.end();
     }
@@ -95,7 +97,7 @@ function steps(given) {
   const boxes = JSON.stringify(again.boxes) === JSON.stringify(work.boxes);
   const counts = Array.from(work.counts.slice(0, 5));
   while (work.canUndo) work.undo();
-  return { last, replayed, boxes, counts, undone: Array.from(work.labels), entries: entries.length };
+  return { last, settled, replayed, boxes, counts, undone: Array.from(work.labels), entries: entries.length };
 }
 """
 
@@ -294,5 +296,6 @@ def test_steps_are_taken_back_and_a_journal_of_them_gives_the_same_drawing(made:
     steps = made["steps"]
     assert steps["entries"] > 30 and any(steps["last"])
     assert steps["replayed"] == steps["last"] and steps["boxes"]
+    assert steps["settled"]  # a stroke that is not over is not saved
     assert steps["counts"] == [steps["last"].count(v) for v in range(5)]
     assert not any(steps["undone"])
