@@ -135,7 +135,7 @@ def decides(browser: Any, address: str, folder: Path, disputed: list[dict[str, A
     page.wait("#start-said", "the reading of Grace Hopper, not changed")
     page.audit("deciding")
     page.tab.keyboard.press("Control+Enter")
-    page.tab.wait_for_function(f"document.querySelector('[data-case={case}]').matches('.state-adjudicated')")
+    page.wait(f"[data-case={case}].state-adjudicated")
     hers = labels_in(reading(address, case, "Grace Hopper")["content"])
     final = reading(address, case, "Mary Somerville", role="adjudication")
     assert final["start"] == {"kind": "reading", "name": "Grace Hopper", "changed": False}
