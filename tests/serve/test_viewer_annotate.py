@@ -96,9 +96,7 @@ def test_two_people_label_twenty_cases_at_once_and_a_third_decides(
                 page.tab.check(f"#one-class input[value={word}]")
                 page.tab.keyboard.press("Control+Enter")
         for page in pages:
-            page.tab.wait_for_function(
-                "document.querySelectorAll('#annotate-cases .state-sealed').length > 0"
-            )
+            page.wait("#annotate-cases .state-sealed")
         for page in pages:
             page.wait("#annotate-count", "Nothing left to do for you")
         for (name, case), word in said.items():
