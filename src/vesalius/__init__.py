@@ -42,6 +42,9 @@ _HOME = {
     "Consensus": "verbs.consensus",
     "label": "verbs.label",
     "Labelled": "verbs.label",
+    "Clicking": "infer.clicking",
+    "Guidance": "core.guidance",
+    "Stroke": "core.guidance",
     "find": "verbs.find",
     "Found": "verbs.find",
     "index": "verbs.index",
@@ -131,6 +134,7 @@ __all__ = [
     "Changes",
     "ChatServer",
     "Cleaning",
+    "Clicking",
     "CodeError",
     "Cohort",
     "Comparison",
@@ -148,6 +152,7 @@ __all__ = [
     "Found",
     "Gathered",
     "GeometryError",
+    "Guidance",
     "Harmonised",
     "Image",
     "Indexed",
@@ -173,6 +178,7 @@ __all__ = [
     "Search",
     "SelfTest",
     "SourceError",
+    "Stroke",
     "Suggested",
     "Transfer",
     "UnknownName",
@@ -253,8 +259,11 @@ if TYPE_CHECKING:
     from vesalius.core.errors import UnsafeError as UnsafeError
     from vesalius.core.errors import UsageError as UsageError
     from vesalius.core.errors import VesaliusError as VesaliusError
+    from vesalius.core.guidance import Guidance as Guidance
+    from vesalius.core.guidance import Stroke as Stroke
     from vesalius.core.image import Image as Image
     from vesalius.exports.contract import Exported as Exported
+    from vesalius.infer.clicking import Clicking as Clicking
     from vesalius.infer.selftest.checking import SelfTest as SelfTest
     from vesalius.questions.answered import Reply as Reply
     from vesalius.run.finished import Run as Run

@@ -49,12 +49,19 @@ def serving(
     keys: Path | None = None,
     port: int = 0,
     edits: Path | None = None,
+    annotate: Path | None = None,
     similar: SimilarCases | None = None,
 ) -> Iterator[str]:
     """A service on a free port of loopback, or on that one, in a thread."""
     folder.mkdir(parents=True, exist_ok=True)
     service = Service(
-        models, audit=folder / "audit.jsonl", keys=keys, temporary=folder, edits=edits, similar=similar
+        models,
+        audit=folder / "audit.jsonl",
+        keys=keys,
+        temporary=folder,
+        edits=edits,
+        annotate=annotate,
+        similar=similar,
     )
     listening = socket.create_server(("127.0.0.1", port))
     server = uvicorn.Server(uvicorn.Config(create_app(service), log_level="warning"))

@@ -81,6 +81,13 @@ def segmenter(folder: Path, *, dims: int = 3, learned: Learned | None = None) ->
     return sealed(folder, "segment", "unet", State(values), {}, dims=dims, size=size, learned=learned)
 
 
+def clicker(folder: Path) -> Bundle:
+    """One object of a volume, shown by strokes."""
+    rows = [{"value": v, "name": n, "code": None, "colour": c} for v, n, c in ORGANS]
+    values = {"target": "mask", "share": [0.8, 0.1, 0.1], "labels": rows, "held_out": [], "clicks": 5}
+    return sealed(folder, "interact", "unet", State(values), {}, dims=3, size=(8, 16, 16))
+
+
 def sealed(
     folder: Path,
     task: str,

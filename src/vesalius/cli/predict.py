@@ -64,6 +64,12 @@ def predict(
         "--words",
         help="Ask for this in words, in place of the findings that the bundle names; can be repeated.",
     ),
+    guidance: Path | None = typer.Option(
+        None,
+        "--guidance",
+        metavar="FILE",
+        help="Strokes by case id, JSON or CSV, for a bundle of clicks; see docs/click.md.",
+    ),
     runtime: str = typer.Option(
         "auto",
         "--runtime",
@@ -91,6 +97,7 @@ def predict(
         samples=samples,
         refuse_unlike=refuse_unlike,
         words=words or (),
+        guidance=guidance,
         runtime=runtime,
         resume=resume,
         progress=talk.progress,

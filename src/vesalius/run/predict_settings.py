@@ -24,6 +24,7 @@ class PredictSettings:
     samples: int | None = None
     refuse_unlike: bool = False
     words: tuple[str, ...] = ()
+    guidance: Mapping[str, Any] = field(default_factory=dict)  # strokes by case id, as JSON takes them
     runtime: str | None = None  # None and `auto` leave the choice to what is measured
 
     def completed(self, before: Mapping[str, Any]) -> PredictSettings:
@@ -43,6 +44,7 @@ class PredictSettings:
             samples=self.samples or before.get("samples"),
             refuse_unlike=self.refuse_unlike or before.get("refuse_unlike", False),
             words=self.words or tuple(before.get("words", ())),
+            guidance=self.guidance or before.get("guidance", {}),
             runtime=before.get("runtime", "torch") if self.runtime in (None, "auto") else self.runtime,
         )
 
@@ -63,5 +65,6 @@ class PredictSettings:
             **doubt,  # folders of before, and those without it, say nothing of it
             **({"refuse_unlike": True} if self.refuse_unlike else {}),
             **({"words": list(self.words)} if self.words else {}),
+            **({"guidance": dict(self.guidance)} if self.guidance else {}),
             "runtime": self.runtime or "torch",
         }

@@ -21,6 +21,7 @@ from vesalius.core.progress import Progress, watched
 from vesalius.core.promise import OWN, PROMISE
 from vesalius.core.words import counted, listed, named_things
 from vesalius.infer.choosing import AUTO, choose
+from vesalius.infer.clicking import assert_clicked
 from vesalius.infer.given import is_many
 from vesalius.infer.predictor import Predictor
 from vesalius.plan import machine as machines
@@ -31,6 +32,7 @@ from vesalius.run.answering import one_answer, several_answers
 from vesalius.run.asking import asked
 from vesalius.run.filling import fill
 from vesalius.run.finished import Run, bundle_of
+from vesalius.run.guided import Given, guided, parse_told, strokes_of, told
 from vesalius.run.ledger import Sheet, marked
 from vesalius.run.past import keep_origin
 from vesalius.run.predict_settings import PredictSettings
@@ -96,6 +98,7 @@ def predict(
     samples: int | None = None,
     refuse_unlike: bool = False,
     words: Sequence[str] = (),
+    guidance: Given | None = None,
     runtime: str | None = None,
     resume: bool = False,
     progress: Progress | bool | None = None,
@@ -122,6 +125,7 @@ def predict(
     samples: int | None = None,
     refuse_unlike: bool = False,
     words: Sequence[str] = (),
+    guidance: Given | None = None,
     runtime: str | None = None,
     resume: bool = False,
     progress: Progress | bool | None = None,
@@ -148,6 +152,7 @@ def predict(
     samples: int | None = None,
     refuse_unlike: bool = False,
     words: Sequence[str] = (),
+    guidance: Given | None = None,
     runtime: str | None = None,
     resume: bool = False,
     progress: Progress | bool | None = None,
@@ -173,6 +178,7 @@ def predict(
     samples: int | None = None,
     refuse_unlike: bool = False,
     words: Sequence[str] = (),
+    guidance: Given | None = None,
     runtime: str | None = None,
     resume: bool = False,
     progress: Progress | bool | None = None,
@@ -220,6 +226,9 @@ def predict(
             marked otherwise.
         words: What to ask for in words, in place of the findings that the bundle learned to name: `("large nodule",)`;
             of a bundle that compares images with words. What it was not calibrated for is marked.
+        guidance: What a person showed of each case, for a bundle that answers strokes (`fit --task interact`): a JSON
+            or CSV file of strokes by case id (see docs/click.md), or a mapping of `Guidance`. A case without strokes
+            has an empty mask, which is marked.
         runtime: What computes: `torch`, `onnx`, `openvino`, or `auto`, which is the default: the fastest of them
             on this machine where there is enough to answer that finding it out pays (see docs/runtimes.md).
         resume: Go on in `out` where it was interrupted, with the same bundle, as it was told then.
@@ -232,7 +241,8 @@ def predict(
 
     Raises:
         DataError: There is no image, or without `out` not exactly one; or a covariate is missing that the
-            bundle needs; or it has never read the words that it is asked.
+            bundle needs; or it has never read the words that it is asked; or strokes lie outside of an image, or are
+            about a case that is not there.
         MismatchError: No case is of the kind that the bundle learned from.
         BundleError: The bundle is damaged.
         PlanError: Its answers cannot be doubted in that way, an axis may not be mirrored, or the runtime that is
@@ -257,6 +267,7 @@ def predict(
         samples=samples,
         refuse_unlike=refuse_unlike,
         words=tuple(words),
+        guidance={} if guidance is None else told(strokes_of(guidance)),
         runtime="torch" if words else runtime,
     )
     if samples is not None and doubt is None and not resume:
@@ -274,6 +285,8 @@ def predict(
     opened = _opened(bundle, settings.mirror, settings.words)
     several = isinstance(source, Cohort) or is_many(source)
     wanted = _wanted(source, opened, settings, shown, several=several)
+    if settings.guidance:
+        wanted = guided(wanted, parse_told(settings.guidance))
     torch_threads.use(vacancy.threads())
     alone = only(wanted) if out is None and not several else None
     cores = machines.measure().cores if alone is not None else vacancy.cores
@@ -285,6 +298,8 @@ def predict(
         cores=cores,
         runtime=None if settings.runtime == AUTO else settings.runtime,
     )
+    if settings.guidance:
+        assert_clicked(predictor)
     choice = choose(predictor, settings.runtime, cases=1 if alone is not None else wanted.count)
     if choice.told:
         shown.note(f"answered by {choice.runtime}: {choice.why}")

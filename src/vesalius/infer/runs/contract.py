@@ -72,7 +72,7 @@ class Run(ABC):
     answers about a batch are `(B, M, …)`, one of each member, instead of what these say together. `on_grid` says that
     a raw answer has a value for each point of the image's grid. `lowers` says that answers are computed in the planned
     precision of training where that is lower than single. `streams` says that `open` keeps what models remember of
-    the frames so far, for a task that `streams`.
+    the frames so far, for a task that `streams`. `strokes` says that cases are answered stroke by stroke.
     """
 
     joins: ClassVar[bool] = False
@@ -81,6 +81,7 @@ class Run(ABC):
     on_grid: ClassVar[bool] = False
     lowers: ClassVar[bool] = False
     streams: ClassVar[bool] = False
+    strokes: ClassVar[bool] = False
 
     @abstractmethod
     def answer(self, members: Members, example: Example, undo: Undo, *, told: Told | None = None) -> Any:

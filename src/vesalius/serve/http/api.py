@@ -25,6 +25,8 @@ from vesalius.serve.http import (
     truth_endpoints,
 )
 from vesalius.serve.http.access import audit_refusal
+from vesalius.serve.http.clicks import endpoints as clicks
+from vesalius.serve.http.clicks import live
 from vesalius.serve.http.concurrency import ConcurrencyLimit
 from vesalius.serve.http.limits import BodyLimit, SameOrigin
 from vesalius.serve.http.problems import Problem, add_handlers, log_unexpected, refuse
@@ -71,6 +73,8 @@ def create_app(service: Service) -> FastAPI:
     app.include_router(annotation_pages.router)
     app.include_router(question_endpoints.router)
     app.include_router(cine.router)
+    app.include_router(clicks.router)
+    app.include_router(live.router)
     app.include_router(monailabel.router)
     viewer.mount(app)
     add_handlers(app)

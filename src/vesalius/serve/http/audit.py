@@ -48,6 +48,7 @@ class Details(TypedDict, total=False):
     files: int
     folders: int
     frames: int
+    strokes: int
     answered: int
     times: int
     others: int

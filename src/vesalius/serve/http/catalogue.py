@@ -15,6 +15,7 @@ from vesalius.core.calibration import operating_point
 from vesalius.core.errors import DataError, UnknownName
 from vesalius.explain import methods
 from vesalius.explain.contract import Method
+from vesalius.infer.clicking import takes_clicks
 from vesalius.infer.predictor import Predictor
 from vesalius.infer.selftest.checking import SelfTest
 from vesalius.serve.http.cards import page_of
@@ -142,6 +143,7 @@ def describe(name: str, bundle: Bundle, predictor: Predictor) -> dict[str, Any]:
         "operating_point": operating_point(calibration.get("positive"), calibration.get("thresholds", {})),
         "calibrated": "temperature" in calibration,
         "frames": predictor.over_frames,
+        "clicks": takes_clicks(predictor),
         "explainers": _explainers(kind, predictor),
         "doubts": list(predictor.ways_of_doubting),
         "asks": list(answers.of(kind).asks_of(values)),

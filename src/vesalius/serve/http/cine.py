@@ -29,17 +29,17 @@ from vesalius.core import encoding
 from vesalius.core.errors import DataError, VesaliusError
 from vesalius.infer.session import WHOLE
 from vesalius.serve.http import results
-from vesalius.serve.http.access import bearer, identify, service_of
+from vesalius.serve.http.access import identify, service_of
 from vesalius.serve.http.audit import Details
 from vesalius.serve.http.catalogue import ServedModel
 from vesalius.serve.http.cine_frames import Frame, Slot, image_of
 from vesalius.serve.http.cine_session import CineSession
 from vesalius.serve.http.problems import Problem, error_body, log_unexpected, validation_problem
 from vesalius.serve.http.service import Service
+from vesalius.serve.http.sockets import AWAY, BAD, LATER, end, key_of, offered_by, refuse
 
 router = APIRouter()
 _LOG = logging.getLogger(__name__)
-_POLICY, _LATER, _BAD, _AWAY = 1008, 1013, 1003, 1001  # RFC 6455 7.4.1
 
 
 @router.websocket("/api/cine")
@@ -53,9 +53,9 @@ async def cine(
 ) -> None:
     """Answer a model's frames until the client leaves."""
     service = service_of(socket)
-    offered = [p.strip() for p in socket.headers.get("sec-websocket-protocol", "").split(",")]
+    offered = offered_by(socket)
     try:
-        caller = identify(socket, _key(socket, offered))
+        caller = identify(socket, key_of(socket, offered))
         if not caller.may("user"):
             raise Problem(403, "this key may not do that", hint="role user")
         found = service.models.get(model)
@@ -68,10 +68,10 @@ async def cine(
                 hint="the file of the cine (POST /api/predict); or a causal model",
             )
     except (Problem, VesaliusError) as error:
-        await _refuse(socket, error, offered)
+        await refuse(socket, error, offered)
         return
     if service.sessions >= service.bounds.sessions:
-        await _refuse(socket, Problem(429, "too many cines at one time"), offered, code=_LATER)
+        await refuse(socket, Problem(429, "too many cines at one time"), offered, code=LATER)
         return
     await socket.accept("vesalius" if "vesalius" in offered else None)
     service.sessions += 1
@@ -90,31 +90,6 @@ async def cine(
     service.audit.add(caller.name, "cine ended", {"frames": slot.count, "answered": answered})
 
 
-def _key(socket: WebSocket, offered: list[str]) -> str | None:
-    """Return the key in the header, or among the subprotocols, which is all that a browser lets a page set."""
-    return bearer(socket) or next((p.removeprefix("key.") for p in offered if p.startswith("key.")), None)
-
-
-async def _refuse(socket: WebSocket, error: Exception, offered: list[str], *, code: int = _POLICY) -> None:
-    """Say why, and close: a handshake that is denied could not say it to a browser."""
-    body = (
-        error.body
-        if isinstance(error, Problem)
-        else error_body(error)
-        if isinstance(error, VesaliusError)
-        else {}
-    )
-    socket.scope["refused"] = error.status_code if isinstance(error, Problem) else 422
-    await socket.accept("vesalius" if "vesalius" in offered else None)
-    await socket.send_text(json.dumps(body))
-    await socket.close(code)
-
-
-async def _end(socket: WebSocket, problem: Problem, code: int) -> None:
-    await socket.send_text(json.dumps(problem.body))
-    await socket.close(code)
-
-
 async def _read(socket: WebSocket, slot: Slot) -> None:
     """Take messages as fast as they come, so that the newest frame is the one that is answered next."""
     try:
@@ -128,7 +103,7 @@ async def _read(socket: WebSocket, slot: Slot) -> None:
                 slot.put(message["bytes"])
     except ValidationError as error:
         first = error.errors()[0]
-        await _end(socket, validation_problem({**first, "loc": ("message", *first["loc"])}), _BAD)
+        await end(socket, validation_problem({**first, "loc": ("message", *first["loc"])}), BAD)
     finally:
         slot.closed = True
         slot.ready.set()
@@ -150,7 +125,7 @@ async def _answer(
             try:
                 await asyncio.wait_for(slot.ready.wait(), service.bounds.silent_s)
             except TimeoutError:
-                await _end(socket, Problem(408, f"no frame came for {service.bounds.silent_s:.0f} s"), _AWAY)
+                await end(socket, Problem(408, f"no frame came for {service.bounds.silent_s:.0f} s"), AWAY)
                 return answered
             slot.ready.clear()
             taken, slot.frame = slot.frame, None

@@ -43,6 +43,11 @@ class Bounds:
     sessions: int = 8  # WebSockets at one time
     silent_s: float = 120.0  # that a WebSocket may send no frame
     frame_bytes: int = 32 << 20  # of one message on a WebSocket
+    clicks: int = 16  # sessions of clicks at one time
+    clicks_each: int = 4  # of one caller, the longest rested of which gives way
+    click_strokes: int = 200  # of one session
+    click_bytes: int = 4 << 30  # of all sessions' images and features in memory
+    click_idle_s: float = 900.0  # that a session may rest
 
 
 class RateLimit:

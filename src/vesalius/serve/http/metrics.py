@@ -51,6 +51,11 @@ class Metrics:
         )
         self.latency = Latency()
         r.register(self.latency)
+        self.clicks = Counter("vesalius_clicks", "Strokes of clicks", ["model", "outcome"], registry=r)
+        self.click_s = Histogram(
+            "vesalius_click_seconds", "Time from a stroke to its mask", ["model"],
+            buckets=(*_FAST, 2.0, 5.0, 10.0), registry=r,
+        )  # fmt: skip
         self.models = Gauge("vesalius_model", "Models that are loaded", ["model", "hash"], registry=r)
         self.audit = Gauge(
             "vesalius_audit_lines", "Lines of the audit log, and the last one's hash", ["hash"], registry=r

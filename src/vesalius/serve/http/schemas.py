@@ -149,7 +149,8 @@ class ModelBody(BaseModel):
     `explainers` are the methods that can explain its answers, `asks` the words for what can be asked of them, and
     `doubts` the ways in which they can be doubted. `frames` says how frames that come one by one are answered: each by
     itself, after those before it (a `stream`), or not at all, by a model that must see the whole cine. `sources` are
-    what comes together in a model of several sources; those among `inputs` are images.
+    what comes together in a model of several sources; those among `inputs` are images. `clicks` is whether it answers a
+    person's strokes (`/api/clicks`) and nothing without them.
     `banners` come before every figure of the scorecard; `headlines` are the metrics that come first, `measured_on` what
     all of them are of.
     """
@@ -181,6 +182,7 @@ class ModelBody(BaseModel):
     banners: list[BannerBody]
     selftest: SelfTestBody
     drift: DriftBody
+    clicks: bool = False
     sources: list[str] = Field(default_factory=list)
 
 

@@ -20,6 +20,8 @@ from vesalius.serve.edits.store import EditStore
 from vesalius.serve.http.annotating import Annotating
 from vesalius.serve.http.audit import Audit, Details
 from vesalius.serve.http.catalogue import Catalogue, ServedModel
+from vesalius.serve.http.clicks.session import ClickSession
+from vesalius.serve.http.clicks.sessions import ClickSessions
 from vesalius.serve.http.datastore import Datastore
 from vesalius.serve.http.job import Doubts, InferenceJob
 from vesalius.serve.http.jobs import Jobs
@@ -87,8 +89,9 @@ class Service:
         )
         self.studies.result_bytes = self.jobs.size
         self.workers = Workers(self.jobs, self.studies, self.metrics, devices=len(models.devices))
-        self.sessions = 0  # cines at this moment; touched by the event loop alone
+        self.sessions = 0  # WebSockets at this moment; touched by the event loop alone
         self.realtime = ThreadPoolExecutor(1, thread_name_prefix="cine")
+        self.clicks = ClickSessions(self.bounds, self._clicks_ended)
         self.datastore = Datastore(self.studies)
         self.truths = Truths()
         self.next_case = NextCase()
@@ -107,6 +110,8 @@ class Service:
             self.metrics.follow(model.name, model.drifting)
         self.metrics.watch("vesalius_studies", "Studies that are kept", lambda: len(self.studies))
         self.metrics.watch("vesalius_stored_bytes", "Bytes of uploads and results", self.studies.stored)
+        self.metrics.watch("vesalius_click_sessions", "Sessions of clicks", lambda: len(self.clicks))
+        self.metrics.watch("vesalius_click_bytes", "Bytes that sessions of clicks hold", self.clicks.stored)
         self.metrics.watch("vesalius_waiting_cases", "Cases in the queue", self.jobs.waiting)
         self.metrics.watch(
             "vesalius_alarms_waiting", "Alarms that are not delivered yet", self.alarms.waiting
@@ -171,6 +176,10 @@ class Service:
 
         `images` are cases of the study by the names that a model of several sources has for their images.
         """
+        if model.about["clicks"]:  # without a stroke its answer is an empty mask, which would be read as one
+            raise Problem(
+                422, f"'{model.name}' answers where somebody points", hint="POST /api/clicks with strokes"
+            )
         if doubt is not None:
             model.predictor().doubting(*doubt)
         cases: tuple[StoredCase, ...] = study.cases if case_id is None else (study.case(case_id),)
@@ -230,6 +239,7 @@ class Service:
         if self.similar is not None:
             self.similar.forget(study)
         self.next_case.forget(study.id)
+        self.clicks.forget(study.id)
         for key in [k for k in list(self.digests) if k[0] == study.id]:
             self.digests.pop(key, None)
 
@@ -278,6 +288,13 @@ class Service:
         with contextlib.suppress(VesaliusError, ValueError):  # a full disk must not end the thread that works
             self.audit.add("service", job.status, {"job": job.id, "answered": len(job.answers)})
 
+    def _clicks_ended(self, session: ClickSession) -> None:
+        about: Details = {"strokes": len(session.strokes), "answered": session.answered}
+        if session.study is not None:
+            about["study"] = session.study
+        with contextlib.suppress(VesaliusError):  # its memory is free all the same
+            self.audit.add(session.owner, "clicks ended", about)
+
     def _sweep(self) -> None:
         while not self.stopping.wait(_SWEEP_S):
             try:
@@ -297,6 +314,7 @@ class Service:
     def _expire(self, now: float) -> None:
         self.refusals.flush()
         self.jobs.expire(now)
+        self.clicks.expire()
         for study in self.studies.expire(now):
             self.forget(study)
             with contextlib.suppress(VesaliusError):

@@ -10,6 +10,7 @@ from vesalius import cohorts
 from vesalius.core.answers import Answer
 from vesalius.core.errors import DataError, NoImages, VesaliusError
 from vesalius.core.progress import Silent
+from vesalius.infer.clicking import takes_clicks
 from vesalius.infer.each import answers
 from vesalius.infer.predictor import Predictor
 from vesalius.serve.models import LoadedModel
@@ -47,7 +48,15 @@ class SeriesModel:
 
 
 def series_model(model: LoadedModel) -> SeriesModel:
-    """Return what the worker needs of a loaded model, which answers on the model's first device."""
+    """Return what the worker needs of a loaded model, which answers on the model's first device.
+
+    Raises DataError for one that answers where somebody points: nobody does, and its masks would all be empty.
+    """
+    if takes_clicks(model.predictor()):
+        raise DataError(
+            f"the bundle '{model.name}' answers where somebody points, which nobody does at a node",
+            hint="vesalius serve",
+        )
     return SeriesModel(
         model.bundle.hash,
         lambda folder: answer_series(model.predictor(), folder),

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
+import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,16 +15,20 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
-from vesalius.serve.http import schemas, uploads
+from vesalius.core.image import Array
+from vesalius.serve.http import results, schemas, uploads
 from vesalius.serve.http.access import Serving, User
+from vesalius.serve.http.clicks.endpoints import as_file
+from vesalius.serve.http.clicks.session import ClickSession
 from vesalius.serve.http.datastore import ImageId
 from vesalius.serve.http.endpoints import covariates_of, file_response, receive_study, wait_for_job
 from vesalius.serve.http.job import InferenceJob
 from vesalius.serve.http.keys import Caller
-from vesalius.serve.http.monailabel import explaining
+from vesalius.serve.http.monailabel import clicking, explaining
 from vesalius.serve.http.problems import Problem, not_found
 from vesalius.serve.http.service import Service
 from vesalius.serve.http.study import StoredCase, UploadedStudy
+from vesalius.serve.http.truth import read_truth
 
 router = APIRouter()
 MOST_ASKED = 200  # letters
@@ -48,9 +54,21 @@ async def infer(
     the map as labels, or with `"values": true` in `params` the map itself; `"ask"` there is what is asked. A file
     alone (`output` image or dicom_seg) says in the header `X-Vesalius-Marks` what the JSON says as `outside` and
     `notes`.
+
+    A model of type `deepgrow` segments what is pointed at: `params` hold `foreground` and `background` points and a
+    region `roi`, as voxels, and the form's file `label` scribbles; `label` in `params` is what the object is called.
     """
-    found, method = explaining.meant(service.models, model)
-    study, case, params = await _asked(request, service, caller, image, session_id)
+    found, method = explaining.meant(service.models, clicking.plain(service.models, model))
+    with tempfile.TemporaryDirectory(dir=service.root) as apart:
+        study, case, params, drawn = await _asked(request, service, caller, image, session_id, Path(apart))
+        if found.about["clicks"]:
+            scribbles = (
+                None if drawn is None else await run_in_threadpool(_scribbles, drawn, case, Path(apart))
+            )
+            session, label = await clicking.answered(
+                service, caller, found, study, case, params, scribbles, accept=accept_mismatch
+            )
+            return await run_in_threadpool(_clicked, session, label, output)
     about = params.get("ask") if method else None
     job = service.ask(
         caller,
@@ -75,26 +93,63 @@ async def infer(
 
 
 async def _asked(
-    request: Request, service: Service, caller: Caller, image: str, session_id: str
-) -> tuple[UploadedStudy, StoredCase, Mapping[str, Any]]:
-    """Return the image that is meant, and the parameters that are sent with the request. Raises Problem."""
+    request: Request, service: Service, caller: Caller, image: str, session_id: str, apart: Path
+) -> tuple[UploadedStudy, StoredCase, Mapping[str, Any], uploads.Received | None]:
+    """Return the image that is meant, and what is sent with the request: parameters, and a label file, moved `apart`.
+
+    Raises Problem.
+    """
     known: Mapping[str, Any] = {}
+    label: uploads.Received | None = None
     if request.headers.get("content-type", "").startswith("multipart/"):
         with service.studies.folder(caller) as (study_id, folder):
             form = await uploads.receive(request, folder, service.bounds, service.studies.room(study_id))
             files = [f for f in form.files if f.field == "file"]
             known = _params(form.fields.get("params", ""))
+            for item in (f for f in form.files if f.field == "label"):
+                label = replace(item, path=item.path.rename(apart / item.path.name))
             if files and not session_id:
                 study = await run_in_threadpool(service.studies.add, study_id, folder, files, caller)
                 service.uploaded(caller, study, len(files))
-                return study, study.cases[0], known
+                return study, study.cases[0], known, label
             shutil.rmtree(folder, ignore_errors=True)
     if session_id:
         study = service.studies.get(session_id, caller)
-        return study, study.cases[0], known
+        return study, study.cases[0], known, label
     if not image:
         raise Problem(422, "no image, no file and no session")
-    return *service.datastore.find(image, caller), known
+    return *service.datastore.find(image, caller), known, label
+
+
+def _scribbles(item: uploads.Received, case: StoredCase, folder: Path) -> Array:
+    """Return a label file's values on its image's grid `(Z, Y, X)`. Raises Problem 422 for what is not drawn on it."""
+    mask = read_truth(uploads.with_suffix(item), case, folder / "read").mask
+    if mask.overlapping:
+        raise Problem(422, "scribbles do not overlap", hint="a label map")
+    found: Array = mask.image.array[0]
+    return found
+
+
+def _clicked(session: ClickSession, label: str, output: str) -> Response:
+    """Return the mask of a session as MONAI Label's client takes it."""
+    mask = session.named(label)
+    outside = None if mask.outside is None else list(mask.outside)
+    params = {
+        "label_names": {label: 1},
+        "kind": type(mask).__name__,
+        "summary": results.summary(mask),
+        "outside": outside,
+        "notes": [],
+    }
+    marks = {MARK: json.dumps({"outside": outside, "notes": []})}
+    if output == "json":
+        return JSONResponse(params)
+    data = as_file(mask, ".seg.dcm" if output == "dicom_seg" else ".nii.gz")
+    if output == "all":
+        return _multipart(params, data)
+    return Response(
+        data, media_type="application/dicom" if output == "dicom_seg" else "application/gzip", headers=marks
+    )
 
 
 def _params(text: str) -> Mapping[str, Any]:
@@ -143,10 +198,10 @@ def _answered(job: InferenceJob, case: StoredCase, output: str, bands: bool) -> 
         params["answer"] = row["answer"]
     if output == "json" or mask is None:
         return JSONResponse(params)
-    return _multipart(params, mask)
+    return _multipart(params, mask.read_bytes())
 
 
-def _multipart(params: Mapping[str, Any], path: Path) -> Response:
+def _multipart(params: Mapping[str, Any], data: bytes) -> Response:
     """Return the JSON and the file as two parts of a form."""
     edge = secrets.token_hex(16)
     lines = [
@@ -155,7 +210,7 @@ def _multipart(params: Mapping[str, Any], path: Path) -> Response:
         f"--{edge}", f'Content-Disposition: form-data; name="image"; filename="{secrets.token_hex(8)}.nii.gz"',
         "Content-Type: application/gzip", "", "",
     ]  # fmt: skip
-    body = "\r\n".join(lines).encode() + path.read_bytes() + f"\r\n--{edge}--\r\n".encode()
+    body = "\r\n".join(lines).encode() + data + f"\r\n--{edge}--\r\n".encode()
     return Response(body, media_type=f"multipart/form-data; boundary={edge}")
 
 

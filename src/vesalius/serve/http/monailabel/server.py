@@ -13,7 +13,7 @@ from vesalius.answers import contract
 from vesalius.core.version import VERSION
 from vesalius.serve.http.access import Admin, Serving, User, identify
 from vesalius.serve.http.datastore import STRATEGIES
-from vesalius.serve.http.monailabel import explaining
+from vesalius.serve.http.monailabel import clicking, explaining
 from vesalius.serve.http.next_case import listed
 from vesalius.serve.http.problems import Problem
 
@@ -57,7 +57,8 @@ def info(service: Serving, caller: User) -> dict[str, Any]:
             "config": {},
         }
         for m in service.models.by_name.values()
-    } | explaining.listed(service.models)
+    }
+    models |= clicking.listed(service.models) | explaining.listed(service.models)
     return {
         "name": "Vesalius",
         "description": "Vesalius bundles; for research, not a medical device",

@@ -1,8 +1,13 @@
 // The viewer: study, model, answer; this file only joins the panels to the stage.
 import * as api from "./api.ts";
+import { annotates, annotating, type Annotating } from "./annotate/mode.ts";
 import { besidePanel } from "./beside.ts";
+import { whenClicksAreWanted } from "./click/start.ts";
 import { keepTrue, look } from "./connection.ts";
 import { byId } from "./dom.ts";
+import { drawBar } from "./draw/bar.ts";
+import { freeDrawing } from "./draw/free.ts";
+import { Session } from "./draw/session.ts";
 import { forgetHangings } from "./hanging.ts";
 import { askKey } from "./key_dialog.ts";
 import { leaveAfterClicks, listen } from "./keys.ts";
@@ -11,7 +16,7 @@ import { measurements } from "./measure.ts";
 import { ask, keptModel, modelPanel, watch } from "./panel_model.ts";
 import { resultPanel } from "./panel_result.ts";
 import { studyPanel } from "./panel_study.ts";
-import { viewPanel } from "./panel_view.ts";
+import { viewPanel, type View } from "./panel_view.ts";
 import { keepAddress } from "./route.ts";
 import { player } from "./player.ts";
 import { guarded, quiet, report } from "./say.ts";
@@ -30,6 +35,7 @@ let loading = new AbortController();
 
 /** Open a study: its first case, and what it was answered before. */
 async function choose(study: Study, caseId: string | null = null, keepModel = false): Promise<void> {
+  if (annotates()) throw new api.Failure({ error: "the cases of a project are being annotated", hint: "Leave the project to look at another study" }, 409);
   const first = study.cases.find((c) => c.case === caseId) ?? study.cases[0];
   if (study.study === now().study?.study) {
     if (first && caseId) set({ caseId: first.case });
@@ -42,6 +48,7 @@ async function choose(study: Study, caseId: string | null = null, keepModel = fa
 
 /** What a study was answered before, and what it is being asked now; with the model of the last answer, unless one is to stay. */
 async function recall(study: Study, keepModel = false): Promise<void> {
+  if (annotates()) return; // nothing but what is drawn lies on the image then
   const before = (await api.jobs()).filter((j) => j.study === study.study);
   if (now().study?.study !== study.study) return;
   before.sort((a, b) => String(a.created ?? "").localeCompare(String(b.created ?? "")));
@@ -56,6 +63,7 @@ async function recall(study: Study, keepModel = false): Promise<void> {
 
 /** Open a study that the page's address names. */
 async function reopen(id: string, caseId: string | null): Promise<void> {
+  if (annotates()) return;
   const keepModel = loaded;
   const found = now().studies.find((s) => s.study === id);
   if (found) await choose(found, caseId, keepModel);
@@ -125,6 +133,40 @@ async function listed(): Promise<[Model[], Study[]]> {
   }
 }
 
+/** Drawing on the image: the stage's own tools and those that draw take turns. */
+function drawing(view: View): Annotating {
+  const session = new Session(stage);
+  const bar = drawBar(session, (n) => view.layout((["all", "axial", "coronal", "sagittal", "solid"] as const)[n - 1]!));
+  const free = freeDrawing(session, () => image);
+  const annotation = annotating(session, () => image, free.end);
+  session.onpanel = () => {
+    bar();
+    view.drawing(session.tool !== null);
+    const projects = annotation.on();
+    byId<HTMLButtonElement>("draw-button").hidden = projects;
+    if (projects) annotation.fillPanel();
+    else if (!free.fill()) byId("draw-panel").hidden = true;
+  };
+  session.onproposed = (by) => annotation.on() && annotation.proposed(by);
+  session.onstep = (step, back) => {
+    bar();
+    if (annotation.on()) annotation.stepped(step, back);
+    else free.step();
+  };
+  whenClicksAreWanted(() => void clicking(session));
+  stage.ontool = () => session.tool && session.take(null);
+  session.onpanel();
+  return annotation;
+}
+
+/** Draw with the click tool, from wherever one is. */
+async function clicking(session: Session): Promise<void> {
+  if (!session.open) byId("draw-button").click();
+  for (let k = 0; k < 100 && !session.open; k++) await new Promise((next) => setTimeout(next, 30)); // the image may be on its way
+  const tool = session.tools.find((t) => t.name === "click");
+  if (tool) session.take(tool);
+}
+
 async function start(): Promise<void> {
   try {
     await stage.open();
@@ -140,6 +182,7 @@ async function start(): Promise<void> {
   const measured = measurements(stage);
   const frames = player(stage, liveAnswers(stage));
   const help = byId<HTMLDialogElement>("help");
+  const annotation = drawing(view);
   on(["study", "caseId"], () => {
     const key = now().study && now().caseId ? `${now().study!.study}/${now().caseId}` : null;
     if (key === shownCase) return;
@@ -210,6 +253,7 @@ async function start(): Promise<void> {
   });
   keepAddress(guarded(reopen), () => set({ study: null, caseId: null, job: null, answers: [], history: [] }));
   loaded = false;
+  await annotation.resume();
   document.body.dataset.ready = "true";
 }
 

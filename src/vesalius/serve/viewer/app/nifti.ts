@@ -52,6 +52,23 @@ export function upright(buffer: ArrayBuffer): ArrayBuffer {
   return copy;
 }
 
+/** The step from one voxel to the next along each axis of the file, in its own unit; 1 where the header has none. */
+export function spacingOf(buffer: ArrayBuffer): [number, number, number] {
+  const facts = head(buffer);
+  const view = new DataView(buffer);
+  return [1, 2, 3].map((k) => (facts && Math.abs(view.getFloat32(76 + 4 * k, facts.little))) || 1) as [number, number, number];
+}
+
+/** The values as the file means them: stored values by its slope and intercept; null where its type is unusual or a colour. A copy. */
+export function meantValues(buffer: ArrayBuffer): ArrayLike<number> | null {
+  const facts = head(buffer);
+  const values = facts && facts.datatype !== RGB24 ? valuesOf(volumeAt(buffer, 0)) : null;
+  if (!facts || !values) return null;
+  const view = new DataView(buffer);
+  const [slope, inter] = [view.getFloat32(112, facts.little), view.getFloat32(116, facts.little)];
+  return !slope || (slope === 1 && !inter) ? values : Float32Array.from(values, (v) => v * slope + inter);
+}
+
 /** By how much each axis must be made smaller so that none is longer than `most`. */
 export function shrinkage(buffer: ArrayBuffer, most: number): [number, number, number] {
   const dims = head(buffer)?.dims ?? [];

@@ -1,6 +1,7 @@
 // The second step: a model, what is known of it, and asking it; with progress until the answer is there.
 import * as api from "./api.ts";
 import { called } from "./called.ts";
+import { wantClicks } from "./click/start.ts";
 import { chosenAsk, chosenExplainers, fillAsking } from "./asking.ts";
 import { byId, fill, h } from "./dom.ts";
 import { seeNext } from "./explained.ts";
@@ -22,7 +23,7 @@ export function modelPanel(): void {
   const select = byId<HTMLSelectElement>("model");
   select.addEventListener("change", () => set({ model: select.value }));
   on(["model"], () => now().model && sessionStorage.setItem(KEPT, now().model!));
-  byId("run").addEventListener("click", guarded(() => ask("predict")));
+  byId("run").addEventListener("click", guarded(() => (chosenModel()?.clicks ? wantClicks() : ask("predict"))));
   byId("explain").addEventListener("click", guarded(explain));
   byId("cancel").addEventListener("click", guarded(() => now().job && api.cancel(now().job!.job)));
   on(["models", "model", "access"], () => {
@@ -44,7 +45,8 @@ export function modelPanel(): void {
     const whole = !timed && !unplaced(chosenModel(), chosenCase()) && (!refused || accepted);
     const ready = Boolean(study && !study.gone && caseId && model) && !busy && whole;
     byId<HTMLButtonElement>("run").disabled = !ready;
-    byId<HTMLButtonElement>("explain").disabled = !ready;
+    byId<HTMLButtonElement>("explain").disabled = !ready || Boolean(chosenModel()?.clicks);
+    byId("run").textContent = chosenModel()?.clicks ? "Click on it" : "Ask the model";
     byId("doubt").textContent = study?.gone ? "This study is no longer on the server: drop it again to ask about it." : doubt(chosenModel(), chosenCase(), verdict);
     byId("accept-label").hidden = !refused;
     byId<HTMLInputElement>("accept").checked = accepted;
@@ -69,6 +71,7 @@ async function explain(): Promise<void> {
 /** Ask the chosen model about the chosen case, or about all of the study. */
 export async function ask(kind: "predict" | "explain", more: { explainer?: string; ask?: string } = {}): Promise<void> {
   const { study, caseId, model, job } = now();
+  if (chosenModel()?.clicks) return wantClicks();
   if (!study || study.gone || !caseId || !model || byId<HTMLButtonElement>("run").disabled || (job && running(job))) return;
   quiet();
   const images = chosenImages();

@@ -28,6 +28,8 @@ export interface View {
   layout(layout: Layout): void;
   tool(tool: Tool): void;
   preset(id: string): void;
+  /** Whether a tool that draws has the left button: then none of the bar's has. */
+  drawing(on: boolean): void;
   picture(): void;
   reset(): void;
 }
@@ -44,6 +46,7 @@ export function viewPanel(stage: Stage): View {
     const custom = presets.querySelector<HTMLOptionElement>('[value="custom"]');
     if (custom) custom.hidden = id !== "custom"; // it says what is so, and is nothing to choose
   };
+  let held: Tool = "navigate";
   const view: View = {
     layout(layout) {
       const c = chosenCase();
@@ -53,8 +56,13 @@ export function viewPanel(stage: Stage): View {
       if (c) remember(c, { layout });
     },
     tool(tool) {
+      held = tool;
       stage.setTool(tool);
       tools(tool);
+    },
+    drawing(on) {
+      if (on) tools(null);
+      else tools(held);
     },
     preset(id) {
       const preset = PRESETS.find((p) => p.id === id);
@@ -171,7 +179,7 @@ export function viewPanel(stage: Stage): View {
 }
 
 /** A row of buttons of which one is pressed; returns how to press one. */
-function group<T extends string>(id: string, entries: [T, string, string][], press: (name: T) => void): (name: T) => void {
+function group<T extends string>(id: string, entries: [T, string, string][], press: (name: T) => void): (name: T | null) => void {
   const buttons = entries.map(([name, text, key]) =>
     h("button", { "data-name": name, title: `${text} (${key})`, "aria-pressed": "false", onclick: () => press(name) }, text),
   );

@@ -1,15 +1,16 @@
 // The stage: an image in planes and in 3-D, with what lies over it; it knows no task and no service.
 import { DRAG_MODE, Niivue, SLICE_TYPE } from "@niivue/niivue";
 import { coloursOf, cut, edges } from "./contours.ts";
+import { planeOf, type Grid, type Plane } from "./draw/plane.ts";
 import { fillBoxes, type Boxed } from "./fitted.ts";
 import { toIndex, toMm } from "./geometry.ts";
 import { colours, imageLayer, isImage, isOf, labelAt, labelsIn, mapLayer, maskLayer, partOf, refill, type Field, type Labelled, type Mask } from "./layers.ts";
 import type { Legend } from "./legend.ts";
-import { apart, head, shrinkage, shrunk, upright, volumeAt, volumesIn, wholeWindow } from "./nifti.ts";
+import { apart, head, shrinkage, spacingOf, shrunk, upright, volumeAt, volumesIn, wholeWindow } from "./nifti.ts";
 import { Over, type Framed, type Outline } from "./over.ts";
 import { Ruler } from "./ruler.ts";
 import { Solid } from "./solid.ts";
-import { tileAt, tilesOf, type Tile, type Triple } from "./tiles.ts";
+import { tileAt, tilesOf, type Point, type Tile, type Triple } from "./tiles.ts";
 import { looksLikeCT, SOFT } from "./windows.ts";
 
 export type { Labelled } from "./layers.ts";
@@ -89,6 +90,10 @@ export class Stage {
   onlook: () => void = () => {};
   /** A plane, or the 3-D view, was clicked twice. */
   onpick: (layout: Layout) => void = () => {};
+  /** The planes are drawn, or where they lie on the screen has changed. */
+  ondrawn: () => void = () => {};
+  /** The tool of the left mouse button was chosen. */
+  ontool: (tool: Tool) => void = () => {};
   /** What a measured length, and an angle, is called; the words stand beside the lines. */
   ondistance: (mm: number, plane: string) => string = (mm) => mm.toFixed(1);
   onangle: (degrees: number, plane: string) => string = (degrees) => degrees.toFixed(1);
@@ -250,6 +255,37 @@ export class Stage {
     if (this.buffer && !this.following) this.onlook();
   }
 
+  /** The image as its file has it, and its own grid; null without one. */
+  get file(): { bytes: ArrayBuffer; grid: Grid } | null {
+    const dims = this.original && head(this.original)?.dims;
+    if (!dims || !this.original || !this.shown) return null;
+    const size = [1, 2, 3].map((k) => Math.max(1, dims[k] ?? 1)) as Triple;
+    return { bytes: this.original, grid: { size, spacing: spacingOf(this.original), unit: this.shown.unit } };
+  }
+
+  /** The planes that are seen, in the image's own grid. */
+  get seen(): Plane[] {
+    const image = this.planes.volumes[0];
+    const { file } = this;
+    if (!file || !image?.permRAS || !image.dimsRAS) return [];
+    const counts = image.dimsRAS.slice(1, 4);
+    return this.tiles().map((tile) => planeOf(tile, file.grid, image.permRAS!, counts, this.by));
+  }
+
+  /** The voxel of the file in which the cross is; null without an image. */
+  get crossIndex(): Triple | null {
+    return this.planes.volumes.length ? this.fileIndex(this.toMm(Array.from(this.planes.scene.crosshairPos) as Triple)) : null;
+  }
+
+  /** Zoom by a factor about a point of a plane (in grid coordinates of the file), and move by as many millimetres on the screen. */
+  zoom(by: number, plane: Plane, from: Point, to: Point): void {
+    const pan = this.planes.scene.pan2Dxyzmm;
+    const most = Math.max(1, Math.min(40, pan[3]! * by));
+    const [a, b] = [plane.tile.toFraction(from), plane.tile.toFraction(to)].map((f) => Array.from(this.planes.frac2mm(f, 0)).slice(0, 3));
+    const next = [0, 1, 2].map((k) => pan[k]! + pan[3]! * (b![k]! - a![k]!) + (pan[3]! - most) * b![k]!);
+    this.planes.setPan2Dxyzmm([...next, most] as never);
+  }
+
   /** The frame that is seen, as a NIfTI of its own in the order of the file; null where it is shown in blocks. */
   get frameBytes(): ArrayBuffer | null {
     return this.buffer && this.by.every((n) => n === 1) ? volumeAt(this.buffer, this.at) : null;
@@ -361,6 +397,11 @@ export class Stage {
     this.limit(ends(centre, width));
   }
 
+  /** The least and the greatest value of the window. */
+  get windowEnds(): [number, number] {
+    return [...this.told];
+  }
+
   /** Whether the window is the one that the image began with. */
   get inOwnWindow(): boolean {
     return this.told[0] === this.began[0] && this.told[1] === this.began[1];
@@ -384,6 +425,7 @@ export class Stage {
     this.planes.opts.dragMode = tool === "pan" ? DRAG_MODE.pan : DRAG_MODE.windowing; // pan: the wheel zooms
     this.ruler.tool = tool === "distance" || tool === "angle" ? tool : null;
     this.ruler.giveUp();
+    this.ontool(tool);
   }
 
   clearMeasurements(): void {
@@ -531,6 +573,7 @@ export class Stage {
     const tiles = this.tiles();
     const cross = this.buffer && this.crossed ? (Array.from(this.planes.scene.crosshairPos) as Triple) : null;
     this.over.draw({ cross, tiles, legends: tiles.map((t) => this.legend(t)).filter((l) => l !== null), outlines: this.outline ? tiles.map((t) => this.outlined(t)) : [], oriented: this.shown?.oriented ?? false, boxes, measures, pending, toMm: (f) => this.toMm(f) });
+    this.ondrawn();
   }
 
   /** How a plane is counted in the order of the image, and measured. */

@@ -28,6 +28,8 @@ export interface Model {
   labels: Label[];
   /** The colours of what has none of its own, by place. */
   palette?: string[];
+  /** Whether it answers a person's strokes, and nothing without them. */
+  clicks?: boolean;
   dims: number;
   /** The names of its images, and of all that comes together in a model of several sources. */
   inputs?: string[];
