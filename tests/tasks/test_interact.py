@@ -70,6 +70,10 @@ def test_figures_stand_after_each_number_of_clicks_also_of_a_label_that_was_held
     arms = {arm["name"]: arm for arm in card.rivals["arms"]}
     assert {"after 1 click", "after 3 clicks", "after 10 clicks"} <= set(arms)
     assert "dice" in arms["after 1 click"]["differences"]
+    page = (run.path / "report.html").read_text(encoding="utf-8")
+    assert "Dice, of each way to answer" in page and page.index("after 1 click") < page.index(
+        "after 10 clicks"
+    )
     assert run.bundle is not None and run.plan.infer.novelty == "none" and run.plan.train.members == 1
 
 

@@ -119,6 +119,7 @@ def render(report: Report) -> str:
         added=added.panels(card),
         among=among.panels(card),
         rivals=rivals_shown.panels(card),
+        ways=rivals_shown.figures(card),
         cases=_bounded(handling.case_table(card)),
         total=len(card.cases),
         facts=facts(card),
