@@ -21,7 +21,7 @@ from vesalius.infer.clicking import Clicking, takes_clicks
 from vesalius.infer.predictor import Predictor
 from vesalius.prepare.batch import UNKNOWN
 from vesalius.tasks._interacting import Person, person_of, proposed
-from vesalius.tasks.interact import PERSON, UNTOLD
+from vesalius.tasks.interact import UNTOLD
 
 SMALL: dict[str, Any] = {
     "net.scale": 0.25,
@@ -70,6 +70,10 @@ def test_figures_stand_after_each_number_of_clicks_also_of_a_label_that_was_held
     arms = {arm["name"]: arm for arm in card.rivals["arms"]}
     assert {"after 1 click", "after 3 clicks", "after 10 clicks"} <= set(arms)
     assert "dice" in arms["after 1 click"]["differences"]
+    page = (run.path / "report.html").read_text(encoding="utf-8")
+    assert "Dice, of each way to answer" in page and page.index("after 1 click") < page.index(
+        "after 10 clicks"
+    )
     assert run.bundle is not None and run.plan.infer.novelty == "none" and run.plan.train.members == 1
 
 
@@ -84,8 +88,24 @@ def test_a_label_that_is_held_out_is_background_in_training_and_asked_for_all_th
     assert set(np.unique(learned.targets["mask"])) <= {UNKNOWN, 0, 1}
     posed = replace(loaded.task.posed(case, loaded.stage.state), targets={})
     asked = loaded.task.encode(posed, prepared, reference, loaded.stage.state)
-    assert PERSON in posed.images and set(np.unique(asked.ragged["person"])) == {0, 1, 2}
+    assert (
+        posed.shown is not None
+        and posed.images == case.images
+        and set(np.unique(asked.ragged["person"])) == {0, 1, 2}
+    )
     assert np.array_equal(asked.images["image"], prepared.array)  # the model never sees the truth
+    other = replace(posed, shown=replace(reference, array=reference.array[:, :, :30]))
+    with pytest.raises(DataError, match="does not lie on the image"):
+        loaded.task.encode(other, prepared, reference, loaded.stage.state)
+
+
+def test_worse_images_are_shown_by_the_same_truth(squares: Path, run: Any) -> None:
+    from vesalius.run.degrading import Level, worse
+
+    loaded = Predictor(run.bundle, device="cpu").stages[0]
+    posed = loaded.task.posed(vs.read(squares).cases[0], loaded.stage.state)
+    noisy = worse(posed, Level("noise", 40.0), seed=0)
+    assert noisy.shown is posed.shown and noisy.images["image"] is not posed.images["image"]
 
 
 def test_clicks_are_answered_alike_and_by_predict_too(

@@ -190,7 +190,8 @@ class Case(Shown):
     by name. `prompts` are drawn on the reference image. `earlier` are the same patient's visits of before, the
     earliest first. `group` is what is shared beyond the patient: a site, a scanner. `region` limits where a mask is
     counted (a field of view). `split` is what the data's author declared, if anything. `declared` are the author's
-    words for what each channel is (`CT`, or `FLAIR`, `T1w` …), where the files themselves do not say it.
+    words for what each channel is (`CT`, or `FLAIR`, `T1w` …), where the files themselves do not say it. `shown` is the
+    true mask that a simulated person points at where an answer is held against it; no model ever sees it.
     """
 
     id: str
@@ -210,6 +211,7 @@ class Case(Shown):
     group: str | None = None
     courses: Mapping[str, Ref | Course] = field(default_factory=dict)
     findings: tuple[Finding, ...] | None = None
+    shown: Ref | Image | None = field(default=None, compare=False, repr=False)
 
     @property
     def image(self) -> Ref | Image | None:

@@ -120,6 +120,7 @@ def render(report: Report) -> str:
         among=among.panels(card),
         places=places.panels(card),
         rivals=rivals_shown.panels(card),
+        ways=rivals_shown.figures(card),
         cases=_bounded(handling.case_table(card)),
         total=len(card.cases),
         facts=facts(card),

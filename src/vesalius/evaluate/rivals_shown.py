@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from vesalius.answers.drawing.figures import Figure
+from vesalius.answers.drawing.forest import forest
 from vesalius.answers.drawing.panels import Cell, Table, measured
 from vesalius.core.scorecard import Scorecard
 from vesalius.evaluate.gains_shown import called, gain_cell, interval_of, signed
@@ -30,6 +32,22 @@ def panels(card: Scorecard) -> list[Table]:
         )
         for k, part in enumerate(parts)
     ]
+
+
+def figures(card: Scorecard) -> list[Figure]:
+    """Return the first figure of all ways to answer, one under the other, the model's own as a dashed line.
+
+    None where there are fewer than two other ways: a table says that as well.
+    """
+    arms = [arm for arm in card.rivals.get("arms", ()) if "reason" not in arm]
+    names = _metrics(card)
+    if len(arms) < 2 or not names:
+        return []
+    name, label = names[0], called(card, names[0])
+    rows = [(str(arm["name"]), interval_of(arm["figures"].get(name))) for arm in arms]
+    svg = forest({label: rows}, {label: card.metrics[name]} if name in card.metrics else {})
+    says = "Each way to answer with its interval; the dashed line is the model."
+    return [Figure(f"{label}, of each way to answer", svg, says, wide=True)]
 
 
 def _heads(card: Scorecard, names: Sequence[str]) -> list[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from vesalius import losses
+from vesalius.core import grids
 from vesalius.core.answers import Answer
 from vesalius.core.answers.mask import Mask
 from vesalius.core.ask import Ask
@@ -40,9 +41,7 @@ if TYPE_CHECKING:
 NAMES = {"interact": "The object that a person points at: clicks, boxes and scribbles"}
 OPTIONS = {"clicks": 5, "rounds": 3, "region": 0, "hold_out": ""}
 LIMITS = {"clicks": {"ge": 1, "le": 20}, "rounds": {"ge": 0, "le": 10}, "region": {"ge": 0, "le": 256}}
-PERSON = "what a simulated person sees"  # the image of a case that holds its true mask, where it is evaluated
 OBJECT = "object"  # what an object is called whose label nobody named
-AFTER = (1, 3, 5, 10)  # clicks, after which answers are held against their truth
 SEGMENT = segment.TASK
 
 
@@ -96,11 +95,6 @@ class Interact(Task):
         if known and set(known) <= set(held):
             raise PlanError("every label is held out, so that nothing can be learned", found=", ".join(held))
 
-    def prepare(self, case: Case, plan: Plan, state: State, *, reference: Image) -> Prepared:
-        """Return a case made ready as planned; the model never sees what a simulated person sees."""
-        images = {name: image for name, image in case.images.items() if name != PERSON}
-        return super().prepare(replace(case, images=images), plan, state, reference=reference)
-
     def state(self, summary: Statistics, target: TargetInfo | None, plan: Plan) -> State:
         """Return the labels of the data, and those that were never shown in training."""
         if target is None:
@@ -120,7 +114,7 @@ class Interact(Task):
         item = case.targets.get(state.values["target"])
         if not isinstance(item, Ref | Image) or case.prompts:
             return case
-        return replace(case, images={**case.images, PERSON: item})
+        return replace(case, shown=item)
 
     def encode(self, case: Case, prepared: Prepared, reference: Image, state: State) -> Example:
         """Return the mask as labels on the prepared grid, or what is asked: strokes, or a mask for a simulated person.
@@ -138,8 +132,8 @@ class Interact(Task):
         ragged: dict[str, Array] = {}
         if case.prompts:
             ragged["strokes"] = _as_rows(case, reference, [x["name"] for x in state.values["labels"]])
-        elif PERSON in case.images:
-            ragged["person"] = _seen(case, reference, state)
+        elif case.shown is not None:
+            ragged["person"] = _seen(case, case.shown, reference, state)
         return replace(example, ragged=ragged)
 
     def build(self, plan: Plan, state: State, nets: Nets) -> nn.Module:
@@ -238,14 +232,11 @@ def _held_out(options: Mapping[str, Any]) -> list[str]:
     return [name.strip() for name in str(options["hold_out"]).split(",") if name.strip()]
 
 
-def _seen(case: Case, reference: Image, state: State) -> Array:
+def _seen(case: Case, shown: Ref | Image, reference: Image, state: State) -> Array:
     """Return the true label of each voxel by its number. Raises DataError where it does not lie on the image."""
-    mask = load_mask(case.images[PERSON])
-    if mask.shape != reference.shape:
-        raise DataError(
-            f"case {case.id}: the true mask does not lie on the image",
-            found=f"{mask.shape} on an image of {reference.shape}",
-        )
+    mask = load_mask(shown)
+    if (fault := grids.mask_fault(reference, mask)) is not None:
+        raise DataError(f"case {case.id}: the true mask does not lie on the image", found=fault)
     index = np.zeros(mask.shape, np.int32)
     index[mask.array[0].astype(np.int64) < 0] = -1
     for k, label in enumerate(state.values["labels"], start=1):
