@@ -26,7 +26,7 @@ RUN pip install -c constraints.txt torch
 COPY pyproject.toml README.md LICENSE ./
 COPY src src
 COPY --from=viewer /build/src/vesalius/serve/viewer/static src/vesalius/serve/viewer/static
-RUN pip install -c constraints.txt '.[postgres,video]' \
+RUN pip install -c constraints.txt '.[postgres,retrieval,video]' \
     && useradd --create-home --uid 10001 vesalius \
     && install -d -o vesalius /data
 

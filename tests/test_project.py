@@ -112,7 +112,7 @@ def test_a_fresh_clone_would_install_pinned_torch_first(tmp_path: Path) -> None:
     steps = [line for line in done.stdout.splitlines() if line.strip()]
     assert steps[0].startswith("python-of-choice -m venv")
     assert steps[1].endswith("-c constraints.txt torch")
-    assert "-c constraints.txt -e '.[dev,docs,postgres,video,weights]'" in steps[2]
+    assert "-c constraints.txt -e '.[dev,docs,postgres,retrieval,video,weights]'" in steps[2]
     assert "-m pytest --durations=20 -n " in steps[-1]
 
 

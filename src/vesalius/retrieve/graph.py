@@ -98,5 +98,5 @@ def _empty(features: int) -> Any:
     try:
         from usearch.index import Index as Made
     except ImportError as error:
-        raise MissingExtra("usearch") from error
+        raise MissingExtra("usearch", "retrieval") from error
     return Made(ndim=features, metric="cos", dtype="f16", connectivity=LINKS, expansion_add=WIDTH)
