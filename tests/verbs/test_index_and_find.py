@@ -131,6 +131,27 @@ def test_what_was_stopped_goes_on(
     assert not (tmp_path / "i" / "part").exists()
 
 
+def test_cases_that_another_process_added_meanwhile_are_not_lost(
+    bundle: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import importlib
+
+    verb = importlib.import_module("vesalius.verbs.index")
+    few = table(tmp_path / "few", ["c0", "c1"])
+    vs.index(bundle, few, tmp_path / "i", progress=False)
+    real, others = verb.read_cases, [table(tmp_path / "others", ["c20", "c21"])]
+
+    def meanwhile(*args: Any, **told: Any) -> Any:
+        if others:
+            vs.index(bundle, others.pop(), tmp_path / "i", add=True, progress=False)
+        return real(*args, **told)
+
+    monkeypatch.setattr(verb, "read_cases", meanwhile)
+    with pytest.raises(OutputError, match="has changed since"):
+        vs.index(bundle, data, tmp_path / "i", add=True, progress=False)
+    assert vs.index(bundle, data, tmp_path / "i", add=True, progress=False).cases == 12
+
+
 def test_data_without_an_image_leave_nothing(bundle: Path, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "a.png").write_bytes(b"no picture")

@@ -16,7 +16,7 @@ from vesalius.core.cohort import Cohort, SetAside
 from vesalius.core.disk import assert_apart, held, new_folder, output_errors
 from vesalius.core.errors import BundleError, DataError, OutputError, PlanError, VesaliusError
 from vesalius.core.index import Index
-from vesalius.core.index_file import Part, head_of, open_index, parts_of, settle, write_index
+from vesalius.core.index_file import Part, head_of, open_index, parts_of, write_index
 from vesalius.core.progress import Progress, watched
 from vesalius.core.shown import Shown
 from vesalius.core.words import counted
@@ -127,6 +127,7 @@ def index(
     }
     _ready(folder, opened, add=add, resume=resume)
     with held(folder):
+        _assert_same(folder, before)
         journal = Journal(folder, begin)
         journal.open(resume=resume or (add and journal.fits))
         try:
@@ -175,10 +176,15 @@ def _before(folder: Path, bundle: Bundle, of: Of) -> Index:
     return found
 
 
+def _assert_same(folder: Path, before: Index | None) -> None:
+    """Raise OutputError where another process added cases while these were read: its cases would be lost."""
+    if before is not None and open_index(folder).data_hash != before.data_hash:
+        raise OutputError(f"{folder} has changed since it was read", hint="the same command again")
+
+
 def _ready(folder: Path, bundle: Bundle, *, add: bool, resume: bool) -> None:
     """Make the folder, with the bundle in it. Raises OutputError where it holds something else."""
     if add:
-        settle(folder)
         return
     begun = Journal(folder, {}).there
     if not (resume and begun):
