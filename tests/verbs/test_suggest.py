@@ -82,7 +82,7 @@ def test_the_same_pool_has_the_same_answer_and_another_seed_another(pictures: An
             r["case"] for r in vs.suggest(pictures.run, pool, count=4, strategy="random", seed=seed).rows()
         ]
 
-    assert drawn(1) == drawn(1) and len({tuple(drawn(k)) for k in range(4)}) > 1
+    assert drawn(1) == drawn(1) and len({tuple(drawn(k)) for k in (1, 2, 3)}) > 1
 
 
 def test_the_most_unsure_is_the_one_whose_probabilities_say_so(pictures: Any, pool: Path) -> None:
@@ -171,3 +171,29 @@ def test_volumes_are_drawn_where_something_is_found_with_the_plane_to_look_at(
 def test_what_cannot_be_asked_is_refused_in_a_line(pictures: Any, pool: Path, words: Any, match: str) -> None:
     with pytest.raises((DataError, UnknownName), match=match):
         vs.suggest(pictures.run, pool, **words)
+
+
+def test_a_strategy_that_needs_more_than_answers_say_is_refused_and_goes_on_with_another(
+    pictures: Any, pool: Path, tmp_path: Path
+) -> None:
+    """Scores have no places: what was measured stays, and nothing looks finished."""
+    with pytest.raises(DataError, match="foreground cannot choose; found no found"):
+        vs.suggest(pictures.run, pool, tmp_path / "s", strategy="foreground")
+    assert not (tmp_path / "s" / "suggestions.csv").exists()
+    found = vs.suggest(pictures.run, pool, tmp_path / "s", strategy="random", resume=True, count=2)
+    assert len(found.cases) == 2 and found.path == tmp_path / "s"
+
+
+def test_a_pool_of_which_nothing_can_be_read_leaves_no_folder(pictures: Any, tmp_path: Path) -> None:
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    (tmp_path / "pool.csv").write_text("case,image\na,broken.png\n")
+    with pytest.raises(DataError, match="no case of the pool can be read; found .*broken"):
+        vs.suggest(pictures.run, tmp_path / "pool.csv", tmp_path / "s")
+    assert not (tmp_path / "s").exists()
+
+
+def test_a_pool_that_is_wholly_unlike_says_so_and_names_the_way(pictures: Any, tmp_path: Path) -> None:
+    Pil.fromarray(np.zeros((7, 900), np.uint8)).save(tmp_path / "strange.png")
+    (tmp_path / "pool.csv").write_text("case,image\na,strange.png\n")
+    with pytest.raises(DataError, match="no case of the pool can be suggested; .*--also-outside"):
+        vs.suggest(pictures.run, tmp_path / "pool.csv")

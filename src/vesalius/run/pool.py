@@ -15,7 +15,7 @@ import numpy as np
 from vesalius.answers import contract
 from vesalius.core.bundle import Bundle
 from vesalius.core.case import Case
-from vesalius.core.errors import PlanError, VesaliusError
+from vesalius.core.errors import DataError, PlanError
 from vesalius.core.image import Array
 from vesalius.core.index import unit
 from vesalius.core.progress import Progress
@@ -98,9 +98,7 @@ class Measuring:
             for case in wanted:
                 try:
                     found.append(known.get(case.id) or self._kept(case))
-                except VesaliusError as error:
-                    if isinstance(error, PlanError):
-                        raise
+                except DataError as error:
                     failed.append((case.id, str(error)))
                 progress.advance(name)
         finally:

@@ -47,9 +47,9 @@ def curve(
         every = [card for trained in cards.values() for card in trained.values()]
         if not every:
             continue
-        metric = metric or next(
-            n for n in contract.of(every[0].answer).headlines if every[0].metrics[n].value is not None
-        )
+        there = [name for name, one in every[0].metrics.items() if one.value is not None]
+        first = [name for name in contract.of(every[0].answer).headlines if name in there]
+        metric = metric or [*first, *there][0]
         order = every[0].labels
         rows = {
             name: {seed: rows_of(card, order) for seed, card in each.items()} for name, each in cards.items()

@@ -173,6 +173,9 @@ def suggest(
     )
     vectors = asked_of(opened, device=device, accept_mismatch=accept_mismatch)
     free, done = parted(opened, cohort, looked)
+    if not cohort.cases:
+        why = cohort.set_aside[0].reason if cohort.set_aside else "no case"
+        raise DataError("no case of the pool can be read", found=why)
     if not free:
         raise DataError(
             "every case of the pool is labelled already",
@@ -180,36 +183,39 @@ def suggest(
             hint="a pool of other cases; `vesalius clean` looks for wrong labels among these",
         )
     sheet = None if out is None else _sheet(Path(out), opened, cohort, resume=resume)
-    with nullcontext() if sheet is None else held(sheet.folder):
-        measuring = Measuring(vectors, None if sheet is None else sheet.answers)
-        try:
+    try:
+        with nullcontext() if sheet is None else held(sheet.folder):
+            measuring = Measuring(vectors, None if sheet is None else sheet.answers)
             seen, failed = measuring(free, progress=shown)
             known = labelled_vectors(vectors, opened, done, labelled, layout, columns, shown)
-        except KeyboardInterrupt as error:
-            if sheet is None:
-                raise
-            hint = f"vesalius suggest … -o {out} --resume"
-            raise Interrupted("interrupted; what is measured is kept", hint=hint) from error
-        found = _chosen(
-            opened,
-            cohort,
-            seen,
-            known,
-            looked=looked,
-            strategy=chosen,
-            count=count,
-            seed=seed,
-            same_patient=same_patient,
-            also_outside=also_outside,
-            centred=not vectors.reads,
-        )
-        aside = [*cohort.set_aside, *(SetAside(case, why) for case, why in failed), *found.apart]
-        found = replace(found, already=tuple(c.id for c in done), apart=tuple(aside))
+            found = _chosen(
+                opened,
+                cohort,
+                seen,
+                known,
+                looked=looked,
+                strategy=chosen,
+                count=count,
+                seed=seed,
+                same_patient=same_patient,
+                also_outside=also_outside,
+                centred=not vectors.reads,
+            )
+            aside = [*cohort.set_aside, *(SetAside(case, why) for case, why in failed), *found.apart]
+            found = replace(found, already=tuple(c.id for c in done), apart=tuple(aside))
+            if sheet is not None:
+                found = replace(found, path=sheet.folder)
+                _written(found, cohort, sheet.folder)
+                sheet.close()
+    except KeyboardInterrupt as error:
         if sheet is None:
-            return found
-        found = replace(found, path=sheet.folder)
-        _written(found, cohort, sheet.folder)
-        sheet.close()
+            raise
+        hint = f"vesalius suggest … -o {out} --resume"
+        raise Interrupted("interrupted; what is measured is kept", hint=hint) from error
+    except DataError:
+        if sheet is not None and not sheet.answers.cases():
+            sheet.discard()
+        raise
     return found
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from vesalius.core.errors import DataError, VesaliusError
+from vesalius.core.errors import DataError
 from vesalius.core.registry import names
 from vesalius.run import strategies
 from vesalius.run.pool import Measuring, Seen, asking, pool_of
@@ -79,6 +79,6 @@ class NextCase:
             found: Seen | str
             try:
                 found = replace(measuring.measure(case.case), case=case.id)
-            except VesaliusError as error:
+            except DataError as error:
                 found = study.plainly(str(error))
             self._seen[study.id, case.id, model.bundle.hash] = found

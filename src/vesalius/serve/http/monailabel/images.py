@@ -132,7 +132,7 @@ def next_sample(
         if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
             raise Problem(422, "a seed is a number from 0", found=str(seed)[:40])
         done = {i: one for i, one in images.items() if i not in open_}
-        about: Details = {"images": len(open_), "model": model.bundle.hash[:16]}
+        about: Details = {"cases": len(open_), "model": model.bundle.hash[:16]}
         service.audit.add(caller.name, "suggest", about)
         image, seen = service.next_case.choose(strategy, model, open_, done, seed=seed)
         said = {
