@@ -135,11 +135,12 @@ def _core_set(places: tuple[int, int]) -> Iterator[Figure]:
     import torch
 
     from vesalius.anomalies._coreset import Reservoir, covering
+    from vesalius.anomalies.patchcore import SAMPLED
 
     pictures, each = places
     many, generator = pictures * each, torch.Generator().manual_seed(0)
     before, began = high_water_gib(os.getpid()), time.monotonic()
-    held = Reservoir(min(100_000, many))
+    held = Reservoir(min(SAMPLED, many))
     for _ in range(pictures):
         held.add(torch.randn(each, 57, generator=generator), generator)
     chosen = covering(held.rows, many // 100, generator)

@@ -156,3 +156,25 @@ def test_the_sample_is_even_and_bounded() -> None:
         assert held.seen == 100 and len(held.rows) == 20
         counts += np.bincount(held.rows[:, 0].long().numpy(), minlength=10)
     assert abs(counts / 200 - 2).max() < 4 * np.sqrt(2 * 0.8 * 0.9 / 200)  # 2 of each tenth, by chance
+
+
+def test_a_model_of_slices_is_laid_out_in_memory_as_its_net_is() -> None:
+    from types import SimpleNamespace
+    from typing import cast
+
+    from vesalius.core.bundle import State
+    from vesalius.core.plan import Plan
+    from vesalius.learn.stepper import build as built
+    from vesalius.tasks import contract
+
+    task = contract.get("anomaly")
+    data = SimpleNamespace(dims=3, size=(8, 32, 32), inputs=1)
+    net = SimpleNamespace(name="resnet-10", scale=0.125, dropout=0.0, options={})
+    train = SimpleNamespace(recipe="patchcore", recipe_options={}, seed=0, lora=0)
+    asked = SimpleNamespace(name="anomaly", options={"slices": True})
+    none = SimpleNamespace(joined=False, frames=0)
+    plan = cast("Plan", SimpleNamespace(data=data, net=net, train=train, task=asked, sources=none, nets={}))
+    model = built(task, plan, State({"cases": 4}), 0)
+    assert {p.ndim for p in model.parameters() if p.ndim > 3} == {4}
+    found = model.eval()(torch.zeros(2, 1, 8, 32, 32))
+    assert found.shape[:2] == (2, 9)

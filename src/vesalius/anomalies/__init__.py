@@ -7,10 +7,12 @@ entry point in the group `vesalius.anomalies`, beside one in `vesalius.learn.rec
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from vesalius.anomalies.contract import Normality, Size
 from vesalius.core.registry import lookup
+
+if TYPE_CHECKING:
+    from vesalius.anomalies.contract import Normality, Size
 
 KIND = "anomalies"
 

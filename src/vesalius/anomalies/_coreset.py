@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-NARROW = 64  # dimensions that distances between rows are compared in while rows are chosen
+NARROW = 32  # dimensions that distances between rows are compared in while rows are chosen
 
 
 class Reservoir:
@@ -16,7 +16,7 @@ class Reservoir:
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self.seen = 0
+        self.seen, self._worst = 0, float("inf")
         self._keys: list[Tensor] = []
         self._rows: list[Tensor] = []
 
@@ -24,19 +24,25 @@ class Reservoir:
         """Take in rows `(N, F)`."""
         keys = torch.rand(len(rows), generator=generator, dtype=torch.float64)
         self.seen += len(rows)
-        if self._keys and len(self._keys[0]) == self.most:
-            stay = keys < self._keys[0].max()
-            keys, rows = keys[stay], rows[stay.to(rows.device)]
-        keys = torch.cat([*self._keys, keys])
-        rows = torch.cat([*self._rows, rows.cpu()])
+        stay = keys < self._worst
+        self._keys.append(keys[stay])
+        self._rows.append(rows.cpu()[stay])
+        if sum(map(len, self._keys)) > self.most + max(self.most // 4, len(rows)):
+            self._thin()
+
+    def _thin(self) -> None:
+        """Let go of all rows but those with the smallest keys."""
+        keys, rows = torch.cat(self._keys), torch.cat(self._rows)
         if len(keys) > self.most:
             chosen = keys.topk(self.most, largest=False, sorted=False).indices.sort().values
             keys, rows = keys[chosen], rows[chosen]
+            self._worst = float(keys.max())
         self._keys, self._rows = [keys], [rows]
 
     @property
     def rows(self) -> Tensor:
         """The sample, `(n, F)`."""
+        self._thin()
         found: Tensor = self._rows[0]
         return found
 
@@ -46,7 +52,8 @@ def narrowed(rows: Tensor, generator: torch.Generator) -> Tensor:
     if rows.shape[1] <= NARROW:
         return rows
     matrix = torch.randn(rows.shape[1], NARROW, generator=generator) / NARROW**0.5
-    return rows @ matrix
+    thin: Tensor = rows @ matrix
+    return thin
 
 
 def covering(rows: Tensor, many: int, generator: torch.Generator) -> Tensor:

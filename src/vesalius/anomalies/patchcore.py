@@ -23,8 +23,8 @@ NAMES = {"patchcore": "PatchCore: the distance to the nearest of a core-set of f
 OPTIONS = {"share": 0.01, "most": 10000}
 SOURCE = "Roth et al., CVPR 2022, arXiv 2106.08265"
 LEAST = 256  # rows, where a share of few places would be fewer
-OVER = 10  # times as many rows are sampled as chosen
-SAMPLED = 100_000  # rows that are sampled at most
+OVER = 5  # times as many rows are sampled as chosen
+SAMPLED = 50_000  # rows that are sampled at most
 SAMPLE_BYTES = 256 * 2**20  # that these take at most
 CHUNK = 2**24  # distances that are computed at once
 

@@ -76,7 +76,8 @@ def build(
         # A net sees another number of images in each step. In the layout below, oneDNN (torch 2.13) then writes beyond
         # what it owns on the way back through narrow layers, and the process ends.
         return model
-    layout = torch.channels_last_3d if plan.data.dims == 3 else torch.channels_last
+    flat = plan.data.dims == 2 or any(p.ndim == 4 for p in model.parameters())  # a net that sees slices
+    layout = torch.channels_last if flat else torch.channels_last_3d
     return model.to(memory_format=layout)  # type: ignore[call-overload, no-any-return]
 
 
