@@ -26,7 +26,7 @@ from vesalius.core.progress import Silent
 from vesalius.evaluate.paired import Difference, differences, together
 from vesalius.infer.features import compares
 from vesalius.learn.stepper import build
-from vesalius.metrics import Rows, bootstrap, ranking
+from vesalius.metrics import Rows, bootstrap, ranking, standing
 from vesalius.run.vectors import Vectors
 from vesalius.verbs.phantom import phantom
 
@@ -108,16 +108,19 @@ def _ranked(run: Path, data: Path, *, untrained: bool = False) -> tuple[Rows, li
         fresh = build(stage.task, stage.stage.plan, stage.stage.state, 0)
         stage.models[0].load_state_dict(fresh.state_dict())
     cohort = cohorts.check(cohorts.read(data), progress=Silent())
+    target = stage.stage.state.values["target"]
     test = set(cohorts.load_assignment(run / "folds.json").test)
-    queries = [c for c in cohort.cases if c.id in test]
-    known = [c for c in cohort.cases if c.id not in test]
+    labelled = [c for c in cohort.cases if target in c.targets]
+    queries = [c for c in labelled if c.id in test]
+    known = [c for c in labelled if c.id not in test]
     asked, held = (np.stack([vectors.of_case(c) for c in some]) for some in (queries, known))
     if not compares(stage.task):  # features point much the same way, as an index has it
         middle = held.mean(axis=0)
         asked, held = asked - middle, held - middle
     far = 1 - unit(asked) @ unit(held).T
     answers = [_answer(c, row, known) for c, row in zip(queries, far, strict=True)]
-    truths = [{k.id for k in known if _label(k) == _label(c)} for c in queries]
+    label = {c.id: c.targets[target] for c in labelled}
+    truths = [{k.id for k in known if label[k.id] == label[c.id]} for c in queries]
     return ranking.rows(answers, truths), [c.patient or c.id for c in queries]
 
 
@@ -132,16 +135,13 @@ def _between(found: Difference) -> str:
     return f"{found.difference:+.4f} [{found.low:+.4f}, {found.high:+.4f}]"
 
 
-def _label(case: Case) -> object:
-    return next(iter(case.targets.values()))
-
-
 def _figures(name: str, found: dict[str, tuple[Rows, list[str]]], seed: int) -> list[Figure]:
     """Each arm's figures with intervals over patients, and how much more each has than the classifier's features."""
     rows = []
     first, patients = found[PLAIN]
     for arm, (each, _) in found.items():
-        measured = bootstrap(each, ranking.summary, patients=patients)
+        fixed = standing(ranking, each)
+        measured = bootstrap(each, ranking.summary, patients=patients, standing=fixed)
         more = (
             {}
             if arm == PLAIN

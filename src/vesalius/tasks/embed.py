@@ -80,9 +80,7 @@ class Embed(Labels):
         if target is not None and kinds.of(target.kind).ordered:
             draft.set("loss.name", "pair", "near grades come to lie nearer than far ones")
         else:
-            draft.set(
-                "loss.name", "contrastive", "each case finds all of its label among the others of a batch"
-            )
+            draft.set("loss.name", "proxy-anchor", "each case is held against all labels in each step")
         draft.set("loss.class_weights", "none", "each batch has as many cases of each label that it draws")
         if not prints.imageless:
             draft.set("augment.mixup", 0.0, "a mixture of two cases is like neither")
