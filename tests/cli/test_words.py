@@ -81,6 +81,8 @@ COMMANDS = (
         "presets",
         "views",
         "explainers",
+        "annotate",
+        "gather",
         "change",
         "clean",
         "advise",

@@ -42,11 +42,18 @@ def in_browser(test: Callable[..., None]) -> Callable[..., None]:
 
 @contextmanager
 def serving(
-    models: Catalogue, folder: Path, *, keys: Path | None = None, port: int = 0, edits: Path | None = None
+    models: Catalogue,
+    folder: Path,
+    *,
+    keys: Path | None = None,
+    port: int = 0,
+    edits: Path | None = None,
+    annotate: Path | None = None,
 ) -> Iterator[str]:
     """A service on a free port of loopback, or on that one, in a thread."""
     folder.mkdir(parents=True, exist_ok=True)
-    service = Service(models, audit=folder / "audit.jsonl", keys=keys, temporary=folder, edits=edits)
+    audit = folder / "audit.jsonl"
+    service = Service(models, audit=audit, keys=keys, temporary=folder, edits=edits, annotate=annotate)
     listening = socket.create_server(("127.0.0.1", port))
     server = uvicorn.Server(uvicorn.Config(create_app(service), log_level="warning"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)

@@ -20,10 +20,15 @@ NEEDS_NODE = pytest.mark.skipif(
 
 
 def run(script: str, given: Any, folder: Path) -> Any:
-    """What `script` gives back: TypeScript whose `main` takes `given`; `@app` in it is the folder of the viewer's scripts."""
+    """What `script` gives back: TypeScript whose `main` takes `given`; `@app` is the viewer's folder of scripts."""
     source, built = folder / "script.ts", folder / "script.mjs"
-    entry = f"{script}\nimport {{ readFileSync }} from 'node:fs';\n"
-    entry += "const made = await main(JSON.parse(readFileSync(0, 'utf8')));\nprocess.stdout.write(JSON.stringify(made));\n"
+    lines = (
+        script,
+        "import { readFileSync } from 'node:fs';",
+        "const given = JSON.parse(readFileSync(0, 'utf8'));",
+        "process.stdout.write(JSON.stringify(await main(given)));",
+    )
+    entry = "\n".join(lines)
     source.write_text(entry, encoding="utf-8")
     command = [ESBUILD, source, "--bundle", "--platform=node", "--format=esm", f"--outfile={built}"]
     subprocess.run([*command, f"--alias:@app={APP}", "--log-level=error"], check=True, timeout=120)

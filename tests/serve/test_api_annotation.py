@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 from collections.abc import Iterator
@@ -48,7 +49,7 @@ def test_what_is_saved_is_there_again_and_said_with_who_when_and_how_long(alone:
     assert (opened["name"], opened["role"], opened["reading"]) == ("p01", "reading", None)
     image = alone.get(f"/api/studies/{opened['study']}/cases/{opened['image']}/image.nii.gz")
     assert image.status_code == 200
-    assert nib.Nifti1Image.from_bytes(__import__("gzip").decompress(image.content)).shape[:2] == SHAPE[:0:-1]
+    assert nib.Nifti1Image.from_bytes(gzip.decompress(image.content)).shape[:2] == SHAPE[:0:-1]
     start = {"kind": "model", "name": "m", "bundle": "ab" * 32, "changed": True}
     made = put(alone, case, "Ada", body(seconds=1.0, start=start, note="dense"))
     assert made.status_code == 200, made.text
@@ -96,7 +97,7 @@ def test_a_mask_comes_as_a_file_too_and_lies_on_the_images_grid(alone: TestClien
             data = json.dumps(array).encode()
         else:
             image = nib.Nifti1Image(np.transpose(array, (2, 1, 0)), None)
-            data = __import__("gzip").compress(image.to_bytes())
+            data = gzip.compress(image.to_bytes())
         return alone.put(
             f"{URL}/cases/{case}/reading",
             params={"annotator": "Ada"},
@@ -298,3 +299,37 @@ def test_the_questions_have_their_colours(alone: TestClient) -> None:
     assert [a["kind"] for a in asks] == list(ASK)
     assert asks[2]["labels"][0] == {"value": 1, "name": "lesion", "colour": "#ff0000"}
     assert asks[2]["labels"][1]["colour"].startswith("#")
+
+
+def test_what_slicer_saves_on_a_projects_case_is_a_reading(services: Clients, tmp_path: Path) -> None:
+    client = services(annotate=project(tmp_path, ask={"mask": ["lesion", "cyst"]}))
+    case = keys_of(client, "Ada")["p01"]
+    opened = begin(client, case, "Ada").json()
+    image = f"{opened['study']}-{opened['image']}"
+    there = client.get("/datastore/image", params={"image": image})
+    seen = nib.Nifti1Image.from_bytes(gzip.decompress(there.content))
+
+    def save(array: Any, tag: str, **params: Any) -> Any:
+        made = nib.Nifti1Image(np.transpose(array, (2, 1, 0)), seen.affine)
+        files = {"label": ("label.nii.gz", gzip.compress(made.to_bytes()))}
+        form = {"params": json.dumps(params)}
+        return client.put("/datastore/label", params={"image": image, "tag": tag}, files=files, data=form)
+
+    assert save(drawn(6), "draft").status_code == 200
+    back = client.get(f"{URL}/cases/{case}/reading", params={"annotator": "Ada"}).json()
+    assert (back["version"], back["done"]) == (1, False)
+    assert client.get("/datastore/label", params={"label": image}).status_code == 404  # none is final
+    info = [{"name": "cyst", "idx": 1}]  # the client's own numbers
+    assert save(drawn(6), "final", label_info=info).status_code == 200
+    back = client.get(f"{URL}/cases/{case}/reading", params={"annotator": "Ada"}).json()
+    assert (back["version"], back["done"]) == (2, True)
+    assert np.array_equal(decoded(back["content"]["mask"], SHAPE), drawn(6, 2))
+    assert client.get("/datastore/label", params={"label": image}).status_code == 200
+    assert client.get("/datastore/").json()["completed"] == 1
+    assert save(drawn(6), "final", label_info=[{"name": "stone", "idx": 1}]).status_code == 422
+    assert save(drawn(6, 5), "final", label_info=info).status_code == 422
+    assert save(drawn(6).transpose(0, 2, 1), "final").status_code == 422
+    assert client.delete("/datastore/label", params={"id": image}).status_code == 409
+    kept = client.get(f"{URL}/cases/{case}/reading", params={"annotator": "Ada"}).json()
+    assert kept["version"] == 2
+    assert len(list((tmp_path / "project" / "drawings").iterdir())) == 2

@@ -75,7 +75,9 @@ def test_a_click_is_where_the_cross_would_be(
 ) -> None:
     with serving(clicked, tmp_path / "service") as address:
         page, asked = opened(browser, address, tmp_path, volume(tmp_path, name), "organs")
-        page.tab.set_viewport_size({"width": 2400, "height": 800})  # so wide that the bar is one line with any tool
+        page.tab.set_viewport_size(
+            {"width": 2400, "height": 800}
+        )  # so wide that the bar is one line with any tool
         page.tab.click("#run")
         page.wait("#click-status", "Click on")
         page.picture("clicks-wide")

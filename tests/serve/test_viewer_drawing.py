@@ -1,4 +1,4 @@
-"""What the viewer's tools draw, held against numpy, scipy and nibabel: voxels, shapes between slices, steps and files."""
+"""What the viewer's tools draw, against numpy, scipy and nibabel: voxels, shapes between slices, steps and files."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from _node import NEEDS_NODE, run
 from scipy import ndimage
+
+from vesalius import formats
 
 pytestmark = NEEDS_NODE
 
@@ -55,7 +57,8 @@ async function main(given) {
   });
   made.runs = runsOf(Uint8Array.from(given.labels));
   made.back = Array.from(fromRuns(made.runs, given.labels.length));
-  made.refused = given.wrong.filter((runs) => { try { fromRuns(runs, 10); return false; } catch { return true; } }).length;
+  const refused = (runs) => { try { return !fromRuns(runs, 10); } catch { return true; } };
+  made.refused = given.wrong.filter(refused).length;
   const bytes = Uint8Array.from(Buffer.from(given.file, "base64")).buffer;
   made.file = Buffer.from(await (await niftiOf(bytes, Uint8Array.from(given.labels))).arrayBuffer()).toString("base64");
   made.steps = steps(given);
@@ -68,17 +71,21 @@ function steps(given) {
   const random = () => (seed = (seed * 48271) % 2147483647) / 2147483647;
   const work = new Work(grid(given));
   const entries = [];
-  work.onstep = (step, back) => entries.push({ ...entryOf(step.patch, back), ...(step.boxes ? { boxes: back ? step.boxes.before : step.boxes.after } : {}), seconds: 1 });
-  const before = [];
+  const boxesOf = ({ boxes }, back) => (boxes ? { boxes: back ? boxes.before : boxes.after } : {});
+  work.onstep = (step, back) => entries.push({ ...entryOf(step.patch, back), ...boxesOf(step, back), seconds: 1 });
+  let settled = true;
   for (let k = 0; k < 60; k++) {
     const what = random();
     if (what < 0.2) work.undo();
     else if (what < 0.3) work.redo();
     else if (what < 0.4) work.setBoxes("box", [...work.boxes, { low: [0, 0, 0], high: [1 + k, 2, 3], value: 1 }]);
     else {
+      const was = JSON.stringify(Array.from(work.labels));
       const at = () => given.size.map((n) => random() * n);
       work.begin("stroke");
-      stroke(work, { axis: k % 3, slice: k % 11 }, [at(), at()], { radius: 1 + 3 * random(), ball: what > 0.8 }, rule(1 + (k % 3)));
+      const brush = { radius: 1 + 3 * random(), ball: what > 0.8 };
+      stroke(work, { axis: k % 3, slice: k % 11 }, [at(), at()], brush, rule(1 + (k % 3)));
+      settled = settled && JSON.stringify(Array.from(work.settled)) === was;
       if (what > 0.9) work.cancel();
       else work.end();
     }
@@ -90,7 +97,7 @@ function steps(given) {
   const boxes = JSON.stringify(again.boxes) === JSON.stringify(work.boxes);
   const counts = Array.from(work.counts.slice(0, 5));
   while (work.canUndo) work.undo();
-  return { last, replayed, boxes, counts, undone: Array.from(work.labels), entries: entries.length };
+  return { last, settled, replayed, boxes, counts, undone: Array.from(work.labels), entries: entries.length };
 }
 """
 
@@ -126,10 +133,12 @@ def even_odd(where: dict[str, int], corners: list[list[float]]) -> np.ndarray[An
         with np.errstate(divide="ignore", invalid="ignore"):
             x = a[p] + (at[..., q] - a[q]) / (b[q] - a[q]) * (b[p] - a[p])
         inside ^= crosses & (x > at[..., p])
-    return inside & (np.floor(at[..., where["axis"]]) == where["slice"])
+    found: np.ndarray[Any, Any] = inside & (np.floor(at[..., where["axis"]]) == where["slice"])
+    return found
 
 
 def disc(radius: float, at: tuple[float, float] = (15.5, 15.5)) -> np.ndarray[Any, Any]:
+    """A disc on 31 × 31 pixels."""
     y, x = np.mgrid[:31, :31] + 0.5
     found: np.ndarray[Any, Any] = ((x - at[0]) ** 2 + (y - at[1]) ** 2 <= radius**2).astype(np.uint8)
     return found
@@ -184,7 +193,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     x, y, z = SIZE
     labels = RNG.choice(4, (z, y, x), p=[0.7, 0.1, 0.1, 0.1]).astype(np.uint8)
     affine = np.array([[-0.6, 0.2, 0.1, 5], [0.3, 1.2, -0.4, 6], [0.1, 0.3, 2.4, 7], [0, 0, 0, 1.0]])
-    image = nib.Nifti1Image(RNG.integers(-9, 9, SIZE).astype(np.int16), affine)
+    nifti: Any = nib.Nifti1Image
+    image = nifti(RNG.integers(-9, 9, SIZE).astype(np.int16), affine)
     image.header.set_slope_inter(2.0, -1024.0)
     stack = np.zeros((9, 31, 31), np.uint8)
     stack[1], stack[7] = disc(4), disc(10)
@@ -192,7 +202,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     apart = np.zeros((5, 31, 31), np.uint8)
     apart[0], apart[4] = disc(4, (6.5, 6.5)), disc(4, (22.5, 22.5))
     coarse = {"size": [31, 31, 9], "spacing": [1, 1, 3]}
-    given = {
+    on_end = stack.transpose(1, 0, 2).ravel().tolist()
+    given: dict[str, Any] = {
         "size": SIZE,
         "spacing": SPACING,
         "strokes": [
@@ -204,7 +215,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "shape": {"set": disc(6).ravel().tolist(), "wide": 31, "spacing": [0.7, 1.9]},
         "between": [
             {**coarse, "labels": stack.ravel().tolist(), "axis": 2, "value": 1},
-            {"size": [31, 9, 31], "spacing": [1, 3, 1], "labels": stack.transpose(1, 0, 2).ravel().tolist(), "axis": 1, "value": 1},
+            {"size": [31, 9, 31], "spacing": [1, 3, 1], "labels": on_end, "axis": 1, "value": 1},
             {"size": [31, 31, 5], "spacing": [1, 1, 3], "labels": apart.ravel().tolist(), "axis": 2, "value": 1},
         ],
         "labels": labels.ravel().tolist(),
@@ -275,14 +286,16 @@ def test_runs_and_files_hold_the_drawing_in_the_images_own_grid(made: dict[str, 
     assert made["refused"] == 6
     path = tmp_path / "drawn.nii"
     path.write_bytes(gzip.decompress(base64.b64decode(made["file"])))
-    saved = nib.load(path)
-    assert np.allclose(saved.affine, made["given"]["affine"], atol=1e-6)
-    assert np.array_equal(np.asarray(saved.dataobj).T, labels)  # no slope or intercept of the image's own
+    saved = formats.read(path)
+    lps = np.diag([-1.0, -1, 1, 1]) @ made["given"]["affine"]
+    assert saved.affine is not None and np.allclose(saved.affine, lps, atol=1e-6)
+    assert np.array_equal(saved.array[0], labels)  # no slope or intercept of the image's own
 
 
 def test_steps_are_taken_back_and_a_journal_of_them_gives_the_same_drawing(made: dict[str, Any]) -> None:
     steps = made["steps"]
     assert steps["entries"] > 30 and any(steps["last"])
     assert steps["replayed"] == steps["last"] and steps["boxes"]
+    assert steps["settled"]  # a stroke that is not over is not saved
     assert steps["counts"] == [steps["last"].count(v) for v in range(5)]
     assert not any(steps["undone"])

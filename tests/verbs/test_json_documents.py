@@ -18,6 +18,7 @@ from PIL import Image as Picture
 from safetensors.numpy import save_file
 from tests.benefit._treated import person
 from tests.run._advised import about, predictor
+from tests.verbs._said import say
 
 import vesalius
 import vesalius as vs
@@ -406,6 +407,31 @@ def test_index_and_find(pictures: Any, dictated: Any, ask: Ask, tmp_path: Path) 
     ask("index", dictated.bundle, dictated.data, "-o", tmp_path / "index")
     found = ask("find", tmp_path / "index", "left nodule", "--count", "2")["result"]
     assert [one["rank"] for one in found["found"]] == [1, 2] and found["page"] is None
+
+
+def test_annotate_and_gather(tmp_path: Path, ask: Ask) -> None:
+    (tmp_path / "data").mkdir()
+    for k in range(3):
+        Picture.new("L", (8, 8), 7 + k).save(tmp_path / "data" / f"p{k}.png")
+    words = (
+        "-o",
+        tmp_path / "project",
+        "--ask",
+        "class=well,ill",
+        "--ask",
+        "mask=spot#ff0000",
+        "--readers",
+        "2",
+    )
+    made = ask("annotate", tmp_path / "data", *words, "--blind", "--annotator", "A", "--annotator", "B")[
+        "result"
+    ]
+    assert (made["cases"], made["new_cases"], made["blind"], made["annotators"]) == (3, 3, True, ["A", "B"])
+    spot = np.eye(8, dtype=np.uint8)[None]
+    say(tmp_path / "project", {(f"p{k}", n): {"class": "ill", "mask": spot} for k in range(2) for n in "AB"})
+    found = ask("gather", tmp_path / "project", "-o", tmp_path / "out", "--resamples", "20")["result"]
+    assert (found["readings"], found["cases"], found["unsettled"], found["segs"]) == (4, 2, [], 0)
+    assert found["agreement"]["asks"][1]["pairs"][0]["figures"]["spot"]["value"] == 1.0
 
 
 def test_few_shot(pictures: Any, ask: Ask) -> None:

@@ -10,6 +10,7 @@ import typer
 
 from vesalius.cli import (
     advise,
+    annotate,
     ask,
     calibrate,
     card,
@@ -30,6 +31,7 @@ from vesalius.cli import (
     find,
     find_lr,
     fit,
+    gather,
     harmonise,
     import_model,
     index,
@@ -76,6 +78,8 @@ for verb in (
     ask,
     prompt,
     compare,
+    annotate,
+    gather,
     consensus,
     label,
     transfer,

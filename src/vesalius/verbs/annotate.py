@@ -71,7 +71,7 @@ def annotate(
         blind: Whether nobody sees another's work on a case before all its readings are done.
         annotators: Who may read; by default anybody who gives a name, or has a key of the service.
         adjudicators: Who decides where readings differ; by default anybody who did not read the case.
-        only: A table with a column `case`: which cases, in which order, such as `suggest` writes it.
+        only: A table with a column `case`: which cases, in which order.
         name: What the project is called; by default as the data.
         columns: What a table's columns are, where their names do not tell.
         layout: How to read it, where it could be read in several ways; one of `vesalius layouts`.

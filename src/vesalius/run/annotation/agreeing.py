@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from vesalius.cohorts import Experts
+from vesalius.cohorts.targets import contract as kinds
 from vesalius.consensus import agreement as agreements
 from vesalius.consensus.agreement import Agreement
 from vesalius.consensus.resampling import RESAMPLES
@@ -118,7 +119,7 @@ def _cohort(
     for case, row in zip(cases, rows, strict=True):
         targets = {EXPERT.format(n): Ref((v,)) if isinstance(v, Path) else v for n, v in row.items()}
         made.append(replace(case, targets=targets))
-    kind = "mask" if one.drawn else "class"
+    kind = kinds.in_role("mask", []).name if one.drawn else kinds.in_role("label", []).name
     infos = {EXPERT.format(n): TargetInfo(EXPERT.format(n), kind, one.labels) for n in names}
     return Cohort(root=Path(), layout="table", cases=tuple(made), targets=infos)
 

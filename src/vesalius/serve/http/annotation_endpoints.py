@@ -7,14 +7,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from vesalius.core.words import counted
-from vesalius.run.annotation.reading import Reading, Role, Start
-from vesalius.run.annotation.standing import OPENED, ORDER, SAVED, Standing
-from vesalius.run.annotation.store import MOST_VERSIONS, Conflict, Saving
+from vesalius.run.annotation.reading import Reading, Role
+from vesalius.run.annotation.standing import OPENED, ORDER, Standing
+from vesalius.run.annotation.store import MOST_VERSIONS
 from vesalius.serve.http import schemas
 from vesalius.serve.http.access import Serving, User
 from vesalius.serve.http.annotating import Annotating
 from vesalius.serve.http.annotation_bodies import listed_case, project_body, reading_body
+from vesalius.serve.http.annotation_saving import refused, save_reading, so_far
 from vesalius.serve.http.annotation_schemas import (
     ClaimBody,
     ConflictBody,
@@ -24,7 +24,7 @@ from vesalius.serve.http.annotation_schemas import (
     ReadingBody,
     ReadingRequest,
 )
-from vesalius.serve.http.annotation_uploads import Said, receive_reading
+from vesalius.serve.http.annotation_uploads import receive_reading
 from vesalius.serve.http.endpoints import file_response
 from vesalius.serve.http.keys import Caller
 from vesalius.serve.http.problems import Problem, not_found
@@ -87,7 +87,7 @@ def begin(case: CaseKey, service: Serving, caller: User, annotator: Who = None) 
     one, standing = desk.one(case), desk.standing(case)
     state = desk.state(standing, name)
     if state not in OPENED:
-        raise _refused(standing, state)
+        raise refused(standing, state)
     study, stored, gone = desk.study(service.studies, caller, name, case, service.bounds)
     for old in gone:
         service.forget(old)
@@ -124,7 +124,7 @@ def hold(case: CaseKey, service: Serving, caller: User, annotator: Who = None) -
     standing = desk.standing(case)
     state = desk.state(standing, name)
     if state not in OPENED and desk.claims.get(case, name) is None:
-        raise _refused(standing, state)
+        raise refused(standing, state)
     return {"expires_at": iso(desk.claims.take(case, name).until)}
 
 
@@ -188,90 +188,11 @@ async def save(request: Request, case: CaseKey, service: Serving, caller: User, 
     desk.one(case)
     grid = await run_in_threadpool(desk.header, case)
     said = await receive_reading(request, service, desk.project, grid)
-    return await run_in_threadpool(_save, service, desk, caller, name, case, said, grid)
-
-
-def _save(
-    service: Service, desk: Annotating, caller: Caller, name: str, case: str, said: Said, grid: Any
-) -> dict[str, Any]:
-    asked = said.asked
-    claim = desk.claims.get(case, name)
-
-    def write_down(reading: Reading) -> None:
-        service.audit.add(caller.name, "annotate", {"case": case, "reading": reading.id})
-
-    with desk.deciding:  # so that what is allowed is what is saved
-        _assert_may_save(desk, case, name, asked)
-        saving = Saving(
-            case=case,
-            image=desk.one(case).image,
-            annotator=name,
-            caller=caller.name,
-            role=asked.role,
-            seen=asked.version,
-            done=asked.done,
-            seconds=asked.seconds,
-            grid=grid,
-            content=said.content,
-            drawn=said.drawn,
-            start=Start(**asked.start.model_dump()),
-            note=asked.note,
-            since=claim.since if claim is not None else None,
-        )
-        try:
-            made = desk.store.save(saving, before=write_down)
-        except Conflict as conflict:
-            latest = conflict.latest
-            problem = Problem(
-                409,
-                f"version {latest.version} of this reading has been saved since, in another window",
-                found=latest.at,
-                hint="look at it, and put your changes into it",
-            )
-            problem.body |= {"latest": reading_body(desk, latest, content=True)}  # type: ignore[dict-item]
-            raise problem from None
-    desk.claims.take(case, name)
-    return reading_body(desk, made, content=False)
-
-
-def _assert_may_save(desk: Annotating, case: str, name: str, asked: ReadingRequest) -> None:
-    """Raise Problem 409 for a case that may not be read or decided any more, 403 for who may not decide."""
-    standing = desk.standing(case)
-    if asked.role == "adjudication":
-        decided = standing.decided
-        if not standing.complete:
-            raise Problem(409, "not all have read this case yet", found=_so_far(standing))
-        if not standing.may_decide(name):
-            raise Problem(
-                403, "whoever read a case does not decide it, nor who is no adjudicator", found=name
-            )
-        if decided is not None and decided.annotator != name:
-            raise Problem(409, "another has decided this case", found=decided.annotator)
-        return
-    state = desk.state(standing, name)
-    if state not in SAVED and not (state == "held" and desk.claims.get(case, name) is not None):
-        raise _refused(standing, state)
+    return await run_in_threadpool(save_reading, service, desk, caller, name, case, said, grid)
 
 
 def _decides(standing: Standing, name: str) -> bool:
     return standing.decided is not None and standing.decided.annotator == name
-
-
-def _refused(standing: Standing, state: str) -> Problem:
-    said = {
-        "held": "others have this case at the moment",
-        "full": "this case has been read, or is not yours to read",
-        "sealed": "a blind reading is over, and changes no more",
-        "adjudicate": "this case has been read, and waits for somebody to decide",
-        "adjudicated": "this case has been decided",
-    }
-    return Problem(
-        409, said.get(state, "this case may not be read"), found=_so_far(standing), hint="another case"
-    )
-
-
-def _so_far(standing: Standing) -> str:
-    return f"{counted(len(standing.done), 'reading')} of {standing.project.readers}"
 
 
 def _desk(service: Service, caller: Caller, annotator: str | None) -> tuple[Annotating, str]:
@@ -299,7 +220,7 @@ def _found(
         raise Problem(
             403,
             "this case is read blind",
-            found=_so_far(standing),
+            found=so_far(standing),
             hint="others' work is shown once all have read it",
         )
     versions = desk.store.versions(case, whose, role)

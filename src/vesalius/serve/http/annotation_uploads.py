@@ -45,7 +45,7 @@ async def receive_reading(request: Request, service: Service, project: Project, 
     """Read and check what was sent. Raises Problem 413, 415, 422."""
     if not request.headers.get("content-type", "").startswith("multipart/"):
         asked = _parsed(await request.body())
-        return await run_in_threadpool(_checked, asked, project, grid, None)
+        return await run_in_threadpool(checked_reading, asked, project, grid, None)
     folder = service.root / "annotation" / secrets.token_hex(8)
     folder.mkdir(parents=True, mode=0o700)
     try:
@@ -55,8 +55,8 @@ async def receive_reading(request: Request, service: Service, project: Project, 
                 422, f"a form of a reading has the field '{_FIELD}', and the file '{_FILE}' at most"
             )
         asked = _parsed(form.fields[_FIELD].encode())
-        drawn = await run_in_threadpool(_read_mask, form.files[0], grid) if form.files else None
-        return await run_in_threadpool(_checked, asked, project, grid, drawn)
+        drawn = await run_in_threadpool(mask_in, form.files[0], grid) if form.files else None
+        return await run_in_threadpool(checked_reading, asked, project, grid, drawn)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -68,7 +68,7 @@ def _parsed(body: bytes) -> ReadingRequest:
         raise validation_problem({**error.errors()[0], "loc": ("body", *error.errors()[0]["loc"])}) from error
 
 
-def _checked(asked: ReadingRequest, project: Project, grid: Header, drawn: Any) -> Said:
+def checked_reading(asked: ReadingRequest, project: Project, grid: Header, drawn: Any) -> Said:
     """Return what is said by kind. Raises Problem 422 for what is not asked, cannot be, or is missing when done."""
     said = dict(asked.content)
     if drawn is not None:
@@ -95,7 +95,7 @@ def _checked(asked: ReadingRequest, project: Project, grid: Header, drawn: Any) 
     return Said(asked, content, arrays)
 
 
-def _read_mask(item: Received, grid: Header) -> Any:
+def mask_in(item: Received, grid: Header) -> Any:
     """Return the mask in a file: runs in JSON, or an array on the image's grid. Raises Problem 422.
 
     Its size is compared before its pixels are decoded, so that a small file cannot ask for much memory.

@@ -107,7 +107,8 @@ def run_service(
             if tail.count
             else "a new one"
         )
-        progress.note(f"serving {names} at {address}, for research only; audit log: {audit}, {so_far}")
+        what = names or (service.annotating.project.name if service.annotating is not None else "nothing")
+        progress.note(f"serving {what} at {address}, for research only; audit log: {audit}, {so_far}")
         cleared = service.workdir.cleared
         for warning in (
             service.audit.mended,

@@ -18,6 +18,7 @@ from vesalius.serve.http.access import Serving, User
 from vesalius.serve.http.datastore import FINAL, ImageId, params
 from vesalius.serve.http.endpoints import file_response
 from vesalius.serve.http.keys import Caller
+from vesalius.serve.http.monailabel.project_labels import drawing_of, project_case, save_drawing
 from vesalius.serve.http.problems import Problem, error_body, not_found
 from vesalius.serve.http.service import Service
 from vesalius.serve.http.study import UploadedStudy
@@ -31,7 +32,7 @@ Tag = Annotated[str, Query(max_length=64)]
 async def save_label(
     request: Request, service: Serving, caller: User, image: ImageId, tag: Tag = FINAL
 ) -> dict[str, str]:
-    """Keep a label of an image under a tag."""
+    """Keep a label of an image under a tag; of a case of an annotation project as the annotator's next version."""
     store = service.datastore
     study, _ = store.find(image, caller)
     service.studies.check_room()
@@ -43,6 +44,16 @@ async def save_label(
             files = [uploads.with_suffix(f) for f in form.files if f.field == "label"]
             if len(files) != 1:
                 raise Problem(422, "one label is needed", found=str(len(files)))
+            about = project_case(service, caller, study)
+            if about is not None:
+                told = params(form.fields.get("params", "{}"))
+                await run_in_threadpool(save_drawing, service, caller, about, files[0], tag, told)
+                shutil.rmtree(folder, ignore_errors=True)
+                place = (
+                    study.folder / "labels" / "project" / "label.nii.gz"
+                )  # where none lies: the project has it
+                service.datastore.entry(study).labels[tag] = (place, told)
+                return {"image": image, "label": image}
             await run_in_threadpool(_readable, files[0])
             entry = store.entry(study)
             if tag not in entry.labels and len(entry.labels) >= _MOST:
@@ -72,6 +83,12 @@ def _label(
     service: Service, caller: Caller, label: str, tag: str
 ) -> tuple[UploadedStudy, Path, dict[str, Any]]:
     study, _ = service.datastore.find(label, caller)
+    about = project_case(service, caller, study)
+    if about is not None:
+        drawn = drawing_of(about, tag)
+        if drawn is None:
+            raise not_found("label")
+        return study, drawn[0], {"version": drawn[1].version, "at": drawn[1].at}
     found = service.datastore.entry(study).labels.get(tag)  # once: another may remove it
     if found is None or not found[0].is_file():
         raise not_found("label")
@@ -107,8 +124,10 @@ def label_info(service: Serving, caller: User, label: ImageId, tag: Tag = FINAL)
 
 @router.delete("/datastore/label")
 def remove_label(service: Serving, caller: User, id: ImageId, tag: Tag = FINAL) -> dict[str, str]:
-    """Remove a label."""
+    """Remove a label; one on a case of an annotation project is kept, as all its versions are."""
     study, _, _ = _label(service, caller, id, tag)
+    if project_case(service, caller, study) is not None:
+        raise Problem(409, "what was saved of a project's case stays", hint="save another version")
     kept = service.datastore.entry(study).labels.pop(tag, None)
     if kept is not None:
         _drop(service, study, kept[0])

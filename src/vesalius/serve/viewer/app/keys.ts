@@ -41,11 +41,15 @@ export function listen(shortcuts: Shortcut[]): void {
   }, true);
   const row = (s: Shortcut) => h("li", {}, h("span", {}, s.keys.slice(0, 1).map((k) => h("kbd", {}, shown(k)))), h("span", {}, s.does));
   const help = () => {
-    const special = modes.filter((m) => m.on()).flatMap((m) => [h("li", { class: "mode" }, m.title), ...m.shortcuts().filter((s) => s.does).map(row)]);
-    fill(byId("help-keys"), special, special.length > 0 && h("li", { class: "mode" }, "Always"), shortcuts.map(row));
+    const on = modes.filter((m) => m.on());
+    const taken = new Set(on.flatMap((m) => m.shortcuts()).flatMap((s) => s.keys));
+    const special = on.flatMap((m) => [h("li", { class: "mode" }, m.title), ...m.shortcuts().filter((s) => s.does).map(row)]);
+    const rest = shortcuts.filter((s) => s.keys.some((k) => !taken.has(k)));
+    fill(byId("help-keys"), special, special.length > 0 && h("li", { class: "mode" }, "Always"), rest.map(row));
   };
   help();
   byId("help").addEventListener("beforetoggle", help);
+  byId("help").addEventListener("toggle", () => (byId("help").scrollTop = 0)); // its button has the focus, and lies at the end
 }
 
 const tableOf = (shortcuts: Shortcut[]): Map<string, Shortcut> => new Map(shortcuts.flatMap((s) => s.keys.map((k) => [k, s] as const)));

@@ -146,6 +146,7 @@ function drawing(view: View): Annotating {
     if (projects) annotation.fillPanel();
     else if (!free.fill()) byId("draw-panel").hidden = true;
   };
+  session.onproposed = (by) => annotation.on() && annotation.proposed(by);
   session.onstep = (step, back) => {
     bar();
     if (annotation.on()) annotation.stepped(step, back);

@@ -83,6 +83,18 @@ export class Desk {
     await this.close();
     const key = `${project.name}/${item.case}/${who}`;
     if (!(await hold(key))) throw new api.Failure({ error: "this case is open in another tab of this browser", hint: "go on there, or close it there first" }, 409);
+    try {
+      await this.take(item, key);
+    } catch (error) {
+      this.opened = null;
+      await hold(null);
+      throw error;
+    }
+  }
+
+  private async take(item: Item, key: string): Promise<void> {
+    const { who } = this;
+    const project = this.project!;
     const opened = await service.open(item.case, who);
     this.sealed = item.state === "sealed" || item.state === "adjudicated";
     const study = opened.body;

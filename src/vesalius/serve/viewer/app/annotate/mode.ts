@@ -46,7 +46,15 @@ export function annotating(session: Session, ready: () => Promise<void>, enterin
   };
   const acts = { finish: () => finish(), saved: () => look() };
   const panel = () => fillCase(desk, session, clock, acts);
-  desk.onstate = () => renewSaving(desk, clock, acts);
+  let told = ""; // the last version of which the list knows
+  desk.onstate = () => {
+    renewSaving(desk, clock, acts);
+    const saved = `${desk.opened?.case} ${desk.version > 0} ${desk.done}`;
+    if (!desk.saving && desk.opened && saved !== told) {
+      told = saved;
+      void look().catch(() => {}); // it is looked at again soon
+    }
+  };
   desk.onchange = () => {
     session.onpanel();
   };
@@ -139,7 +147,7 @@ export function annotating(session: Session, ready: () => Promise<void>, enterin
   async function finish(): Promise<void> {
     if (!desk.opened || desk.locked || desk.saving) return;
     if (desk.done && !desk.unsaved) return step(1);
-    if (session.pending) return note("What is half drawn is not closed yet: Enter closes it, Escape gives it up.");
+    if (session.pending || desk.own?.unsettled) return note("What is half drawn is not closed yet: Enter closes it, Escape gives it up.");
     const lacks = missing(desk);
     if (lacks) return note(lacks);
     if (nothingDrawn(desk) && sure !== desk.opened.case) {

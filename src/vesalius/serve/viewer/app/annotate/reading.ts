@@ -64,7 +64,7 @@ export function contentOf(project: Project, work: Work, facts: Facts): Content {
     ...(asksFor(project, "class") && facts.class !== null ? { class: facts.class } : {}),
     ...(asksFor(project, "classes") && facts.classes !== null ? { classes: facts.classes } : {}),
     ...(asksFor(project, "boxes") ? { boxes: work.boxes.map((b) => ({ low: turned(b.low), high: turned(b.high), label: boxes.find((l) => l.value === b.value)?.name ?? "" })) } : {}),
-    ...(asksFor(project, "mask") ? { mask: { shape: [z, y, x], runs: runsOf(work.labels) } } : {}),
+    ...(asksFor(project, "mask") ? { mask: { shape: [z, y, x], runs: runsOf(work.settled) } } : {}),
   };
 }
 

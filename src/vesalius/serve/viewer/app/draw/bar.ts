@@ -2,6 +2,7 @@
 import { byId, digits, fill, h } from "../dom.ts";
 import { addMode, type Shortcut } from "../keys.ts";
 import type { Session } from "./session.ts";
+import type { DrawTool } from "./table.ts";
 
 const NUMBERS = [1, 2, 3, 4, 5, 6, 7, 8, 9];
 const LEAST = 0.5;
@@ -19,35 +20,37 @@ export function drawBar(session: Session, layout: (n: number) => void): () => vo
     }
     if (!open) return fill(bar);
     if (open.locked) return fill(bar, h("p", { class: "faint" }, "This is only looked at: nothing can be changed."));
-    fill(
-      bar,
-      h(
-        "span",
-        { class: "group", role: "group", "aria-label": "Drawing tool" },
-        session.tools.map((t) => h("button", { "data-tool": t.name, "aria-pressed": String(t === session.tool), title: `${t.title} (${t.key}). ${t.help}`, onclick: () => session.take(t === session.tool ? null : t) }, t.title)),
-      ),
-      settings(session),
-      session.drawing && session.tool?.controls?.(session.drawing),
-      h(
-        "span",
-        { class: "group", role: "group", "aria-label": "Steps" },
-        h("button", { id: "undo", "aria-label": "Undo", title: "Undo (Ctrl+Z)", disabled: !session.canUndo, onclick: () => session.undo() }, "↶ Undo"),
-        h("button", { id: "redo", "aria-label": "Redo", title: "Redo (Ctrl+Y)", disabled: !session.canRedo, onclick: () => session.redo() }, "↷ Redo"),
-      ),
-      session.making === "mask" &&
-        open.work.grid.size.filter((n) => n > 1).length > 2 &&
-        h(
-          "span",
-          { class: "group", role: "group", "aria-label": "Slices" },
-          h("button", { id: "fill-between", title: "Fill the slices between those on which the class is drawn, in the plane that was pointed at last (f)", onclick: () => session.fillBetween() }, "Fill between"),
-          h("button", { id: "copy-on", title: "Copy the class on this slice to the next one and go there (v)", onclick: () => session.copy(1) }, "Copy ▲"),
-          h("button", { id: "copy-back", title: "Copy the class on this slice to the one before and go there (Shift+V)", "aria-label": "Copy to the slice before", onclick: () => session.copy(-1) }, "▼"),
-        ),
-    );
+    fill(bar, h("div", { class: "line" }, tools(session), steps(session), slices(session)), h("div", { class: "line" }, settings(session)));
   };
 }
 
-function settings(session: Session): HTMLElement | null {
+function tools(session: Session): HTMLElement {
+  const button = (t: DrawTool) => h("button", { "data-tool": t.name, "aria-pressed": String(t === session.tool), title: `${t.title} (${t.key}). ${t.help}`, onclick: () => session.take(t === session.tool ? null : t) }, t.title);
+  return h("span", { class: "group", role: "group", "aria-label": "Drawing tool" }, session.tools.map(button));
+}
+
+function steps(session: Session): HTMLElement {
+  return h(
+    "span",
+    { class: "group", role: "group", "aria-label": "Steps" },
+    h("button", { id: "undo", "aria-label": "Undo", title: "Undo (Ctrl+Z)", disabled: !session.canUndo, onclick: () => session.undo() }, "↶ Undo"),
+    h("button", { id: "redo", "aria-label": "Redo", title: "Redo (Ctrl+Y)", disabled: !session.canRedo, onclick: () => session.redo() }, "↷ Redo"),
+  );
+}
+
+function slices(session: Session): HTMLElement | null {
+  if (session.making !== "mask" || !session.open!.work.grid.size.every((n) => n > 1)) return null;
+  return h(
+    "span",
+    { class: "group", role: "group", "aria-label": "Slices" },
+    h("button", { id: "fill-between", title: "Fill the slices between those on which the class is drawn, in the plane that was pointed at last (f)", onclick: () => session.fillBetween() }, "Fill between"),
+    h("button", { id: "copy-on", title: "Copy the class on this slice to the next one and go there (v)", onclick: () => session.copy(1) }, "Copy ▲"),
+    h("button", { id: "copy-back", title: "Copy the class on this slice to the one before and go there (Shift+V)", "aria-label": "Copy to the slice before", onclick: () => session.copy(-1) }, "▼"),
+  );
+}
+
+/** What the tool is set to, and its own buttons; a line that is always there, so that the image stays where it is. */
+function settings(session: Session): HTMLElement {
   const wanted = session.tool?.options ?? [];
   const { settings: set } = session;
   const unit = session.open!.work.grid.unit;
@@ -88,7 +91,9 @@ function settings(session: Session): HTMLElement | null {
       parts.push(h("span", { class: "range" }, end(0), " to ", end(1)));
     }
   }
-  return parts.length ? h("span", { id: "tool-settings", role: "group", "aria-label": "Settings of the tool" }, ...parts) : null;
+  const own = (session.drawing && session.tool?.controls?.(session.drawing)) ?? [];
+  const help = parts.length > 1 ? null : h("span", { class: "faint tool-help" }, session.tool?.help ?? "Choose a tool to draw; wheel and right button work as ever.");
+  return h("span", { id: "tool-settings", role: "group", "aria-label": "Settings of the tool" }, ...parts, ...own, help);
 }
 
 function shortcuts(session: Session, layout: (n: number) => void): Shortcut[] {

@@ -56,17 +56,22 @@ function signed(shape: Uint8Array, wide: number, spacing: readonly [number, numb
   return inside.map((d, k) => d - outside[k]!);
 }
 
-/** The shape at a part of the way from one to another; where they do not meet, both are moved onto the line between their middles. */
-export function shapeBetween(one: Uint8Array, other: Uint8Array, wide: number, spacing: readonly [number, number], part: number): Uint8Array {
-  const high = one.length / wide;
-  const meet = one.some((v, k) => v && other[k]);
+/** The shapes on the way from one to another, by the part of it; where they do not meet, both are moved onto the line between their middles. */
+export function shapesBetween(one: Uint8Array, other: Uint8Array, wide: number, spacing: readonly [number, number]): (part: number) => Uint8Array {
+  const weighed = (near: Float64Array, far: Float64Array, part: number) => {
+    const found = new Uint8Array(near.length);
+    for (let k = 0; k < found.length; k++) if ((1 - part) * near[k]! + part * far[k]! > 0) found[k] = 1;
+    return found;
+  };
+  if (one.some((v, k) => v && other[k])) {
+    const [near, far] = [signed(one, wide, spacing), signed(other, wide, spacing)];
+    return (part) => weighed(near, far, part);
+  }
   const [a, b] = [middle(one, wide), middle(other, wide)];
-  const at = (k: 0 | 1) => a[k] + part * (b[k] - a[k]);
-  const shift = (from: [number, number]): [number, number] => (meet ? [0, 0] : [Math.round(at(0) - from[0]), Math.round(at(1) - from[1])]);
-  const [near, far] = [signed(moved(one, wide, shift(a)), wide, spacing), signed(moved(other, wide, shift(b)), wide, spacing)];
-  const found = new Uint8Array(wide * high);
-  for (let k = 0; k < found.length; k++) if ((1 - part) * near[k]! + part * far[k]! > 0) found[k] = 1;
-  return found;
+  return (part) => {
+    const to = (from: [number, number]) => [0, 1].map((k) => Math.round(a[k]! + part * (b[k]! - a[k]!) - from[k]!)) as [number, number];
+    return weighed(signed(moved(one, wide, to(a)), wide, spacing), signed(moved(other, wide, to(b)), wide, spacing), part);
+  };
 }
 
 function middle(shape: Uint8Array, wide: number): [number, number] {
@@ -94,9 +99,11 @@ export function fillBetween(work: Work, axis: Axis, rule: Rule): number {
   const { grid, labels } = work;
   const [p, q] = sides(axis);
   const spacing = [grid.spacing[p], grid.spacing[q]] as const;
+  const area = grid.size[0] * grid.size[1];
   let filled = 0;
   let before: { slice: number; shape: Uint8Array } | null = null;
   for (let slice = 0; slice < grid.size[axis]; slice++) {
+    if (axis === 2 && !labels.subarray(slice * area, (slice + 1) * area).includes(rule.value)) continue;
     const shape = shapeIn(labels, grid, { axis, slice }, rule.value);
     if (!shape.includes(1)) continue;
     if (before && slice - before.slice > 1) filled += gap(work, axis, before, { slice, shape });
@@ -107,13 +114,10 @@ export function fillBetween(work: Work, axis: Axis, rule: Rule): number {
   function gap(into: Work, along: Axis, from: { slice: number; shape: Uint8Array }, to: { slice: number; shape: Uint8Array }): number {
     const box = cropOf([from.shape, to.shape], grid.size[p]);
     const [one, other] = [cropped(from.shape, grid.size[p], box), cropped(to.shape, grid.size[p], box)];
+    const between = shapesBetween(one, other, box.wide, spacing);
     for (let slice = from.slice + 1; slice < to.slice; slice++) {
       const part = (slice - from.slice) / (to.slice - from.slice);
-      const shape = new Uint8Array(from.shape.length);
-      shapeBetween(one, other, box.wide, spacing, part).forEach((v, k) => {
-        if (v) shape[(box.top + Math.floor(k / box.wide)) * grid.size[p] + box.left + (k % box.wide)] = 1;
-      });
-      putShape(into, { axis: along, slice }, shape, rule);
+      putShape(into, { axis: along, slice }, between(part), rule, box);
     }
     return to.slice - from.slice - 1;
   }

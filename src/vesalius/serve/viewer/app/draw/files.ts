@@ -4,11 +4,18 @@ import { withLabels } from "../nifti.ts";
 /** Labels as value, length, value, length …, in the order in which they lie. */
 export function runsOf(labels: Uint8Array): number[] {
   const runs: number[] = [];
-  let [value, from] = [labels[0] ?? 0, 0];
-  for (let k = 1; k <= labels.length; k++) {
-    if (k < labels.length && labels[k] === value) continue;
-    if (k > from) runs.push(value, k - from);
-    [value, from] = [labels[k] ?? 0, k];
+  // four at once: most of an image is one value for long
+  const words = labels.byteOffset % 4 ? null : new Uint32Array(labels.buffer, labels.byteOffset, labels.length >> 2);
+  for (let from = 0, k = 0; from < labels.length; from = k) {
+    const value = labels[from]!;
+    const word = (value * 0x01010101) >>> 0;
+    for (k = from + 1; k < labels.length && labels[k] === value; k++) {
+      if (!words || k % 4) continue;
+      let n = k >> 2;
+      while (n < words.length && words[n] === word) n++;
+      if (4 * n > k) k = 4 * n - 1;
+    }
+    runs.push(value, k - from);
   }
   return runs;
 }

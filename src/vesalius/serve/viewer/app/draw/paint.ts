@@ -110,15 +110,25 @@ export function shapeIn(labels: ArrayLike<number>, grid: Grid, { axis, slice }: 
   return found;
 }
 
-/** Give a shape of a slice a value. */
-export function putShape(work: Work, { axis, slice }: Slice, shape: Uint8Array, rule: Rule): void {
+/** A part of a slice: where it begins along its two axes, and how wide it is. */
+export interface Part {
+  left: number;
+  top: number;
+  wide: number;
+}
+
+/** Give a shape of a slice a value; `part` is where the shape lies, by default all of the slice. */
+export function putShape(work: Work, { axis, slice }: Slice, shape: Uint8Array, rule: Rule, part: Part | null = null): void {
   const { size } = work.grid;
   const [p, q] = sides(axis);
   const step = strides(size);
   const put = puts(work, rule);
+  const { left, top, wide } = part ?? { left: 0, top: 0, wide: size[p] };
+  const high = shape.length / wide;
   let n = 0;
-  for (let v = 0; v < size[q]; v++) for (let u = 0; u < size[p]; u++, n++) if (shape[n]) put(u * step[p] + v * step[q] + slice * step[axis]);
-  const [low, high]: [Triple, Triple] = [[0, 0, 0], [...size]];
-  [low[axis], high[axis]] = [slice, slice + 1];
-  work.touch(low, high);
+  for (let v = top; v < top + high; v++) for (let u = left; u < left + wide; u++, n++) if (shape[n]) put(u * step[p] + v * step[q] + slice * step[axis]);
+  const [low, end]: [Triple, Triple] = [[0, 0, 0], [0, 0, 0]];
+  [low[axis], end[axis]] = [slice, slice + 1];
+  [low[p], end[p], low[q], end[q]] = [left, left + wide, top, top + high];
+  work.touch(low, end);
 }

@@ -27,6 +27,8 @@ export class Session {
   onpanel: () => void = () => {};
   /** Something was drawn, or taken back. */
   onstep: (step: Step, back: boolean) => void = () => {};
+  /** What was just drawn is a model's proposal. */
+  onproposed: Drawing["proposed"] = () => {};
   readonly settings: Settings = { diameter: 10, ball: false, emptyOnly: false, range: null };
   readonly manner: Manner & { hidden: Set<number> } = { opacity: 0.5, outline: false, hidden: new Set() };
 
@@ -259,6 +261,7 @@ export class Session {
       settings: this.settings,
       redraw: () => this.layer.request(),
       panel: () => this.onpanel(),
+      proposed: (by) => this.onproposed(by),
       say: (text) => text && note(text),
     };
   }
@@ -275,7 +278,7 @@ export class Session {
   private marks(pen: CanvasRenderingContext2D, plane: Plane): void {
     const { held } = this;
     if (!held) return;
-    const drawing = this.drawing ?? { work: held.work, labels: this.allLabels, label: null, values: null, settings: this.settings, redraw: () => {}, panel: () => {}, say: () => {} };
+    const drawing = this.drawing ?? { work: held.work, labels: this.allLabels, label: null, values: null, settings: this.settings, redraw: () => {}, panel: () => {}, proposed: () => {}, say: () => {} };
     boxMarks(pen, plane, { ...drawing, labels: held.labels.boxes }, this.manner.hidden);
     this.taken?.marks?.(pen, plane, drawing);
   }

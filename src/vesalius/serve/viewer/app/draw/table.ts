@@ -28,6 +28,8 @@ export interface Drawing {
   redraw(): void;
   /** Fill the bar anew: the tool has other controls or steps. */
   panel(): void;
+  /** Say that what was just drawn is a proposal of a model: it is said in what is saved. */
+  proposed(by: { kind: "click"; name: string }): void;
   /** Tell the person, for a while. */
   say(text: string): void;
 }

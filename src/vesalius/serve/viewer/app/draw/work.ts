@@ -75,6 +75,20 @@ export class Work {
     return this.undone.length > 0;
   }
 
+  /** Whether a step has begun that may be given up still. */
+  get unsettled(): boolean {
+    return (this.log?.count ?? 0) > 0;
+  }
+
+  /** The labels without a step that is not over: what is drawn for certain. */
+  get settled(): Uint8Array {
+    if (!this.log?.count) return this.labels;
+    const found = this.labels.slice();
+    const { at, before } = this.log.patch();
+    for (let k = at.length - 1; k >= 0; k--) found[at[k]!] = before[k]!;
+    return found;
+  }
+
   /** What is to be drawn anew since this was last asked; null where nothing is. */
   takeStale(): Extent | null {
     const found = this.stale;

@@ -34,9 +34,11 @@ function ends(box: DrawnBox, plane: Plane): [Point, Point] {
 function gripOf(box: DrawnBox, plane: Plane, [x, y]: Point, near: number): Pick<Hold, "across" | "along"> | null {
   const [a, b] = ends(box, plane);
   const side = (v: number, low: number, high: number): Hold["across"] | undefined => {
-    if (Math.abs(v - low) <= near) return "low";
-    if (Math.abs(v - high) <= near) return "high";
-    return v > Math.min(low, high) && v < Math.max(low, high) ? null : undefined;
+    const within = v > Math.min(low, high) && v < Math.max(low, high);
+    const reach = within ? Math.min(near, Math.abs(high - low) / 3) : near; // of a thin box the middle third moves it
+    const [toLow, toHigh] = [Math.abs(v - low), Math.abs(v - high)];
+    if (Math.min(toLow, toHigh) <= reach) return toLow < toHigh ? "low" : "high";
+    return within ? null : undefined;
   };
   const [across, along] = [side(x, a[0], b[0]), side(y, a[1], b[1])];
   if (across === undefined || along === undefined) return null;

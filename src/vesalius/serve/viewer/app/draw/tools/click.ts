@@ -88,7 +88,8 @@ export function keep(drawing: Drawing): void {
     object.keeps = true;
     return;
   }
-  drawing.work.end();
+  const model = clickModel();
+  if (drawing.work.end() && model) drawing.proposed({ kind: "click", name: model.name });
   close(drawing);
 }
 
