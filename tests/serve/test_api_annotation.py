@@ -123,6 +123,7 @@ def test_a_mask_comes_as_a_file_too_and_lies_on_the_images_grid(alone: TestClien
         said(boxes=[{"low": [0, 4, 5], "high": [1, 4, 11], "label": "lesion"}]),
         said(boxes=[{"low": [0, 4, float("1e400")], "high": [1, 9, 11], "label": "lesion"}]),
         said(boxes=[{"low": [0, 4, 5], "high": [1, 9, 11], "label": "nodule"}]),
+        said(boxes=[{"low": [0, 4, 5], "high": [1, 9, 10**400], "label": "lesion"}]),
         said(mask={"shape": [1, 28, 20], "runs": [0, 560]}),
         said(mask={"shape": [1, 20, 28], "runs": [0, 559]}),
         said(mask={"shape": [1, 20, 28], "runs": [0, 10**15]}),

@@ -16,6 +16,7 @@ from vesalius.core.words import counted
 from vesalius.run.annotation import agreement_page, exporting
 from vesalius.run.annotation.agreeing import agreement_of, disputes_of
 from vesalius.run.annotation.agreement_json import agreement_json
+from vesalius.run.annotation.export import Export
 from vesalius.run.annotation.exporting import Written
 from vesalius.run.annotation.project import load_project
 
@@ -77,7 +78,7 @@ def gather(
     new_folder(goal, default="")
     try:
         with held(goal):
-            one = exporting.Export(folder, settings, goal)
+            one = Export(folder, settings, goal)
             written = exporting.export(one, shown)
             figures = agreement_of(settings, one.cases, one.newest, one.drawing, resamples=resamples)
             disputes = disputes_of(settings, one.newest, one.drawing)

@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from vesalius.core.cohort import Label
+from vesalius.run.annotation.export import READINGS, Export
 from vesalius.run.annotation.reading import Reading
 from vesalius.run.ledger import as_csv
-
-if TYPE_CHECKING:
-    from vesalius.run.annotation.exporting import Export
 
 BOX = ("case", "label", "x0", "y0", "z0", "x1", "y1", "z1")  # high excluded, pixels counted from 0
 
@@ -64,7 +62,7 @@ def readings_table(export: Export, done: Sequence[Reading], drawn: Mapping[str, 
             elif ask.kind == "boxes" and value is not None:
                 said["boxes"] = len(value)
             elif ask.kind == "mask" and reading.id in drawn:
-                said["mask"] = drawn[reading.id].relative_to(export.out / "readings").as_posix()
+                said["mask"] = drawn[reading.id].relative_to(export.out / READINGS).as_posix()
             elif value is not None:
                 said[ask.kind] = value
         start = reading.start

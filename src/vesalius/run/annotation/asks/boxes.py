@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -15,6 +14,7 @@ from vesalius.core.grids import Gridded
 from vesalius.run.annotation.asks.contract import AskKind, Drawings, label_of
 
 MOST = 2000  # of one reading
+_FAR = 1e9  # beyond any image; also not a number, which is nowhere
 OVERLAP = 0.5  # intersection over union from which two boxes are of one thing
 
 
@@ -82,7 +82,7 @@ def _checked(box: Any, labels: Sequence[Label], shape: Sequence[int], k: int) ->
 def _corner(said: Any, where: str) -> list[float]:
     plain = isinstance(said, list) and len(said) == 3
     if not plain or not all(
-        isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v) for v in said
+        isinstance(v, int | float) and not isinstance(v, bool) and -_FAR < v < _FAR for v in said
     ):
         raise DataError(f"{where}: a corner is three numbers (z, y, x)", found=repr(said)[:80])
     return [float(v) for v in said]
