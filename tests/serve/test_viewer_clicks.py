@@ -28,7 +28,7 @@ AFFINES = {
     "oblique": np.array([[0.9, 0.15, 0, 3], [-0.15, 0.9, 0, -20], [0, 0, 1.5, 40], [0, 0, 0, 1.0]]),
     "turned": np.array([[0, 0, 2.0, 0], [0, -1.0, 0, 9], [1.0, 0, 0, 4], [0, 0, 0, 1.0]]),
 }
-SPOTS = ((0.2, 0.2), (0.3, 0.27), (0.68, 0.2), (0.83, 0.3), (0.2, 0.68), (0.3, 0.8))  # two in each plane
+SPOTS = ((0.22, 0.2), (0.28, 0.27), (0.73, 0.2), (0.77, 0.3), (0.22, 0.7), (0.28, 0.8))  # two in each plane
 
 
 @pytest.fixture
@@ -80,13 +80,18 @@ def test_a_click_is_where_the_cross_would_be(
         )  # so wide that the bar is one line with any tool
         page.tab.click("#run")
         page.wait("#click-status", "Click on")
+        page.picture("clicks-wide")
         box = page.tab.locator("#planes").bounding_box()
         seen = set()
         for across, down in SPOTS:
             page.tab.keyboard.press("n")
+            page.settle()
+            assert page.tab.locator("#planes").bounding_box() == box, "the image lies still"
             page.point(across, down)
             index = page.index()
+            page.settle()
             page.tab.keyboard.press("k")
+            page.settle()
             page.click(round(across * box["width"]), round(down * box["height"]))
             answered(page, 1)
             stroke = asked[-1]["strokes"][-1]
@@ -94,6 +99,8 @@ def test_a_click_is_where_the_cross_would_be(
             assert tuple(stroke["places"][0]) == index, (across, down)
             seen.add(index)
         assert len(seen) > 3, "places that differ were clicked on"
+        page.click(8, 8)
+        assert "beside the image" in page.wait("#note").inner_text()
         assert page.wrong == []
         page.tab.close()
 

@@ -21,6 +21,9 @@ export function placeOf(spot: Spot): Triple {
   return [z, y, x];
 }
 
+/** Whether a pointer is on the image, and not on the dark beside it. */
+export const onImage = ({ at, plane: { across, along: down, grid } }: Spot): boolean => [across, down].every((k) => at[k] >= 0 && at[k] < grid.size[k]);
+
 /** Where a place lies along an axis of the file. */
 const along = (place: Triple, axis: Axis): number => place[2 - axis]!;
 

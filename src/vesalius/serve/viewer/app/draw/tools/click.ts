@@ -2,7 +2,7 @@
 import * as api from "../../api.ts";
 import { Running } from "../../click/running.ts";
 import { clickModel } from "../../click/start.ts";
-import { boxOf, boxThrough, lineOf, mark, placeOf, pointAt, type Stroke } from "../../click/strokes.ts";
+import { boxOf, boxThrough, lineOf, mark, onImage, placeOf, pointAt, type Stroke } from "../../click/strokes.ts";
 import { Talk, type Told } from "../../click/talk.ts";
 import { controls, type Status } from "../../click/controls.ts";
 import { guarded, report } from "../../say.ts";
@@ -142,8 +142,11 @@ function give(drawing: Drawing): void {
   const [from, to] = [spots[0]!, spots.at(-1)!];
   gesture = null;
   const adds = !removes;
-  if (manner.scribbles) return add({ kind: "scribble", adds, places: lineOf(spots) }, drawing);
-  if (!dragged(from, to)) return add({ kind: "point", adds, places: [placeOf(from)] }, drawing);
+  if (manner.scribbles) {
+    const places = lineOf(spots.filter(onImage));
+    return places.length ? add({ kind: "scribble", adds, places }, drawing) : drawing.say("This is beside the image.");
+  }
+  if (!dragged(from, to)) return !onImage(from) ? drawing.say("This is beside the image.") : add({ kind: "point", adds, places: [placeOf(from)] }, drawing);
   const last = object?.strokes.at(-1);
   if (object && last?.kind === "box" && last.adds === adds && boxPlane !== from.plane.axis) {
     return set([...object.strokes.slice(0, -1), boxThrough(last, from, to)], drawing);
@@ -213,7 +216,7 @@ export const click: DrawTool = {
     if (!gesture || gesture.spots[0]!.plane.axis !== plane.axis) return;
     const [from, to] = [gesture.spots[0]!, gesture.spots.at(-1)!];
     const adds = !gesture.removes;
-    if (manner.scribbles) mark(pen, plane, { kind: "scribble", adds, places: lineOf(gesture.spots) }, true);
+    if (manner.scribbles) mark(pen, plane, { kind: "scribble", adds, places: lineOf(gesture.spots.filter(onImage)) }, true);
     else if (dragged(from, to)) mark(pen, plane, { kind: "box", adds, places: boxOf(from, to) }, true);
     else mark(pen, plane, { kind: "point", adds, places: [placeOf(from)] }, true);
   },
