@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
+from vesalius.core.answers import ImageAnswer
 from vesalius.core.answers.mask import Mask
 from vesalius.core.bundle import Bundle, open_bundle
 from vesalius.core.case import Case
@@ -65,10 +67,7 @@ class Clicking:
         """The mask as it is now, as `predict` would answer: signed, with what of the image is unlike training."""
         index = np.where(self._outline.mask, self._number, 0).astype(np.int32)
         raw = {"mask": index, "told": np.ones(1)} | ({} if self._named else {"object": np.ones(1)})
-        answer = self.predictor.said(raw, self._encoded, Heard(None, None))
-        if not isinstance(answer, Mask):
-            raise PlanError("the bundle answers no masks", found=type(answer).__name__)
-        return answer
+        return cast(Mask, self.predictor.said(raw, self._encoded, Heard(None, None)))
 
     @property
     def bits(self) -> Array:
@@ -97,7 +96,7 @@ class Clicking:
 
         `mask` is an answer, whose labels all count, or bits `(Z, Y, X)`. Raises DataError on another grid.
         """
-        given = mask.image.array.any(axis=0) if isinstance(mask, Mask) else mask
+        given = mask.image.array.any(axis=0) if isinstance(mask, ImageAnswer) else mask
         bits: Array = np.asarray(given).astype(bool)
         with self._lock:
             self._outline.begin(bits)
