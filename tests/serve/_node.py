@@ -30,10 +30,15 @@ def run(script: str, given: Any, folder: Path) -> Any:
     )
     entry = "\n".join(lines)
     source.write_text(entry, encoding="utf-8")
-    command = [ESBUILD, source, "--bundle", "--platform=node", "--format=esm", f"--outfile={built}"]
+    command = [str(ESBUILD), str(source), "--bundle", "--platform=node", "--format=esm", f"--outfile={built}"]
     subprocess.run([*command, f"--alias:@app={APP}", "--log-level=error"], check=True, timeout=120)
     done = subprocess.run(
-        ["node", built], input=json.dumps(given), capture_output=True, text=True, timeout=120, check=False
+        ["node", str(built)],
+        input=json.dumps(given),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

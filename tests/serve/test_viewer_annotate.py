@@ -136,7 +136,7 @@ def decides(browser: Any, address: str, folder: Path, disputed: list[dict[str, A
     page.wait(f"[data-case={case}].state-adjudicated")
     hers = labels_in(reading(address, case, "Grace Hopper")["content"])
     final = reading(address, case, "Mary Somerville", role="adjudication")
-    assert final["start"] == {"kind": "reading", "name": "Grace Hopper", "changed": False}
+    assert final["start"] == {"kind": "reading", "name": "Grace Hopper", "bundle": "", "changed": False}
     assert np.array_equal(labels_in(final["content"]), hers)
     page.tab.close()
 

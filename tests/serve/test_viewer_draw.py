@@ -21,6 +21,7 @@ LEAN = np.array([[-0.94, 0.34, 0, 0], [0.34, 0.94, 0, 0], [0, 0, 1, 0], [0, 0, 0
 OBLIQUE = LEAN @ np.diag([0.8, 1.1, -2.5, 1]) + np.array(
     [[0, 0, 0, 30], [0, 0, 0, -20], [0, 0, 0, 15], [0] * 4]
 )
+MIDDLE = (0.505, 0.51)
 SPOTS = [(0.5, 0.44), (0.47, 0.5), (0.53, 0.55), (0.5, 0.62), (0.34, 0.4), (0.64, 0.3)]
 
 
@@ -41,7 +42,9 @@ def png() -> bytes:
 
 
 def begin(page: Page, name: str, data: bytes) -> None:
-    page.show((name, data))
+    page.wait("body[data-ready]")
+    page.drop([(name, data)])
+    page.wait("#place", "row")
     page.tab.keyboard.press("c")
     if page.tab.get_attribute("#cross", "aria-pressed") == "true":
         page.tab.keyboard.press("c")  # it would be taken for what is drawn
@@ -69,6 +72,7 @@ def lies_where_it_is_seen(page: Page, name: str, mask: Image) -> None:
         found.append((spot, seen, bool(mask.array[(0, *at["index"])])))
     assert all(seen == saved for _, seen, saved in found), (name, found)
     assert {seen for _, seen, _ in found} == {True, False}, (name, found)
+    page.point(*MIDDLE)  # the slices of the other planes are those that were drawn on
     page.tab.keyboard.press("b")
 
 
@@ -80,6 +84,9 @@ def test_what_is_drawn_in_any_plane_is_saved_where_it_is_seen(
         page = Page(browser, address, tmp_path)
         begin(page, "oblique.nii", nifti())
         page.tab.keyboard.press("Alt+2")
+        page.tab.keyboard.press("n")
+        page.point(*MIDDLE)
+        page.tab.keyboard.press("b")
         page.drag((0.47, 0.47), (0.53, 0.56))
         page.tab.keyboard.press("Alt+3")
         page.tab.keyboard.press("p")

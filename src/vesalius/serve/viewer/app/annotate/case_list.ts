@@ -59,7 +59,7 @@ export function fillList(project: Project, items: readonly Item[], open: string 
 }
 
 function row(item: Item, open: boolean, acts: ListActs): HTMLElement {
-  const words = [item.state === "adjudicate" && !item.may_adjudicate ? "disputed" : WORDS[item.state], item.held_by.length > 0 && item.state !== "held" && "another is at it", item.needed > 1 && `${item.done} of ${item.needed}`].filter(Boolean).join(" · ");
+  const words = [item.state === "adjudicate" && !item.may_adjudicate ? "disputed" : WORDS[item.state], item.held_by.length > 0 && ["open", "draft", "adjudicate"].includes(item.state) && "another is at it", item.needed > 1 && `${item.done} of ${item.needed}`].filter(Boolean).join(" · ");
   return h(
     "li",
     {},

@@ -190,7 +190,7 @@ function others(desk: Desk): HTMLElement | null {
 
 function saving(desk: Desk, acts: CaseActs): HTMLElement[] {
   const draft = h("button", { id: "save-draft", title: "Save on the service now (Ctrl+S)", disabled: desk.saving || !desk.unsaved || desk.done, onclick: guarded(() => desk.save(false).then(() => acts.saved())) }, "Save draft");
-  const done = h("button", { class: "main", id: "save-done", title: "This case is done; on to the next (Ctrl+Enter)", disabled: desk.saving, onclick: guarded(() => acts.finish()) }, desk.done ? (desk.unsaved ? "Save changes" : "Next case") : "Done, next case");
+  const done = h("button", { class: "main", id: "save-done", title: "This case is done; on to the next (Ctrl+Enter)", onclick: guarded(() => acts.finish()) }, desk.done ? (desk.unsaved ? "Save changes" : "Next case") : "Done, next case");
   return desk.done ? [done] : [done, draft];
 }
 

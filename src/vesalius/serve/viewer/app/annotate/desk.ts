@@ -8,11 +8,9 @@ import { hold } from "./alone.ts";
 import type { Clock } from "./clock.ts";
 import { entryOf, Journal, type Draft, type Facts } from "./journal.ts";
 import { asksFor, contentOf, factsOf, labelsOf, replay, sameContent, workOf } from "./reading.ts";
+import { Rhythm } from "./rhythm.ts";
 import * as service from "./service.ts";
 import type { Item, OpenedCase, Project, Reading, Start } from "./service.ts";
-
-const REST_MS = 4_000; // after a step until what is drawn is saved as a draft
-const MOST_MS = 20_000; // until that is so while one goes on drawing
 
 /** What was saved elsewhere while this page had changes of its own. */
 export interface Conflict {
@@ -46,10 +44,9 @@ export class Desk {
   private key = "";
   private mine: Work | null = null;
   private journal: Journal | null = null;
-  private timer = 0;
-  private since = 0;
-  private heart = 0;
+  private rhythm = new Rhythm();
   private again = 1;
+  private flight: Promise<void> = Promise.resolve();
 
   constructor(
     private session: Session,
@@ -160,9 +157,10 @@ export class Desk {
     const { opened } = this;
     if (!opened) return;
     this.session.leave();
-    clearTimeout(this.timer);
+    await this.flight; // its version and its time are of this case
+    this.rhythm.now();
     if (this.unsaved && !this.done && !this.conflict && !this.sealed) await this.save(false).catch(() => {}); // the browser keeps it
-    clearInterval(this.heart);
+    this.rhythm.end();
     if (!this.version && !this.unsaved) void service.letGo(opened.case, this.who).catch(() => {});
     this.opened = this.mine = this.journal = null;
     this.clock.start(null);
@@ -202,15 +200,26 @@ export class Desk {
   }
 
   /** Save on the service; a draft, or done. */
-  async save(done: boolean): Promise<void> {
-    const { opened, project, mine, journal } = this;
-    if (!opened || !project || !mine || this.saving || this.conflict || this.sealed) return;
-    clearTimeout(this.timer);
+  save(done: boolean): Promise<void> {
+    if (this.saving) return done ? this.flight.then(() => this.save(true)) : Promise.resolve();
+    if (!this.opened || !this.mine || this.conflict || this.sealed) return Promise.resolve();
+    this.saving = true;
+    const flight = this.fly(done, this.opened, this.mine).finally(() => {
+      this.saving = false;
+      this.onstate();
+      if (this.unsaved && !this.conflict && !this.failed) this.later();
+    });
+    this.flight = flight.catch(() => {});
+    return flight;
+  }
+
+  /** One save, which `close` waits for: what comes back is of the case that was sent. */
+  private async fly(done: boolean, opened: OpenedCase, mine: Work): Promise<void> {
+    const { project, journal } = this;
+    this.rhythm.now();
     const upTo = journal?.at ?? 0;
     const seconds = this.clock.seconds;
-    const sent = { version: this.version, done, seconds: Math.round(seconds * 10) / 10, role: opened.role, start: this.facts.start, note: this.facts.note, content: contentOf(project, mine, this.facts) };
-    this.saving = true;
-    this.since = 0;
+    const sent = { version: this.version, done, seconds: Math.round(seconds * 10) / 10, role: opened.role, start: this.facts.start, note: this.facts.note, content: contentOf(project!, mine, this.facts) };
     journal?.sending(upTo);
     this.unsaved = false; // a step that comes meanwhile says it again
     this.onstate();
@@ -226,17 +235,11 @@ export class Desk {
     } catch (error) {
       this.unsaved = true;
       const newer = service.newerThan(error);
-      if (newer && this.opened === opened) this.behind(newer);
-      else {
-        this.failed = error instanceof api.Failure ? [error.fault.error, error.fault.found].filter(Boolean).join(": ") : String(error);
-        if (this.opened === opened && !(error instanceof api.Failure && [403, 409, 422].includes(error.status))) this.later((this.again = Math.min(8, this.again * 2)));
-        throw error;
-      }
-    } finally {
-      this.saving = false;
-      this.onstate();
+      if (newer) return this.behind(newer);
+      this.failed = error instanceof api.Failure ? [error.fault.error, error.fault.found].filter(Boolean).join(": ") : String(error);
+      if (!(error instanceof api.Failure && [403, 409, 422].includes(error.status))) this.later((this.again = Math.min(8, this.again * 2)));
+      throw error;
     }
-    if (this.unsaved && !this.conflict) this.later();
   }
 
   /** Send a reading. Where an answer was lost on its way and the service has it already, that is as good. */
@@ -331,29 +334,20 @@ export class Desk {
     if (first) this.onstate();
   }
 
-  /** Save as a draft once one rests. */
+  /** Save as a draft once one rests; what is done stays as it is until somebody says so. */
   private later(slower = 1): void {
-    clearTimeout(this.timer);
-    if (this.done) return; // what is done stays as it is until somebody says so
-    const at = Date.now();
-    if (!this.since || !this.unsaved) this.since = at;
-    const wait = Math.max(500, Math.min(REST_MS, this.since + MOST_MS - at)) * slower;
-    this.timer = setTimeout(() => {
-      this.since = 0;
-      if (this.session.busy) this.later();
-      else if (this.unsaved && !this.saving) void this.save(false).catch(() => {});
-      else if (this.saving) this.later();
-    }, wait) as unknown as number;
+    if (this.done) return this.rhythm.now();
+    this.rhythm.later(() => {
+      if (this.session.busy || this.saving) this.later();
+      else if (this.unsaved) void this.save(false).catch(() => {});
+    }, slower);
   }
 
   /** Say from time to time that one is at it still. */
   private beat(): void {
-    clearInterval(this.heart);
-    const { opened, project } = this;
+    const { opened, project, who } = this;
     if (!opened || !project || this.sealed) return;
-    this.heart = setInterval(() => {
-      if (!this.clock.paused) void service.claim(opened.case, this.who).catch(() => {});
-    }, Math.max(20, project.claim_s / 3) * 1000) as unknown as number;
+    this.rhythm.beat(() => void (!this.clock.paused && service.claim(opened.case, who).catch(() => {})), project.claim_s / 3);
   }
 }
 

@@ -41,10 +41,21 @@ export function annotating(session: Session, ready: () => Promise<void>, enterin
   let active = false;
   let sure: string | null = null; // the case of which nothing drawn was seen and confirmed
 
-  const list = () => {
-    if (active && project) fillList(project, items, desk.opened?.case ?? null, { who: desk.who || null, be, open, step, leave });
+  let moving = false;
+  /** One case after the other: what is pressed while one comes or goes is not heard. */
+  const alone = <A extends unknown[]>(act: (...given: A) => Promise<void>) => async (...given: A): Promise<void> => {
+    if (moving) return;
+    moving = true;
+    try {
+      await act(...given);
+    } finally {
+      moving = false;
+    }
   };
-  const acts = { finish: () => finish(), saved: () => look() };
+  const list = () => {
+    if (active && project) fillList(project, items, desk.opened?.case ?? null, { who: desk.who || null, be: alone(be), open: alone(open), step: alone(step), leave: alone(leave) });
+  };
+  const acts = { finish: alone(finish), saved: () => look() };
   const panel = () => fillCase(desk, session, clock, acts);
   let told = ""; // the last version of which the list knows
   desk.onstate = () => {
@@ -145,7 +156,7 @@ export function annotating(session: Session, ready: () => Promise<void>, enterin
   }
 
   async function finish(): Promise<void> {
-    if (!desk.opened || desk.locked || desk.saving) return;
+    if (!desk.opened || desk.locked) return;
     if (desk.done && !desk.unsaved) return step(1);
     if (session.pending || desk.own?.unsettled) return note("What is half drawn is not closed yet: Enter closes it, Escape gives it up.");
     const lacks = missing(desk);
@@ -164,14 +175,14 @@ export function annotating(session: Session, ready: () => Promise<void>, enterin
 
   const shortcuts = (): Shortcut[] => [
     { keys: ["Ctrl+s"], does: "save the draft", act: guarded(() => (desk.done ? undefined : desk.save(false).then(look))) },
-    { keys: ["Ctrl+Enter"], does: "done, on to the next case", act: guarded(finish) },
-    { keys: ["."], does: "the next case", act: guarded(() => step(1)) },
-    { keys: [","], does: "the case before", act: guarded(() => step(-1)) },
+    { keys: ["Ctrl+Enter"], does: "done, on to the next case", act: guarded(acts.finish) },
+    { keys: ["."], does: "the next case", act: guarded(() => alone(step)(1)) },
+    { keys: [","], does: "the case before", act: guarded(() => alone(step)(-1)) },
     { keys: ["Enter"], does: "", act: () => {} }, // no model is asked by mistake
     ...(desk.onlyNames ? (project?.asks.find((a) => a.kind === "class")?.labels ?? []).slice(0, 9).map((l, k) => ({ keys: [String(k + 1)], does: `class ${l.name}`, act: () => desk.say({ class: l.name }) })) : []),
   ];
   addMode({ title: "While annotating", on: () => active, shortcuts });
-  button.addEventListener("click", guarded(() => (active ? leave() : enter())));
+  button.addEventListener("click", guarded(() => alone(active ? leave : enter)()));
   setInterval(() => {
     if (active && document.visibilityState === "visible" && !desk.saving) void look().catch(() => {});
   }, LOOK_MS);
