@@ -95,7 +95,7 @@ class Suggested(Shown):
     path: Path | None = None
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return a row for each case to label, the first first."""
+        """Return a row for each case to label, in their order."""
         return [one.row() for one in self.cases]
 
     def _words(self) -> Iterable[str]:

@@ -129,7 +129,7 @@ def opened(place: Place, service: Serving, caller: User) -> Any:
 def _held(service: Service) -> SimilarCases:
     if service.similar is None:
         raise Problem(
-            403, "this service has no index", hint="who runs it: vesalius serve BUNDLE --index INDEX"
+            403, "this service has no index", hint="who runs it: vesalius serve BUNDLE --index FOLDER"
         )
     return service.similar
 
