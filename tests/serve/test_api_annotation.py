@@ -184,6 +184,34 @@ def test_a_case_that_another_has_is_not_begun_until_it_is_let_go(services: Clien
     assert begin(alone, cases["p00"], "Bo").status_code == 409
 
 
+def test_nobody_else_begins_a_case_while_its_image_is_brought(
+    services: Clients, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both pages were sent to the first case of the list: one of them would have read it for nothing."""
+    alone = services(annotate=project(tmp_path))
+    case = keys_of(alone, "Ada")["p00"]
+    desk = alone.app.state.service.annotating  # type: ignore[attr-defined]
+    brought, second = desk.study, []
+
+    def slowly(studies: Any, caller: Any, name: str, *more: Any) -> Any:
+        if name == "Ada":
+            second.append(begin(alone, case, "Bo").status_code)
+        return brought(studies, caller, name, *more)
+
+    monkeypatch.setattr(desk, "study", slowly)
+    assert begin(alone, case, "Ada").status_code == 200
+    assert second == [409] and desk.claims.holders(case) == ["Ada"]
+
+
+def test_a_case_whose_image_cannot_be_shown_is_nobodys(services: Clients, tmp_path: Path) -> None:
+    alone = services(annotate=project(tmp_path))
+    case = keys_of(alone, "Ada")["p01"]
+    desk = alone.app.state.service.annotating  # type: ignore[attr-defined]
+    (tmp_path / "data" / "p01.png").write_bytes(b"another")
+    assert begin(alone, case, "Ada").status_code == 409
+    assert desk.claims.holders(case) == []
+
+
 def test_a_blind_reading_is_in_no_answer_until_both_are_done(blind: TestClient) -> None:
     case = keys_of(blind, "Ada")["p00"]
     word = "malignant"
