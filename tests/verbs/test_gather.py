@@ -200,7 +200,7 @@ def test_a_project_takes_new_cases_and_no_other_question(tmp_path: Path) -> None
 
 
 def test_masks_of_the_same_values_lie_each_where_its_own_image_does(tmp_path: Path) -> None:
-    """Two volumes of one shape that lie elsewhere, both without a finding: their masks are the same but for the place."""
+    """Two volumes of one shape, both without a finding: their masks are the same but for where they lie."""
     data, affines = tmp_path / "data", (np.diag([1.0, 1, 2, 1]), np.diag([0.5, 0.5, 3, 1]))
     data.mkdir()
     for k, affine in enumerate(affines):

@@ -101,7 +101,7 @@ async def changed(
     """Answer strokes in place of those that there are, or `further` ones after them; each when its turn comes.
 
     Where `seen` is the newest version, the answer is what changed since; else the whole mask. Raises Problem 409 for
-    further strokes where it is another one, and 422 for a stroke that cannot be answered; then the strokes are as before.
+    further strokes where it is another one, and 422 for one that cannot be answered; then the strokes are as before.
     """
     async with session.lock:
         began, known, before = time.perf_counter(), session.version, session.bits
