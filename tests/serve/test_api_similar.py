@@ -102,7 +102,9 @@ def test_others_patients_are_seen_by_the_key_that_may(serve: Any, films: Path, t
     rows = body.json()["found"]
     assert len(rows) == 5 and all(r["case"] is r["picture"] is r["open"] is None for r in rows)
     assert {r["target"] for r in rows} == {"healthy", "lesion"}
-    few = asked(client, films, keys["user"], where=["sex=F"])  # three cases: narrower ones pick out one patient
+    few = asked(
+        client, films, keys["user"], where=["sex=F"]
+    )  # three cases: narrower ones pick out one patient
     assert few.status_code == 403 and "fewer than 5" in few.json()["error"]
     strange = asked(client, films, keys["user"], where=["sex=X"])
     assert strange.status_code == 422 and strange.json()["found"] is None, "values are other patients'"

@@ -77,7 +77,9 @@ class SimilarCases:
             raise Problem(422, error.what) from error
         if left < FEWEST:
             raise Problem(
-                403, f"conditions that leave fewer than {FEWEST} cases are not for this key", hint="wider ones"
+                403,
+                f"conditions that leave fewer than {FEWEST} cases are not for this key",
+                hint="wider ones",
             )
 
     def ask(
