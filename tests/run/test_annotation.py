@@ -22,7 +22,7 @@ from vesalius.core.image import Array
 from vesalius.run.annotation import runs
 from vesalius.run.annotation.asks import boxes, mask
 from vesalius.run.annotation.making import key_of
-from vesalius.run.annotation.project import Ask, Project, ProjectCase, annotator_name
+from vesalius.run.annotation.project import Ask, Project, ProjectCase, annotator_name, ids_tell
 from vesalius.run.annotation.reading import Reading
 from vesalius.run.annotation.standing import Standing
 from vesalius.run.annotation.store import (
@@ -261,3 +261,18 @@ def test_a_case_is_called_otherwise_in_each_project_and_its_number_is_not_found_
     assert one == key_of("4711", "a1") != other
     plain = hashlib.sha256(b"4711").hexdigest()[:16]
     assert plain not in one + other
+
+
+@pytest.mark.parametrize(
+    ("case", "kind", "told"),
+    [
+        ("Malignant_12", "class", True),
+        ("scan-malignant", "classes", True),
+        ("malignancy-3", "class", False),
+        ("malignant (1)", "mask", False),  # what it is called says not where it lies
+    ],
+)
+def test_an_id_that_holds_a_label_tells_it(case: str, kind: str, told: bool) -> None:
+    asks = (Ask(kind=kind, labels=(Label(1, "benign"), Label(2, "malignant"))),)
+    made = Project(id="p", name="p", data="d", asks=asks, cases=(ProjectCase(id=case, key="k1", image="i"),))
+    assert ids_tell(made) is told

@@ -112,7 +112,7 @@ def begin(case: CaseKey, service: Serving, caller: User, annotator: Who = None) 
     ]
     return {
         "case": case,
-        "name": one.id,
+        "name": desk.called(one),
         "study": study.id,
         "image": stored.id,
         "body": study.json(),
