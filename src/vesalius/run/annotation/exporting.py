@@ -103,7 +103,7 @@ def _write_drawings(one: Export, done: Sequence[Reading]) -> dict[str, Path]:
             continue
         source = one.drawing(str(digest))
         try:
-            same = drawing_digest(array_of(source)) == digest
+            same = drawing_digest(array_of(source)) == str(digest).partition("-")[0]
         except VesaliusError as error:
             raise FormatError(f"{source} cannot be read", found=str(error)) from error
         if not same:
