@@ -120,7 +120,9 @@ class Service:
     def start(self) -> None:
         """Begin to work."""
         hashes = ",".join(m.bundle.hash[:16] for m in self.models.by_name.values())
-        self.audit.add("service", "start", {"version": VERSION, "models": hashes})
+        guards = self.models.guards
+        guard = {"guard": guards[0].hash[:16]} if guards else {}
+        self.audit.add("service", "start", {**guard, "version": VERSION, "models": hashes})
         if self.workdir.cleared:
             self.audit.add("service", "cleared", {"folders": self.workdir.cleared})
         self.alarms.start()
