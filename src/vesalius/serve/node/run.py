@@ -12,7 +12,7 @@ from pathlib import Path
 
 from vesalius.core.errors import DataError, VesaliusError
 from vesalius.core.progress import Progress
-from vesalius.serve.alarms import Alarms, DriftWatch, tell_strange
+from vesalius.serve.alarms import Alarms, DriftWatch, strange_told
 from vesalius.serve.node.checks import check, likely_mistakes
 from vesalius.serve.node.intake_pause import read_pause
 from vesalius.serve.node.listener import Node, check_exposure
@@ -89,9 +89,7 @@ def run_node(
             tls=settings.certificate,
             keep_days=settings.keep_days,
             progress=progress,
-            strange=lambda name, outside: tell_strange(
-                alarms, outside, model=loaded[name].bundle.name, bundle=loaded[name].bundle.hash
-            ),
+            strange=strange_told(alarms, loaded),
         )
         drift = DriftWatch(alarms, loaded.values(), by="node")
         _take_up(store, queue, progress)
