@@ -64,7 +64,7 @@ def test_what_the_guard_calls_is_marked_or_refused_and_told_of(tmp_path: Path) -
 def test_a_guard_that_cannot_look_at_what_is_served_ends_the_start(tmp_path: Path) -> None:
     classifier(tmp_path / "chest")
     with pytest.raises(PlanError, match="guards no other one"):
-        open_guards(tmp_path / "chest", ["cpu"])
+        open_guards(tmp_path / "chest", ["cpu"], selftest=False, runtime="torch")
     segmenter(tmp_path / "organs")
     normal = normality(tmp_path / "normal", [np.asarray(pixels(k)) for k in range(6)], image="view")
     threads = torch.get_num_threads()
@@ -74,7 +74,7 @@ def test_a_guard_that_cannot_look_at_what_is_served_ends_the_start(tmp_path: Pat
             devices=["cpu"],
             selftest=False,
             runtime="torch",
-            guards=open_guards(normal, ["cpu"]),
+            guards=open_guards(normal, ["cpu"], selftest=False, runtime="torch"),
         )
     torch.set_num_threads(threads)
 

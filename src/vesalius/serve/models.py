@@ -115,13 +115,21 @@ def _followed(name: str, bundle: Bundle, predictors: Sequence[Predictor], selfte
     )
 
 
-def open_guards(path: Path, devices: Sequence[str | None] = (None,)) -> tuple[Guard, ...]:
-    """Return a bundle of what is normal as a guard, loaded on each device, untested (see `vesalius selftest`).
+def open_guards(
+    path: Path,
+    devices: Sequence[str | None] = (None,),
+    *,
+    selftest: bool = True,
+    runtime: str | None = None,
+) -> tuple[Guard, ...]:
+    """Return a bundle of what is normal as a guard, loaded and tested on each device as any other bundle is.
 
-    Raises BundleError, and PlanError for one that guards nothing.
+    Raises what `open_model` raises, and PlanError for a bundle that guards nothing.
     """
-    bundle = open_bundle(path)
-    return tuple(guard_of(Predictor(bundle, device=device)) for device in devices)
+    model = open_model("guard", path, devices=devices, selftest=selftest, runtime=runtime)
+    if model.doubt is not None:
+        _LOG.warning("%s", model.doubt)
+    return tuple(guard_of(predictor) for predictor in model.predictors)
 
 
 def open_models(

@@ -76,7 +76,9 @@ class Catalogue:
         guard: Path | None = None,
     ) -> None:
         self.devices = tuple(devices)
-        self.guards = () if guard is None else open_guards(guard, self.devices)
+        self.guards = (
+            () if guard is None else open_guards(guard, self.devices, selftest=selftest, runtime=runtime)
+        )
         paths: dict[str, Path] = {}
         for given in bundles:
             name, path = name_and_path(given)

@@ -66,7 +66,11 @@ def run_node(
         for doubt in likely_mistakes(settings):
             progress.note(f"settings: {doubt}")
         paths = {rule.bundle: Path(rule.bundle) for rule in settings.rules}
-        guards = () if settings.guard is None else open_guards(settings.guard, [settings.device])
+        guards = (
+            ()
+            if settings.guard is None
+            else open_guards(settings.guard, [settings.device], selftest=settings.selftest)
+        )
         loaded = open_models(paths, devices=[settings.device], selftest=settings.selftest, guards=guards)
         models = {name: series_model(model) for name, model in loaded.items()}
         alarms = Alarms(address, models=loaded.values(), by="node")
