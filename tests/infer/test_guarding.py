@@ -53,7 +53,9 @@ def guarded(guard: Guard) -> Predictor:
 def test_a_called_case_is_marked_in_every_way_of_asking_and_the_answer_stays(guard: Guard) -> None:
     asked, alone = guarded(guard), test_guard.predictor("classify", None)
     strange, usual = case(STRIPES), case(noise(3))
-    score = float(guard.predictor.raw(strange)[0, 0, 0, 0])
+    looks = guard.predictor
+    assert isinstance(looks, Predictor)
+    score = float(looks.raw(strange)[0, 0, 0, 0])
     limit = max(guard.predictor.stages[-1].stage.calibration["scores"])
     said = f"{UNLIKE}the guard 'normal': score {score:.4g}, above the {limit:.4g} which 3.2 % of normal ones exceed"
     assert score > limit

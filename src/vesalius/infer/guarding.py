@@ -3,24 +3,47 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from vesalius.core.answers import Answer
+from vesalius.core.bundle import Bundle
 from vesalius.core.case import Case
 from vesalius.core.errors import DataError, MismatchError, PlanError
 from vesalius.core.image import Image
 from vesalius.core.learned import UNLIKE
 from vesalius.infer.guard import declared, raised
+from vesalius.infer.loading import Loaded
 from vesalius.infer.session import EACH
 
-if TYPE_CHECKING:
-    from vesalius.infer.predictor import Predictor
+
+class Looking(Protocol):
+    """What looks at cases and answers them: a Predictor."""
+
+    @property
+    def bundle(self) -> Bundle:
+        """The bundle."""
+
+    @property
+    def stages(self) -> tuple[Loaded, ...]:
+        """Its stages, loaded."""
+
+    @property
+    def over_frames(self) -> str:
+        """How frames that come one by one are answered."""
+
+    @property
+    def accepting(self) -> Looking:
+        """The same, which looks at another kind of image than it learned from, too."""
+
+    def __call__(self, case: Case) -> Answer:
+        """Return the answer to a case."""
 
 
 @dataclass(frozen=True, eq=False)
 class Guard:
     """A loaded bundle that says of a case whether it is unlike what is normal; made by `guard_of`."""
 
-    predictor: Predictor
+    predictor: Looking
 
     @property
     def name(self) -> str:
@@ -80,7 +103,7 @@ class Guard:
         )
 
 
-def guard_of(predictor: Predictor) -> Guard:
+def guard_of(predictor: Looking) -> Guard:
     """Return a loaded bundle as a guard.
 
     Raises PlanError for one whose answers do not say by themselves, above a limit, that a case is strange.
@@ -95,7 +118,7 @@ def guard_of(predictor: Predictor) -> Guard:
     return Guard(predictor)
 
 
-def assert_guards(guard: Guard, of: Predictor) -> None:
+def assert_guards(guard: Guard, of: Looking) -> None:
     """Raise PlanError where a guard cannot look at what another bundle is asked about."""
     if of.over_frames != EACH:
         raise PlanError(
