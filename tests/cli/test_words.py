@@ -70,6 +70,7 @@ COMMANDS = (
     ),
     *("nets", "tasks", "formats", "layouts", "targets", "losses", "optimisers", "schedules", "metrics"),
     *(
+        "anomalies",
         "answers",
         "phantoms",
         "transforms",

@@ -6,20 +6,19 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from vesalius.core.answers.map import Map
 from vesalius.core.errors import DataError
 from vesalius.core.image import Image
 from vesalius.core.scorecard import Scorecard
 from vesalius.evaluate.places import Places, lines, panels, up_to
 
 
-def case(rng: np.random.Generator, *, lesion: bool) -> tuple[Map, Image]:
+def case(rng: np.random.Generator, *, lesion: bool) -> tuple[Image, Image]:
     """A field of values that a float's first 16 bits hold, and one region or none."""
     inside = np.zeros((1, 2, 8, 8), dtype=np.uint8)
     if lesion:
         inside[0, :, 2:5, 2:5] = 1
     values = rng.integers(0, 60, inside.shape) + 30.0 * inside
-    return Map(image=Image(values.astype(np.float32)), quantity="strangeness"), Image(inside)
+    return Image(values.astype(np.float32)), Image(inside)
 
 
 def test_figures_of_points_are_those_of_scikit_learn() -> None:
@@ -28,7 +27,7 @@ def test_figures_of_points_are_those_of_scikit_learn() -> None:
         answer, truth = case(rng, lesion=k % 2 == 0)
         places.add(f"c{k}", f"p{k // 2}", answer, truth)
         truths.append(truth.array.ravel())
-        values.append(answer.image.array.ravel())
+        values.append(answer.array.ravel())
     found, y, x = places.found(), np.concatenate(truths), np.concatenate(values)
     assert found["figures"]["auroc"]["value"] == pytest.approx(roc_auc_score(y, x), abs=1e-12)
     assert found["figures"]["ap"]["value"] == pytest.approx(average_precision_score(y, x), abs=1e-12)
@@ -46,7 +45,7 @@ def test_the_overlap_counts_regions_alike_by_hand() -> None:
     values[0, 0, 3, 9] = 4  # then all of the second, with 7 of 35 other points
     values[0, 0, 1, :7] = 4
     places = Places("map")
-    places.add("c", "p", Map(image=Image(values), quantity="q"), Image(inside))
+    places.add("c", "p", Image(values), Image(inside))
     # overlap is 0.25 at no wrong point, 0.75 at 0.2, then a line to 1 at 1: at 0.3 it is 0.75 + 0.25 * 0.1 / 0.8
     end = 0.75 + 0.25 / 8
     area = (0.25 + 0.75) / 2 * 0.2 + (0.75 + end) / 2 * 0.1

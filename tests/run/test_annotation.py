@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import resource
 from collections.abc import Iterator
@@ -20,7 +21,8 @@ from vesalius.core.header import Header
 from vesalius.core.image import Array
 from vesalius.run.annotation import runs
 from vesalius.run.annotation.asks import boxes, mask
-from vesalius.run.annotation.project import Ask, Project, ProjectCase, annotator_name
+from vesalius.run.annotation.making import key_of
+from vesalius.run.annotation.project import Ask, Project, ProjectCase, annotator_name, ids_tell
 from vesalius.run.annotation.reading import Reading
 from vesalius.run.annotation.standing import Standing
 from vesalius.run.annotation.store import (
@@ -28,7 +30,7 @@ from vesalius.run.annotation.store import (
     AnnotationStore,
     Conflict,
     Saving,
-    drawing_digest,
+    drawing_name,
     readings_in,
 )
 
@@ -86,7 +88,7 @@ def test_masks_differ_below_a_share_of_overlap(tmp_path: Path) -> None:
         array[:, :, :wide] = 1
         store = AnnotationStore(tmp_path / name, "p")
         store.save(saving(array))
-        files[name] = store.drawing(drawing_digest(array))
+        files[name] = store.drawing(drawing_name(array, GRID))
         store.close()
     differ = mask.KIND.differ
     assert differ({"A": "x", "B": "y"}, labels, files.__getitem__, below=0.8) is None  # 2 * 3 / (4 + 3)
@@ -252,3 +254,25 @@ def test_a_settings_file_that_says_something_else_is_refused(tmp_path: Path) -> 
         load_project(tmp_path)
     with pytest.raises(OutputError, match="no annotation project"):
         load_project(tmp_path / "nowhere")
+
+
+def test_a_case_is_called_otherwise_in_each_project_and_its_number_is_not_found_by_hashing() -> None:
+    one, other = key_of("4711", "a1"), key_of("4711", "b2")
+    assert one == key_of("4711", "a1") != other
+    plain = hashlib.sha256(b"4711").hexdigest()[:16]
+    assert plain not in one + other
+
+
+@pytest.mark.parametrize(
+    ("case", "kind", "told"),
+    [
+        ("Malignant_12", "class", True),
+        ("scan-malignant", "classes", True),
+        ("malignancy-3", "class", False),
+        ("malignant (1)", "mask", False),  # what it is called says not where it lies
+    ],
+)
+def test_an_id_that_holds_a_label_tells_it(case: str, kind: str, told: bool) -> None:
+    asks = (Ask(kind=kind, labels=(Label(1, "benign"), Label(2, "malignant"))),)
+    made = Project(id="p", name="p", data="d", asks=asks, cases=(ProjectCase(id=case, key="k1", image="i"),))
+    assert ids_tell(made) is told

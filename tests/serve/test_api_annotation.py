@@ -12,7 +12,7 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import pytest
-from _annotating import ASK, SHAPE, URL, begin, body, drawn, keys_of, project, put, said
+from _annotating import ASK, SHAPE, URL, begin, body, drawn, keys_of, pictures, project, put, said
 from _clients import Clients
 from starlette.testclient import TestClient
 
@@ -21,6 +21,7 @@ from vesalius.core.case import Ref
 from vesalius.run.annotation.runs import decoded, encoded
 from vesalius.serve.http.catalogue import Catalogue
 from vesalius.serve.http.keys import make
+from vesalius.verbs.annotate import annotate
 
 
 @pytest.fixture(scope="module")
@@ -184,6 +185,34 @@ def test_a_case_that_another_has_is_not_begun_until_it_is_let_go(services: Clien
     assert begin(alone, cases["p00"], "Bo").status_code == 409
 
 
+def test_nobody_else_begins_a_case_while_its_image_is_brought(
+    services: Clients, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both pages were sent to the first case of the list: one of them would have read it for nothing."""
+    alone = services(annotate=project(tmp_path))
+    case = keys_of(alone, "Ada")["p00"]
+    desk = alone.app.state.service.annotating  # type: ignore[attr-defined]
+    brought, second = desk.study, []
+
+    def slowly(studies: Any, caller: Any, name: str, *more: Any) -> Any:
+        if name == "Ada":
+            second.append(begin(alone, case, "Bo").status_code)
+        return brought(studies, caller, name, *more)
+
+    monkeypatch.setattr(desk, "study", slowly)
+    assert begin(alone, case, "Ada").status_code == 200
+    assert second == [409] and desk.claims.holders(case) == ["Ada"]
+
+
+def test_a_case_whose_image_cannot_be_shown_is_nobodys(services: Clients, tmp_path: Path) -> None:
+    alone = services(annotate=project(tmp_path))
+    case = keys_of(alone, "Ada")["p01"]
+    desk = alone.app.state.service.annotating  # type: ignore[attr-defined]
+    (tmp_path / "data" / "p01.png").write_bytes(b"another")
+    assert begin(alone, case, "Ada").status_code == 409
+    assert desk.claims.holders(case) == []
+
+
 def test_a_blind_reading_is_in_no_answer_until_both_are_done(blind: TestClient) -> None:
     case = keys_of(blind, "Ada")["p00"]
     word = "malignant"
@@ -216,6 +245,22 @@ def test_a_blind_reading_is_in_no_answer_until_both_are_done(blind: TestClient) 
     assert blind.get(reads[0] + "&annotator=Bo").json()["content"]["class"] == word
     sealed = put(blind, case, "Bo", body(2, said(**{"class": word})))
     assert sealed.status_code == 409  # whoever has seen the other's work does not change their own
+
+
+def test_ids_that_tell_the_answer_are_not_what_annotators_see(services: Clients, tmp_path: Path) -> None:
+    """As where the data lie in a folder of each class: the file's name is the diagnosis."""
+    for kind in ("benign", "malignant"):
+        for path in pictures(tmp_path / "data" / kind, 3).iterdir():
+            path.rename(path.with_name(f"{kind} ({path.stem}).png"))
+    made = annotate(tmp_path / "data", tmp_path / "project", ask={"class": ["benign", "malignant"]})
+    client = services(annotate=made.path)
+    rows = client.get(f"{URL}/cases", params={"annotator": "Ada"})
+    opened = begin(client, rows.json()[0]["case"], "Ada")
+    assert "benign" not in rows.text + opened.text and "malignant" not in rows.text + opened.text
+    assert len({row["name"] for row in rows.json()}) == 6
+    in_order = [one.key for one in made.project.cases]
+    assert [row["case"] for row in rows.json()] == sorted(in_order), "nor does the order tell"
+    assert any("hold labels" in note for note in client.app.state.service.annotating.notes)  # type: ignore[attr-defined]
 
 
 def test_readings_that_differ_are_decided_by_a_third(blind: TestClient) -> None:

@@ -107,6 +107,10 @@ def test_a_model_that_was_never_trained_has_the_voxel_that_is_pointed_at(tmp_pat
     assert found[MIDDLE] and not found[2, 9, 20]
     back = client.put(at, json={"strokes": two["strokes"][:1]}).json()
     assert back["flips"] == said["flips"], "undone, to the bit"
+    alone = client.put(at, json={"strokes": [point(2, 9, 20, adds=False)], "version": back["version"]})
+    assert alone.status_code == 422 and "nothing to remove" in alone.json()["error"]
+    kept = client.get(at.removesuffix("/strokes")).json()
+    assert (kept["strokes"], kept["flips"]) == (1, said["flips"]), "what was refused has changed nothing"
     about = {"model": "clicks", "study": said["study"], "kind": "predict"}
     got = client.post("/api/jobs", json=about)
     assert got.status_code == 422 and got.json()["hint"] == "POST /api/clicks with strokes"

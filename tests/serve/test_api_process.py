@@ -246,7 +246,7 @@ def test_what_the_page_shows_works_word_for_word(
     served: Any, series: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = (Path(__file__).parents[2] / "docs" / "service.md").read_text(encoding="utf-8")
-    upload, cine = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    upload, _, cine = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     shown = {
         "http://127.0.0.1:8080": served.url,
         "ws://127.0.0.1:8080": served.url.replace("http", "ws"),

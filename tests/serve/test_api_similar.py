@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -101,10 +102,21 @@ def test_others_patients_are_seen_by_the_key_that_may(serve: Any, films: Path, t
     rows = body.json()["found"]
     assert len(rows) == 5 and all(r["case"] is r["picture"] is r["open"] is None for r in rows)
     assert {r["target"] for r in rows} == {"healthy", "lesion"}
+    few = asked(
+        client, films, keys["user"], where=["sex=F"]
+    )  # three cases: narrower ones pick out one patient
+    assert few.status_code == 403 and "fewer than 5" in few.json()["error"]
+    strange = asked(client, films, keys["user"], where=["sex=X"])
+    assert strange.status_code == 422 and strange.json()["found"] is None, "values are other patients'"
+    assert asked(client, films, keys["user"], where=["sex=F,M"]).status_code == 200
+    assert asked(client, films, keys["admin"], where=["sex=F"]).status_code == 200
     for path in ("/api/similar/1/picture.png", "/api/similar/1/study"):
         call = client.post if path.endswith("study") else client.get
         assert call(path, headers=keys["user"]).status_code == 403
         assert call(path, headers=keys["admin"]).status_code in (200, 201)
+    lines = client.app.state.service.audit.path.read_text().splitlines()  # type: ignore[attr-defined]
+    opened = [line for line in map(json.loads, lines) if line["what"] == "open-similar"]
+    assert [(line["who"], line["place"]) for line in opened] == [("admin", 1)]
     assert serve(keys=file, role="user").get("/api/similar", headers=keys["user"]).json()["hidden"] is None
 
 

@@ -485,7 +485,7 @@ def painter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SeriesModel:
         "vesalius.serve.models.open_bundle",
         lambda path: type("B", (), {"hash": "h" * 64, "name": "bone", "stages": ()})(),
     )
-    predictor = type("P", (), {"listening": lambda self, added: self})()
+    predictor = type("P", (), {"listening": lambda self, added: self, "stages": ()})()
     monkeypatch.setattr("vesalius.serve.models.choose", lambda *a, **k: Choice("torch", "a stand-in"))
     monkeypatch.setattr("vesalius.serve.models.Predictor", lambda *a, **k: predictor)
     monkeypatch.setattr("vesalius.serve.node.answering.answers", every)

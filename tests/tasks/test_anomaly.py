@@ -13,7 +13,7 @@ from vesalius.core import tail
 from vesalius.core.answers.map import Map
 from vesalius.core.answers.scores import Scores
 from vesalius.core.bundle import State
-from vesalius.core.case import Case
+from vesalius.core.case import Box, Case
 from vesalius.core.errors import DataError, PlanError
 from vesalius.core.image import Image
 from vesalius.infer import guard
@@ -25,7 +25,7 @@ STATE = State({"column": "finding", "normal": "clear", "lesions": "drawn", "case
 IMAGE = Image(np.zeros((1, 1, 4, 4), dtype=np.float32))
 
 
-def cases(*labels: str | None, column: str = "finding") -> list[Case]:
+def cases(*labels: Any, column: str = "finding") -> list[Case]:
     return [
         Case(f"c{k}", {"image": IMAGE}, targets={} if label is None else {column: label})
         for k, label in enumerate(labels)
@@ -46,6 +46,24 @@ def test_classes_without_a_word_which_is_normal_are_refused() -> None:
     with pytest.raises(DataError, match="must not be learned from") as error:
         column(cases("clear", "tumour", "clear", "tumour"))
     assert "task.options.normal" in str(error.value.hint)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param([None, "tumour", None, None], id="only the abnormal ones are labelled"),
+        pytest.param([("mass", "cyst"), (), ("mass", "cyst"), ()], id="findings"),
+        pytest.param([(), (Box((0, 1, 1), (1, 3, 3), label="x"),), (), ()], id="boxes"),
+        pytest.param([f"kind {k % 30}" for k in range(90)], id="more classes than are listed"),
+    ],
+)
+def test_whatever_tells_cases_apart_is_not_learned_from_without_a_word(said: list[Any]) -> None:
+    with pytest.raises(DataError, match="must not be learned from"):
+        column(cases(*said))
+    assert column(cases("clear", "clear", "clear")) == ("", 3), "all of one label"
+    assert column(cases(*(f"patient {k}" for k in range(9)))) == ("", 9), "a name of each"
+    with pytest.raises(DataError, match="no column"):
+        column(cases(("clear",), ("clear", "mass")), normal="clear")
 
 
 def test_a_label_that_nothing_has_or_two_columns_have_is_refused() -> None:

@@ -20,7 +20,7 @@ import vesalius as vs
 from vesalius import cohorts, formats
 from vesalius.core.case import Box, Ref
 from vesalius.core.errors import DataError, FormatError, OutputError, UnknownName
-from vesalius.core.image import Array
+from vesalius.core.image import Array, Image
 from vesalius.core.numbers import finite
 from vesalius.run.annotation.project import open_cases
 
@@ -197,6 +197,22 @@ def test_a_project_takes_new_cases_and_no_other_question(tmp_path: Path) -> None
         vs.annotate(tmp_path / "moved", tmp_path / "p")
     left = vs.gather(first.path, tmp_path / "out2").written
     assert (left.readings, [case for case, _ in left.left_out]) == (1, ["p02"])
+
+
+def test_masks_of_the_same_values_lie_each_where_its_own_image_does(tmp_path: Path) -> None:
+    """Two volumes of one shape, both without a finding: their masks are the same but for where they lie."""
+    data, affines = tmp_path / "data", (np.diag([1.0, 1, 2, 1]), np.diag([0.5, 0.5, 3, 1]))
+    data.mkdir()
+    for k, affine in enumerate(affines):
+        array = np.random.default_rng(k).normal(size=(1, 2, 4, 5)).astype(np.float32)
+        formats.write(Image(array, affine=affine + k * np.eye(4, k=3)), data / f"v{k}.nii.gz")
+    made = vs.annotate(data, tmp_path / "project", ask={"mask": ["x"]})
+    say(made.path, {(f"v{k}", "Ada"): {"mask": np.zeros((2, 4, 5), np.uint8)} for k in range(2)})
+    found = vs.gather(made.path, tmp_path / "out", resamples=20)
+    assert found.written.cases == 2
+    for k, affine in enumerate(affines):
+        mask = formats.read_mask(Ref((tmp_path / "out/readings/masks/Ada" / f"v{k}.nii.gz",)))
+        np.testing.assert_allclose(mask.affine, affine + k * np.eye(4, k=3))
 
 
 def test_a_drawing_that_was_changed_is_refused(tmp_path: Path) -> None:

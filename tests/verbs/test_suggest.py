@@ -17,8 +17,12 @@ from typer.testing import CliRunner
 import vesalius as vs
 from vesalius.cli import app
 from vesalius.core.errors import DataError, Interrupted, OutputError, UnknownName
+from vesalius.core.index import Index
 from vesalius.core.progress import Silent
-from vesalius.run.pool import Measuring
+from vesalius.prepare.case import load_reference
+from vesalius.run.neighbours import beside
+from vesalius.run.pool import Measuring, asked_of
+from vesalius.run.suggesting import as_the_run
 from vesalius.verbs.phantom import phantom
 
 RUN = CliRunner()
@@ -158,6 +162,38 @@ def test_volumes_are_drawn_where_something_is_found_with_the_plane_to_look_at(
         assert one.found == pytest.approx(bits.mean())
         assert one.plane == (int(bits.sum(axis=(1, 2)).argmax()) if bits.any() else None)
         assert one.unsure["entropy"] is not None and 0 <= one.unsure["entropy"] <= np.log(2)
+
+
+def test_a_pool_is_seen_as_what_is_labelled_was(volumes: Any) -> None:
+    """A run's index knows the tile in the middle alone: a pool whose features are of all tiles is no neighbour."""
+    bundle, index = volumes.run.bundle, beside(volumes.run.bundle)
+    assert isinstance(index, Index) and as_the_run(bundle, None) and not as_the_run(bundle, volumes.data)
+    entry = index.entries[0]
+    case = next(c for c in vs.read(volumes.data).cases if c.id == entry.case)
+    same = asked_of(bundle, middle=True).of_case(case)
+    np.testing.assert_allclose(same, index.vectors[0], rtol=1e-4, atol=1e-5)
+    image: Any = load_reference(case)
+    large = replace(case, images={"image": replace(image, array=np.tile(image.array, (1, 1, 2, 2)))})
+    one, every = (asked_of(bundle, middle=m).of_case(large) for m in (True, False))
+    assert not np.allclose(one, every, rtol=1e-2), "so they are not to be mixed"
+
+
+def test_what_a_pool_has_labelled_already_counts_beside_the_runs_own_cases(
+    pictures: Any, pool: Path, tmp_path: Path
+) -> None:
+    """Two cases of the pool, which the run never saw, have a class: strategies of features keep away from them, too."""
+    rows = _table(pool)
+    for k, row in enumerate(rows):
+        row["class"] = {2: "round", 4: "square"}.get(k, "")
+    target = pictures.run.bundle.stages[-1].plan.task.target
+    with (tmp_path / "pool.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(
+            [["case", "patient", "image", target], *([*row.values()] for row in rows[:8])]
+        )
+    index = beside(pictures.run.bundle)
+    found = vs.suggest(pictures.run, tmp_path / "pool.csv", count=2, strategy="coreset")
+    assert set(found.already) == {rows[2]["case"], rows[4]["case"]}
+    assert isinstance(index, Index) and found.labelled == len(index.entries) + 2
 
 
 @pytest.mark.parametrize(

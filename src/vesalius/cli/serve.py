@@ -233,7 +233,7 @@ class _Index:
         """Return the index, ready to be asked. Raises VesaliusError for what does not go together."""
         if self.path is None:
             if self.images is not None:
-                raise VesaliusError("--index-images is of an index", hint="--index INDEX")
+                raise VesaliusError("--index-images is of an index", hint="--index FOLDER")
             return None
         from vesalius.serve.http.similar import SimilarCases
 

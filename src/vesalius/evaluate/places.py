@@ -18,7 +18,7 @@ import numpy as np
 from vesalius.answers.drawing.panels import Cell, Table, measured
 from vesalius.core import grids
 from vesalius.core.answers import Answer
-from vesalius.core.answers.map import Map
+from vesalius.core.answers.map import field_of
 from vesalius.core.bundle import State
 from vesalius.core.calling import calling
 from vesalius.core.case import Case
@@ -61,14 +61,14 @@ class Places:
     patients: list[str] = field(default_factory=list)
     counts: list[Counts] = field(default_factory=list)
 
-    def add(self, case: str, patient: str, answer: Map, truth: Image) -> None:
+    def add(self, case: str, patient: str, field: Image, truth: Image) -> None:
         """Count one case. Raises DataError where the regions lie on another grid than the field."""
-        if truth.shape != answer.image.shape or (apart := grids.difference(answer.image, truth)) is not None:
-            found = f"{truth.shape}, not {answer.image.shape}" if truth.shape != answer.image.shape else apart
+        if truth.shape != field.shape or (apart := grids.difference(field, truth)) is not None:
+            found = f"{truth.shape}, not {field.shape}" if truth.shape != field.shape else apart
             raise DataError(f"case {case}: the drawn regions lie on another grid than the image", found=found)
         self.cases.append(case)
         self.patients.append(patient)
-        self.counts.append(counts_of(answer.image.array[0], truth.array[0] > 0))
+        self.counts.append(counts_of(field.array[0], truth.array[0] > 0))
 
     def found(self) -> dict[str, Any]:
         """Return what a scorecard keeps; nothing where no case was counted."""
@@ -105,14 +105,13 @@ class Fields:
             told = dict(self.task.regions(case, self.state))
         for name, item in told.items():
             part = answer.parts.get(name)
-            if isinstance(part, Map):
-                truth = load_mask(item) if item is not None else part.image
-                inside = (
-                    truth.array[:1] > 0 if item is not None else np.zeros_like(part.image.array, dtype=bool)
-                )
+            seen = None if part is None else field_of(part)
+            if seen is not None:
+                truth = load_mask(item) if item is not None else seen
+                inside = truth.array[:1] > 0 if item is not None else np.zeros_like(seen.array, dtype=bool)
                 self.held.part = name
                 regions = replace(truth, array=inside)
-                self.held.add(case.id, str(case.patient or case.id), part, regions)
+                self.held.add(case.id, str(case.patient or case.id), seen, regions)
 
     def found(self) -> dict[str, Any]:
         """Return what a scorecard keeps; nothing where no case was counted."""

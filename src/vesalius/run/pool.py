@@ -47,15 +47,18 @@ class Seen:
     vector: Array | None = None
 
 
-def asked_of(bundle: Bundle, *, device: str | None = None, accept_mismatch: bool = False) -> Vectors:
+def asked_of(
+    bundle: Bundle, *, device: str | None = None, accept_mismatch: bool = False, middle: bool = False
+) -> Vectors:
     """Return a bundle that is asked about a pool, by answers that say how likely each label is at each point.
 
-    What such a bundle promises of its masks is left out: it takes these chances away, and orders no pool.
+    What such a bundle promises of its masks is left out: it takes these chances away, and orders no pool. `middle` is
+    as `Vectors` has it.
     """
-    return asking(Predictor(bundle, device=device, accept_mismatch=accept_mismatch))
+    return asking(Predictor(bundle, device=device, accept_mismatch=accept_mismatch), middle=middle)
 
 
-def asking(predictor: Predictor) -> Vectors:
+def asking(predictor: Predictor, *, middle: bool = False) -> Vectors:
     """Return what asks a predictor that is loaded about a pool, as `asked_of` does; the predictor stays as it is.
 
     What it is asked counts in no drift.
@@ -67,7 +70,7 @@ def asking(predictor: Predictor) -> Vectors:
         kept = {k: v for k, v in last.calibration.items() if k != PROMISE}
         other.bundle = replace(other.bundle, stages=(*before, replace(last, calibration=kept)))
         other.levels = True
-    return Vectors(other.bundle, predictor=other)
+    return Vectors(other.bundle, middle=middle, predictor=other)
 
 
 def kind_of(bundle: Bundle) -> str:

@@ -31,6 +31,7 @@ from vesalius.run.grid import Cell, Filled, carry_out, opened
 from vesalius.run.neighbours import beside
 from vesalius.run.pool import Measuring, asked_of, pool_of
 from vesalius.run.strategies.contract import Pool
+from vesalius.run.suggesting import as_the_run
 from vesalius.run.transfer_cells import to_be_resumed
 from vesalius.run.transfer_setting import Setting
 
@@ -172,7 +173,9 @@ class Worker:
         if names == (RANDOM,):
             seen_ids, known, seen = free, None, None
         else:
-            asked = asked_of(run.bundle, device=self.device, accept_mismatch=True)  # type: ignore[arg-type]
+            bundle: Any = run.bundle
+            middle = as_the_run(bundle, None)
+            asked = asked_of(bundle, device=self.device, accept_mismatch=True, middle=middle)
             cases: list[Case] = [by_id[i] for i in free]
             seen, _ = Measuring(asked)(cases, progress=Silent())
             seen_ids, known = [one.case for one in seen], _labelled(run)

@@ -74,6 +74,15 @@ def suited(pool: Pool) -> str:
     return "coreset" if pool.unsure is None else "both"
 
 
+def as_the_run(bundle: Bundle, labelled: Path | str | Cohort | None) -> bool:
+    """Return whether a pool is held against a run's index that knows of each image its tile in the middle alone.
+
+    Then the pool's images are seen so, too: features of one tile and of all are no neighbours.
+    """
+    index = beside(bundle) if labelled is None else None
+    return isinstance(index, Index) and index.tiles == "middle"
+
+
 def labelled_vectors(
     vectors: Vectors,
     bundle: Bundle,
@@ -82,18 +91,27 @@ def labelled_vectors(
     layout: str | None,
     columns: Mapping[str, str] | None,
     progress: Progress,
+    *,
+    looked: Looked,
 ) -> Array | None:
-    """Return the vectors `(M, F)` of what is labelled: of a cohort, or else of the run's training cases and `done`."""
+    """Return the vectors `(M, F)` of what is labelled: of a cohort, or else of the run's training cases; and of `done`.
+
+    The run's are those of its index, where their features are made as the pool's are (`as_the_run`).
+    """
     if labelled is not None:
         told = None if isinstance(labelled, Cohort) else columns
         cohort = read_for(
             bundle, labelled, layout=None if isinstance(labelled, Cohort) else layout, columns=told
         )
-        return _vectors(vectors, cohort.cases, progress)
+        return _vectors(vectors, [*cohort.cases, *done], progress)
     index = beside(bundle)
-    of_run = index.vectors if isinstance(index, Index) and not vectors.reads else None
-    own = _vectors(vectors, done, progress) if of_run is None else None
-    return of_run if own is None else own
+    if not isinstance(index, Index) or vectors.reads:
+        return _vectors(vectors, done, progress)
+    known, marks = {m for e in index.entries for m in e.marks}, looked.marks.pixels()
+    more = _vectors(vectors, [c for c in done if not marks.get(c.id, frozenset()) & known], progress)
+    if more is None or more.shape[1:] != index.vectors.shape[1:]:
+        return index.vectors
+    return np.concatenate([index.vectors, more])
 
 
 def _vectors(vectors: Vectors, cases: Sequence[Case], progress: Progress) -> Array | None:

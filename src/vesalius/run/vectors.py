@@ -12,6 +12,7 @@ from vesalius.core.bundle import Bundle
 from vesalius.core.case import Case
 from vesalius.core.errors import PlanError
 from vesalius.core.image import Array
+from vesalius.core.words import counted
 from vesalius.infer.features import features, over_tiles
 from vesalius.infer.loading import Loaded
 from vesalius.infer.predictor import Predictor
@@ -72,7 +73,7 @@ class Vectors:
             return "vectors that words are compared with"
         what = "vectors that are made to be compared" if self.compares else "features of its net"
         members = len(self._last.models)
-        return what if members == 1 else f"{what}, as the first of {members} members sees them"
+        return what if members == 1 else f"{what}, as the first of {counted(members, 'member')} sees them"
 
     def of_case(self, case: Case) -> Array:
         """Return the vector `(F,)` of a case's images. Raises what answering it would raise before a model sees it."""

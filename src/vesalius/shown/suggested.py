@@ -1,4 +1,4 @@
-"""How what `suggest` chose is shown: the cases to label with their pictures, the first first; and what was left out."""
+"""How what `suggest` chose is shown: the cases to label with their pictures, in their order; and what was left out."""
 
 from __future__ import annotations
 

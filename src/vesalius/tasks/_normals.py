@@ -40,16 +40,17 @@ def column_of(found: Statistics, *, column: str, normal: str) -> tuple[str, int]
     which of these is normal.
     """
     every = found.part("cases", Tally)["case"]
-    columns: Mapping[str, Tally] = {
+    told: Mapping[str, Tally] = {
         name: part
         for name, part in found.part("columns", Statistics).parts.items()
-        if isinstance(part, Tally) and 0 < len(part) <= MOST_LABELS
+        if isinstance(part, Tally) and len(part)
     }
+    columns = {name: part for name, part in told.items() if len(part) <= MOST_LABELS}
     if not normal:
-        classes = {name: part for name, part in columns.items() if 1 < len(part) < part.n}
+        classes = [name for name, part in told.items() if _tells_apart(part, every)]
         if column or classes:
-            name = column or next(iter(classes))
-            labels = listed((str(v) for v in columns.get(name, Tally())), 6)
+            name = column or classes[0]
+            labels = listed((str(v) for v in told.get(name, Tally())), 6)
             raise DataError(
                 "which cases are normal is not said, and abnormal ones must not be learned from",
                 found=f"column '{name}' with {labels}" if labels else f"column '{name}'",
@@ -97,7 +98,16 @@ def judged(score: float, calibration: Mapping[str, Any]) -> tuple[float, tail.Li
     return tail.standing(scores, score), found, tail.p_value(scores, score)
 
 
+def _tells_apart(part: Tally, every: int) -> bool:
+    """Return whether a column's labels part the cases: several that recur, or one that not all of the cases have."""
+    return 1 < len(part) < part.n or (len(part) == 1 and part.n < every)
+
+
 def _label(value: Any) -> str | None:
+    """Return a label as it is counted; several findings, or things, in brackets, so that they are no label's name."""
+    if isinstance(value, tuple):
+        words = [v for v in value if isinstance(v, str)]
+        return f"({', '.join(words) if len(words) == len(value) else 'some'})"[:LONGEST]
     return value if isinstance(value, str) and len(value) <= LONGEST else None
 
 

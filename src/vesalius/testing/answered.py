@@ -189,9 +189,16 @@ def is_listed_by_the_service(trial: TaskTrial) -> None:
 def is_answered_over_http(trial: TaskTrial) -> None:
     """Require that an upload gets the predictor's answer, with what the viewer draws from, and files.
 
-    A case with no image, or with several, cannot be uploaded and must be refused in words.
+    A case with no image, or with several, cannot be uploaded and must be refused in words; so must one of a model that
+    answers where somebody points, as nobody did.
     """
     served = trial.served
+    if served.about["clicks"]:
+        require(
+            served.status == 422 and "points" in served.body["error"],
+            f"{trial}: it is refused without strokes",
+        )
+        return
     if served.case is None:
         refused = served.status == 422 and bool(served.body.get("error"))
         require(refused, f"{trial}: an upload without an image is refused in words, not {served.body}")

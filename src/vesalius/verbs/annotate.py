@@ -94,7 +94,8 @@ def annotate(
     asks = making.asks_of(ask or {}) if ask or before is None else before.asks
     cohort = cohorts.open_cohort(root, columns=columns, layout=layout, labels=labels, max_set_aside=1.0)
     wanted = None if only is None else making.wanted(Path(only))
-    cases, aside = making.cases_of(cohort, asks, wanted, shown)
+    project = making.new_id() if before is None else before.id
+    cases, aside = making.cases_of(cohort, asks, wanted, shown, project=project)
     told = {
         "name": name,
         "asks": asks if ask else None,
@@ -112,9 +113,7 @@ def annotate(
     }
     if before is None:
         new_folder(folder, default="")
-        made = Project(
-            **{"id": making.new_id(), "name": cohorts.name_of(root), **given, **place, "cases": cases}
-        )
+        made = Project(**{"id": project, "name": cohorts.name_of(root), **given, **place, "cases": cases})
         with output_errors(folder), held(folder):
             save_project(folder, made)
         return AnnotationProject(folder, made, len(cases), aside)

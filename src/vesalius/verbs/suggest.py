@@ -30,7 +30,7 @@ from vesalius.run.finished import Run, bundle_of
 from vesalius.run.ledger import Sheet, as_csv
 from vesalius.run.pool import Measuring, Seen, asked_of, pool_of
 from vesalius.run.strategies.contract import Strategy
-from vesalius.run.suggesting import Looked, grouped, labelled_vectors, parted, suited
+from vesalius.run.suggesting import Looked, as_the_run, grouped, labelled_vectors, parted, suited
 from vesalius.run.tabular import read_for
 
 TABLE, RESULT, PAGE = "suggestions.csv", "suggestions.json", "suggestions.html"
@@ -95,7 +95,7 @@ class Suggested(Shown):
     path: Path | None = None
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return a row for each case to label, the first first."""
+        """Return a row for each case to label, in their order."""
         return [one.row() for one in self.cases]
 
     def _words(self) -> Iterable[str]:
@@ -171,7 +171,8 @@ def suggest(
         observe=looked,
         strict=False,
     )
-    vectors = asked_of(opened, device=device, accept_mismatch=accept_mismatch)
+    middle = as_the_run(opened, labelled)
+    vectors = asked_of(opened, device=device, accept_mismatch=accept_mismatch, middle=middle)
     free, done = parted(opened, cohort, looked)
     if not cohort.cases:
         why = cohort.set_aside[0].reason if cohort.set_aside else "no case"
@@ -182,12 +183,12 @@ def suggest(
             found=counted(len(cohort.cases), "case"),
             hint="a pool of other cases; `vesalius clean` looks for wrong labels among these",
         )
-    sheet = None if out is None else _sheet(Path(out), opened, cohort, resume=resume)
+    sheet = None if out is None else _sheet(Path(out), opened, cohort, middle, resume=resume)
     try:
         with nullcontext() if sheet is None else held(sheet.folder):
             measuring = Measuring(vectors, None if sheet is None else sheet.answers)
             seen, failed = measuring(free, progress=shown)
-            known = labelled_vectors(vectors, opened, done, labelled, layout, columns, shown)
+            known = labelled_vectors(vectors, opened, done, labelled, layout, columns, shown, looked=looked)
             found = _chosen(
                 opened,
                 cohort,
@@ -283,8 +284,9 @@ def _suggestion(rank: int, seen: Seen, case: Case, marks: tuple[str, ...]) -> Su
     return Suggestion(rank, case.id, case.patient, seen.unsure, seen.found, seen.plane, entry)
 
 
-def _sheet(out: Path, bundle: Bundle, cohort: Cohort, *, resume: bool) -> Sheet:
-    about = {"bundle": bundle.hash, "data": cohort.hash}
+def _sheet(out: Path, bundle: Bundle, cohort: Cohort, middle: bool, *, resume: bool) -> Sheet:
+    tiles = "middle" if middle else "all"  # features of which are kept, and not to be mixed
+    about = {"bundle": bundle.hash, "data": cohort.hash, "tiles": tiles}
     return Sheet.again(out, about, "suggest") if resume else Sheet.new(out, about, "suggest")
 
 

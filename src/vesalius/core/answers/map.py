@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from vesalius.core.answers import ImageAnswer
+from vesalius.core.answers import Answer, ImageAnswer
+from vesalius.core.image import Image
 
 DICOM = "dicom_pm"
 LOWEST, HIGHEST = "lowest of the image", "highest of the image"  # figures of a field that is an image itself
@@ -27,3 +28,8 @@ class Map(ImageAnswer):
 
     def _holds(self) -> Iterable[str]:
         yield self.quantity + (f" in {self.unit}" if self.unit else "")
+
+
+def field_of(answer: Answer) -> Image | None:
+    """Return the field of numbers that an answer is; None of one of another kind."""
+    return answer.image if isinstance(answer, Map) else None

@@ -18,6 +18,7 @@ from vesalius.core.file_names import FileNames
 from vesalius.core.progress import Progress
 from vesalius.run.annotation import tables
 from vesalius.run.annotation.agreeing import compared_in, complete, expert_cells
+from vesalius.run.annotation.asks import kind_of
 from vesalius.run.annotation.asks.mask import array_of
 from vesalius.run.annotation.coco import coco
 from vesalius.run.annotation.deciding import Truth, truth_of
@@ -102,7 +103,7 @@ def _write_drawings(one: Export, done: Sequence[Reading]) -> dict[str, Path]:
             continue
         source = one.drawing(str(digest))
         try:
-            same = drawing_digest(array_of(source)) == digest
+            same = drawing_digest(array_of(source)) == str(digest).partition("-")[0]
         except VesaliusError as error:
             raise FormatError(f"{source} cannot be read", found=str(error)) from error
         if not same:
@@ -142,13 +143,9 @@ def _row(one: Export, key: str, truth: Truth, drawn: Mapping[str, Path]) -> dict
     row |= image_cells(one.out, case, one.named[case.id])
     row |= {n: v for n, v in case.covariates.items() if n not in row}
     for kind, (value, reading) in truth.by_kind.items():
-        if kind == "mask":
-            row["mask"] = drawn[reading.id].relative_to(one.out).as_posix()
-        elif kind == "classes":
-            ask = one.project.ask(kind)
-            row |= {x.name: int(x.name in value) for x in (ask.labels if ask else ())}
-        elif kind == "class":
-            row["class"] = value
+        ask, path = one.project.ask(kind), drawn.get(reading.id)
+        place = "" if path is None else path.relative_to(one.out).as_posix()
+        row |= kind_of(kind).cells(value, ask.labels if ask else (), place)
     return row
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -78,9 +79,11 @@ def wanted(path: Path) -> list[str]:
 
 
 def cases_of(
-    cohort: Cohort, asks: Sequence[Ask], only: Sequence[str] | None, progress: Progress
+    cohort: Cohort, asks: Sequence[Ask], only: Sequence[str] | None, progress: Progress, *, project: str
 ) -> tuple[tuple[ProjectCase, ...], tuple[SetAside, ...]]:
     """Return the cases that are to be annotated, in order, and which of the cohort cannot be, each with its reason.
+
+    `project` is the project's id.
 
     Raises UnknownName for one of `only` that the cohort does not have, DataError where none can be annotated.
     """
@@ -96,7 +99,8 @@ def cases_of(
     try:
         for case in chosen:
             try:
-                made.append(ProjectCase(id=case.id, key=key_of(case.id), image=_digest(case, placed=placed)))
+                digest = _digest(case, placed=placed)
+                made.append(ProjectCase(id=case.id, key=key_of(case.id, project), image=digest))
             except VesaliusError as error:
                 aside.append(SetAside(case.id, str(error)))
             progress.advance("images")
@@ -124,9 +128,12 @@ def _digest(case: Case, *, placed: bool) -> str:
     return digest
 
 
-def key_of(case_id: str) -> str:
-    """Return what a case is called over a network: nothing of its id, and the same whenever it is asked."""
-    return "k" + hashlib.sha256(case_id.encode()).hexdigest()[:16]
+def key_of(case_id: str, project: str) -> str:
+    """Return what a case is called over a network and in the log: nothing of its id, and always the same in a project.
+
+    Without the project's own id, which is drawn, a number or a name could be found again by hashing all there are.
+    """
+    return "k" + hmac.new(project.encode(), case_id.encode(), hashlib.sha256).hexdigest()[:16]
 
 
 def new_id(make: Callable[[int], str] = secrets.token_hex) -> str:

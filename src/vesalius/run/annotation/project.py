@@ -18,6 +18,7 @@ from vesalius.core.disk import write_text
 from vesalius.core.errors import DataError, FormatError, OutputError
 from vesalius.core.image_digest import image_digest
 from vesalius.core.words import listed
+from vesalius.run.annotation.asks import kind_of
 
 FILE = "project.json"
 LONGEST_NAME = 64
@@ -86,6 +87,19 @@ class Project(_Strict):
     def knows(self, name: str) -> bool:
         """Return whether somebody may have to do with this project."""
         return self.may_read(name) or self.may_decide(name)
+
+
+def ids_tell(project: Project) -> bool:
+    """Return whether a case's id holds a label that is asked for, as where the data lie in a folder of each class.
+
+    Who reads such an id has read the answer. Labels of fewer than three letters are in too many ids to say anything.
+    """
+    asked = [a for a in project.asks if not kind_of(a.kind).placed]
+    words = {re.escape(x.name.casefold()) for a in asked for x in a.labels if len(x.name) >= 3}
+    if not words:
+        return False
+    found = re.compile(rf"(?<![^\W_])(?:{'|'.join(sorted(words))})(?![^\W_])")
+    return any(found.search(one.id.casefold()) for one in project.cases)
 
 
 def load_project(folder: Path) -> Project:

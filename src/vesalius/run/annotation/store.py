@@ -1,8 +1,9 @@
 """What annotators saved: appended to one file, on the disk before anybody is told that it is saved.
 
 Of each case, annotator and role the versions are counted from 1. A save says which version its page has seen; where
-another has come since, it is refused. What is drawn is written first, into a file that is called by the hash of its
-values and never changed, so that a crash between the two leaves a file that nothing names, and no half reading.
+another has come since, it is refused. What is drawn is written first, into a file that is called by the hashes of its
+values and of the grid on which they lie and never changed, so that a crash between the two leaves a file that nothing
+names, and no half reading.
 """
 
 from __future__ import annotations
@@ -112,7 +113,7 @@ class AnnotationStore:
             return found
 
     def drawing(self, digest: str) -> Path:
-        """Return the file of what was drawn, by the hash that a reading keeps."""
+        """Return the file of what was drawn, by the name that a reading keeps."""
         return self.folder / DRAWINGS / f"{digest}.nii.gz"
 
     def save(self, saving: Saving, *, before: Callable[[Reading], None] = lambda reading: None) -> Reading:
@@ -121,7 +122,7 @@ class AnnotationStore:
         `before` is called once nothing speaks against it; it is kept unless that raises. Raises Conflict where another
         version has come since, FormatError for one that nobody saved, OutputError where it cannot be written.
         """
-        digests = {kind: drawing_digest(array) for kind, array in saving.drawn.items()}
+        digests = {kind: drawing_name(array, saving.grid) for kind, array in saving.drawn.items()}
         with self._lock:
             earlier = self._readings.get((saving.case, saving.annotator, saving.role), [])
             made = _made(saving, self.project, earlier, digests)
@@ -173,6 +174,17 @@ def drawing_digest(array: Array) -> str:
     """Return what a mask is known by: a SHA-256 of its shape and its values."""
     held = np.ascontiguousarray(array, "<u2")
     return hashlib.sha256(json.dumps(held.shape).encode() + held.tobytes()).hexdigest()
+
+
+def drawing_name(array: Array, grid: Gridded) -> str:
+    """Return what the file of a mask is called: its digest, and a mark of where its grid lies.
+
+    Two cases whose masks have the same values, such as none at all, do not share a file, for it says where they lie.
+    """
+    affine = None if grid.affine is None else np.asarray(grid.affine, float).tolist()
+    spacing = None if grid.spacing_mm is None else [float(x) for x in grid.spacing_mm]
+    lies = json.dumps([affine, spacing, getattr(grid, "spacing_at", None)])
+    return f"{drawing_digest(array)}-{hashlib.sha256(lies.encode()).hexdigest()[:16]}"
 
 
 def newest(readings: Iterator[Reading]) -> dict[str, list[Reading]]:

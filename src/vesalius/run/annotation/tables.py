@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vesalius.core.cohort import Label
+from vesalius.run.annotation.asks import kind_of
 from vesalius.run.annotation.export import READINGS, Export
 from vesalius.run.annotation.reading import Reading
 from vesalius.run.ledger import as_csv
@@ -57,14 +58,10 @@ def readings_table(export: Export, done: Sequence[Reading], drawn: Mapping[str, 
         said: dict[str, Any] = {}
         for ask in export.project.asks:
             value = reading.content.get(ask.kind)
-            if ask.kind == "classes" and value is not None:
-                said |= {f"classes {x.name}": int(x.name in value) for x in ask.labels}
-            elif ask.kind == "boxes" and value is not None:
-                said["boxes"] = len(value)
-            elif ask.kind == "mask" and reading.id in drawn:
-                said["mask"] = drawn[reading.id].relative_to(export.out / READINGS).as_posix()
-            elif value is not None:
-                said[ask.kind] = value
+            kind, path = kind_of(ask.kind), drawn.get(reading.id)
+            if value is not None and not (kind.drawn and path is None):
+                place = "" if path is None else path.relative_to(export.out / READINGS).as_posix()
+                said |= kind.told(value, ask.labels, place)
         start = reading.start
         rows.append(
             {

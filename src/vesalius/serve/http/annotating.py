@@ -24,6 +24,7 @@ from vesalius.run.annotation.project import (
     ProjectCase,
     annotator_name,
     assert_unchanged,
+    ids_tell,
     load_project,
     open_cases,
 )
@@ -56,7 +57,9 @@ class Annotating:
         self.folder, self.by_keys = folder, by_keys
         self.project: Project = load_project(folder)
         _, self._cases = open_cases(folder, self.project)
-        self._by_key = {one.key: one for one in self.project.cases}
+        self._tell = ids_tell(self.project)
+        order = sorted(self.project.cases, key=lambda one: one.key) if self._tell else self.project.cases
+        self._by_key = {one.key: one for one in order}
         self.store = AnnotationStore(folder, self.project.id)
         self.claims = Claims(self.project.claim_s)
         self.deciding = threading.Lock()  # held from looking whether something may be saved until it is
@@ -73,6 +76,10 @@ class Annotating:
         found = [f"what annotators of '{self.project.name}' say is kept in {self.folder}"]
         if self.store.mended:
             found.append(self.store.mended)
+        if self._tell:
+            found.append(
+                "ids of cases hold labels that are asked for: annotators see other names, in another order"
+            )
         if self.project.blind and not self.by_keys:
             found.append(
                 "blind reading: without keys an annotator is who they say they are; --keys FILE gives each a key"
@@ -115,14 +122,18 @@ class Annotating:
             raise not_found("case")
         return found
 
+    def called(self, one: ProjectCase) -> str:
+        """Return what annotators see a case called: its id, unless the ids of this project tell what is asked."""
+        return f"case {one.key[1:9]}" if self._tell else one.id
+
     def standing(self, key: str) -> Standing:
         """Return where a case stands."""
         return Standing.of(self.project, self.store.of_case(key), self.claims.holders(key))
 
     def standings(self) -> Iterable[tuple[ProjectCase, Standing]]:
-        """Return where every case stands, in the project's order."""
+        """Return where every case stands, in the project's order, or in one that tells nothing."""
         newest = self.store.newest()
-        for one in self.project.cases:
+        for one in self._by_key.values():
             readings = newest.get(one.key, ())
             yield one, Standing.of(self.project, readings, self.claims.holders(one.key))
 
@@ -154,7 +165,7 @@ class Annotating:
                 self._agreement = ids, agreement_json(self.project, figures, disputes, newest)
             document = self._agreement[1]
         seen = [
-            one
+            {**one, "name": self.called(self.one(one["case"]))}
             for one in document["disputed"]
             if name is None or Standing.of(self.project, newest[one["case"]]).may_see_others(name)
         ]
@@ -194,18 +205,19 @@ class Annotating:
         try:
             assert_unchanged(one, self._cases[key])
         except DataError as error:
-            raise Problem(409, error.what, found=error.found, hint=error.hint) from error
+            what = error.what.replace(f"'{one.id}'", f"'{self.called(one)}'")
+            raise Problem(409, what, found=error.found, hint=error.hint) from error
         with studies.folder(caller) as (study_id, folder):
             case, size = _brought(self._cases[key], folder, studies)
             ref = case.image
             if not isinstance(ref, Ref):
                 raise not_found("image")
             try:
-                stored = stored_case("c1", case, ref, one.id, bounds)
+                stored = stored_case("c1", case, ref, self.called(one), bounds)
             except VesaliusError as error:
                 text = str(error).replace(f"{folder}/", "")
-                raise Problem(422, f"the image of {one.id} cannot be shown", found=text) from error
-            stored = replace(stored, name=one.id)
+                raise Problem(422, f"the image of {self.called(one)} cannot be shown", found=text) from error
+            stored = replace(stored, name=self.called(one))
             made = studies.keep(UploadedStudy(study_id, caller.name, folder, (stored,), (), size))
         return made, stored, self._remembered(studies, caller, name, key, made)
 

@@ -59,7 +59,7 @@ def listed_case(desk: Annotating, one: ProjectCase, standing: Standing, name: st
     own = standing.own(name) or standing.own(name, "adjudication")
     return {
         "case": one.key,
-        "name": one.id,
+        "name": desk.called(one),
         "state": state,
         "version": own.version if own is not None else 0,
         "done": len(standing.done),

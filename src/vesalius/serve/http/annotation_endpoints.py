@@ -84,16 +84,24 @@ def begin(case: CaseKey, service: Serving, caller: User, annotator: Who = None) 
     409 where as many others as are needed have read it or have it at this moment.
     """
     desk, name = _desk(service, caller, annotator)
-    one, standing = desk.one(case), desk.standing(case)
-    state = desk.state(standing, name)
-    if state not in OPENED:
-        raise refused(standing, state)
-    study, stored, gone = desk.study(service.studies, caller, name, case, service.bounds)
+    one = desk.one(case)
+    with desk.deciding:  # it is theirs before its image is brought, or two would begin it at one moment
+        standing = desk.standing(case)
+        state = desk.state(standing, name)
+        if state not in OPENED:
+            raise refused(standing, state)
+        known = desk.claims.get(case, name) is not None
+        claim = desk.claims.take(case, name)
+    try:
+        study, stored, gone = desk.study(service.studies, caller, name, case, service.bounds)
+    except BaseException:
+        if not known:
+            desk.claims.release(case, name)
+        raise
     for old in gone:
         service.forget(old)
     kept = {r.case for each in desk.store.newest().values() for r in each if r.annotator == name}
     desk.claims.release_others(case, name, kept)
-    claim = desk.claims.take(case, name)
     service.audit.add(caller.name, "open", {"study": study.id, "case": case})
     role = "adjudication" if state == "adjudicate" or _decides(standing, name) else "reading"
     own = standing.own(name, "adjudication" if role == "adjudication" else "reading")
@@ -104,7 +112,7 @@ def begin(case: CaseKey, service: Serving, caller: User, annotator: Who = None) 
     ]
     return {
         "case": case,
-        "name": one.id,
+        "name": desk.called(one),
         "study": study.id,
         "image": stored.id,
         "body": study.json(),

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from vesalius.core.case import Ref
-from vesalius.core.errors import OutputError
+from vesalius.core.errors import DataError, OutputError
 from vesalius.core.index import Entry
 from vesalius.explain.nearest import thumbnail
+from vesalius.retrieve.where import chosen
 from vesalius.run.searching import Opened, Query, Reply, asked_with, open_folder
 from vesalius.run.vectors import Located
 from vesalius.serve.http.keys import Caller, Role
@@ -22,6 +23,7 @@ from vesalius.serve.http.problems import Problem, not_found
 from vesalius.serve.http.study import StoredCase, UploadedStudy
 from vesalius.serve.http.uploads import Received, stored_path
 
+FEWEST = 5  # cases that conditions leave at least, of a caller who may not see whose they are
 _KEPT = 256  # where cases lie, and pictures, that are kept in memory
 _NO_FOLDER = "the service was given no folder of the index's images, so that none is shown"
 _NO_ROLE = "ids and pictures of the index's cases are other patients': this key may not see them"
@@ -60,6 +62,25 @@ class SimilarCases:
         if not self.may_see(caller):
             return _NO_ROLE
         return _NO_FOLDER if self.images is None else None
+
+    def assert_conditions(self, caller: Caller, where: Mapping[str, str]) -> None:
+        """Raise Problem where conditions tell who may not see whose the cases are of a few of them, or their values.
+
+        By a condition on an age, a date or a number that a table calls a covariate a single patient could be picked
+        out, and the target beside that one case is theirs.
+        """
+        if not where or self.may_see(caller):
+            return
+        try:
+            left = len(chosen(self.opened.index, where).places)
+        except DataError as error:  # what was found are values of other patients
+            raise Problem(422, error.what) from error
+        if left < FEWEST:
+            raise Problem(
+                403,
+                f"conditions that leave fewer than {FEWEST} cases are not for this key",
+                hint="wider ones",
+            )
 
     def ask(
         self,

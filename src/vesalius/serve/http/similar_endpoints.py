@@ -121,6 +121,8 @@ def opened(place: Place, service: Serving, caller: User) -> Any:
     with service.studies.folder(caller) as (study_id, folder):
         entry, files = held.copied(place, caller, folder)
         service.studies.check_room(sum(f.size for f in files))
+        about: Details = {"study": study_id, "place": place}
+        service.audit.add(caller.name, "open-similar", about)
         study = service.studies.add(study_id, folder, files, caller, covariates=dict(entry.covariates))
     service.uploaded(caller, study, len(files))
     return study.json()
@@ -129,7 +131,7 @@ def opened(place: Place, service: Serving, caller: User) -> Any:
 def _held(service: Service) -> SimilarCases:
     if service.similar is None:
         raise Problem(
-            403, "this service has no index", hint="who runs it: vesalius serve BUNDLE --index INDEX"
+            403, "this service has no index", hint="who runs it: vesalius serve BUNDLE --index FOLDER"
         )
     return service.similar
 
@@ -149,6 +151,7 @@ def _similar(
 ) -> dict[str, Any]:
     held = _held(service)
     conditions = _conditions(where)
+    held.assert_conditions(caller, conditions)
     try:
         with service.studies.in_use(study):
             reply = held.ask(

@@ -31,6 +31,14 @@ class Boxes(AskKind):
             raise DataError(f"{self.name} is a list of {MOST:,} boxes at most", found=found)
         return [_checked(box, labels, grid.shape, k) for k, box in enumerate(said, start=1)]
 
+    def cells(self, said: Any, labels: Sequence[Label], path: str) -> dict[str, Any]:
+        """Return nothing: boxes have a table of their own."""
+        return {}
+
+    def told(self, said: Any, labels: Sequence[Label], path: str) -> dict[str, Any]:
+        """Return how many boxes there are."""
+        return {self.name: len(said)}
+
     def differ(
         self, said: Mapping[str, Any], labels: Sequence[Label], drawings: Drawings, *, below: float
     ) -> dict[str, Any] | None:

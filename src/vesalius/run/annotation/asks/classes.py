@@ -26,6 +26,14 @@ class Classes(AskKind):
         held = {label_of(labels, name, self.name).name for name in said}
         return [x.name for x in labels if x.name in held]
 
+    def cells(self, said: Any, labels: Sequence[Label], path: str) -> dict[str, Any]:
+        """Return 1 or 0 for each label."""
+        return {x.name: int(x.name in said) for x in labels}
+
+    def told(self, said: Any, labels: Sequence[Label], path: str) -> dict[str, Any]:
+        """Return 1 or 0 for each label, called as what is compared is."""
+        return {f"{self.name} {name}": held for name, held in self.cells(said, labels, path).items()}
+
     def compared(self, labels: tuple[Label, ...]) -> Iterator[Compared]:
         """Yield yes or no for each label."""
         answers = (Label(0, NO), Label(1, YES))

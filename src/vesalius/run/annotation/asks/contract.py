@@ -43,6 +43,14 @@ class AskKind:
         """Return what an annotator says as a reading keeps it, as JSON takes it. Raises DataError."""
         raise NotImplementedError
 
+    def cells(self, said: Any, labels: Sequence[Label], path: str) -> dict[str, Any]:
+        """Return the cells of a case in a cohort's table; `path` is of what was drawn, from the table on."""
+        return {self.name: path if self.drawn else said}
+
+    def told(self, said: Any, labels: Sequence[Label], path: str) -> dict[str, Any]:
+        """Return the cells of one reading in the table of all readings, by default those of a cohort's table."""
+        return self.cells(said, labels, path)
+
     def compared(self, labels: tuple[Label, ...]) -> Iterator[Compared]:
         """Yield what experts are compared in, as `vesalius consensus` joins it; nothing of what it does not join."""
         return iter(())

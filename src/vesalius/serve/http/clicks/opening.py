@@ -101,7 +101,7 @@ async def changed(
     """Answer strokes in place of those that there are, or `further` ones after them; each when its turn comes.
 
     Where `seen` is the newest version, the answer is what changed since; else the whole mask. Raises Problem 409 for
-    further strokes where it is another one, and 422 for a stroke outside of the image before anything is changed.
+    further strokes where it is another one, and 422 for one that cannot be answered; then the strokes are as before.
     """
     async with session.lock:
         began, known, before = time.perf_counter(), session.version, session.bits
@@ -114,8 +114,14 @@ async def changed(
             )
         wanted = (*session.strokes, *strokes) if further else strokes
         _assert_few(service, wanted)
-        for step in session.steps(wanted):
-            await turn(service, session.model, step)
+        held = session.strokes
+        try:
+            for step in session.steps(wanted):
+                await turn(service, session.model, step)
+        except VesaliusError:  # such as a stroke that removes from nothing: no half of the change stays
+            for step in session.steps(held):
+                await turn(service, session.model, step, count=False)
+            raise
         took_s = time.perf_counter() - began
         service.clicks.settle(session)
         if seen == known:
