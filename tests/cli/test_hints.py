@@ -63,6 +63,7 @@ FILES = {
     "cohorts/_words.py": ("inspect", "fit", "evaluate"),
     "cohorts/_overlap.py": ("fit",),
     "infer/guard.py": ("predict", "evaluate", "serve"),
+    "infer/guarding.py": ("predict", "serve"),
     "infer/doubting.py": ("predict",),
     "core/groups.py": ("fit", "evaluate", "calibrate"),
     "core/index_file.py": ("explain", "index"),

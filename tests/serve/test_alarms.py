@@ -23,7 +23,7 @@ from vesalius.core.errors import CodeError, DataError, VesaliusError
 from vesalius.core.learned import UNLIKE
 from vesalius.core.progress import Silent
 from vesalius.infer.drifting import DriftReport, Followed
-from vesalius.serve.alarms import Alarms, DriftWatch, QueueWatch, tell_strange
+from vesalius.serve.alarms import Alarms, DriftWatch, QueueWatch, strange_told, tell_strange
 from vesalius.serve.models import LoadedModel
 from vesalius.serve.node.run import run_node
 from vesalius.serve.node.settings import load
@@ -181,6 +181,19 @@ def test_a_strange_case_is_told_and_not_which_it_was() -> None:
     assert [(b["event"], b["facts"]) for b in ear.bodies] == [
         ("anomaly", {"model": "chest", "bundle": "ab" * 32})
     ]
+
+
+def test_a_node_tells_of_a_strange_case_by_its_bundles_name_and_no_path() -> None:
+    with hearing(Ear()) as ear:
+        alarms = Alarms(Address(ear.url), models=[model()], by="node", patience=QUICK)
+        tell = strange_told(alarms, {"/srv/Doe/chest": model()})
+        for outside in (None, ("axes at 3 degrees",), (f"{UNLIKE}score 3, above the 2 which 5 % exceed",)):
+            tell("/srv/Doe/chest", outside)
+        until(lambda: ear.bodies)
+        alarms.close()
+    (body,) = ear.bodies
+    assert (body["event"], body["from"]) == ("anomaly", "node")
+    assert body["facts"] == {"model": "chest", "bundle": "ab" * 32} and "Doe" not in json.dumps(body)
 
 
 def test_a_stuck_queue_is_told_once_and_that_it_moves_again() -> None:

@@ -95,6 +95,21 @@ def test_results_of_a_series_cut_in_two_say_of_which_part_they_are(
     ]
 
 
+def test_remarks_are_told_once_when_results_are_recorded(
+    worker: Worker, pacs: Pacs, series: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Any] = []
+    worker.strange = lambda bundle, outside: told.append((bundle, outside, len(pacs.objects)))
+    marked = SeriesModel(
+        "h" * 64, lambda f: SeriesAnswers([replace(a, outside=("odd",)) for a in bright(f).answers])
+    )
+    monkeypatch.setitem(worker.models, "bone", marked)  # type: ignore[arg-type]
+    receive(worker, series)
+    while worker.step():
+        pass
+    assert state(worker)[0] == "confirmed" and told == [("bone", ("odd",), 0)] and pacs.objects
+
+
 def test_predict_makes_the_objects_that_the_node_makes(
     bundles: dict[str, Path],
     worker: Worker,

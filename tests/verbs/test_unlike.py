@@ -10,14 +10,18 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image as Pictures
+from typer.testing import CliRunner
 
 import vesalius as vs
+from _normality import normality
+from vesalius.cli import app
 from vesalius.core.bundle import open_bundle
-from vesalius.core.errors import MismatchError, UnknownName
+from vesalius.core.errors import BundleError, MismatchError, PlanError, UnknownName
 from vesalius.core.plan import Plan, load_plan, parse_plan, save_plan
 from vesalius.infer.alarm import RECORD, UNLIKE, alarm_of
 from vesalius.infer.drifting import UNTOLD, reference_of
 from vesalius.run.novelty import ENOUGH, afforded, allowed_s, looked_at
+from vesalius.run.predict_settings import PredictSettings
 
 SETTINGS: dict[str, Any] = {
     "net.scale": 0.125,
@@ -110,6 +114,40 @@ def test_a_strange_case_is_marked_refused_and_counted(fitted: vs.Run, data: Path
     )
     assert found["promised"] == 1 / (found["held_out"] + 1)
     assert fitted.scorecard is not None and fitted.scorecard.novelty == found
+
+
+def test_a_guard_marks_and_refuses_beside_the_bundles_own_alarm(
+    fitted: vs.Run, plain: vs.Run, data: Path, tmp_path: Path
+) -> None:
+    shown = [np.asarray(Pictures.open(path)) for path in sorted(data.rglob("*.png"))[:20]]
+    guard = normality(tmp_path / "normal", shown)
+    odd = tmp_path / "odd"
+    odd.mkdir()
+    Pictures.fromarray(np.repeat(np.where(np.arange(24) % 2, 255, 0).astype(np.uint8)[:, None], 24, 1)).save(
+        odd / "stripes.png"
+    )
+    shutil.copy(sorted(data.rglob("*.png"))[0], odd / "usual.png")
+    words = ["predict", str(plain.path), str(odd), "-o", str(tmp_path / "answers"), "--guard", str(guard)]
+    assert CliRunner().invoke(app, words).exit_code == 0
+    rows = {r["case"]: r["outside"] for r in csv.DictReader((tmp_path / "answers" / "answers.csv").open())}
+    assert rows["usual"] == "" and rows["stripes"].startswith(f"{UNLIKE}the guard 'normal': score ")
+    both = vs.predict(fitted, odd / "stripes.png", guard=guard).outside or ()
+    assert ["the guard" in text for text in both] == [True, False] and all(t.startswith(UNLIKE) for t in both)
+    with pytest.raises(MismatchError, match="the guard 'normal' learned from"):
+        vs.predict(plain, odd / "stripes.png", guard=guard, refuse_unlike=True)
+    with pytest.raises(PlanError, match="guards no other one"):
+        vs.predict(plain, odd, tmp_path / "none", guard=fitted)
+    assert not (tmp_path / "none").exists()
+    with pytest.raises(BundleError):
+        vs.predict(plain, odd, tmp_path / "none", guard=tmp_path / "nowhere")
+
+
+def test_a_folder_is_gone_on_with_by_the_same_guard() -> None:
+    told = PredictSettings(guard="/runs/normal", guard_hash="ab")
+    mark = told.mark("cd")
+    assert PredictSettings().completed(mark).guard == "/runs/normal"
+    assert mark != PredictSettings(guard="/runs/normal", guard_hash="ac").mark("cd")
+    assert "guard" not in PredictSettings().mark("cd")  # folders of before say nothing of it
 
 
 def test_data_of_another_kind_raise_it_more_often_than_is_promised(

@@ -59,6 +59,12 @@ def predict(
         "--refuse-unlike",
         help="Refuse images that are unlike the training cases, instead of marking their answers.",
     ),
+    guard: Path | None = typer.Option(
+        None,
+        "--guard",
+        metavar="BUNDLE",
+        help="A bundle of what is normal (fit --task anomaly), which looks at each case first and marks what it calls.",
+    ),
     words: list[str] | None = typer.Option(
         None,
         "--words",
@@ -96,6 +102,7 @@ def predict(
         doubt=doubt,
         samples=samples,
         refuse_unlike=refuse_unlike,
+        guard=guard,
         words=words or (),
         guidance=guidance,
         runtime=runtime,

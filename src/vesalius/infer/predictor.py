@@ -28,6 +28,7 @@ from vesalius.infer.cropping import in_memory
 from vesalius.infer.doubting import Doubter, Doubting, Prepared, ways_of
 from vesalius.infer.features import features as features_of
 from vesalius.infer.guard import require
+from vesalius.infer.guarding import Guard, assert_guards
 from vesalius.infer.handed import given_of, prepared_of
 from vesalius.infer.handover.contract import Given, Key, Said
 from vesalius.infer.judging import doubt_of, judged_by
@@ -121,6 +122,7 @@ class Predictor:
 
     accept_mismatch = False
     doubts: tuple[str, int | None] | None = None  # the way of doubting, and how many samples
+    guarded_by: Guard | None = None  # another bundle, which looks at each case first
     levels = False
     memory: int | None = None  # bytes
     listen: Listen | None = None  # is told where each case lies beside those that were learned from
@@ -267,10 +269,14 @@ class Predictor:
         own = [text for one in self.stages for text in one.task.outside(case, one.stage.state)]
         plan = self.stages[-1].stage.plan
         if not case.images:
+            own += [] if self.guarded_by is None else self.guarded_by.said(case, None)
             return (*own, *pace.remarks(plan, case, None)) or None
         reference = reference or load_reference(case)
         own += pace.remarks(plan, case, reference)
         found = guard.admit(self.bundle, case, reference, accept_mismatch=self.accept_mismatch)
+        if self.guarded_by is not None:
+            refuse, accept = self.refuse_unlike, self.accept_mismatch
+            own += self.guarded_by.said(case, reference, refuse=refuse, accept_mismatch=accept)
         return guard.together(found, own)
 
     @property
@@ -345,6 +351,16 @@ class Predictor:
     def ways_of_doubting(self) -> tuple[str, ...]:
         """Return the ways in which this bundle's answers can be doubted, of `vesalius opinions`."""
         return tuple(ways_of(self._members(self.stages[-1])))
+
+    def guarded(self, by: Guard) -> Predictor:
+        """Return the same models, whose cases another bundle looks at first: what it calls is marked, or refused.
+
+        Raises PlanError where the guard cannot look at what this bundle is asked about.
+        """
+        assert_guards(by, self)
+        other = copy.copy(self)
+        other.guarded_by = by
+        return other
 
     def listening(self, listen: Listen) -> Predictor:
         """Return the same models, which tell `listen` of each case where it lies beside those that were learned from.

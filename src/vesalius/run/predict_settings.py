@@ -23,6 +23,8 @@ class PredictSettings:
     doubt: str | None = None
     samples: int | None = None
     refuse_unlike: bool = False
+    guard: str | None = None  # the path of a bundle that looks at each case first
+    guard_hash: str | None = None
     words: tuple[str, ...] = ()
     guidance: Mapping[str, Any] = field(default_factory=dict)  # strokes by case id, as JSON takes them
     runtime: str | None = None  # None and `auto` leave the choice to what is measured
@@ -43,6 +45,7 @@ class PredictSettings:
             doubt=self.doubt or before.get("doubt"),
             samples=self.samples or before.get("samples"),
             refuse_unlike=self.refuse_unlike or before.get("refuse_unlike", False),
+            guard=self.guard or before.get("guard"),
             words=self.words or tuple(before.get("words", ())),
             guidance=self.guidance or before.get("guidance", {}),
             runtime=before.get("runtime", "torch") if self.runtime in (None, "auto") else self.runtime,
@@ -64,6 +67,7 @@ class PredictSettings:
             "accept_mismatch": self.accept_mismatch,
             **doubt,  # folders of before, and those without it, say nothing of it
             **({"refuse_unlike": True} if self.refuse_unlike else {}),
+            **({"guard": self.guard, "guard_hash": self.guard_hash} if self.guard else {}),
             **({"words": list(self.words)} if self.words else {}),
             **({"guidance": dict(self.guidance)} if self.guidance else {}),
             "runtime": self.runtime or "torch",

@@ -114,6 +114,18 @@ def tell_strange(alarms: Alarms, outside: Sequence[str] | None, *, model: str, b
         alarms.tell("anomaly", {"model": model, "bundle": bundle})
 
 
+def strange_told(
+    alarms: Alarms, models: Mapping[str, LoadedModel]
+) -> Callable[[str, Sequence[str] | None], None]:
+    """Return what a node tells with the remarks about an answer: its bundle's own name, as a rule's is a path."""
+
+    def tell(rule: str, outside: Sequence[str] | None) -> None:
+        bundle = models[rule].bundle
+        tell_strange(alarms, outside, model=bundle.name, bundle=bundle.hash)
+
+    return tell
+
+
 class DriftWatch:
     """Tells of each model once which of its cases' features drift, and again where others join them."""
 

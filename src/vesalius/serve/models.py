@@ -11,6 +11,7 @@ from vesalius.core.bundle import Bundle, open_bundle
 from vesalius.core.errors import BundleError
 from vesalius.infer.choosing import AUTO, SERVICE, choose
 from vesalius.infer.drifting import Drifting
+from vesalius.infer.guarding import Guard, guard_of
 from vesalius.infer.predictor import Predictor
 from vesalius.infer.selftest.checking import SelfTest, selftested
 from vesalius.plan import machine as machines
@@ -114,6 +115,23 @@ def _followed(name: str, bundle: Bundle, predictors: Sequence[Predictor], selfte
     )
 
 
+def open_guards(
+    path: Path,
+    devices: Sequence[str | None] = (None,),
+    *,
+    selftest: bool = True,
+    runtime: str | None = None,
+) -> tuple[Guard, ...]:
+    """Return a bundle of what is normal as a guard, loaded and tested on each device as any other bundle is.
+
+    Raises what `open_model` raises, and PlanError for a bundle that guards nothing.
+    """
+    model = open_model("guard", path, devices=devices, selftest=selftest, runtime=runtime)
+    if model.doubt is not None:
+        _LOG.warning("%s", model.doubt)
+    return tuple(guard_of(predictor) for predictor in model.predictors)
+
+
 def open_models(
     paths: Mapping[str, Path],
     *,
@@ -122,11 +140,14 @@ def open_models(
     refuse_unlike: bool = False,
     selftest: bool = True,
     runtime: str | None = None,
+    guards: Sequence[Guard] = (),
 ) -> dict[str, LoadedModel]:
     """Open and test every bundle of a server, and let torch use all the cores that this process may use.
 
     `paths`: the model's name → the folder of its bundle or of its run. Names of the same folder share
-    its loaded weights. Raises what `open_model` raises.
+    its loaded weights. `guards` are a guard as it is loaded on each device, which looks at each case first (see
+    `infer/guarding.py`). Raises what `open_model` raises, and PlanError where the guard cannot look at what a bundle
+    is asked about.
     """
     torch_threads.use(machines.measure().cores)
     opened: dict[Path, LoadedModel] = {}
@@ -134,7 +155,7 @@ def open_models(
     for name, path in paths.items():
         folder = path.absolute()
         if folder not in opened:
-            opened[folder] = open_model(
+            made = open_model(
                 name,
                 path,
                 devices=devices,
@@ -143,5 +164,9 @@ def open_models(
                 selftest=selftest,
                 runtime=runtime,
             )
+            if guards:
+                held = zip(made.predictors, guards, strict=True)
+                made = replace(made, predictors=tuple(p.guarded(guard) for p, guard in held))
+            opened[folder] = made
         found[name] = replace(opened[folder], name=name)
     return found

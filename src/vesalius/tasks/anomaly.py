@@ -206,6 +206,10 @@ class Anomaly(Task):
         scores = [_abnormal.score_of(r) for r, t in zip(raw, truths, strict=True) if t == wanted]
         return _normals.calibration(scores, float(options["rate"]))
 
+    def guards(self, calibration: Mapping[str, Any]) -> bool:
+        """Return whether there is a limit above which a case is called."""
+        return _normals.judged(0.0, calibration)[1] is not None
+
     def decode(
         self,
         raw: Any,

@@ -217,6 +217,13 @@ class Task(ABC):
         """Return whether images with a time axis are taken as planned; by default where the task `takes_time`."""
         return self.takes_time
 
+    def guards(self, calibration: Mapping[str, Any]) -> bool:
+        """Return whether answers, so calibrated, themselves mark cases that are unlike what was learned.
+
+        A bundle of such answers may guard others (`infer/guarding.py`). By default they do not.
+        """
+        return False
+
     def sizes(self, plan: Plan) -> Mapping[str, tuple[int, int, int]]:
         """Return the sizes `(Z, Y, X)` of planned images that are prepared by themselves, on grids of their own."""
         return {}

@@ -23,6 +23,7 @@ from vesalius.core.words import counted, listed, named_things
 from vesalius.infer.choosing import AUTO, choose
 from vesalius.infer.clicking import assert_clicked
 from vesalius.infer.given import is_many
+from vesalius.infer.guarding import guard_of
 from vesalius.infer.predictor import Predictor
 from vesalius.plan import machine as machines
 from vesalius.plan import torch_threads
@@ -31,7 +32,7 @@ from vesalius.prepare.pixels import Pixels
 from vesalius.run.answering import one_answer, several_answers
 from vesalius.run.asking import asked
 from vesalius.run.filling import fill
-from vesalius.run.finished import Run, bundle_of
+from vesalius.run.finished import Run, bundle_of, place_of
 from vesalius.run.guided import Given, guided, parse_told, strokes_of, told
 from vesalius.run.ledger import Sheet, marked
 from vesalius.run.past import keep_origin
@@ -97,6 +98,7 @@ def predict(
     doubt: str | None = None,
     samples: int | None = None,
     refuse_unlike: bool = False,
+    guard: Run | Bundle | Path | str | None = None,
     words: Sequence[str] = (),
     guidance: Given | None = None,
     runtime: str | None = None,
@@ -124,6 +126,7 @@ def predict(
     doubt: str | None = None,
     samples: int | None = None,
     refuse_unlike: bool = False,
+    guard: Run | Bundle | Path | str | None = None,
     words: Sequence[str] = (),
     guidance: Given | None = None,
     runtime: str | None = None,
@@ -151,6 +154,7 @@ def predict(
     doubt: str | None = None,
     samples: int | None = None,
     refuse_unlike: bool = False,
+    guard: Run | Bundle | Path | str | None = None,
     words: Sequence[str] = (),
     guidance: Given | None = None,
     runtime: str | None = None,
@@ -177,6 +181,7 @@ def predict(
     doubt: str | None = None,
     samples: int | None = None,
     refuse_unlike: bool = False,
+    guard: Run | Bundle | Path | str | None = None,
     words: Sequence[str] = (),
     guidance: Given | None = None,
     runtime: str | None = None,
@@ -224,6 +229,8 @@ def predict(
         samples: How many opinions are asked for by `dropout`, by default 20.
         refuse_unlike: Refuse cases that raise the bundle's alarm for being unlike its training cases, which are
             marked otherwise.
+        guard: A bundle of what is normal (`fit --task anomaly`), which looks at each case first: what it calls is
+            marked as what raises the bundle's own alarm, and refused with `refuse_unlike`.
         words: What to ask for in words, in place of the findings that the bundle learned to name: `("large nodule",)`;
             of a bundle that compares images with words. What it was not calibrated for is marked.
         guidance: What a person showed of each case, for a bundle that answers strokes (`fit --task interact`): a JSON
@@ -245,8 +252,8 @@ def predict(
             about a case that is not there.
         MismatchError: No case is of the kind that the bundle learned from.
         BundleError: The bundle is damaged.
-        PlanError: Its answers cannot be doubted in that way, an axis may not be mirrored, or the runtime that is
-            named does not answer as torch does.
+        PlanError: Its answers cannot be doubted in that way, an axis may not be mirrored, the runtime that is
+            named does not answer as torch does, or the guard guards nothing, or looks at other images.
         MissingExtra: The runtime that is named, or that the bundle's members need, is not installed.
         OutputError: `out` holds something.
         Interrupted: Ctrl-C; what is finished is kept, and `resume` goes on.
@@ -266,6 +273,7 @@ def predict(
         doubt=doubt,
         samples=samples,
         refuse_unlike=refuse_unlike,
+        guard=None if guard is None else str(Path(place_of(guard)).absolute()),
         words=tuple(words),
         guidance={} if guidance is None else told(strokes_of(guidance)),
         runtime="torch" if words else runtime,
@@ -304,6 +312,9 @@ def predict(
     if choice.told:
         shown.note(f"answered by {choice.runtime}: {choice.why}")
     settings = replace(settings, runtime=choice.runtime)
+    if settings.guard is not None:
+        looks = guard_of(Predictor(bundle_of(settings.guard), device=device, cores=cores))
+        predictor, settings = predictor.guarded(looks), replace(settings, guard_hash=looks.hash)
     if settings.doubt is not None:
         predictor = predictor.doubting(settings.doubt, settings.samples)
     if alone is not None:

@@ -29,8 +29,8 @@ START = "0" * 64
 class Details(TypedDict, total=False):
     """What a line may say beside who did what: opaque ids, names of models, counts and sizes.
 
-    Never a client's name of a file, nor anything out of a file. `file` is the service's own name of a result, `model`
-    and `models` begin hashes of bundles, `route` is a path as the service calls it, `doubt` a registered way,
+    Never a client's name of a file, nor anything out of a file. `file` is the service's own name of a result, `model`,
+    `models` and `guard` begin hashes of bundles, `route` is a path as the service calls it, `doubt` a registered way,
     `earlier` the study of the visit that a case is compared with, `edit` the id of a changed report, `server` the host
     of a language model, `place` the number of a case in an index, `found` how many cases like another were found,
     `case` the key of a case of an annotation project, and `reading` the id of what was saved of it.
@@ -40,6 +40,7 @@ class Details(TypedDict, total=False):
     job: str
     model: str
     models: str
+    guard: str
     version: str
     file: str
     route: str

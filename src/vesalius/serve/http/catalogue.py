@@ -21,7 +21,7 @@ from vesalius.infer.selftest.checking import SelfTest
 from vesalius.serve.http.cards import page_of
 from vesalius.serve.http.measured import measured
 from vesalius.serve.http.problems import Problem
-from vesalius.serve.models import LoadedModel, open_models
+from vesalius.serve.models import LoadedModel, open_guards, open_models
 
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
 
@@ -60,8 +60,8 @@ class Catalogue:
     """All models of a service by name, in the order given.
 
     `bundles` are folders of bundles or runs, or `NAME=FOLDER`. Each is tested (`vesalius selftest`) unless `selftest`
-    says otherwise. Raises BundleError, also for a bundle that fails; PlanError; DataError where two bundles have one
-    name.
+    says otherwise. `guard` is a bundle of what is normal, which looks at each case first. Raises BundleError, also for
+    a bundle that fails; PlanError; DataError where two bundles have one name.
     """
 
     def __init__(
@@ -73,8 +73,12 @@ class Catalogue:
         refuse_unlike: bool = False,
         selftest: bool = True,
         runtime: str | None = None,
+        guard: Path | None = None,
     ) -> None:
         self.devices = tuple(devices)
+        self.guards = (
+            () if guard is None else open_guards(guard, self.devices, selftest=selftest, runtime=runtime)
+        )
         paths: dict[str, Path] = {}
         for given in bundles:
             name, path = name_and_path(given)
@@ -88,6 +92,7 @@ class Catalogue:
             refuse_unlike=refuse_unlike,
             selftest=selftest,
             runtime=runtime,
+            guards=self.guards,
         )
         self.by_name = {
             name: ServedModel(name, m.bundle, m.predictors, m.selftest, m.drifting, _about(m))

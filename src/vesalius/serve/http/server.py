@@ -59,6 +59,7 @@ def run_service(
     refuse_unlike: bool = False,
     selftest: bool = True,
     runtime: str | None = None,
+    guard: Path | None = None,
     edits: Path | None = None,
     annotate: Path | None = None,
     llm: ChatServer | None = None,
@@ -76,7 +77,8 @@ def run_service(
     was made, unless `selftest` is False. `llm` is a language model that may be asked beside an answer. `runtime` is
     what computes on a processor, by default the fastest (see `infer/choosing.py`). Reports that people change are kept
     in the folder `edits`; without one none is. `annotate` is the folder of a project that people annotate here. Cases
-    like an uploaded one are found in the index `similar`. `alarm` is told of what goes wrong (see `serve/alarms.py`).
+    like an uploaded one are found in the index `similar`. `guard` is a bundle of what is normal, which looks at each
+    case before any of `bundles` answers it. `alarm` is told of what goes wrong (see `serve/alarms.py`).
 
     Raises UnsafeError for an address other than loopback without keys, OutputError for one that is taken, and what
     opening and testing bundles, keys and the audit log raises.
@@ -94,6 +96,7 @@ def run_service(
                 refuse_unlike=refuse_unlike,
                 selftest=selftest,
                 runtime=runtime,
+                guard=guard,
             ),
             audit=audit,
             keys=keys,
@@ -122,6 +125,10 @@ def run_service(
             service.edits and service.edits.mended,
             edits and f"reports that people change are kept in {edits}",
             *(service.annotating.notes if service.annotating is not None else ()),
+            *(
+                f"each case is looked at first by the guard '{one.name}' (hash {one.hash[:12]})"
+                for one in service.models.guards[:1]
+            ),
             f"removed uploads and results of services that were killed: {cleared}" if cleared else None,
             keys and check_mode(keys, keys.stat().st_mode),
             alarm and f"alarms go to {alarm}, without anything of a patient",

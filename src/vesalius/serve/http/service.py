@@ -120,7 +120,10 @@ class Service:
     def start(self) -> None:
         """Begin to work."""
         hashes = ",".join(m.bundle.hash[:16] for m in self.models.by_name.values())
-        self.audit.add("service", "start", {"version": VERSION, "models": hashes})
+        said: Details = {"version": VERSION, "models": hashes}
+        for one in self.models.guards[:1]:
+            said["guard"] = one.hash[:16]
+        self.audit.add("service", "start", said)
         if self.workdir.cleared:
             self.audit.add("service", "cleared", {"folders": self.workdir.cleared})
         self.alarms.start()

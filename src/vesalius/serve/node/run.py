@@ -12,7 +12,7 @@ from pathlib import Path
 
 from vesalius.core.errors import DataError, VesaliusError
 from vesalius.core.progress import Progress
-from vesalius.serve.alarms import Alarms, DriftWatch
+from vesalius.serve.alarms import Alarms, DriftWatch, strange_told
 from vesalius.serve.node.checks import check, likely_mistakes
 from vesalius.serve.node.intake_pause import read_pause
 from vesalius.serve.node.listener import Node, check_exposure
@@ -55,7 +55,7 @@ def run_node(
     that fails its self-test is one), and
     later where the worker ends by a fault.
     """
-    from vesalius.serve.models import open_models
+    from vesalius.serve.models import open_guards, open_models
     from vesalius.serve.node.answering import series_model
     from vesalius.serve.node.worker import Worker
 
@@ -66,8 +66,14 @@ def run_node(
         for doubt in likely_mistakes(settings):
             progress.note(f"settings: {doubt}")
         paths = {rule.bundle: Path(rule.bundle) for rule in settings.rules}
-        loaded = open_models(paths, devices=[settings.device], selftest=settings.selftest)
+        guards = (
+            ()
+            if settings.guard is None
+            else open_guards(settings.guard, [settings.device], selftest=settings.selftest)
+        )
+        loaded = open_models(paths, devices=[settings.device], selftest=settings.selftest, guards=guards)
         models = {name: series_model(model) for name, model in loaded.items()}
+        alarms = Alarms(address, models=loaded.values(), by="node")
         node = Node(
             store,
             queue,
@@ -87,13 +93,17 @@ def run_node(
             tls=settings.certificate,
             keep_days=settings.keep_days,
             progress=progress,
+            strange=strange_told(alarms, loaded),
         )
-        alarms = Alarms(address, models=loaded.values(), by="node")
         drift = DriftWatch(alarms, loaded.values(), by="node")
         _take_up(store, queue, progress)
         thread = threading.Thread(target=worker.run, args=(stop,), name="worker", daemon=True)
         with node:
             progress.note(f"{settings.aet} listens at {settings.host}:{node.port}")
+            for guard in guards:
+                progress.note(
+                    f"each image is looked at first by the guard '{guard.name}' (hash {guard.hash[:12]})"
+                )
             for untested in filter(None, (model.doubt for model in loaded.values())):
                 progress.note(untested)
             thread.start()

@@ -73,7 +73,7 @@ def _address(text: str) -> str:
 
 
 class AlarmTo(Strict):
-    """Whom to tell of a drift: an http or https address, and a file that holds the secret to sign with."""
+    """Whom to tell of drift and strange cases: an http or https address, and a file of the secret to sign with."""
 
     url: Annotated[str, AfterValidator(_address)]
     secret: FilePath | None = None
@@ -96,6 +96,7 @@ class Settings(Routes):
     reserve_mib: Whole = Field(default=256, ge=0)
     device: Text | None = None
     selftest: bool = True
+    guard: FilePath | None = None
     alarm: AlarmTo | None = None
 
     @model_validator(mode="after")
@@ -173,6 +174,7 @@ def load(path: Path) -> Settings:
         update={
             "store": here / found.store,
             "tls": tls,
+            "guard": found.guard and here / found.guard,
             "alarm": alarm,
             "destinations": there,
             "rules": rules,

@@ -10,7 +10,7 @@ import threading
 import time
 import warnings
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,6 +41,7 @@ _SWEEP_S = 60.0
 class Worker:
     """Works through the queue. `models`: the `bundle` of a rule → its model; `aet` and `tls` are used for sending.
 
+    `strange` is told the remarks about each image that was answered, with the `bundle` of its rule.
     The files of a series are deleted `keep_days` days after its results were confirmed; None keeps them.
     """
 
@@ -55,9 +56,11 @@ class Worker:
         tls: Tls | None = None,
         keep_days: float | None = None,
         progress: Progress | None = None,
+        strange: Callable[[str, Sequence[str] | None], None] = lambda bundle, outside: None,
     ) -> None:
         self.store, self.queue, self.routes, self.models = store, queue, routes, models
         self.aet, self.tls, self.keep_days, self.progress = aet, tls, keep_days, progress or Silent()
+        self.strange = strange
 
     def run(self, stop: threading.Event, *, poll_s: float = 0.5) -> None:
         """Work until `stop` is set."""
@@ -239,6 +242,9 @@ class Worker:
                 f"series {job.series_uid}: {self._named(rule)}: {_kinds(results)} of"
                 f" {used if used == there else f'{used} of {there}'} images in {time.monotonic() - began:.1f} s"
             )
+        for answer in made.answers:
+            self.strange(rule.bundle, answer.outside)
+        if given:
             return [*held, *(f"not answered: {r}" for r in made.reasons)]
         if held:
             return held
