@@ -310,7 +310,8 @@ def test_each_answer_to_strokes_counts_once_in_the_latency_and_what_was_refused_
 
     def counted() -> float:
         found = re.search(
-            r'vesalius_latency_seconds_count\{model="organs",sort="click"\} (\S+)', client.get("/metrics").text
+            r'vesalius_latency_seconds_count\{model="organs",sort="click"\} (\S+)',
+            client.get("/metrics").text,
         )
         return float(found[1]) if found else 0.0
 
