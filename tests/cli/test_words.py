@@ -123,6 +123,7 @@ COMMANDS = (
         "checklists",
         "origins",
         "strategies",
+        "anomalies",
     ),
 )  # that were promised
 
