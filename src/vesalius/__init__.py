@@ -54,6 +54,8 @@ _HOME = {
     "Harmonised": "verbs.harmonise",
     "FewShot": "verbs.few_shot",
     "find_lr": "verbs.find_lr",
+    "simulate_labelling": "verbs.simulate_labelling",
+    "LabellingCurve": "run.labelling_curve",
     "suggest": "verbs.suggest",
     "Suggested": "verbs.suggest",
     "LearningRates": "verbs.find_lr",
@@ -158,6 +160,7 @@ __all__ = [
     "Indexed",
     "Interrupted",
     "Labelled",
+    "LabellingCurve",
     "LeakError",
     "LearningRates",
     "LimitReached",
@@ -225,6 +228,7 @@ __all__ = [
     "register",
     "search",
     "selftest",
+    "simulate_labelling",
     "suggest",
     "torch_dataset",
     "transfer",
@@ -267,6 +271,7 @@ if TYPE_CHECKING:
     from vesalius.infer.selftest.checking import SelfTest as SelfTest
     from vesalius.questions.answered import Reply as Reply
     from vesalius.run.finished import Run as Run
+    from vesalius.run.labelling_curve import LabellingCurve as LabellingCurve
     from vesalius.run.out_of_fold import OutOfFold as OutOfFold
     from vesalius.run.predictions import Predictions as Predictions
     from vesalius.verbs.advise import Advice as Advice
@@ -333,6 +338,7 @@ if TYPE_CHECKING:
     from vesalius.verbs.search import Search as Search
     from vesalius.verbs.search import search as search
     from vesalius.verbs.selftest import selftest as selftest
+    from vesalius.verbs.simulate_labelling import simulate_labelling as simulate_labelling
     from vesalius.verbs.suggest import Suggested as Suggested
     from vesalius.verbs.suggest import suggest as suggest
     from vesalius.verbs.torch_dataset import torch_dataset as torch_dataset

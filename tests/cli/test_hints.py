@@ -75,6 +75,7 @@ FILES = {
     "run/indexing.py": ("index",),
     "run/searching.py": ("find",),
     "run/vectors.py": ("find", "index"),
+    "run/rounds.py": ("suggest",),
     "run/strategies/contract.py": ("suggest",),
     "verbs/suggest.py": ("suggest",),
     "cohorts/_target.py": ("inspect", "fit", "evaluate"),

@@ -124,6 +124,7 @@ COMMANDS = (
         "checklists",
         "origins",
         "strategies",
+        "anomalies",
     ),
 )  # that were promised
 

@@ -14,7 +14,7 @@ import pytest
 
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort, Label, TargetInfo
-from vesalius.core.errors import OutputError, PlanError
+from vesalius.core.errors import DataError, OutputError, PlanError
 from vesalius.core.scorecard import Interval, Scorecard
 from vesalius.run.grid import Filled
 from vesalius.run.rounds import Rounds, simulate
@@ -89,11 +89,16 @@ def test_rounds_without_fixed_steps_or_without_random_are_refused() -> None:
         replace(ROUNDS, settings={})
     with pytest.raises(PlanError, match="held against random"):
         replace(ROUNDS, strategies=("both",))
+    for wrong in ({"begin": 0}, {"rounds": 0}, {"seeds": ()}, {"seeds": (1, 1)}, {"seeds": (-1,)}):
+        with pytest.raises(PlanError):
+            replace(ROUNDS, **wrong)
 
 
-def test_a_pool_that_is_too_small_fails_each_seed_and_says_why(tmp_path: Path) -> None:
-    filled = simulate(job(), tmp_path / "rounds", replace(ROUNDS, rounds=9), fit=Fit())
-    assert "too small" in filled.failed["seed-0-first"] and not filled.results
+def test_a_pool_that_is_too_small_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    fit = Fit()
+    with pytest.raises(DataError, match=r"too few cases .* 19 cases .* for 31"):
+        simulate(job(), tmp_path / "rounds", replace(ROUNDS, rounds=9), fit=fit)
+    assert not fit.given and not (tmp_path / "rounds").exists()
 
 
 def test_the_curve_holds_each_strategy_against_random_with_as_many_labels(tmp_path: Path) -> None:

@@ -305,3 +305,29 @@ def test_a_model_without_clicks_says_so_and_a_study_takes_its_sessions_along(
     assert "vesalius_click_sessions 1.0" in figures
     client.delete(f"/api/studies/{said['study']}")
     assert client.get(f"/api/clicks/{said['session']}").status_code == 404
+
+
+def test_each_answer_to_strokes_counts_once_in_the_latency_and_what_was_refused_or_nothing_new_does_not(
+    ask: Clients, tmp_path: Path
+) -> None:
+    client = ask()
+
+    def counted() -> float:
+        found = re.search(
+            r'vesalius_latency_seconds_count\{model="organs",sort="click"\} (\S+)',
+            client.get("/metrics").text,
+        )
+        return float(found[1]) if found else 0.0
+
+    said = begun(client, volume(tmp_path, AFFINES["plain"], MIDDLE, OTHER))
+    at = f"/api/clicks/{said['session']}/strokes"
+    assert counted() == 0, "a session without a stroke has answered nothing"
+    client.post(at, json={"strokes": [point(*MIDDLE), point(*OTHER)]})
+    assert counted() == 1, "two strokes that came together are one answer"
+    client.put(at, json={"strokes": [point(*MIDDLE), point(*OTHER)]})
+    assert client.post(at, json={"strokes": [point(99, 0, 0)]}).status_code == 422
+    assert counted() == 1
+    client.put(at, json={"strokes": [point(*MIDDLE)]})
+    assert counted() == 2, "an undone stroke is waited for, too"
+    held = client.app.state.service.metrics.latency.quantiles("click", "organs")  # type: ignore[attr-defined]
+    assert 0 < held[0.5] <= held[0.95]

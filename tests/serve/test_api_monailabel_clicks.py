@@ -88,6 +88,8 @@ def test_points_are_voxels_of_the_file(client: TestClient, scan: Path, tmp_path:
     assert np.array_equal(infer(client, points, tmp_path), box(OTHER))
     deepedit = {"label": "kidney", "kidney": [ijk(OTHER)], "background": []}
     assert np.array_equal(infer(client, deepedit, tmp_path), box(OTHER))
+    four = 'vesalius_latency_seconds_count{model="organs",sort="click"} 4.0'
+    assert four in client.get("/metrics").text, "each request is a click"
     assert len(client.app.state.service.clicks) == 1, "one session answers all of them"  # type: ignore[attr-defined]
     far = infer(client, {"foreground": [[3, 4, 20]]}, tmp_path)
     assert far.status_code == 422 and far.json()["found"] == "[3, 4, 20] in an image of 27 × 14 × 8 voxels"

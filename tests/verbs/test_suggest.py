@@ -233,3 +233,17 @@ def test_a_pool_that_is_wholly_unlike_says_so_and_names_the_way(pictures: Any, t
     (tmp_path / "pool.csv").write_text("case,image\na,strange.png\n")
     with pytest.raises(DataError, match="no case of the pool can be suggested; .*--also-outside"):
         vs.suggest(pictures.run, tmp_path / "pool.csv")
+
+
+def test_what_is_suggested_is_annotated_as_data_and_as_a_choice_of_the_pool(
+    pictures: Any, pool: Path, tmp_path: Path
+) -> None:
+    found = vs.suggest(pictures.run, pool, tmp_path / "next", count=3, seed=4, strategy="random")
+    ids = [one.case for one in found.cases]
+    assert len(ids) == 3 and ids != sorted(ids), "an order of its own, which must be kept"
+    table, ask = tmp_path / "next" / "suggestions.csv", {"class": ["well", "ill"]}
+    whole = vs.annotate(table, tmp_path / "whole", ask=ask)
+    chosen = vs.annotate(pool, tmp_path / "chosen", ask=ask, only=table)
+    assert [c.id for c in whole.project.cases] == ids == [c.id for c in chosen.project.cases]
+    assert [c.image for c in whole.project.cases] == [c.image for c in chosen.project.cases]
+    assert not whole.set_aside and not chosen.set_aside, "a broken picture that nobody chose is not looked at"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from vesalius.core.errors import VesaliusError
+from vesalius.core.errors import UsageError, VesaliusError
 
 if TYPE_CHECKING:
     from vesalius.core.progress import Progress
@@ -85,6 +85,23 @@ def pairs(items: Sequence[str] | None, option: str) -> dict[str, str]:
 def columns_of(items: Sequence[str] | None) -> tuple[str, ...] | None:
     """Return the columns of `--by`; None where it is not given, and no column for `none` alone."""
     return () if items == ["none"] else tuple(items) if items else None
+
+
+def parts(text: str) -> list[str]:
+    """Return what stands between commas."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def numbers(text: str, option: str, *, whole: bool = False) -> list[str]:
+    """Return numbers that stand between commas, as text. Raises UsageError."""
+    found = parts(text)
+    for part in found:
+        try:
+            _ = int(part) if whole else float(part)
+        except ValueError as error:
+            kind = "whole numbers" if whole else "numbers"
+            raise UsageError(f"{option} takes {kind} between commas", found=repr(part)) from error
+    return found
 
 
 def number_or_word(text: str) -> float | str:

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import typer
 
-from vesalius.cli._app import pairs
+from vesalius.cli._app import numbers, pairs, parts
 from vesalius.cli._outcome import Outcome, Talk, add
+from vesalius.core.errors import UsageError
 from vesalius.core.words import counted, listed
+
+PANEL = "With --simulate"
 
 
 def suggest(
     talk: Talk,
-    bundle: Path = typer.Argument(help="A bundle, or the run that holds it."),
-    pool: Path = typer.Argument(help="A cohort without labels: a folder, a table, DICOM, NIfTI …"),
-    count: int = typer.Option(50, "--count", "-n", min=1, help="How many cases to label next."),
+    bundle: Path = typer.Argument(
+        help="A bundle, or the run that holds it. With --simulate: a cohort with labels, and no POOL."
+    ),
+    pool: Path | None = typer.Argument(
+        None, help="A cohort without labels: a folder, a table, DICOM, NIfTI …", show_default=False
+    ),
+    count: int = typer.Option(
+        50, "--count", "-n", min=1, help="How many cases to label next; with --simulate in each round."
+    ),
     out: Path | None = typer.Option(
         None, "--output", "-o", help="A new folder: a table that is read as a cohort, JSON, a page."
     ),
     strategy: str = typer.Option(
-        "auto", "--strategy", help="How to choose: auto, or one of `vesalius strategies`."
+        "auto",
+        "--strategy",
+        help="How to choose: auto, or one of `vesalius strategies`; with --simulate several, or auto for all.",
     ),
     labelled: Path | None = typer.Option(
         None,
@@ -48,8 +60,101 @@ def suggest(
         help="Take images of another modality or unit than the bundle learned from, too.",
     ),
     resume: bool = typer.Option(False, "--resume", help="Go on with an interrupted suggest."),
+    simulate: bool = typer.Option(
+        False,
+        "--simulate",
+        help="Hide the labels of a cohort, uncover them as each strategy asks, and draw its curve against random.",
+        rich_help_panel=PANEL,
+    ),
+    begin: int | None = typer.Option(
+        None,
+        "--begin",
+        min=1,
+        help="How many cases are labelled at first.",
+        show_default="as many as --count",
+        rich_help_panel=PANEL,
+    ),
+    rounds: int | None = typer.Option(
+        None, "--rounds", min=1, help="How many rounds.", show_default="5", rich_help_panel=PANEL
+    ),
+    seeds: str | None = typer.Option(
+        None,
+        "--seeds",
+        help="Each decides the first cases, what is drawn, and the training.",
+        show_default="0,1,2",
+        rich_help_panel=PANEL,
+    ),
+    settings: list[str] | None = typer.Option(
+        None,
+        "--set",
+        help="Override the plan of every fit; train.steps=300 must be among them; can be repeated.",
+        rich_help_panel=PANEL,
+    ),
+    metric: str | None = typer.Option(
+        None,
+        "--metric",
+        help="The figure of the curves.",
+        show_default="the first of a report",
+        rich_help_panel=PANEL,
+    ),
+    task: str | None = typer.Option(
+        None,
+        "--task",
+        help="What to do.",
+        show_default="follows from the target",
+        rich_help_panel=PANEL,
+    ),
+    target: str | None = typer.Option(
+        None, "--target", help="What to learn, where there are several.", rich_help_panel=PANEL
+    ),
+    split: Path | None = typer.Option(
+        None, "--split", help="A CSV with the columns case,split.", rich_help_panel=PANEL
+    ),
+    labels: list[str] | None = typer.Option(
+        None,
+        "--labels",
+        help="WORD=LABEL: what a class or a mask's value stands for; can be repeated.",
+        rich_help_panel=PANEL,
+    ),
 ) -> Outcome:
     """Say which cases of an unlabelled pool to label next, so that a model gains most of each label."""
+    of_rounds = {
+        "--begin": begin, "--rounds": rounds, "--seeds": seeds, "--set": settings, "--metric": metric,
+        "--task": task, "--target": target, "--split": split, "--labels": labels,
+    }  # fmt: skip
+    of_pools = {
+        "POOL": pool, "--labelled": labelled, "--seed": seed, "--same-patient": same_patient,
+        "--also-outside": also_outside, "--accept-mismatch": accept_mismatch, "--resume": resume,
+    }  # fmt: skip
+    _assert_apart(of_pools if simulate else of_rounds, simulate=simulate)
+    if simulate:
+        from vesalius.cli._rounds import rounds_outcome
+        from vesalius.verbs.simulate_labelling import simulate_labelling
+
+        found_rounds = simulate_labelling(
+            bundle,
+            out,
+            count=count,
+            begin=begin,
+            rounds=5 if rounds is None else rounds,
+            strategies=None if strategy == "auto" else parts(strategy),
+            seeds=[int(x) for x in numbers(seeds or "0,1,2", "--seeds", whole=True)],
+            settings=pairs(settings, "--set"),
+            metric=metric,
+            task=task,
+            target=target,
+            split=split,
+            columns=pairs(column, "--column"),
+            layout=layout,
+            labels=pairs(labels, "--labels"),
+            device=device,
+            progress=talk.progress,
+        )
+        return rounds_outcome(found_rounds)
+    if pool is None:
+        raise UsageError(
+            "there is no POOL to choose from", hint="vesalius suggest BUNDLE POOL, or --simulate"
+        )
     from vesalius.verbs.suggest import suggest as verb
 
     found = verb(
@@ -103,6 +208,19 @@ def suggest(
         "out": found.path,
     }
     return Outcome(result, show, code=1 if found.apart else 0)
+
+
+def _assert_apart(strange: Mapping[str, object], *, simulate: bool) -> None:
+    """Raise UsageError for an option that only the other way of asking takes; else it would be passed over."""
+    given = [name for name, value in strange.items() if value not in (None, False, 0)]
+    if not given:
+        return
+    if simulate:
+        hint = "the same command goes on by itself" if given == ["--resume"] else "leave it out"
+        raise UsageError("--simulate takes one cohort with labels", found=listed(given), hint=hint)
+    raise UsageError(
+        "this is an option of --simulate", found=listed(given), hint="--simulate, or leave it out"
+    )
 
 
 def register(app: typer.Typer) -> None:

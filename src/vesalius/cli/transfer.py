@@ -6,9 +6,8 @@ from pathlib import Path
 
 import typer
 
-from vesalius.cli._app import pairs
+from vesalius.cli._app import numbers, pairs, parts
 from vesalius.cli._outcome import Outcome, Talk, add
-from vesalius.core.errors import UsageError
 
 
 def transfer(
@@ -96,10 +95,10 @@ def transfer(
         place,
         task=task,
         target=target,
-        shares=None if shares is None else [float(x) for x in _numbers(shares, "--shares")],
-        counts=None if counts is None else [int(x) for x in _numbers(counts, "--counts", whole=True)],
-        seeds=[int(x) for x in _numbers(seeds, "--seeds", whole=True)],
-        arms=None if arms is None else [a.strip() for a in arms.split(",") if a.strip()],
+        shares=None if shares is None else [float(x) for x in numbers(shares, "--shares")],
+        counts=None if counts is None else [int(x) for x in numbers(counts, "--counts", whole=True)],
+        seeds=[int(x) for x in numbers(seeds, "--seeds", whole=True)],
+        arms=None if arms is None else parts(arms),
         init=init,
         time_limit=None if time_limit == "none" else time_limit,
         pretrain_limit=None if pretrain_limit == "none" else pretrain_limit,
@@ -126,18 +125,6 @@ def transfer(
 
     result = {"out": place, "files": files, "transfer": found.to_json()}
     return Outcome(result, show, warnings=[("note", text) for text in found.notes])
-
-
-def _numbers(text: str, option: str, *, whole: bool = False) -> list[str]:
-    """Return numbers that stand between commas, as text. Raises UsageError."""
-    found = [part.strip() for part in text.split(",") if part.strip()]
-    for part in found:
-        try:
-            _ = int(part) if whole else float(part)
-        except ValueError as error:
-            kind = "whole numbers" if whole else "numbers"
-            raise UsageError(f"{option} takes {kind} between commas", found=repr(part)) from error
-    return found
 
 
 def register(app: typer.Typer) -> None:

@@ -107,9 +107,7 @@ class Transfer(Shown):
     @property
     def called(self) -> str:
         """How the figure is written: `AUC`."""
-        metric, _, label = self.metric.partition("/")
-        words = contract.of(self.answer).metric_names.get(metric, metric.replace("_", " "))
-        return f"{words}, {written(label)}" if label else words
+        return figure_called(self.answer, self.metric)
 
     @property
     def verdicts(self) -> tuple[str, ...]:
@@ -161,6 +159,13 @@ class Transfer(Shown):
         yield self.data
         yield f"{counted(len(self.arms), 'arm')}, {counted(len(self.seeds), 'seed')}, {self.called}"
         yield "; ".join(self.verdicts[:4])
+
+
+def figure_called(answer: str, metric: str) -> str:
+    """Return how a figure of a kind of answer is written: `AUC`, or `Dice, liver`."""
+    name, _, label = metric.partition("/")
+    words = contract.of(answer).metric_names.get(name, name.replace("_", " "))
+    return f"{words}, {written(label)}" if label else words
 
 
 def _summed_up(test: str, words: str, lines: Sequence[Line], *, several: bool) -> str:

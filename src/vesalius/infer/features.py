@@ -40,7 +40,9 @@ def deepest(task: Task, model: nn.Module, batch: Batch) -> Tensor:
 
 def compares(task: Task) -> bool:
     """Return whether a task's models make vectors by which images are compared with one another, and not with words."""
-    own, reads = (getattr(f, "__func__", None) for f in (task.image_vectors, task.word_vectors))  # also of a stand-in
+    own, reads = (
+        getattr(f, "__func__", None) for f in (task.image_vectors, task.word_vectors)
+    )  # also of a stand-in
     return own is not Task.image_vectors and reads is Task.word_vectors
 
 

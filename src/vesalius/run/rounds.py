@@ -28,6 +28,7 @@ from vesalius.core.words import counted
 from vesalius.run import strategies
 from vesalius.run.finished import Run
 from vesalius.run.grid import Cell, Filled, carry_out, opened
+from vesalius.run.limits.planning import unshortened
 from vesalius.run.neighbours import beside
 from vesalius.run.pool import Measuring, asked_of, pool_of
 from vesalius.run.strategies.contract import Pool
@@ -57,7 +58,16 @@ class Rounds:
     def __post_init__(self) -> None:
         if "train.steps" not in self.settings:
             raise PlanError(
-                "rounds are fitted with a fixed number of steps", hint="train.steps in the settings"
+                "rounds are fitted with a fixed number of steps", found="none", hint="--set train.steps=300"
+            )
+        if min(self.begin, self.batch, self.rounds) < 1 or not self.seeds or min(self.seeds) < 0:
+            raise PlanError(
+                "rounds of labelling need cases to begin with, a batch, a round and a seed",
+                found=f"begin {self.begin}, batch {self.batch}, rounds {self.rounds}, seeds {list(self.seeds)}",
+            )
+        if len({*self.seeds}) < len(self.seeds) or len({*self.strategies}) < len(self.strategies):
+            raise PlanError(
+                "a seed or a strategy stands there twice", found=f"{self.seeds}, {self.strategies}"
             )
         if RANDOM not in self.strategies:
             raise PlanError("every strategy is held against random", found=", ".join(self.strategies))
@@ -86,8 +96,7 @@ class Worker:
     @property
     def pool(self) -> list[str]:
         """The cases that can be labelled: those of training whose target is known."""
-        name, learned = self.job.info.name, set(self.job.learned)
-        return [c.id for c in self.job.cohort.cases if c.id in learned and name in c.targets]
+        return poolable(self.job)
 
     def cells(self) -> tuple[Cell, ...]:
         """Return all fits: of each seed the first one, then round after round of each strategy."""
@@ -108,6 +117,8 @@ class Worker:
                 labelled = self._first(seed)
             else:
                 (last,) = before.values()
+                if strategy in last.get("cannot", {}):
+                    raise DataError(last["cannot"][strategy])
                 labelled = [*last["labelled"], *last["next"][strategy]]
             began = time.monotonic()
             run = self._fitted(place / RUN, labelled, seed)
@@ -117,9 +128,11 @@ class Worker:
             fitted = time.monotonic() - began
             names = self.rounds.strategies if number == 0 else (strategy,)
             more = number < self.rounds.rounds
+            chosen, cannot = self._next(run, labelled, names, seed, number) if more else ({}, {})
             return {
                 "labelled": labelled,
-                "next": self._next(run, labelled, names, seed, number) if more else {},
+                "next": chosen,
+                "cannot": cannot,
                 "fit_s": round(fitted, 1),
                 "choose_s": round(time.monotonic() - began - fitted, 1),
             }
@@ -135,14 +148,7 @@ class Worker:
         rest: list[str] = []
         for k in order:
             (rest.append(pool[k]) if keys[k] in first else first.setdefault(keys[k], pool[k]))
-        drawn = [*first.values(), *rest][: self.rounds.begin]
-        if len(pool) < self.rounds.budgets[-1]:
-            raise DataError(
-                "the pool is too small for so many rounds",
-                found=f"{counted(len(pool), 'case')} for {self.rounds.budgets[-1]}",
-                hint="fewer rounds, or smaller batches",
-            )
-        return drawn
+        return [*first.values(), *rest][: self.rounds.begin]
 
     def _keys(self, cases: Sequence[str]) -> list[str]:
         by_id = {c.id: c for c in self.job.cohort.cases}
@@ -150,23 +156,24 @@ class Worker:
         return [linked[i] for i in cases]
 
     def _fitted(self, out: Path, labelled: Sequence[str], seed: int) -> Run:
-        return self.fit(
-            self.job.cohort[[*labelled, *self.job.test]],
-            out,
-            task=self.job.task,
-            target=self.job.info.full_name,
-            settings=dict(self.rounds.settings),
-            seed=seed,
-            by=(),
-            device=self.device,
-            resume=to_be_resumed(out),
-            progress=False,
-        )
+        with unshortened():  # a fit with fewer steps would look like a worse strategy
+            return self.fit(
+                self.job.cohort[[*labelled, *self.job.test]],
+                out,
+                task=self.job.task,
+                target=self.job.info.full_name,
+                settings=dict(self.rounds.settings),
+                seed=seed,
+                by=(),
+                device=self.device,
+                resume=to_be_resumed(out),
+                progress=False,
+            )
 
     def _next(
         self, run: Run, labelled: Sequence[str], names: Sequence[str], seed: int, number: int
-    ) -> dict[str, list[str]]:
-        """Return which cases each strategy takes of those that are not labelled."""
+    ) -> tuple[dict[str, list[str]], dict[str, str]]:
+        """Return which cases each strategy takes of those that are not labelled, and why others cannot choose."""
         held = set(labelled)
         by_id = {c.id: c for c in self.job.cohort.cases}
         free = [i for i in self.pool if i not in held]
@@ -180,17 +187,28 @@ class Worker:
             seen, _ = Measuring(asked)(cases, progress=Silent())
             seen_ids, known = [one.case for one in seen], _labelled(run)
         keys = self._keys(seen_ids)
-        found = {}
+        found: dict[str, list[str]] = {}
+        cannot: dict[str, str] = {}
         for name in names:
             strategy = strategies.get(name)
             pool = _bare(keys) if seen is None else pool_of(seen, keys, known, by=strategy.by)
             draw = np.random.default_rng(seed_of(seed, "round", number, name))
-            places = strategy(pool, self.rounds.batch, draw)
+            try:
+                places = strategy(pool, self.rounds.batch, draw)
+            except DataError as error:
+                cannot[name] = str(error)
+                continue
             if len(places) < self.rounds.batch:  # patients have run out: the rest goes by cases
                 open_ = [k for k in range(len(seen_ids)) if k not in set(places)]
                 places += [int(k) for k in draw.permutation(open_)[: self.rounds.batch - len(places)]]
             found[name] = [seen_ids[k] for k in places]
-        return found
+        return found, cannot
+
+
+def poolable(job: Setting) -> list[str]:
+    """Return the cases that can be labelled: those of training whose target is known."""
+    learned = set(job.learned)
+    return [c.id for c in job.cohort.cases if c.id in learned and job.info.name in c.targets]
 
 
 def simulate(
@@ -204,8 +222,16 @@ def simulate(
 ) -> Filled:
     """Do all rounds that are not done yet in `folder`, and return what the cells gave.
 
-    Raises OutputError where the folder holds other rounds, Interrupted after Ctrl-C.
+    Raises DataError where the pool is too small for them, OutputError where the folder holds other rounds, Interrupted
+    after Ctrl-C.
     """
+    worker = Worker(job, rounds, fit, device)
+    if len(worker.pool) < rounds.budgets[-1]:
+        raise DataError(
+            "too few cases can be labelled for so many rounds",
+            found=f"{counted(len(worker.pool), 'case')} beside those of the test, for {rounds.budgets[-1]}",
+            hint="fewer rounds, or smaller batches",
+        )
     asked = {
         "data": job.cohort.hash,
         "test": list(job.test),
@@ -216,8 +242,7 @@ def simulate(
         "strategies": list(rounds.strategies),
     }
     opened(folder, asked, hint="another folder")
-    cells = Worker(job, rounds, fit, device).cells()
-    return carry_out(folder, cells, name="rounds", progress=progress or Silent())
+    return carry_out(folder, worker.cells(), name="rounds", progress=progress or Silent())
 
 
 def _labelled(run: Run) -> Array | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from vesalius import cohorts
+from vesalius.answers import contract
 from vesalius.cohorts import Decoded
 from vesalius.core.bundle import Bundle
 from vesalius.core.case import Case
@@ -19,11 +20,13 @@ from vesalius.core.index import Index
 from vesalius.core.progress import Progress
 from vesalius.reliability.duplicates import Twins
 from vesalius.reliability.marks import Marks
+from vesalius.run import strategies
 from vesalius.run.neighbours import beside
 from vesalius.run.past import past_of_bundle
-from vesalius.run.strategies.contract import Pool
+from vesalius.run.strategies.contract import FOUND, UNSURE, Pool
 from vesalius.run.tabular import read_for
 from vesalius.run.vectors import Vectors
+from vesalius.tasks.contract import Task
 
 
 class Looked:
@@ -81,6 +84,23 @@ def as_the_run(bundle: Bundle, labelled: Path | str | Cohort | None) -> bool:
     """
     index = beside(bundle) if labelled is None else None
     return isinstance(index, Index) and index.tiles == "middle"
+
+
+def unusable(task: Task, names: Iterable[str]) -> dict[str, str]:
+    """Return which strategies cannot choose among the answers of a task, each with the reason, before any is made.
+
+    A measure of doubt that the answers do not have would be another one under its name.
+    """
+    handling = contract.of(task.answer)
+    placed = type(handling).found is not contract.Handling.found
+    found = {}
+    for name in names:
+        strategy = strategies.get(name)
+        if FOUND in strategy.needs and not placed:
+            found[name] = f"answers of {task.name} have no place"
+        elif UNSURE in strategy.needs and strategy.by >= len(handling.unsure_by):
+            found[name] = f"answers of {task.name} have one measure of how unsure they are"
+    return found
 
 
 def labelled_vectors(

@@ -16,7 +16,7 @@ from vesalius.plan.energy import WATTS
 from vesalius.plan.machine import measure
 from vesalius.run.limits.allowance import Allowance
 from vesalius.run.limits.memory import held
-from vesalius.run.limits.planning import assert_fits, batch_that_fits, time_within
+from vesalius.run.limits.planning import assert_fits, batch_that_fits, time_within, unshortened
 from vesalius.run.limits.watch import within
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="the kernel's cap")
@@ -60,6 +60,10 @@ def test_a_fit_has_the_least_of_its_own_time_and_of_what_is_left_around_it() -> 
         assert watch.planned
     with within(Allowance(energy_j=power * 60.0)):
         assert time_within(None, time.monotonic()) == pytest.approx(60.0, abs=5.0)
+        with unshortened():
+            assert time_within(None, time.monotonic()) is None, "fits that are compared have equal steps"
+            assert time_within(50.0, time.monotonic()) == 50.0
+        assert time_within(None, time.monotonic()) is not None
     with within(Allowance(memory_bytes=None)) as watch:
         assert time_within(None, time.monotonic()) is None and not watch.planned
 

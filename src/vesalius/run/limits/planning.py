@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 from vesalius.core.errors import PlanError, VesaliusError, out_of_memory
 from vesalius.core.plan import USER, Plan, override
@@ -13,6 +14,8 @@ from vesalius.plan import machine as machines
 from vesalius.plan.energy import full_power_w
 from vesalius.run.limits.allowance import memory_written
 from vesalius.run.limits.watch import current
+
+_UNSHORTENED: ContextVar[bool] = ContextVar("unshortened", default=False)
 
 TRIED = 0.8  # of what is left, which a trial may take: what comes later adds to it
 
@@ -24,6 +27,8 @@ def time_within(own_s: float | None, began: float) -> float | None:
     uses up the energy that is left of them with all its cores at work. Since it is planned for, the work is ended only
     a little later than that.
     """
+    if _UNSHORTENED.get():
+        return own_s
     watch = current()
     left = None if watch is None else watch.left_s(full_power_w(cores=machines.measure().cores))
     if watch is None or left is None:
@@ -31,6 +36,19 @@ def time_within(own_s: float | None, began: float) -> float | None:
     watch.planned = True
     around = max(0.0, left) + time.monotonic() - began
     return around if own_s is None else min(own_s, around)
+
+
+@contextmanager
+def unshortened() -> Iterator[None]:
+    """Let no work inside this block be made smaller for the time that is left of the limits around it.
+
+    It is ended where they are reached, and goes on later: for fits that are compared, and must have equal steps.
+    """
+    token = _UNSHORTENED.set(True)
+    try:
+        yield
+    finally:
+        _UNSHORTENED.reset(token)
 
 
 def assert_fits(plan: Plan) -> None:

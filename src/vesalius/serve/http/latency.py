@@ -34,7 +34,8 @@ class _Window:
 
 class Latency(Collector):
     """How long answers took, by sort and model. A job's time is from when it was asked for until it was done; a frame's
-    and a click's from when it came until its answer was ready to be sent. Safe for several threads at once.
+    from when it came until its answer was ready to be sent, a click's until its mask was. Safe for several threads at
+    once.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

@@ -100,9 +100,11 @@ async def changed(
 ) -> dict[str, Any]:
     """Answer strokes in place of those that there are, or `further` ones after them; each when its turn comes.
 
-    Where `seen` is the newest version, the answer is what changed since; else the whole mask. Raises Problem 409 for
-    further strokes where it is another one, and 422 for one that cannot be answered; then the strokes are as before.
+    Where `seen` is the newest version, the answer is what changed since; else the whole mask. How long it took, its
+    wait for others among it, counts as one click of `/metrics`, where there was anything to compute. Raises Problem 409
+    for further strokes where it is another one, and 422 for one that cannot be answered; then the strokes are as before.
     """
+    came = time.perf_counter()
     async with session.lock:
         began, known, before = time.perf_counter(), session.version, session.bits
         if further and seen is not None and seen != known:
@@ -114,9 +116,9 @@ async def changed(
             )
         wanted = (*session.strokes, *strokes) if further else strokes
         _assert_few(service, wanted)
-        held = session.strokes
+        held, steps = session.strokes, session.steps(wanted)
         try:
-            for step in session.steps(wanted):
+            for step in steps:
                 await turn(service, session.model, step)
         except VesaliusError:  # such as a stroke that removes from nothing: no half of the change stays
             for step in session.steps(held):
@@ -124,9 +126,11 @@ async def changed(
             raise
         took_s = time.perf_counter() - began
         service.clicks.settle(session)
-        if seen == known:
-            return await run_in_threadpool(session.body, before, against=known, took_s=took_s)
-        return await run_in_threadpool(session.body, took_s=took_s)
+        since, against = (before, known) if seen == known else (None, 0)
+        body = await run_in_threadpool(session.body, since, against=against, took_s=took_s)
+        if steps:
+            service.metrics.latency.observe("click", session.model.name, time.perf_counter() - came)
+        return body
 
 
 def _assert_few(service: Service, strokes: Sequence[Stroke]) -> None:
