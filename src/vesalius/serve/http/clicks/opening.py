@@ -102,7 +102,7 @@ async def changed(
 
     Where `seen` is the newest version, the answer is what changed since; else the whole mask. How long it took, its
     wait for others among it, counts as one click of `/metrics`, where there was anything to compute. Raises Problem 409
-    for further strokes where it is another one, and 422 for one that cannot be answered; then the strokes are as before.
+    for further strokes where it is another one, and 422 for one that cannot be answered; then all is as before.
     """
     came = time.perf_counter()
     async with session.lock:
