@@ -119,6 +119,7 @@ def test_a_sentence_lights_where_the_model_looked_and_is_changed_by_a_radiologis
         assert "A small effusion on the right." in said and WHY not in said
         assert page.tab.locator(".lights").count() == 2  # a changed sentence is lit by nothing
         page.tab.check("#report-changes")
+        page.tab.locator("#report-changed del").first.wait_for()  # each version's text is fetched by itself
         went = page.tab.locator("#report-changed del").all_inner_texts()
         assert "No" in went[0] and went[-1] == "Nodule."  # beside the version before it, Grace Hopper's
         page.audit("what changed")
