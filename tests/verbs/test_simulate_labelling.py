@@ -74,6 +74,7 @@ def fit(monkeypatch: pytest.MonkeyPatch) -> Fit:
     monkeypatch.setattr(verb, "curve", lambda *given, metric, resamples: few(*given, metric=metric))
     monkeypatch.setattr(rounds, "asked_of", lambda *_, **__: None)
     monkeypatch.setattr(rounds, "Measuring", measuring)
+    monkeypatch.setattr(rounds, "as_the_run", lambda *_: False)
     monkeypatch.setattr(rounds, "_labelled", lambda _: None)
     return made
 
