@@ -193,20 +193,7 @@ def suggest(
         if found.path is not None:
             typer.echo(f"written to {found.path}")
 
-    result = {
-        "strategy": found.strategy,
-        "why": found.why,
-        "seed": found.seed,
-        "bundle": found.bundle,
-        "data_hash": found.data_hash,
-        "pool": found.pool,
-        "labelled": found.labelled,
-        "suggested": found.rows(),
-        "already": list(found.already),
-        "apart": [{"case": one.case, "reason": one.reason} for one in found.apart],
-        "short": found.short,
-        "out": found.path,
-    }
+    result = {**found.json(), "out": found.path}
     return Outcome(result, show, code=1 if found.apart else 0)
 
 

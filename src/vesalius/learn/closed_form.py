@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import ClassVar
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from vesalius.core.plan import PhasePlan, Section
-from vesalius.learn.checkpoint import Checkpoint
+from vesalius.core.plan import Section
 from vesalius.learn.frozen import assert_known, assert_linear, put, rows_of
 from vesalius.learn.heads import Head, Rows
-from vesalius.learn.recipes.contract import Member, Recipe
-from vesalius.learn.stepper import build
+from vesalius.learn.one_step import OneStep
+from vesalius.learn.recipes.contract import Member
 from vesalius.tasks.contract import Task
 
 
@@ -32,11 +30,10 @@ class Views(Section):
     balance: float = Field(0.5, ge=0, le=1)
 
 
-class ClosedForm(Recipe):
+class ClosedForm(OneStep):
     """A recipe of one step, which finds the last layer of a frozen net. Recipes of its kind say how, in `solve`."""
 
     Options: ClassVar[type[Section]] = Views
-    steps: ClassVar[int | None] = 1
 
     def __init__(self, given: Member, options: Section) -> None:
         super().__init__(given, options)
@@ -44,8 +41,6 @@ class ClosedForm(Recipe):
             {name: value for name, value in options if name in Views.model_fields}
         )
         self.linear = assert_linear(given.task, given.plan.train.recipe)
-        model = build(given.task, given.plan, given.state, given.number, given.start)
-        self.model = model.to(self.device).eval().requires_grad_(False)
         self.linear.last_layer(self.model)
 
     @classmethod
@@ -78,23 +73,3 @@ class ClosedForm(Recipe):
         head = self.solve(rows)
         put(self.linear.last_layer(self.model), head)
         return torch.tensor(head.loss if math.isfinite(head.loss) else head.fitted(rows))
-
-    def enter(self, phase: PhasePlan) -> None:
-        """Begin a phase: whatever it freezes is frozen already."""
-
-    def weights(self) -> dict[str, Tensor]:
-        """Return the net's weights, which are those that it began with, and the last layer."""
-        return {k: v.detach().cpu().clone() for k, v in self.model.state_dict().items()}
-
-    @contextmanager
-    def answering(self) -> Iterator[nn.Module]:
-        """Give the model."""
-        yield self.model.eval()
-
-    def keep(self, saved: Checkpoint) -> None:
-        """Keep the model."""
-        saved.model = self.weights()
-
-    def restore(self, saved: Checkpoint) -> None:
-        """Go back to the model."""
-        self.model.load_state_dict(saved.model)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from vesalius.anomalies.contract import Normality
 from vesalius.core.errors import DataError, PlanError
-from vesalius.core.plan import PhasePlan, Plan, Section
+from vesalius.core.plan import Plan, Section
 from vesalius.core.seeds import seed_of
-from vesalius.learn.checkpoint import Checkpoint
-from vesalius.learn.recipes.contract import Member, Recipe
-from vesalius.learn.stepper import build
+from vesalius.learn.one_step import OneStep
+from vesalius.learn.recipes.contract import Member
 from vesalius.plan.draft import Draft
 from vesalius.prepare.batch import Example
 from vesalius.tasks.contract import Task
@@ -34,16 +32,12 @@ class OfNormals(Protocol):
         """Return the part of a model that knows what is normal."""
 
 
-class OnePass(Recipe):
+class OnePass(OneStep):
     """A recipe of one step, which sees every normal case once, in order, as it is."""
-
-    steps: ClassVar[int | None] = 1
 
     def __init__(self, given: Member, options: Section) -> None:
         super().__init__(given, options)
         self.task = of_normals(given.task, given.plan.train.recipe)
-        model = build(given.task, given.plan, given.state, given.number, given.start)
-        self.model = model.to(self.device).eval().requires_grad_(False)
 
     @classmethod
     def assert_known(cls, task: Task, model: nn.Module, taken: Iterable[str], recipe: str) -> None:
@@ -82,26 +76,6 @@ class OnePass(Recipe):
         for first in range(0, len(chosen), BATCH):
             batch = self.given.task.collate([examples[k] for k in chosen[first : first + BATCH]])
             yield batch.to(self.device).images["image"]
-
-    def enter(self, phase: PhasePlan) -> None:
-        """Begin a phase: whatever it freezes is frozen already."""
-
-    def weights(self) -> dict[str, Tensor]:
-        """Return the net's weights, which are those that it began with, and what is normal."""
-        return {k: v.detach().cpu().clone() for k, v in self.model.state_dict().items()}
-
-    @contextmanager
-    def answering(self) -> Iterator[nn.Module]:
-        """Give the model."""
-        yield self.model.eval()
-
-    def keep(self, saved: Checkpoint) -> None:
-        """Keep the model."""
-        saved.model = self.weights()
-
-    def restore(self, saved: Checkpoint) -> None:
-        """Go back to the model."""
-        self.model.load_state_dict(saved.model)
 
 
 def of_normals(task: Task, recipe: str) -> OfNormals:

@@ -98,6 +98,22 @@ class Suggested(Shown):
         """Return a row for each case to label, in their order."""
         return [one.row() for one in self.cases]
 
+    def json(self) -> dict[str, Any]:
+        """Return all of it but where it lies, as JSON takes it."""
+        return {
+            "strategy": self.strategy,
+            "why": self.why,
+            "seed": self.seed,
+            "bundle": self.bundle,
+            "data_hash": self.data_hash,
+            "pool": self.pool,
+            "labelled": self.labelled,
+            "suggested": self.rows(),
+            "already": list(self.already),
+            "apart": [{"case": one.case, "reason": one.reason} for one in self.apart],
+            "short": self.short,
+        }
+
     def _words(self) -> Iterable[str]:
         yield f"{counted(len(self.cases), 'case')} of {self.pool} to label, by {self.strategy}"
         yield some((cut(one.case) for one in self.cases), len(self.cases))
@@ -300,19 +316,6 @@ def _written(found: Suggested, cohort: Cohort, folder: Path) -> None:
         patient = {"patient": one.patient} if any(c.patient for c in found.cases) else {}
         rows.append({"case": one.case, **images, **patient, "rank": one.rank})
     write_text(folder / TABLE, as_csv(rows))
-    about = {
-        "strategy": found.strategy,
-        "why": found.why,
-        "seed": found.seed,
-        "bundle": found.bundle,
-        "data_hash": found.data_hash,
-        "pool": found.pool,
-        "labelled": found.labelled,
-        "suggested": found.rows(),
-        "already": list(found.already),
-        "apart": [{"case": a.case, "reason": a.reason} for a in found.apart],
-        "short": found.short,
-    }
-    write_text(folder / RESULT, json.dumps(about, indent=1) + "\n")
+    write_text(folder / RESULT, json.dumps(found.json(), indent=1) + "\n")
     (folder / PAGE).unlink(missing_ok=True)
     found.show(folder / PAGE)
