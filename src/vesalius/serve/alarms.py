@@ -56,7 +56,7 @@ class Alarms:
 
     @property
     def active(self) -> bool:
-        """Whether there is an address that is told."""
+        """Return whether alarms are sent anywhere."""
         return self._webhook is not None
 
     def waiting(self) -> int:
