@@ -19,7 +19,9 @@ def alarm_address(url: str | None, secret: Path | None) -> Address | None:
     """
     if url is None:
         if secret is not None:
-            raise UsageError("--alarm-secret signs what is sent to an address, and none is named", hint="--alarm URL")
+            raise UsageError(
+                "--alarm-secret signs what is sent to an address, and none is named", hint="--alarm URL"
+            )
         return None
     from vesalius.serve.webhook import Address
 
