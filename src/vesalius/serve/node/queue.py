@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vesalius.core.errors import DataError, UnknownName
-from vesalius.serve.node import database
+from vesalius.serve import database
+from vesalius.serve.node.tables import SCHEMA
 
 STATES = (
     "receiving", "ready", "running", "sending", "confirmed", "failed", "dead", "unrouted", "removed",
@@ -78,7 +79,7 @@ class Queue:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.stable_s, self.attempts, self.backoff_s, self._clock = stable_s, attempts, backoff_s, clock
-        self._base = database.connect(where)
+        self._base = database.connect(where, SCHEMA)
 
     def close(self) -> None:
         """Close the database."""
