@@ -21,6 +21,7 @@ from vesalius.serve.http.api import create_app
 from vesalius.serve.http.catalogue import Catalogue
 from vesalius.serve.http.limits import Bounds
 from vesalius.serve.http.service import Service
+from vesalius.serve.http.shared.sharing import Shared
 from vesalius.serve.webhook import Address
 
 
@@ -38,6 +39,7 @@ class Clients:
         edits: Path | None = None,
         alarm: Address | None = None,
         annotate: Path | None = None,
+        shared: Shared | None = None,
         **bounds: Any,
     ) -> TestClient:
         service = Service(
@@ -49,6 +51,7 @@ class Clients:
             edits=edits,
             alarm=alarm,
             annotate=annotate,
+            shared=shared,
         )
         app = create_app(service)
         return self._open.enter_context(

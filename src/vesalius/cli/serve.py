@@ -20,6 +20,7 @@ from vesalius.core.words import counted
 
 if TYPE_CHECKING:
     from vesalius.adjunct.server import ChatServer
+    from vesalius.serve.http.shared.sharing import Shared
     from vesalius.serve.http.similar import SimilarCases
     from vesalius.serve.webhook import Address
 
@@ -91,6 +92,18 @@ def serve(
     ),
     verified_only: bool = typer.Option(
         False, "--verified-only", help="With --export-edits: only reports that somebody answers for."
+    ),
+    queue: str | None = typer.Option(
+        None,
+        "--queue",
+        metavar="DATABASE",
+        help="Share jobs with other processes of this service: a postgresql:// URL, or on one machine a SQLite file.",
+    ),
+    workdir: Path | None = typer.Option(
+        None,
+        "--workdir",
+        metavar="FOLDER",
+        help="With --queue: the folder of uploads and results that all share.",
     ),
     max_upload: int = typer.Option(2048, "--max-upload", min=1, help="MiB of one upload at most."),
     max_stored: int = typer.Option(
@@ -217,6 +230,7 @@ def serve(
         llm=chat_server(llm, model=llm_model, allowed=llm_allow, key=llm_key),
         index=_Index(index, index_images, index_role),
         alarm=alarm_address(alarm, alarm_secret),
+        queue=_Queue(queue, workdir),
     )
     return None
 
@@ -241,6 +255,26 @@ class _Index:
             raise VesaliusError("--index-role is admin or user", found=self.role)
         role: Literal["admin", "user"] = "admin" if self.role == "admin" else "user"
         return SimilarCases(self.path, images=self.images, role=role)
+
+
+@dataclass(frozen=True, slots=True)
+class _Queue:
+    """What a service shares with its other processes, as it is typed."""
+
+    where: str | None
+    folder: Path | None
+
+    def opened(self, *, edits: Path | None, annotate: Path | None) -> Shared | None:
+        """Return what is shared; None where nothing is. Raises VesaliusError for what does not go together."""
+        if self.where is None and self.folder is None:
+            return None
+        from vesalius.serve.http.shared.sharing import Shared, assert_shareable
+
+        if self.where is None or self.folder is None:
+            lacks = "--queue DATABASE" if self.where is None else "--workdir FOLDER"
+            raise VesaliusError(f"--queue and --workdir belong together, and {lacks} is missing")
+        assert_shareable(edits=edits, annotate=annotate)
+        return Shared(self.where, self.folder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +308,7 @@ def _serve_http(
     llm: ChatServer | None,
     index: _Index,
     alarm: Address | None,
+    queue: _Queue,
 ) -> None:
     """Serve over HTTP until the process is told to stop. `tls` are the files of certificate and key."""
     if not bundles and annotate is None:
@@ -281,6 +316,8 @@ def _serve_http(
     cert, key = tls
     if (cert is None) != (key is None):
         raise VesaliusError("--tls-cert and --tls-key belong together")
+
+    shared = queue.opened(edits=edits, annotate=annotate)
 
     def listening(address: str, models: Sequence[str]) -> None:
         talk.say(Outcome({"service": {"url": address, "models": list(models), "audit": audit}}, lambda: None))
@@ -314,6 +351,7 @@ def _serve_http(
             llm=llm,
             similar=index.opened(),
             alarm=alarm,
+            shared=shared,
             progress=talk.progress,
             ready=listening,
         )

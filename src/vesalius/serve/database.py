@@ -13,12 +13,12 @@ from typing import Any, Protocol
 from vesalius.core.errors import BudgetError, MissingExtra, OutputError, VesaliusError
 
 Execute = Callable[..., Any]  # (statement with ?, values) -> a cursor with fetchall and rowcount
-# A server that does not answer is noticed, and one that waits for another process's transaction does not wait for ever.
+# A server that does not answer is noticed, and nobody waits for ever for another process's transaction.
 _PATIENCE: dict[str, Any] = {
     "connect_timeout": 10, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3,
     "tcp_user_timeout": 20_000,
 }  # fmt: skip
-_SETTINGS = ("synchronous_commit = on", "idle_in_transaction_session_timeout = '30s'", "lock_timeout = '30s'")
+_SETTINGS = ("synchronous_commit = on", "idle_in_transaction_session_timeout = '10s'", "lock_timeout = '10s'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,8 @@ class Schema:
     """The tables of a queue, in words that SQLite and PostgreSQL both understand.
 
     `upgrades`: version → the statement that brings the tables to the next. `versions` is the table that holds the
-    version in PostgreSQL; a SQLite file holds it with `file_id`, which tells one sort of queue from another. `locks` are
-    the numbers of PostgreSQL's advisory locks: for making the tables, for holding the whole queue, and for
+    version in PostgreSQL; a SQLite file holds it with `file_id`, which tells sorts of queues apart. `locks` are the
+    numbers of PostgreSQL's advisory locks: for making the tables, for holding the whole queue, and for
     transactions, which come one at a time where the third is given, as those of SQLite always do.
     """
 
@@ -51,7 +51,9 @@ class Database(Protocol):
     `now` is the database's clock as an expression of SQL, in seconds since 1970: the same for all that share it.
     """
 
-    now: str
+    @property
+    def now(self) -> str:
+        """The clock, as an expression."""
 
     def transaction(self) -> contextlib.AbstractContextManager[Execute]:
         """Run the block as one transaction, rolled back if the block raises."""
@@ -148,7 +150,8 @@ class Postgres:
         except ImportError as error:
             raise MissingExtra("psycopg", "postgres") from error
         self._psycopg, self._url, self._lock = psycopg, url, threading.RLock()
-        self._schema, self._connection = schema, None
+        self._schema = schema
+        self._connection: Any = None
         making, _, _ = schema.locks
         with self.transaction() as execute:
             execute(

@@ -31,6 +31,7 @@ from vesalius.serve.http.concurrency import ConcurrencyLimit
 from vesalius.serve.http.limits import BodyLimit, SameOrigin
 from vesalius.serve.http.problems import Problem, add_handlers, log_unexpected, refuse
 from vesalius.serve.http.service import Service
+from vesalius.serve.http.shed import Shed
 
 _LOG = logging.getLogger(__name__)
 _HEADERS = (
@@ -79,6 +80,7 @@ def create_app(service: Service) -> FastAPI:
     viewer.mount(app)
     add_handlers(app)
     app.add_middleware(BodyLimit, bounds=service.bounds)
+    app.add_middleware(Shed, service=service)
     app.add_middleware(ConcurrencyLimit, service=service)
     if service.keys is None:
         app.add_middleware(SameOrigin)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Query
 
@@ -17,6 +18,7 @@ from vesalius.serve.http.study import StoredCase, UploadedStudy
 
 FINAL = "final"  # the tag of a label that is done
 STRATEGIES = {"first": "The first image without a label", "random": "Any image without a label"}
+T = TypeVar("T")
 ImageId = Annotated[str, Query(max_length=128)]
 
 
@@ -46,6 +48,16 @@ class Datastore:
         with self._lock:
             return self._entries.setdefault(study.id, DatastoreEntry())
 
+    def entries(self, studies: Iterable[UploadedStudy]) -> Mapping[str, DatastoreEntry]:
+        """Return what is kept beside each of these studies, by its id."""
+        return {study.id: self.entry(study) for study in studies}
+
+    def change(self, study: UploadedStudy, change: Callable[[DatastoreEntry], T]) -> T:
+        """Change what is kept beside a study, and return what the change returns."""
+        entry = self.entry(study)
+        with self._lock:
+            return change(entry)
+
     def forget(self, study: UploadedStudy) -> None:
         """Drop all that is kept of a study."""
         with self._lock:
@@ -54,10 +66,10 @@ class Datastore:
     def images(self, caller: Caller) -> dict[str, tuple[UploadedStudy, StoredCase]]:
         """Return every image of the caller by its id."""
         found = {}
-        for study in self.studies.seen_by(caller):
-            if study.owner != caller.name:
-                continue
-            alias = self.entry(study).alias
+        own = [study for study in self.studies.seen_by(caller) if study.owner == caller.name]
+        entries = self.entries(own)
+        for study in own:
+            alias = entries[study.id].alias
             for case in study.cases:
                 found[alias if alias is not None else f"{study.id}-{case.id}"] = (study, case)
         return found
@@ -71,7 +83,9 @@ class Datastore:
 
     def status(self, caller: Caller) -> dict[str, Any]:
         """Return how many images of the caller there are, and how many of them are labelled."""
-        entries = [self.entry(study) for study, _ in self.images(caller).values()]
+        images = self.images(caller)
+        known = self.entries(study for study, _ in images.values())
+        entries = [known[study.id] for study, _ in images.values()]
         tags = [tag for entry in entries for tag in entry.labels]
         return {
             "total": len(entries),

@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path as FilePath
 from typing import Annotated, Any
 
@@ -105,7 +106,7 @@ async def upload(
     study, _ = await receive_study(request, service, caller)
     earlier = await run_in_threadpool(service.studies.twin, study) if once else None
     if earlier is not None:
-        service.forget(study)
+        await run_in_threadpool(service.forget, study)
         response.status_code = 200
         return earlier.json()
     return study.json()
@@ -230,7 +231,7 @@ def job(job: JobId, service: Serving, caller: User) -> Any:
 @api.get("/jobs/{job}/events", tags=["jobs"], responses={200: {"content": {"text/event-stream": {}}}})
 async def events(job: JobId, service: Serving, caller: User) -> Response:
     """Return the job at each change, as server-sent events, until it ends."""
-    found = service.jobs.get(job, caller)
+    found = await run_in_threadpool(service.jobs.get, job, caller)
     return StreamingResponse(_events(service, found), media_type="text/event-stream")
 
 
@@ -274,11 +275,12 @@ async def predict(request: Request, response: Response, service: Serving, caller
         accept = is_yes("accept_mismatch", fields.get("accept_mismatch", ""))
         refuse = is_yes("refuse_unlike", fields.get("refuse_unlike", ""))
         known = covariates_of(fields.get("covariates", ""))
-        found = service.ask(
-            caller, model, study, accept_mismatch=accept, covariates=known, refuse_unlike=refuse
+        asking = partial(service.ask, caller, model, study)
+        found = await run_in_threadpool(
+            asking, accept_mismatch=accept, covariates=known, refuse_unlike=refuse
         )
     except (Problem, UnknownName):
-        service.forget(study)
+        await run_in_threadpool(service.forget, study)
         raise
     if not await wait_for_job(service, found, service.bounds.wait_s):
         response.status_code = 202
@@ -380,7 +382,7 @@ async def receive_study(
     request: Request, service: Service, caller: Caller, field: str = "files"
 ) -> tuple[UploadedStudy, dict[str, str]]:
     """Receive an upload and keep it as a study. Raises Problem."""
-    with service.studies.folder(caller) as (study_id, folder):
+    async with service.studies.receiving(caller) as (study_id, folder):
         form = await uploads.receive(request, folder, service.bounds, service.studies.room(study_id))
         files = [f for f in form.files if f.field == field]
         others = [f for f in form.files if f.field != field]
@@ -392,14 +394,15 @@ async def receive_study(
             raise Problem(422, f"files in another field than '{field}'", found=found)
         service.metrics.uploaded.inc(sum(f.size for f in files))
         study = await run_in_threadpool(service.studies.add, study_id, folder, files, caller)
-    service.uploaded(caller, study, len(files))
+    await run_in_threadpool(service.uploaded, caller, study, len(files))
     return study, dict(form.fields)
 
 
 async def wait_for_job(service: Service, job: InferenceJob, most_s: float) -> bool:
     """Wait until a job has ended; whether it has."""
     until = time.monotonic() + most_s
-    while not job.ended and time.monotonic() < until:
+    sharing = service.sharing is not None  # then another process goes on where this one stops
+    while not job.ended and time.monotonic() < until and not (sharing and service.stopping.is_set()):
         await asyncio.sleep(0.01)
     return job.ended
 

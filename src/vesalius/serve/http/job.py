@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from vesalius.serve.http.catalogue import ServedModel
+from vesalius.serve.http.problems import Problem
 from vesalius.serve.http.schemas import iso
 from vesalius.serve.http.study import StoredCase, UploadedStudy
 from vesalius.serve.http.visits import EarlierVisit
@@ -24,7 +25,8 @@ class InferenceJob:
 
     id: str
     owner: str
-    model: ServedModel
+    model_name: str
+    served: ServedModel | None  # None where this process serves no such bundle, which another may
     study: UploadedStudy
     cases: tuple[StoredCase, ...]
     kind: Kind
@@ -50,6 +52,13 @@ class InferenceJob:
     size: int = 0
 
     @property
+    def model(self) -> ServedModel:
+        """The model that is asked. Raises Problem 409 where this process does not serve it."""
+        if self.served is None:
+            raise Problem(409, f"the model '{self.model_name}' that was asked is not served here any more")
+        return self.served
+
+    @property
     def ended(self) -> bool:
         """Whether nothing more will change."""
         return self.status in ENDED
@@ -59,7 +68,7 @@ class InferenceJob:
         share = sum(self.shares.values()) / max(1, len(self.cases))
         return {
             "job": self.id,
-            "model": self.model.name,
+            "model": self.model_name,
             "study": self.study.id,
             "kind": self.kind,
             "explainer": self.explainer,
@@ -80,7 +89,13 @@ class InferenceJob:
 
 @dataclass(frozen=True, slots=True)
 class WorkUnit:
-    """One case of a job: what is answered at a time."""
+    """One case of a job: what is answered at a time. `attempt` counts from 1 where several processes may try it."""
 
     job: InferenceJob
     case: StoredCase
+    attempt: int = 0
+
+    @property
+    def folder(self) -> Path:
+        """Where this attempt's files go."""
+        return self.job.folder / (f"{self.case.id}-{self.attempt}" if self.attempt else self.case.id)

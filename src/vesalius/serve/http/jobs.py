@@ -21,7 +21,7 @@ from vesalius.serve.http.problems import Problem, error_body, not_found, status_
 from vesalius.serve.http.study import StoredCase, UploadedStudy
 from vesalius.serve.http.visits import EarlierVisit
 
-_PASS = 8  # cases that go through a model together at most
+MOST_TOGETHER = 8  # cases that go through a model together at most
 
 
 class Jobs:
@@ -46,6 +46,9 @@ class Jobs:
                 self._end(job, "cancelled", "the service stops")
             self._more.notify_all()
 
+    def close(self) -> None:
+        """Let go of what is held, once nobody works any more."""
+
     def add(
         self,
         model: ServedModel,
@@ -64,40 +67,44 @@ class Jobs:
     ) -> InferenceJob:
         """Queue a job. Raises Problem 429 where the queue is full, 422 for an explainer that does not fit."""
         if kind == "explain":
-            explainer = _explainer(model, explainer)
+            explainer = explainer_of(model, explainer)
         job_id = secrets.token_urlsafe(12)
+        job = InferenceJob(
+            job_id,
+            caller.name,
+            model.name,
+            model,
+            study,
+            tuple(cases),
+            kind,
+            self.root / job_id,
+            explainer,
+            ask,
+            accept_mismatch,
+            dict(covariates or {}),
+            doubt,
+            refuse_unlike,
+            earlier,
+        )
+        self._admit(job)
+        return job
+
+    def _admit(self, job: InferenceJob) -> None:
+        """Queue a job's cases. Raises Problem 429 where they are too many."""
         with self._more:
             if self._stopping:
                 raise Problem(429, "the service stops")
-            if len(self._queue) + len(cases) > self.bounds.waiting:
+            if len(self._queue) + len(job.cases) > self.bounds.waiting:
                 raise Problem(
                     429, "too many cases wait", found=f"{len(self._queue)}", headers={"Retry-After": "5"}
                 )
             self._forget()
-            folder = self.root / job_id
-            folder.mkdir(mode=0o700)
-            job = InferenceJob(
-                job_id,
-                caller.name,
-                model,
-                study,
-                tuple(cases),
-                kind,
-                folder,
-                explainer,
-                ask,
-                accept_mismatch,
-                dict(covariates or {}),
-                doubt,
-                refuse_unlike,
-                earlier,
-            )
-            self._jobs[job_id] = job
+            job.folder.mkdir(mode=0o700)
+            self._jobs[job.id] = job
             if not self._queue:
                 self.moved = time.monotonic()
-            self._queue.extend(WorkUnit(job, case) for case in cases)
+            self._queue.extend(WorkUnit(job, case) for case in job.cases)
             self._more.notify_all()
-        return job
 
     def get(self, job_id: str, caller: Caller) -> InferenceJob:
         """Return the job of that id. Raises Problem 404, for another's too."""
@@ -111,6 +118,14 @@ class Jobs:
         """Return the jobs that a caller may see, oldest first."""
         with self.lock:
             return [j for j in self._jobs.values() if j.owner == caller.name or caller.may("admin")]
+
+    def is_over(self, unit: WorkUnit) -> bool:
+        """Return whether nobody waits for a case's answer by this process any more."""
+        return unit.job.ended
+
+    def shed(self, path: str) -> Problem | None:
+        """Return why what is sent to a path is not taken now, before it is read; None where it may be."""
+        return None
 
     def cancel(self, job: InferenceJob) -> None:
         """End a job; what is being worked on stops at its next step. One that has ended stays as it is."""
@@ -170,7 +185,7 @@ class Jobs:
             job.version += 1
             if any(u.job is job for u in self._queue):
                 self._queue = deque(u for u in self._queue if u.job is not job)
-        self.metrics.jobs.labels(job.model.name, job.kind, status).inc()
+        self.metrics.jobs.labels(job.model_name, job.kind, status).inc()
         self.on_end(job)
 
     def take(self) -> list[WorkUnit]:
@@ -196,14 +211,14 @@ class Jobs:
             first.job.kind != "predict"
             or first.job.doubt is not None
             or not first.job.model.joins
-            or not _flat(first.case)
+            or not is_flat(first.case)
         ):
             return [first]
         units = [first]
         for unit in list(self._queue):
-            if len(units) == _PASS:
+            if len(units) == MOST_TOGETHER:
                 break
-            if _alike(unit.job, first.job) and _flat(unit.case):
+            if _alike(unit.job, first.job) and is_flat(unit.case):
                 units.append(unit)
                 self._queue.remove(unit)
         return units
@@ -229,7 +244,7 @@ class Jobs:
             job.size += sum(p.stat().st_size for p in files.values())
             job.shares[case.id] = 1.0
             job.version += 1
-            self.metrics.cases.labels(job.model.name, "answered").inc()
+            self.metrics.cases.labels(job.model_name, "answered").inc()
             self._settle(job)
         self.on_answer(job, row)
 
@@ -239,16 +254,14 @@ class Jobs:
         `status` is the HTTP status of the error, by default that of its kind.
         """
         job, case = unit.job, unit.case
-        said = {k: v and job.study.plainly(v) for k, v in error_body(error).items()}
-        for name in (f"case {job.study.id}/{case.id}", f"case {case.id}"):
-            said["error"] = str(said["error"]).replace(name, case.name)
-        self.metrics.cases.labels(job.model.name, "failed").inc()
+        said = failure(unit, error)
+        self.metrics.cases.labels(job.model_name, "failed").inc()
         with self._more:
             if job.ended:
                 return
-            job.failures[case.id] = {**said, "case": case.id}
+            job.failures[case.id] = said
             if job.error is None:
-                job.error, job.refusal = {**said, "case": case.id}, status or status_of(error)
+                job.error, job.refusal = said, status or status_of(error)
             job.shares[case.id] = 1.0
             job.version += 1
             self._settle(job)
@@ -271,11 +284,21 @@ def _alike(job: InferenceJob, other: InferenceJob) -> bool:
     return same and job.doubt is None and other.doubt is None and flags[0] == flags[1]
 
 
-def _flat(case: StoredCase) -> bool:
+def failure(unit: WorkUnit, error: VesaliusError) -> dict[str, Any]:
+    """Return what clients are told of a case that could not be answered, in their words."""
+    job, case = unit.job, unit.case
+    said = {k: v and job.study.plainly(v) for k, v in error_body(error).items()}
+    for name in (f"case {job.study.id}/{case.id}", f"case {case.id}"):
+        said["error"] = str(said["error"]).replace(name, case.name)
+    return {**said, "case": case.id}
+
+
+def is_flat(case: StoredCase) -> bool:
+    """Return whether a case is one plane, of which several go through a model together."""
     return bool(case.about["shape"][0] == 1)
 
 
-def _explainer(model: ServedModel, name: str | None) -> str:
+def explainer_of(model: ServedModel, name: str | None) -> str:
     """Return the explainer that is meant. Raises Problem 422 where none fits."""
     fitting = model.explainers
     if not fitting:

@@ -99,7 +99,7 @@ class BodyLimit:
             else:
                 problem = Problem(400, "a length that is no number")
             if b"expect" not in headers:  # who asks before sending is told at once
-                await _drain(receive)
+                await drain(receive)
             await refuse(send, problem)
             return
         taken, left_s = 0, self.bounds.idle_s
@@ -129,7 +129,7 @@ class BodyLimit:
         await self.app(scope, counted, watched)
 
 
-async def _drain(receive: Receive) -> None:
+async def drain(receive: Receive) -> None:
     """Read for a moment what a client sends: one that is cut off while it sends never reads why."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_LINGER_S):

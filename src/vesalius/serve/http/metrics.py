@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4 as CONTENT_TYPE
 
 from vesalius.infer.drifting import Drifting
@@ -18,9 +18,13 @@ _LONG = (0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800)
 
 
 class Metrics:
-    """One registry a service, so that several in one process do not meet."""
+    """One registry a service, so that several in one process do not meet.
+
+    `worker` is a label of every figure, where several processes share a queue and all are looked at.
+    """
 
     def __init__(self) -> None:
+        self.worker = ""
         self.registry = CollectorRegistry()
         r = self.registry
         self.requests = Counter(
@@ -97,7 +101,21 @@ class Metrics:
 
     def text(self) -> bytes:
         """Return what Prometheus reads."""
-        return generate_latest(self.registry)
+        return generate_latest(_Labelled(self.registry, self.worker) if self.worker else self.registry)
+
+
+class _Labelled(CollectorRegistry):
+    """The figures of a registry, each with the label `worker`."""
+
+    def __init__(self, registry: CollectorRegistry, worker: str) -> None:
+        super().__init__()
+        self._of, self._worker = registry, worker
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the figures, labelled."""
+        for metric in self._of.collect():
+            metric.samples = [s._replace(labels={**s.labels, "worker": self._worker}) for s in metric.samples]
+            yield metric
 
 
 def _number(value: float | None) -> float:

@@ -24,6 +24,7 @@ from vesalius.serve.http.connections import PendingConnections, TimedConnection,
 from vesalius.serve.http.keys import check_mode
 from vesalius.serve.http.limits import Bounds
 from vesalius.serve.http.service import Service
+from vesalius.serve.http.shared.sharing import Shared
 from vesalius.serve.http.similar import SimilarCases
 from vesalius.serve.transport import Tls, loopback
 from vesalius.serve.webhook import Address
@@ -65,6 +66,7 @@ def run_service(
     llm: ChatServer | None = None,
     similar: SimilarCases | None = None,
     alarm: Address | None = None,
+    shared: Shared | None = None,
     progress: Progress | None = None,
     ready: Callable[[str, Sequence[str]], None] = lambda address, models: None,
 ) -> None:
@@ -78,7 +80,8 @@ def run_service(
     what computes on a processor, by default the fastest (see `infer/choosing.py`). Reports that people change are kept
     in the folder `edits`; without one none is. `annotate` is the folder of a project that people annotate here. Cases
     like an uploaded one are found in the index `similar`. `guard` is a bundle of what is normal, which looks at each
-    case before any of `bundles` answers it. `alarm` is told of what goes wrong (see `serve/alarms.py`).
+    case before any of `bundles` answers it. Processes that have the same `shared` share uploads, jobs and results.
+    `alarm` is told of what goes wrong (see `serve/alarms.py`).
 
     Raises UnsafeError for an address other than loopback without keys, OutputError for one that is taken, and what
     opening and testing bundles, keys and the audit log raises.
@@ -106,6 +109,7 @@ def run_service(
             llm=llm,
             similar=similar,
             alarm=alarm,
+            shared=shared,
         )
         server = _Server(_config(service, tls), service)
         scheme = "https" if tls else "http"
@@ -131,6 +135,7 @@ def run_service(
             ),
             f"removed uploads and results of services that were killed: {cleared}" if cleared else None,
             keys and check_mode(keys, keys.stat().st_mode),
+            shared and _shared_at(service),
             alarm and f"alarms go to {alarm}, without anything of a patient",
             llm
             and f"who asks has the findings of an answer, and nothing else, sent to the language model at {llm.host}",
@@ -144,6 +149,17 @@ def run_service(
         ready(address, tuple(service.models.by_name))
         with quiet():
             server.run(sockets=[listening])
+
+
+def _shared_at(service: Service) -> str | None:
+    """Return in a sentence with what other processes this one shares its jobs."""
+    sharing = service.sharing
+    if sharing is None:
+        return None
+    return (
+        f"uploads and jobs are shared by all processes at the queue {sharing.queue.where} with the folder"
+        f" {sharing.folder}; this one is {sharing.queue.worker}"
+    )
 
 
 def _found_in(similar: SimilarCases) -> str:

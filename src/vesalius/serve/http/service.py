@@ -33,6 +33,7 @@ from vesalius.serve.http.problems import Problem, log_unexpected, not_found
 from vesalius.serve.http.refusals import Refusals
 from vesalius.serve.http.sample import KNOWN, make_sample, recipe
 from vesalius.serve.http.several import joined
+from vesalius.serve.http.shared.sharing import Shared, Sharing, assert_shareable
 from vesalius.serve.http.similar import SimilarCases
 from vesalius.serve.http.studies import Studies
 from vesalius.serve.http.study import StoredCase, UploadedStudy
@@ -51,7 +52,7 @@ class Service:
 
     Reports that people have changed stay, in the folder `edits`; without one none is kept. `annotate` is the
     folder of a project that people annotate here. Cases like an uploaded one are found in `similar`, where there is
-    one.
+    one. With `shared`, uploads, jobs and results are those of all processes that share it, and stay when one stops.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Service:
         llm: ChatServer | None = None,
         similar: SimilarCases | None = None,
         alarm: Address | None = None,
+        shared: Shared | None = None,
     ) -> None:
         self.similar = similar
         self.models, self.bounds, self.llm = models, bounds or Bounds(), llm
@@ -75,14 +77,28 @@ class Service:
         self.edits = EditStore(edits) if edits is not None else None
         self.annotating = Annotating(annotate, by_keys=keys is not None) if annotate is not None else None
         self.refusals = Refusals(self.audit)
-        self.workdir = WorkDir(temporary)
-        self.root = self.workdir.folder
-        for name in ("studies", "jobs"):
-            (self.root / name).mkdir()
         self.metrics = Metrics()
         self.rate = RateLimit(self.bounds.per_minute)
-        self.studies = Studies(self.root / "studies", self.bounds)
-        self.jobs = Jobs(self.root / "jobs", self.bounds, self.metrics)
+        self.sharing: Sharing | None = None
+        self.workdir: WorkDir | Sharing
+        self.studies: Studies
+        self.jobs: Jobs
+        self.datastore: Datastore
+        self.truths: Truths
+        if shared is not None:
+            assert_shareable(edits=edits, annotate=annotate)
+            self.workdir = self.sharing = Sharing(shared, models, self.bounds, self.metrics)
+            self.metrics.worker = self.sharing.queue.worker
+            self.studies, self.jobs = self.sharing.studies, self.sharing.jobs
+            self.datastore, self.truths = self.sharing.datastore, self.sharing.truths
+        else:
+            self.workdir = WorkDir(temporary)
+            for name in ("studies", "jobs"):
+                (self.workdir.folder / name).mkdir()
+            self.studies = Studies(self.workdir.folder / "studies", self.bounds)
+            self.jobs = Jobs(self.workdir.folder / "jobs", self.bounds, self.metrics)
+            self.datastore, self.truths = Datastore(self.studies), Truths()
+        self.root, self.apart = self.workdir.folder, self.workdir.apart
         self.jobs.on_end = self._job_ended
         self.jobs.on_answer = lambda job, row: tell_strange(
             self.alarms, row.get("outside"), model=job.model.name, bundle=job.model.bundle.hash
@@ -92,8 +108,6 @@ class Service:
         self.sessions = 0  # WebSockets at this moment; touched by the event loop alone
         self.realtime = ThreadPoolExecutor(1, thread_name_prefix="cine")
         self.clicks = ClickSessions(self.bounds, self._clicks_ended)
-        self.datastore = Datastore(self.studies)
-        self.truths = Truths()
         self.next_case = NextCase()
         self.digests: dict[tuple[str, str], str] = {}  # of a study's case, where somebody asked
         self.stopping = threading.Event()
@@ -127,6 +141,7 @@ class Service:
         if self.workdir.cleared:
             self.audit.add("service", "cleared", {"folders": self.workdir.cleared})
         self.alarms.start()
+        self.workdir.start()
         self.workers.start()
         self._sweeper.start()
 
@@ -135,6 +150,7 @@ class Service:
         self.stopping.set()
         self.jobs.stop()
         self.workers.join()
+        self.jobs.close()
         self.realtime.shutdown(cancel_futures=True)
         self.alarms.close()
         self.refusals.flush(last=True)
@@ -153,6 +169,8 @@ class Service:
             return "the service stops"
         if not self.workers.alive:
             return "a device is not worked on"
+        if self.sharing is not None and self.sharing.queue.away:
+            return "the queue cannot be reached"
         if self.keys is not None and not self.keys.usable:
             return "no key can be checked at the moment"
         return None
@@ -237,6 +255,10 @@ class Service:
         for job in self.jobs.of_study(study.id):
             self.jobs.remove(job)
         self.studies.remove(study.id)
+        self.forget_here(study)
+
+    def forget_here(self, study: UploadedStudy) -> None:
+        """Drop what this process alone remembers of a study that has gone."""
         self.datastore.forget(study)
         self.truths.forget(study)
         if self.similar is not None:
@@ -318,6 +340,9 @@ class Service:
         self.refusals.flush()
         self.jobs.expire(now)
         self.clicks.expire()
+        self.studies.sweep()
+        for study in self.studies.gone():
+            self.forget_here(study)
         for study in self.studies.expire(now):
             self.forget(study)
             with contextlib.suppress(VesaliusError):

@@ -5,10 +5,13 @@ from __future__ import annotations
 import secrets
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
+
+from anyio import CancelScope
+from starlette.concurrency import run_in_threadpool
 
 from vesalius.core.errors import VesaliusError
 from vesalius.prepare.case import load_reference
@@ -56,6 +59,19 @@ class Studies:
         finally:
             with self._lock:
                 self._coming.pop(study_id, None)
+
+    @asynccontextmanager
+    async def receiving(self, caller: Caller) -> AsyncIterator[tuple[str, Path]]:
+        """As `folder`, for what runs in the event loop, which waits for no disk and no database."""
+        held = self.folder(caller)
+        given = await run_in_threadpool(held.__enter__)
+        try:
+            yield given
+        except BaseException as error:
+            with CancelScope(shield=True):  # what was received goes, also where its request is cancelled
+                await run_in_threadpool(held.__exit__, type(error), error, error.__traceback__)
+            raise
+        await run_in_threadpool(held.__exit__, None, None, None)
 
     def room(self, study_id: str) -> Room:
         """Counts the bytes of an upload as they come. It raises Problem 429 where they are not taken."""
@@ -149,6 +165,13 @@ class Studies:
                 self.remove(study.id)
         return old
 
+    def sweep(self) -> None:
+        """Remove what was left by others: here there are none."""
+
+    def gone(self) -> list[UploadedStudy]:
+        """Return the studies that this process knew and that others have removed: here there are none."""
+        return []
+
     def stored(self) -> int:
         """Return how many bytes all uploads and results have."""
         with self._lock:
@@ -191,8 +214,12 @@ class Studies:
                 if not study.folder.is_dir():
                     raise not_found("study")
                 folder.mkdir(exist_ok=True)
+                begun = path.with_name(
+                    f"{secrets.token_hex(4)}-{name}"
+                )  # another process may look at this moment
                 try:
-                    make(path)
+                    make(begun)
+                    begun.replace(path)
                 except VesaliusError as error:
                     raise problem_of(error, study.plainly) from error
                 self.grow(study, path.stat().st_size)

@@ -34,9 +34,9 @@ async def give(
     Labels that the file does not name are called as `model` calls those of the same value. Another truth of the case
     goes.
     """
-    found = service.studies.get(study, caller)
+    found = await run_in_threadpool(service.studies.get, study, caller)
     about = found.case(case)
-    service.studies.check_room()
+    await run_in_threadpool(service.studies.check_room)
     with service.studies.in_use(found):
         folder = found.folder / "truth" / f"{about.id}-{secrets.token_hex(8)}"
         folder.mkdir(parents=True)
@@ -50,8 +50,7 @@ async def give(
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        service.studies.grow(found, truth.path.stat().st_size)
-        _drop(service, found, service.truths.put(found, about, truth))
+        await run_in_threadpool(_keep, service, found, about, truth)
     service.audit.add(caller.name, "truth", {"study": found.id})
     return truth.json(found, about, _named(service, model))
 
@@ -89,6 +88,11 @@ def _held(service: Service, study: str, case: str, caller: User) -> tuple[Upload
     if truth is None:
         raise not_found("truth")
     return found, about, truth
+
+
+def _keep(service: Service, study: UploadedStudy, case: StoredCase, truth: Truth) -> None:
+    service.studies.grow(study, truth.path.stat().st_size)
+    _drop(service, study, service.truths.put(study, case, truth))
 
 
 def _named(service: Service, model: str | None) -> Any:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from fastapi import Request
+from fastapi.concurrency import run_in_threadpool
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
@@ -70,7 +71,7 @@ async def receive(request: Request, folder: Path, bounds: Bounds, room: Room) ->
     try:
         parser = MultipartParser(boundary, reader.callbacks())
         async for data in request.stream():
-            room(len(data))
+            await run_in_threadpool(room, len(data))
             with output_errors(folder):
                 parser.write(data)
         parser.finalize()

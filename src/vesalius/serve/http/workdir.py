@@ -36,6 +36,14 @@ class WorkDir:
                 pass
             self._lock.close()
 
+    @property
+    def apart(self) -> Path:
+        """Where requests put files for a moment."""
+        return self.folder
+
+    def start(self) -> None:
+        """Nothing is shared with other processes."""
+
     def remove(self) -> None:
         """Remove all that is in it."""
         shutil.rmtree(self.folder, ignore_errors=True)

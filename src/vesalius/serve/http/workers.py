@@ -105,7 +105,7 @@ class Workers:
         except VesaliusError as error:
             self.jobs.add_failure(unit, error)
         except Exception as error:  # noqa: BLE001 - a thread that dies would leave every later job waiting
-            if unit.job.ended:
+            if self.jobs.is_over(unit):
                 return  # its folder went while it was being written into
             log_unexpected(_LOG, "a case could not be answered", error)
             inner = VesaliusError("an internal error", found=type(error).__name__)
@@ -117,9 +117,9 @@ class Workers:
         if unit.job.kind == "explain":
             return self._explained(unit, case, predictor)
         if unit.job.kind == "advise":
-            return advising.advised(predictor, case, unit.job.folder / unit.case.id)
+            return advising.advised(predictor, case, unit.folder)
         if unit.job.earlier is not None:
-            folder = unit.job.folder / unit.case.id
+            folder = unit.folder
             told = partial(self._watch, unit)
             return visits.changed(predictor, unit.job.earlier, case, folder, watch=told)
         return predictor(case, watch=lambda share: self._watch(unit, share))
@@ -132,7 +132,7 @@ class Workers:
         name = str(unit.job.explainer)
 
         def watch(passes: int) -> None:
-            if unit.job.ended:
+            if self.jobs.is_over(unit):
                 raise _Cancelled
 
         found = explain(predictor, case, [name], ask=unit.job.ask, watch=watch)
@@ -142,23 +142,23 @@ class Workers:
             raise DataError(
                 f"{what} of {name} is not shown", found=one.fails, hint="another method, or another case"
             )
-        folder = unit.job.folder / unit.case.id
+        folder = unit.folder
         folder.mkdir(exist_ok=True)
         results.explained(found, folder)
         return one.map if isinstance(one, Explained) else one.answer(found.answer)
 
     def _watch(self, unit: WorkUnit, share: float) -> None:
-        if unit.job.ended:
+        if self.jobs.is_over(unit):
             raise _Cancelled
         self.jobs.report(unit, 0.9 * share, "answering")
 
     def _finish(self, unit: WorkUnit, answer: Answer, reference: Image) -> None:
         """Write one case's files and put its answer into its job."""
         job, case = unit.job, unit.case
-        if job.ended:
+        if self.jobs.is_over(unit):
             return
         self.jobs.report(unit, 0.9, "writing")
-        folder = job.folder / case.id
+        folder = unit.folder
         folder.mkdir(exist_ok=True)
         measured = job.kind != "explain" or isinstance(
             answer, ImageAnswer

@@ -31,7 +31,7 @@ T = TypeVar("T")
 async def begun(asked: BeginRequest, service: Service, caller: Caller) -> tuple[ClickSession, dict[str, Any]]:
     """Begin a session and answer its first strokes. Raises Problem and what the model raises; then nothing is kept."""
     model = service.models.get(asked.model)
-    study = service.studies.get(asked.study, caller)
+    study = await run_in_threadpool(service.studies.get, asked.study, caller)
     session = await on_case(
         service, caller, model, study, study.case(asked.case), asked.frame, accept=asked.accept_mismatch
     )

@@ -13,7 +13,7 @@ from vesalius.core.disk import sha256
 from vesalius.serve.http import schemas, uploads
 from vesalius.serve.http.access import Serving, User
 from vesalius.serve.http.audit import Details
-from vesalius.serve.http.datastore import FINAL, STRATEGIES, ImageId, described, params
+from vesalius.serve.http.datastore import FINAL, STRATEGIES, DatastoreEntry, ImageId, described, params
 from vesalius.serve.http.endpoints import file_response, receive_study
 from vesalius.serve.http.next_case import listed
 from vesalius.serve.http.problems import Problem, not_found
@@ -54,8 +54,12 @@ async def add_image(request: Request, service: Serving, caller: User, image: Ima
         raise Problem(422, "one image at a time", found=f"{len(study.cases)} images")
     alias = image or formats.stem(next(iter(study.labels.values()), study.id))
     old = store.images(caller).get(alias)
-    entry = store.entry(study)
-    entry.alias, entry.info = alias, params(fields.get("params", "{}"))
+    info = params(fields.get("params", "{}"))
+
+    def called(entry: DatastoreEntry) -> None:
+        entry.alias, entry.info = alias, info
+
+    store.change(study, called)
     if old is not None:
         service.forget(old[0])
     return {"image": alias}

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -59,7 +60,7 @@ async def infer(
     region `roi`, as voxels, and the form's file `label` scribbles; `label` in `params` is what the object is called.
     """
     found, method = explaining.meant(service.models, clicking.plain(service.models, model))
-    with tempfile.TemporaryDirectory(dir=service.root) as apart:
+    with tempfile.TemporaryDirectory(dir=service.apart) as apart:
         study, case, params, drawn = await _asked(request, service, caller, image, session_id, Path(apart))
         if found.about["clicks"]:
             scribbles = (
@@ -70,11 +71,9 @@ async def infer(
             )
             return await run_in_threadpool(_clicked, session, label, output)
     about = params.get("ask") if method else None
-    job = service.ask(
-        caller,
-        found,
-        study,
-        case.id,
+    asking = partial(service.ask, caller, found, study, case.id)
+    job = await run_in_threadpool(
+        asking,
         explain=method is not None,
         explainer=method,
         ask=str(about)[:MOST_ASKED] if about else None,
@@ -83,7 +82,7 @@ async def infer(
         refuse_unlike=refuse_unlike,
     )
     if not await wait_for_job(service, job, service.bounds.wait_s):
-        service.jobs.cancel(job)
+        await run_in_threadpool(service.jobs.cancel, job)
         raise Problem(408, "the answer takes too long", hint="POST /api/jobs, which does not wait")
     try:
         bands = method is not None and not params.get("values")
@@ -102,7 +101,7 @@ async def _asked(
     known: Mapping[str, Any] = {}
     label: uploads.Received | None = None
     if request.headers.get("content-type", "").startswith("multipart/"):
-        with service.studies.folder(caller) as (study_id, folder):
+        async with service.studies.receiving(caller) as (study_id, folder):
             form = await uploads.receive(request, folder, service.bounds, service.studies.room(study_id))
             files = [f for f in form.files if f.field == "file"]
             known = _params(form.fields.get("params", ""))
@@ -114,11 +113,11 @@ async def _asked(
                 return study, study.cases[0], known, label
             shutil.rmtree(folder, ignore_errors=True)
     if session_id:
-        study = service.studies.get(session_id, caller)
+        study = await run_in_threadpool(service.studies.get, session_id, caller)
         return study, study.cases[0], known, label
     if not image:
         raise Problem(422, "no image, no file and no session")
-    return *service.datastore.find(image, caller), known, label
+    return *await run_in_threadpool(service.datastore.find, image, caller), known, label
 
 
 def _scribbles(item: uploads.Received, case: StoredCase, folder: Path) -> Array:

@@ -15,7 +15,7 @@ from vesalius import formats
 from vesalius.core.errors import VesaliusError
 from vesalius.serve.http import schemas, uploads
 from vesalius.serve.http.access import Serving, User
-from vesalius.serve.http.datastore import FINAL, ImageId, params
+from vesalius.serve.http.datastore import FINAL, DatastoreEntry, ImageId, params
 from vesalius.serve.http.endpoints import file_response
 from vesalius.serve.http.keys import Caller
 from vesalius.serve.http.monailabel.project_labels import drawing_of, project_case, save_drawing
@@ -25,6 +25,7 @@ from vesalius.serve.http.study import UploadedStudy
 
 router = APIRouter()
 _MOST = 16  # of one image
+Label = tuple[Path, dict[str, Any]]
 Tag = Annotated[str, Query(max_length=64)]
 
 
@@ -34,8 +35,8 @@ async def save_label(
 ) -> dict[str, str]:
     """Keep a label of an image under a tag; of a case of an annotation project as the annotator's next version."""
     store = service.datastore
-    study, _ = store.find(image, caller)
-    service.studies.check_room()
+    study, _ = await run_in_threadpool(store.find, image, caller)
+    await run_in_threadpool(service.studies.check_room)
     with service.studies.in_use(study):
         folder = study.folder / "labels" / secrets.token_hex(8)
         folder.mkdir(parents=True)
@@ -52,22 +53,28 @@ async def save_label(
                 place = (
                     study.folder / "labels" / "project" / "label.nii.gz"
                 )  # where none lies: the project has it
-                service.datastore.entry(study).labels[tag] = (place, told)
+                store.change(study, lambda entry: entry.labels.__setitem__(tag, (place, told)))
                 return {"image": image, "label": image}
             await run_in_threadpool(_readable, files[0])
-            entry = store.entry(study)
-            if tag not in entry.labels and len(entry.labels) >= _MOST:
-                raise Problem(429, "too many labels of one image")
-            old = entry.labels.get(tag)
-            entry.labels[tag] = (files[0].path, params(form.fields.get("params", "{}")))
-            service.studies.grow(study, files[0].size)
+            label = (files[0].path, params(form.fields.get("params", "{}")))
+            old = await run_in_threadpool(store.change, study, lambda entry: _put(entry, tag, label))
+            await run_in_threadpool(service.studies.grow, study, files[0].size)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
     if old is not None:
-        _drop(service, study, old[0])
+        await run_in_threadpool(_drop, service, study, old[0])
     service.audit.add(caller.name, "label", {"study": study.id})
     return {"image": image, "label": image}
+
+
+def _put(entry: DatastoreEntry, tag: str, label: Label) -> Label | None:
+    """Put a label under a tag in the place of another, which is returned. Raises Problem 429 for one too many."""
+    if tag not in entry.labels and len(entry.labels) >= _MOST:
+        raise Problem(429, "too many labels of one image")
+    old = entry.labels.get(tag)
+    entry.labels[tag] = label
+    return old
 
 
 def _readable(item: uploads.Received) -> None:
@@ -128,7 +135,7 @@ def remove_label(service: Serving, caller: User, id: ImageId, tag: Tag = FINAL) 
     study, _, _ = _label(service, caller, id, tag)
     if project_case(service, caller, study) is not None:
         raise Problem(409, "what was saved of a project's case stays", hint="save another version")
-    kept = service.datastore.entry(study).labels.pop(tag, None)
+    kept = service.datastore.change(study, lambda entry: entry.labels.pop(tag, None))
     if kept is not None:
         _drop(service, study, kept[0])
     service.audit.add(caller.name, "delete", {"study": study.id, "file": "label"})
