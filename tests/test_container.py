@@ -7,7 +7,9 @@ import re
 from pathlib import Path
 
 import yaml
+from typer.main import get_command
 
+from vesalius.cli import app
 from vesalius.core.version import VERSION
 from vesalius.serve.node.settings import load
 
@@ -63,3 +65,38 @@ def test_the_nodes_settings_are_sound_and_name_the_other_services() -> None:
 def test_the_citation_is_of_this_version() -> None:
     cited = yaml.safe_load((REPO / "CITATION.cff").read_text(encoding="utf-8"))
     assert cited["version"] == VERSION and cited["license"] == "Apache-2.0"
+
+
+def test_several_workers_share_one_queue_and_run_as_nobody_special() -> None:
+    deploy = REPO / "deploy"
+    compose = yaml.safe_load((deploy / "compose.yaml").read_text(encoding="utf-8"))
+    services = compose["services"]
+    workers = [one for name, one in services.items() if name.startswith("worker")]
+    words = [dict(w.lstrip("-").split("=", 1) for w in one["command"] if "=" in w) for one in workers]
+    assert len({w["queue"] for w in words}) == len({w["workdir"] for w in words}) == 1
+    assert len({w["audit"] for w in words}) == len(workers) == 2, "each has a log of its own"
+    for one in services.values():
+        assert one["read_only"] and one["cap_drop"] == ["ALL"] and one["healthcheck"]
+        for port in one.get("ports", ()):
+            assert port.startswith("127.0.0.1:")
+    rules = (deploy / "nginx.conf").read_text(encoding="utf-8")
+    for name in services:
+        assert not name.startswith("worker") or rules.count(f"server {name}:8080") == 2, name
+    assert compose["networks"]["inside"]["internal"] is True
+    listed = yaml.safe_load((deploy / "kubernetes" / "kustomization.yaml").read_text(encoding="utf-8"))
+    there = {p.name for p in (deploy / "kubernetes").glob("*.yaml")} - {"kustomization.yaml"}
+    assert set(listed["resources"]) == there
+
+
+def test_pods_are_those_of_the_image_and_keep_no_root() -> None:
+    deploy = REPO / "deploy" / "kubernetes"
+    found = yaml.safe_load((deploy / "deployment.yaml").read_text(encoding="utf-8"))
+    pod = found["spec"]["template"]["spec"]
+    (one,) = pod["containers"]
+    assert one["image"] == f"vesalius:{VERSION}" and pod["securityContext"]["runAsUser"] == 10001
+    assert "useradd --create-home --uid 10001" in (REPO / "Dockerfile").read_text(encoding="utf-8")
+    assert one["securityContext"]["readOnlyRootFilesystem"] and pod["securityContext"]["runAsNonRoot"]
+    options = {word.partition("=")[0] for word in one["args"] if word.startswith("--")}
+    command = get_command(app).commands["serve"]  # type: ignore[attr-defined]
+    known = {name for parameter in command.params for name in parameter.opts}
+    assert options <= known, "options that the service has"

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import numpy as np
 import pytest
 from _clients import Clients
-from _uploads import ended, upload, zipped
+from _uploads import ended, upload
+from PIL import Image as Pil
 from starlette.testclient import TestClient
 
 from _patience import until
@@ -80,9 +81,14 @@ def _samples(client: TestClient) -> list[dict[str, str]]:
 
 def test_what_lies_beside_a_study_is_seen_by_all(two: tuple[TestClient, TestClient], picture: bytes) -> None:
     one, other = two
-    sample = one.post("/api/studies/sample", params={"model": "organs"}).json()
-    place = f"/api/studies/{sample['study']}/cases/c1"
-    assert one.get(f"{place}/truth").json() == other.get(f"{place}/truth").json() != {}
+    study = upload(one, ("a.png", picture)).json()["study"]
+    place = f"/api/studies/{study}/cases/c1"
+    drawn = io.BytesIO()
+    Pil.fromarray(np.eye(40, 48, dtype=np.uint8)).save(drawn, "PNG")
+    given = one.put(f"{place}/truth", files=[("truth", ("t.png", drawn.getvalue()))])
+    assert given.json() == one.get(f"{place}/truth").json() == other.get(f"{place}/truth").json()
+    masks = [client.get(f"{place}/truth/mask.nii.gz") for client in two]
+    assert masks[0].content == masks[1].content and masks[0].status_code == 200
     assert other.delete(f"{place}/truth").status_code == 204
     assert one.get(f"{place}/truth").status_code == 204
     one.put("/datastore/image", params={"image": "mine"}, files=[("file", ("m.png", picture))])
@@ -92,9 +98,9 @@ def test_what_lies_beside_a_study_is_seen_by_all(two: tuple[TestClient, TestClie
     assert other.get("/datastore/label", params={"label": "mine"}).content == label
     assert other.get("/datastore/").json()["completed"] == 1
     assert one.get(f"{place}/preview.png").content == other.get(f"{place}/preview.png").content
-    assert other.delete(f"/api/studies/{sample['study']}").status_code == 204
-    assert one.get(f"/api/studies/{sample['study']}").status_code == 404
-    assert not (serving(one).root / "studies" / sample["study"]).exists()
+    assert other.delete(f"/api/studies/{study}").status_code == 204
+    assert one.get(f"/api/studies/{study}").status_code == 404
+    assert not (serving(one).root / "studies" / study).exists()
 
 
 def test_a_cancelled_job_is_cancelled_everywhere(two: tuple[TestClient, TestClient], picture: bytes) -> None:
@@ -157,7 +163,7 @@ def test_a_case_that_ends_its_processes_is_set_aside_by_name(
     one = serving(two[0])
     idle(two[0]), idle(two[1])
     study = upload(two[0], ("a.png", picture), ("b.png", picture)).json()["study"]
-    job = two[0].post("/api/jobs", json={"model": "plaque", "study": study}).json()["job"]
+    job = two[0].post("/api/jobs", json={"model": "chest", "study": study}).json()["job"]
     assert one.sharing is not None
     queue = one.sharing.queue
     served = [f"{name} {model.bundle.hash}" for name, model in one.models.by_name.items()]
@@ -244,7 +250,8 @@ def test_while_the_queue_is_away_nothing_is_lost(
     monkeypatch.setattr(queue._base, "transaction", real[0])
     monkeypatch.setattr(queue._own, "transaction", real[1])
     telling.join(60)
-    assert other.get(f"/api/jobs/{job}").json()["status"] == "done" and not queue.away
+    told = serving(other).jobs.get(job, LOCAL)
+    assert told.status == "done" and told.files["c1"]["answer.json"].read_text() == "kept" and not queue.away
 
 
 def test_a_killed_one_leaves_nothing_of_half_an_upload(two: tuple[TestClient, TestClient]) -> None:
@@ -259,7 +266,9 @@ def test_a_killed_one_leaves_nothing_of_half_an_upload(two: tuple[TestClient, Te
     assert not folder.exists() and not apart.exists() and other.apart.exists()
 
 
-def test_all_go_on_where_one_stops(clients: Clients, models: Catalogue, shared: Shared, picture: bytes) -> None:
+def test_all_go_on_where_one_stops(
+    clients: Clients, models: Catalogue, shared: Shared, picture: bytes
+) -> None:
     one = clients(shared=shared)
     idle(one)
     study = upload(one, ("a.png", picture)).json()["study"]
@@ -282,9 +291,7 @@ def test_what_is_old_goes_once(two: tuple[TestClient, TestClient], picture: byte
     assert sorted(map(len, gone)) == [0, 1]
 
 
-def test_what_does_not_belong_together_is_refused(
-    tmp_path: Path, shared: Shared, models: Catalogue
-) -> None:
+def test_what_does_not_belong_together_is_refused(tmp_path: Path, shared: Shared, models: Catalogue) -> None:
     first = Service(models, audit=tmp_path / "one.jsonl", shared=shared)
     elsewhere = Shared(shared.where, tmp_path / "elsewhere")
     with pytest.raises(OutputError, match="the folder that its other processes share"):
