@@ -324,6 +324,8 @@ class Service:
         while not self.stopping.wait(_SWEEP_S):
             try:
                 self._expire(time.time())
+            except Problem:  # a shared queue that is away: what is old waits
+                pass
             except Exception as error:  # noqa: BLE001 - or nothing would ever expire again
                 log_unexpected(_LOG, "what is old could not be removed", error)
             try:

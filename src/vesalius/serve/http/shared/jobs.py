@@ -310,6 +310,7 @@ class SharedJobs(Jobs):
                 raise
             self._unsure = False
             self._hand |= set(got)
+            self._told |= {(one.job, one.case): time.monotonic() for one in got}
         self.moved = time.monotonic()
         units = []
         for one in got:

@@ -215,7 +215,7 @@ class SharedQueue:
         if self._there.is_set():
             self._there.clear()
             _LOG.warning("the queue at %s cannot be used: %s", self.where, error)
-        self._hurry.set()
+            self._hurry.set()
 
     def _leave(self) -> None:
         """Be no longer among those that live: the others take at once what this process had."""

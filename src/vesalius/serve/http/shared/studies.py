@@ -130,15 +130,18 @@ class SharedStudies(Studies):
         with self._lock, self.queue.transaction() as execute:
             gone = execute("DELETE FROM studies WHERE id = ?", (study_id,)).rowcount
             execute("DELETE FROM beside WHERE study = ?", (study_id,))
-            if gone:
-                self.folders.leave(execute, name)
+            on_it = "SELECT id FROM jobs WHERE study = ? OR earlier = ?"  # asked for at this moment
+            orphans = [f"jobs/{one}" for (one,) in execute(on_it, (study_id, study_id)).fetchall()]
+            execute(f"DELETE FROM cases WHERE job IN ({on_it})", (study_id, study_id))
+            execute("DELETE FROM jobs WHERE study = ? OR earlier = ?", (study_id, study_id))
+            for one in [*orphans, *([name] if gone else [])]:
+                self.folders.leave(execute, one)
             busy = bool(self._busy.get(study_id))
             if busy:
                 self._leaving.add(study_id)
         with self._reading:
             self._read.pop(study_id, None)
-        if gone and not busy:
-            self.folders.clear([name])
+        self.folders.clear([*orphans, *([name] if gone and not busy else [])])
 
     @contextmanager
     def in_use(self, study: UploadedStudy) -> Iterator[None]:
