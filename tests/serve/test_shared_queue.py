@@ -14,9 +14,11 @@ from _clients import Clients
 from _uploads import ended, upload
 from PIL import Image as Pil
 from starlette.testclient import TestClient
+from typer.testing import CliRunner
 
 from _patience import until
-from vesalius.core.errors import OutputError, UnsafeError
+from vesalius.cli import app
+from vesalius.core.errors import OutputError, UnsafeError, VesaliusError
 from vesalius.serve.http.catalogue import Catalogue
 from vesalius.serve.http.keys import LOCAL
 from vesalius.serve.http.service import Service
@@ -309,3 +311,48 @@ def test_a_node_s_queue_is_none_of_a_service(tmp_path: Path) -> None:
     Queue(tmp_path / "queue.db").close()
     with pytest.raises(OutputError, match="a queue of another sort"):
         SharedQueue(tmp_path / "queue.db", {})
+
+
+def test_a_job_that_nobody_can_answer_any_more_fails_with_that_reason(
+    clients: Clients, shared: Shared, picture: bytes
+) -> None:
+    client = clients(shared=shared)
+    idle(client)
+    service = serving(client)
+    study = upload(client, ("a.png", picture)).json()["study"]
+    jobs = [
+        client.post("/api/jobs", json={"model": "plaque", "study": study}).json()["job"] for _ in range(2)
+    ]
+    assert service.sharing is not None
+    queue = service.sharing.queue
+    with queue.transaction() as execute:  # the other one is of a bundle that was served once
+        execute("UPDATE jobs SET served = 'plaque 0000' WHERE id = ?", (jobs[0],))
+        assert claims.forsaken(execute, queue.now, 60.0) == []
+        assert claims.forsaken(execute, queue.now, 0.0) == [jobs[0]]
+    told = client.get(f"/api/jobs/{jobs[0]}").json()
+    assert told["status"] == "failed" and "no service process serves" in told["error"]["error"]
+    assert client.get(f"/api/jobs/{jobs[1]}").json()["status"] == "queued"
+    (unit,) = service.jobs._claim()  # type: ignore[attr-defined]
+    assert unit.job.id == jobs[1]
+
+
+def test_the_oldest_ended_job_makes_room(clients: Clients, shared: Shared, picture: bytes) -> None:
+    client = clients(shared=shared, jobs=1)
+    idle(client)
+    study = upload(client, ("a.png", picture)).json()["study"]
+    asked = {"model": "plaque", "study": study}
+    first = client.post("/api/jobs", json=asked).json()["job"]
+    got = client.post("/api/jobs", json=asked)
+    assert got.status_code == 503 and got.json()["error"] == "too many jobs"
+    client.delete(f"/api/jobs/{first}")
+    second = client.post("/api/jobs", json=asked).json()["job"]
+    assert [j["job"] for j in client.get("/api/jobs").json()] == [second]
+    assert [p.name for p in (serving(client).root / "jobs").iterdir()] == [second]
+
+
+def test_queue_and_folder_are_named_together(tmp_path: Path) -> None:
+    said = CliRunner().invoke(app, ["serve", "bundle", "--queue", str(tmp_path / "queue.db")])
+    assert isinstance(said.exception, VesaliusError) and "--workdir FOLDER is missing" in str(said.exception)
+    words = ["--queue", "x.db", "--workdir", str(tmp_path / "w"), "--annotate", str(tmp_path)]
+    said = CliRunner().invoke(app, ["serve", "bundle", *words])
+    assert isinstance(said.exception, UnsafeError) and not (tmp_path / "w").exists()

@@ -153,16 +153,33 @@ def take_over(execute: Execute, now: str, most: int) -> list[str]:
     return ended
 
 
-def fail_all(execute: Execute, now: str, job: str, said: Said) -> None:
-    """End a job whose cases nobody can answer, those that wait."""
-    waiting = execute("SELECT id FROM cases WHERE job = ? AND state = 'waiting'", (job,)).fetchall()
-    for (case,) in waiting:
-        execute(
-            f"UPDATE cases SET state = 'failed', share = 1, said = ?, touched_s = {now} WHERE job = ? AND id = ?",
-            (json.dumps({**said, "case": case}), job, case),
-        )
-        _blame(execute, job, {**said, "case": case}, 503)
-    _settle(execute, now, job)
+def forsaken(execute: Execute, now: str, after_s: float) -> list[str]:
+    """Fail what waits in jobs, older than `after_s`, whose model no process serves. Returns the jobs."""
+    texts = execute("SELECT models FROM workers").fetchall()
+    served = {line for (text,) in texts for line in text.split("\n")}
+    older = f"{_OPEN} AND created_s < {now} - ?"
+    found = execute(f"SELECT id, served FROM jobs WHERE {older}", (after_s,)).fetchall()
+    ended = []
+    for job, asks in found:
+        if asks in served:
+            continue
+        waiting = execute("SELECT id FROM cases WHERE job = ? AND state = 'waiting'", (job,)).fetchall()
+        for (case,) in waiting:
+            said = {
+                "error": "no service process serves the model that was asked any more",
+                "found": None,
+                "hint": None,
+                "case": case,
+            }
+            execute(
+                f"UPDATE cases SET state = 'failed', share = 1, said = ?, touched_s = {now}"
+                " WHERE job = ? AND id = ?",
+                (json.dumps(said), job, case),
+            )
+            _blame(execute, job, said, 503)
+        if _settle(execute, now, job):
+            ended.append(str(job))
+    return ended
 
 
 def cancel(execute: Execute, now: str, job: str) -> bool:

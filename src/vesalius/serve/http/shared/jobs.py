@@ -7,8 +7,7 @@ import json
 import shutil
 import threading
 import time
-import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from vesalius.serve.http.metrics import Metrics
 from vesalius.serve.http.problems import Problem, not_found, status_of
 from vesalius.serve.http.shared import claims, rows
 from vesalius.serve.http.shared.folders import Folders, settle
+from vesalius.serve.http.shared.held import HeldJobs
 from vesalius.serve.http.shared.queue import TICK_S, QueueAway
 from vesalius.serve.http.shared.studies import SharedStudies
 
@@ -47,7 +47,7 @@ class SharedJobs(Jobs):
     ) -> None:
         super().__init__(folders.root / "jobs", bounds, metrics)
         self.folders, self.studies, self.models, self.queue = folders, studies, models, folders.queue
-        self._here: weakref.WeakValueDictionary[str, InferenceJob] = weakref.WeakValueDictionary()
+        self.held = HeldJobs(studies, models, self.root, self.lock)
         self._told: dict[tuple[str, str], float] = {}  # when a case's progress was last told
         self._touched_s = 0.0
         self._claiming = threading.Lock()
@@ -91,7 +91,7 @@ class SharedJobs(Jobs):
             self.folders.drop(f"jobs/{job.id}")
             raise
         with self._more:
-            self._here[job.id] = job
+            self.held.add(job)
             self._more.notify_all()
 
     def _insert(self, execute: Execute, job: InferenceJob) -> None:
@@ -148,18 +148,18 @@ class SharedJobs(Jobs):
 
     def get(self, job_id: str, caller: Caller) -> InferenceJob:
         """Return the job of that id as it is now. Raises Problem 404, for another's too."""
-        found = self._load("WHERE id = ?", job_id)
+        found = self.held.load("WHERE id = ?", job_id)
         if not found or not (found[0].owner == caller.name or caller.may("admin")):
             raise not_found("job")
         return found[0]
 
     def seen_by(self, caller: Caller) -> list[InferenceJob]:
         """Return the jobs that a caller may see, oldest first."""
-        return self._load() if caller.may("admin") else self._load("WHERE owner = ?", caller.name)
+        return self.held.load() if caller.may("admin") else self.held.load("WHERE owner = ?", caller.name)
 
     def of_study(self, study_id: str) -> list[InferenceJob]:
         """Return the jobs on a study, as either of their visits."""
-        return self._load("WHERE study = ? OR earlier = ?", study_id, study_id)
+        return self.held.load("WHERE study = ? OR earlier = ?", study_id, study_id)
 
     def waiting(self) -> int:
         """Return how many cases waited a moment ago."""
@@ -169,44 +169,9 @@ class SharedJobs(Jobs):
         """Return how many bytes all results had a moment ago."""
         return self.queue.figures.result_bytes
 
-    def _load(self, where: str = "", *values: object) -> list[InferenceJob]:
-        """Return jobs as they are now, oldest first."""
-        found = self.queue.rows(f"SELECT {rows.JOB} FROM jobs {where} ORDER BY created_s, id", *values)
-        cases: dict[str, list[rows.Row]] = {row[0]: [] for row in found}
-        for row in self.queue.rows(
-            f"SELECT {rows.CASE} FROM cases WHERE job IN (SELECT id FROM jobs {where}) ORDER BY job, place",
-            *values,
-        ):
-            if row[0] in cases:
-                cases[row[0]].append(row)
-        studies = self.studies.find(one for row in found for one in row[2:4] if one)
-        made = []
-        with self.lock:
-            for row in found:
-                job = self._here.get(row[0]) or rows.job_of(row, studies, self.models, self.root)
-                if job is not None:
-                    self._here[row[0]] = job
-                    rows.update(job, row, cases[row[0]])
-                    made.append(job)
-        return made
-
     def _follow(self) -> None:
         """Put into the jobs that somebody has here what other processes did."""
-        with self.lock:
-            held = {job.id: job for job in list(self._here.values()) if not job.ended}
-        ids = list(held)
-        for k in range(0, len(ids), 200):
-            some = ids[k : k + 200]
-            where = f"WHERE id IN ({', '.join('?' * len(some))})"
-            newer = dict(self.queue.rows(f"SELECT id, version FROM jobs {where}", *some))
-            for one in some:
-                if one not in newer:  # removed by another
-                    with self.lock:
-                        held[one].status = held[one].stage = "cancelled"
-                        held[one].version += 1
-            changed = [one for one in some if newer.get(one, -1) > held[one].version]
-            if changed:
-                self._load(f"WHERE id IN ({', '.join('?' * len(changed))})", *changed)
+        self.held.follow()
         touched = self.queue.figures.touched_s
         if touched > self._touched_s or not self.queue.figures.waiting:
             self._touched_s, self.moved = touched, time.monotonic()
@@ -240,26 +205,12 @@ class SharedJobs(Jobs):
     def expire(self, now: float) -> None:
         """Forget jobs that are older than they may be; the first of all processes does."""
         if self.queue.first:
-            for job in self._load(f"WHERE created_s < {self.queue.now} - ?", self.bounds.keep_s):
+            for job in self.held.load(f"WHERE created_s < {self.queue.now} - ?", self.bounds.keep_s):
                 self.remove(job)
-            for job_id in self._forsaken():
+            with self.queue.transaction() as execute:
+                left = claims.forsaken(execute, self.queue.now, 4 * self.queue.lease_s)
+            for job_id in left:
                 self._ended(job_id)
-
-    def _forsaken(self) -> list[str]:
-        """End jobs whose model no process serves any more. Returns them."""
-        with self.queue.transaction() as execute:
-            served = {
-                line
-                for (text,) in execute("SELECT models FROM workers").fetchall()
-                for line in text.split("\n")
-            }
-            late = f"{self.queue.now} - {4 * self.queue.lease_s}"
-            open_ = execute(f"SELECT id, served FROM jobs WHERE {_OPEN} AND created_s < {late}").fetchall()
-            left = [str(one) for one, asks in open_ if asks not in served]
-            for one in left:
-                said = {"error": "no service process serves the model that was asked any more"}
-                claims.fail_all(execute, self.queue.now, one, {**said, "found": None, "hint": None})
-        return left
 
     def _delete(self, execute: Execute, job_id: str) -> str:
         execute("DELETE FROM jobs WHERE id = ?", (job_id,))
@@ -270,7 +221,7 @@ class SharedJobs(Jobs):
 
     def _ended(self, job_id: str) -> None:
         """Tell that a job has ended: the process that ended it does, once."""
-        for job in self._load("WHERE id = ?", job_id):
+        for job in self.held.load("WHERE id = ?", job_id):
             self.metrics.jobs.labels(job.model_name, job.kind, job.status).inc()
             self.on_end(job)
 
@@ -304,7 +255,7 @@ class SharedJobs(Jobs):
                         left = [one for one in held if one not in self._hand]
                         claims.hand_back(execute, self.queue.now, left)
                     got = claims.claim(execute, self.queue.now, self.queue.worker, served)
-                jobs = {job.id: job for job in self._load_all(sorted({one.job for one in got}))}
+                jobs = {job.id: job for job in self.held.some(sorted({one.job for one in got}))}
             except QueueAway:
                 self._unsure = True
                 raise
@@ -319,9 +270,6 @@ class SharedJobs(Jobs):
                 case = next(c for c in job.cases if c.id == one.case)
                 units.append(WorkUnit(job, case, one.attempt))
         return units
-
-    def _load_all(self, ids: Sequence[str]) -> list[InferenceJob]:
-        return self._load(f"WHERE id IN ({', '.join('?' * len(ids))})", *ids) if ids else []
 
     def _take_over(self) -> None:
         """Put what processes worked on that are dead now back into the queue, or give it up."""
