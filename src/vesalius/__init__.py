@@ -109,6 +109,7 @@ _HOME = {
     "GeometryError": "core.errors",
     "MismatchError": "core.errors",
     "LeakError": "core.errors",
+    "ClusterError": "core.errors",
     "CodeError": "core.errors",
     "SourceError": "core.errors",
     "PlanError": "core.errors",
@@ -137,6 +138,7 @@ __all__ = [
     "ChatServer",
     "Cleaning",
     "Clicking",
+    "ClusterError",
     "CodeError",
     "Cohort",
     "Comparison",
@@ -243,6 +245,7 @@ if TYPE_CHECKING:
     from vesalius.core.cohort import Cohort as Cohort
     from vesalius.core.errors import BudgetError as BudgetError
     from vesalius.core.errors import BundleError as BundleError
+    from vesalius.core.errors import ClusterError as ClusterError
     from vesalius.core.errors import CodeError as CodeError
     from vesalius.core.errors import DataError as DataError
     from vesalius.core.errors import FormatError as FormatError
