@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ import pytest
 from tests._patience import until
 
 import vesalius as vs
+from vesalius.cluster.library import library
 from vesalius.core.errors import BudgetError, ClusterError
 from vesalius.search.store import DONE, RESULT
 
@@ -43,7 +43,7 @@ class Notes:
 @pytest.fixture(scope="module", autouse=True)
 def cluster() -> Iterator[None]:
     """One Ray for all tests here: a connection that a process has already is used, and kept."""
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    library()  # sets what Ray reads when it starts
     ray.init(
         address="local",
         num_cpus=2,
@@ -99,7 +99,9 @@ def test_a_search_is_the_one_of_local_workers_also_where_a_worker_is_killed(
 
 
 def test_a_cluster_that_has_too_little_or_is_another_is_said(pictures: Path, tmp_path: Path) -> None:
-    with pytest.raises(BudgetError, match=r"--workers 3 needs 3 CPUs, one for each; found ray://local with 2 CPUs"):
+    with pytest.raises(
+        BudgetError, match=r"--workers 3 needs 3 CPUs, one for each; found ray://local with 2 CPUs"
+    ):
         vs.search(pictures, tmp_path / "a", trials=3, workers=3, cluster=HERE, **TOLD)
     with pytest.raises(ClusterError, match="connected to another cluster than ray://localhost:6379"):
         vs.search(pictures, tmp_path / "b", trials=3, cluster="ray://localhost", **TOLD)

@@ -7,12 +7,25 @@ from typing import Any
 
 from vesalius.core.errors import MissingExtra
 
-QUIET = {"RAY_USAGE_STATS_ENABLED": "0"}  # nothing of what is done here is told to anybody
+SET = {
+    "RAY_USAGE_STATS_ENABLED": "0",  # nothing of what is done here is told to anybody
+    "RAY_TRAIN_V2_ENABLED": "1",
+    "RAY_worker_niceness": "0",  # of a cluster that is started here: by Ray's own 15 its workers wait for all else
+}
+
+
+SPIN = "5000"  # how long a thread of a worker waits before it sleeps; see `vesalius/__main__.py`
+
+
+def worker_options(cpus: int, gpus: int = 0) -> dict[str, Any]:
+    """Return Ray's options of a worker that computes: what it has to itself, its threads, and no second beginning."""
+    threads = {"OMP_NUM_THREADS": str(max(1, cpus)), "GOMP_SPINCOUNT": os.environ.get("GOMP_SPINCOUNT", SPIN)}
+    return {"num_cpus": cpus, "num_gpus": gpus, "max_restarts": 0, "runtime_env": {"env_vars": threads}}
 
 
 def library() -> Any:
     """Return Ray. Raises MissingExtra where it is not installed."""
-    for name, value in QUIET.items():
+    for name, value in SET.items():
         os.environ.setdefault(name, value)
     try:
         import ray

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from vesalius.cluster.connect import Share
-from vesalius.cluster.library import library, why_died
+from vesalius.cluster.library import library, why_died, worker_options
 from vesalius.cluster.mail import Letter, asked, office
 from vesalius.core.errors import ClusterError, Interrupted, VesaliusError
 from vesalius.search.dealing import Died, Event, Looked, Measured
@@ -77,7 +77,7 @@ class RayMeasurers:
     def begin(self, worker: int, settings: Mapping[str, Any], name: str) -> None:
         """Let a worker measure a trial; one that died is begun anew, where there is room."""
         if worker not in self._hands:
-            wants = {"num_cpus": self._share.cpus, "num_gpus": self._share.gpus, "max_restarts": 0}
+            wants = worker_options(self._share.cpus, self._share.gpus)
             self._hands[worker] = (
                 self._ray.remote(_Hand).options(**wants).remote(self._make, worker, self._mail)
             )

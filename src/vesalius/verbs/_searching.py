@@ -63,13 +63,14 @@ class Job:
         self.space_of_cases = read_workspace(begun)
         if len(self.space_of_cases.assignment.folds) < 2:
             raise DataError("a search needs at least two folds, one to learn from and one to validate")
-        shared = max(1, machines.measure().cores // wanted.workers) if wanted.workers > 1 else None
+        cores = machines.measure().cores
+        shared = max(1, cores // wanted.workers) if wanted.workers > 1 else None
         self.scores = PlanScores(
             begun=begun,
             space=self.space_of_cases,
             folder=wanted.folder / "work" / str(number),
             seconds=wanted.times.each_s,
-            threads=wanted.threads or shared,
+            threads=shared if wanted.threads is None else min(wanted.threads, cores),
             looks=samplers.looks_of(wanted.sampler),
         )
         self.plan: Plan = self.scores.plan({})[1]
