@@ -47,7 +47,8 @@ class Predictions(Shown, Sequence[Answer]):
     answered, `set_aside` the others with the reason of each, `asked` the ids as they were asked for. `out` is the
     folder that they were written to: the answers are then read from it when they are asked for. `answers` are those in
     memory, by case id, and `by` the bundle that gave these. `drift` says whether the cases together differ from what
-    the bundle learned from. `runtime` is what computed, one of `vesalius runtimes`.
+    the bundle learned from. `runtime` is what computed, one of `vesalius runtimes`. `archive` says of an archive how
+    many of its studies are in each state of its ledger, and how many `cases` are answered.
     """
 
     answered: tuple[str, ...]
@@ -59,6 +60,7 @@ class Predictions(Shown, Sequence[Answer]):
     by: Bundle | None = None
     drift: DriftReport | None = None
     runtime: str = "torch"
+    archive: Mapping[str, int] | None = None
 
     def __len__(self) -> int:
         return len(self._order)

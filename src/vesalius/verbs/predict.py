@@ -25,6 +25,9 @@ from vesalius.plan import machine as machines
 from vesalius.plan import torch_threads
 from vesalius.prepare.pixels import Pixels
 from vesalius.run.answering import one_answer, several_answers
+from vesalius.run.archive.begin import answer_archive
+from vesalius.run.archive.servers import is_server
+from vesalius.run.archive.told import Archive
 from vesalius.run.filling import fill
 from vesalius.run.finished import Run, bundle_of, place_of
 from vesalius.run.guided import Given, guided, parse_told, strokes_of, told
@@ -66,6 +69,7 @@ def predict(
     guidance: Given | None = None,
     runtime: str | None = None,
     resume: bool = False,
+    archive: Archive | None = None,
     progress: Progress | bool | None = None,
 ) -> Answer: ...
 
@@ -94,6 +98,7 @@ def predict(
     guidance: Given | None = None,
     runtime: str | None = None,
     resume: bool = False,
+    archive: Archive | None = None,
     progress: Progress | bool | None = None,
 ) -> Predictions: ...
 
@@ -122,6 +127,7 @@ def predict(
     guidance: Given | None = None,
     runtime: str | None = None,
     resume: bool = False,
+    archive: Archive | None = None,
     progress: Progress | bool | None = None,
 ) -> Predictions: ...
 
@@ -149,6 +155,7 @@ def predict(
     guidance: Given | None = None,
     runtime: str | None = None,
     resume: bool = False,
+    archive: Archive | None = None,
     progress: Progress | bool | None = None,
 ) -> Answer | Predictions:
     """Return the answer to one thing, or those to several; with `out` write them into that folder.
@@ -202,6 +209,8 @@ def predict(
         runtime: What computes: `torch`, `onnx`, `openvino`, or `auto`, which is the default: the fastest of them
             on this machine where there is enough to answer that finding it out pays (see docs/runtimes.md).
         resume: Go on in `out` where it was interrupted, with the same bundle, as it was told then.
+        archive: Answer each study of a folder of many, or of a DICOMweb server, by several processes, with a ledger
+            a study: `vs.Archive(workers=4)`; see docs/archive.md.
         progress: A `Progress`; True, False or None: by default a bar shows itself on a terminal and in a
             notebook.
 
@@ -245,6 +254,17 @@ def predict(
         raise PlanError(
             "samples are taken for a doubt alone", found=f"{samples} samples", hint="--doubt dropout"
         )
+    if archive is not None or is_server(source):
+        return _of_archive(
+            bundle,
+            source,
+            out,
+            archive or Archive(),
+            settings=settings,
+            device=device,
+            resume=resume,
+            progress=shown,
+        )
     if resume and not isinstance(source, str | Path | Cohort):
         raise DataError("only what lies in files can be gone on with", found=type(source).__name__)
     if out is not None and resume:
@@ -278,6 +298,38 @@ def predict(
     mark = settings.mark(opened.hash)
     sheet = Sheet.again(Path(out), mark) if resume else Sheet.new(Path(out), mark)
     return _filled(sheet, predictor, wanted, settings=settings, progress=shown, out=Path(out))
+
+
+def _of_archive(
+    bundle: Run | Bundle | Path | str,
+    source: object,
+    out: Path | str | None,
+    archive: Archive,
+    *,
+    settings: PredictSettings,
+    device: str | None,
+    resume: bool,
+    progress: Progress,
+) -> Predictions:
+    """Answer an archive. Raises DataError where it is none, or nobody said where its answers are to go."""
+    if out is None or not isinstance(source, str | Path):
+        raise DataError(
+            "an archive is a folder or a server, and its answers go to a folder",
+            found=type(source).__name__ if out is not None else "no folder for the answers",
+            hint="predict(bundle, source, out, archive=vs.Archive(workers=2))",
+        )
+    for suffix in settings.also:
+        formats.require_suffix(suffix)
+    return answer_archive(
+        place_of(bundle),
+        source,
+        Path(out),
+        archive=archive,
+        settings=settings,
+        device=device,
+        resume=resume,
+        progress=progress,
+    )
 
 
 def _wanted(
