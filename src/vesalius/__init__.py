@@ -74,6 +74,7 @@ _HOME = {
     "Run": "run.finished",
     "predict": "verbs.predict",
     "Predictions": "run.predictions",
+    "Archive": "run.archive.told",
     "evaluate": "verbs.evaluate",
     "calibrate": "verbs.calibrate",
     "degrade": "verbs.degrade",
@@ -128,6 +129,7 @@ __all__ = [
     "Adjunct",
     "Advice",
     "AnnotationProject",
+    "Archive",
     "Asked",
     "BudgetError",
     "BundleError",
@@ -273,6 +275,7 @@ if TYPE_CHECKING:
     from vesalius.infer.clicking import Clicking as Clicking
     from vesalius.infer.selftest.checking import SelfTest as SelfTest
     from vesalius.questions.answered import Reply as Reply
+    from vesalius.run.archive.told import Archive as Archive
     from vesalius.run.finished import Run as Run
     from vesalius.run.labelling_curve import LabellingCurve as LabellingCurve
     from vesalius.run.out_of_fold import OutOfFold as OutOfFold
