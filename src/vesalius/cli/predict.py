@@ -93,6 +93,12 @@ def predict(
         help="INPUT is an archive: each of its entries is a study, and so many processes answer.",
         rich_help_panel=PANEL,
     ),
+    cluster: str | None = typer.Option(
+        None,
+        "--cluster",
+        help="A Ray cluster whose machines answer an archive, --workers at a time: ray://HOST:PORT, or ray://local.",
+        rich_help_panel=PANEL,
+    ),
     tries: int | None = typer.Option(
         None,
         "--tries",
@@ -147,6 +153,7 @@ def predict(
 
     told = {
         "workers": workers,
+        "cluster": cluster,
         "tries": tries,
         "case_limit": case_limit,
         "settle": settle,
@@ -159,7 +166,8 @@ def predict(
         "to_ca": to_ca,
     }
     archive = Archive(**{name: value for name, value in told.items() if value})
-    if workers is None and archive != Archive() and not is_server(source):
+    several = workers is not None or cluster is not None
+    if not several and archive != Archive() and not is_server(source):
         raise UsageError("these options are for an archive", found=_named(told), hint="--workers 1 as well")
     done = verb(
         bundle,
@@ -182,7 +190,7 @@ def predict(
         guidance=guidance,
         runtime=runtime,
         resume=resume,
-        archive=None if workers is None and not is_server(source) else archive,
+        archive=archive if several or is_server(source) else None,
         progress=talk.progress,
     )
 

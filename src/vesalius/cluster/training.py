@@ -40,8 +40,8 @@ def trained(work: Work, share: Share, *, notes: Path, again: int = AGAIN) -> Non
     times at most. Raises ClusterError after that, and Interrupted on Ctrl-C.
     """
     library()
-    from ray.train import FailureConfig, RunConfig, ScalingConfig
     from ray.exceptions import RayError
+    from ray.train import FailureConfig, RunConfig, ScalingConfig
     from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
     from ray.train.v2.api.exceptions import TrainingFailedError
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias, overload
@@ -38,6 +39,7 @@ from vesalius.run.predicting import opened_for, predictor_of, with_mirror
 from vesalius.run.predictions import Predictions
 from vesalius.run.wanted import Wanted, only, wanted_of
 from vesalius.tasks import contract as tasks
+from vesalius.verbs._predict_elsewhere import pool_of
 
 __all__ = ["Predictions", "predict", "with_mirror"]
 
@@ -320,16 +322,18 @@ def _of_archive(
         )
     for suffix in settings.also:
         formats.require_suffix(suffix)
-    return answer_archive(
-        place_of(bundle),
-        source,
-        Path(out),
-        archive=archive,
-        settings=settings,
-        device=device,
-        resume=resume,
-        progress=progress,
-    )
+    with ExitStack() as stack:
+        return answer_archive(
+            place_of(bundle),
+            source,
+            Path(out),
+            archive=archive,
+            settings=settings,
+            device=device,
+            resume=resume,
+            progress=progress,
+            pool_of=pool_of(archive, stack, progress=progress),
+        )
 
 
 def _wanted(

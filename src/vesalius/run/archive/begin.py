@@ -235,7 +235,8 @@ def _led(
     out = Path(order.out)
     lead = Lead(ledger, pool, out=out, bundle=order.hash, tries=archive.tries, progress=progress)
     words = ["vesalius", "predict", order.bundle, source, "-o", order.out]
-    again = shlex.join([*words, "--workers", str(archive.workers), "--resume"])
+    where = [] if archive.cluster is None else ["--cluster", archive.cluster]
+    again = shlex.join([*words, "--workers", str(archive.workers), *where, "--resume"])
     try:
         lead.run()
     except KeyboardInterrupt as error:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from vesalius.core.cluster_address import read_address
 from vesalius.core.errors import UsageError
 from vesalius.run.limits.allowance import allowance
 
@@ -20,7 +21,8 @@ class Archive:
     `depth` folders below the archive's own. `where` are conditions on the studies and series of a server, such as
     `{"Modality": "CT", "StudyDate": "20260101-20260131"}`. DICOM objects are stored `to` a server, such as
     `dicomweb+https://host/dicom-web`. `login` and `ca` are for the server that studies are from, `to_login` and `to_ca`
-    for the one that results go to.
+    for the one that results go to. With `cluster`, `ray://HOST:PORT` or `ray://local`, the workers are those of a Ray
+    cluster.
     """
 
     workers: int = 1
@@ -34,8 +36,11 @@ class Archive:
     ca: Path | str | None = None
     to_login: Path | str | None = None
     to_ca: Path | str | None = None
+    cluster: str | None = None
 
     def __post_init__(self) -> None:
+        if self.cluster is not None:
+            read_address(self.cluster)
         for name in ("workers", "tries", "depth"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} begin at 1", found=str(getattr(self, name)))
