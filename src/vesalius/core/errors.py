@@ -19,6 +19,7 @@ VesaliusError              exit code 2, one line
 ├── BundleError            a bundle that is damaged, foreign or from a newer version
 ├── OutputError            a place that cannot be written to, or already holds something
 ├── Interrupted            Ctrl-C, where something can be said of what is kept; exit code 130
+├── ClusterError           a cluster that is not there, is another than is needed, or lost its workers
 ├── UnsafeError            a setting that would leave patients' data open to others
 ├── MissingExtra           an optional library is not installed
 └── MissingProgram         a program that is not installed is called for
@@ -168,6 +169,10 @@ class BundleError(VesaliusError):
 
 class OutputError(VesaliusError):
     """A place that cannot be written to, or that already holds something."""
+
+
+class ClusterError(VesaliusError):
+    """A cluster is not there, is another than is needed, or has lost its workers."""
 
 
 class UnsafeError(VesaliusError):

@@ -82,6 +82,11 @@ class Web:
                     )
         return found
 
+    def studies(self, query: Mapping[str, str]) -> Iterator[str]:
+        """Yield the UIDs of the studies that match `query`, page after page, in no order."""
+        with self._said():
+            yield from _each("StudyInstanceUID", self._client.search_for_studies, search_filters=dict(query))
+
     def instances(self, series: Series) -> Iterator[Dataset]:
         """Yield the objects of a series one by one, in the transfer syntaxes that they are stored in."""
         with self._said():
@@ -157,17 +162,27 @@ def _unreachable(error: Exception) -> tuple[str, str | None]:
 
 
 def _pages(name: str, search: Callable[..., Sequence[Any]], **words: Any) -> dict[str, Dataset]:
-    """Return all that a search finds, by UID, page after page until one brings nothing new: some servers know no
-    offset.
-    """
-    found: dict[str, Dataset] = {}
+    """Return all that a search finds, by UID."""
+    return dict(_found(name, search, **words))
+
+
+def _each(name: str, search: Callable[..., Sequence[Any]], **words: Any) -> Iterator[str]:
+    """Yield the UIDs of all that a search finds."""
+    for uid, _ in _found(name, search, **words):
+        yield uid
+
+
+def _found(name: str, search: Callable[..., Sequence[Any]], **words: Any) -> Iterator[tuple[str, Dataset]]:
+    """Yield all that a search finds, page after page until one brings nothing new: some servers know no offset."""
+    known: set[str] = set()
     offset = 0
     while True:
         page = [Dataset.from_json(item) for item in search(offset=offset, **words)]
         new = {_uid(said, name): said for said in page}
-        if new.keys() <= found.keys():
-            return found
-        found |= new
+        if new.keys() <= known:
+            return
+        yield from ((uid, said) for uid, said in new.items() if uid not in known)
+        known |= new.keys()
         offset += len(page)
 
 

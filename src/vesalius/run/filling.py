@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from vesalius.answers import contract
 from vesalius.core.answers import Answer
 from vesalius.core.case import Case
 from vesalius.core.cohort import SetAside
@@ -16,11 +15,10 @@ from vesalius.core.progress import Progress
 from vesalius.core.words import counted
 from vesalius.infer.each import answers
 from vesalius.infer.given import Asked
-from vesalius.infer.guard import in_words
 from vesalius.infer.predictor import Predictor
-from vesalius.run.answers_folder import case_files, object_suffixes, write_case, write_objects
 from vesalius.run.drift_rows import DriftRows
 from vesalius.run.ledger import Sheet
+from vesalius.run.one_case import holds_no_object, write_one
 from vesalius.run.predict_settings import PredictSettings
 from vesalius.run.predictions import Predictions
 from vesalius.run.wanted import Wanted, all_alike, reason_of
@@ -101,30 +99,30 @@ class _Filling:
     def write(self, case: Case, answer: Answer, reference: Image | None) -> None:
         """Write an answer's files and then its row; what of it cannot be written leaves no file without a row."""
         self.seen += 1
-        name, folder = self.names[case.id], self.sheet.folder
-        files = case_files(answer, name, folder, json=self.settings.json, overlays=self.settings.overlays)
-        told = self.settings
-        suffixes = object_suffixes(answer, dicom=told.dicom, also=told.also)
-        objects = {s: folder / f"{name}{s}" for s in suffixes}
-        if self.settings.dicom and not contract.of(answer).objects and not self.done:
-            kind = type(answer).__name__
-            self.progress.note(f"no DICOM object holds an answer of kind {kind}: none is written; try --json")
+        note = "" if self.done else holds_no_object(answer, self.settings)
+        if note:
+            self.progress.note(note)
+        made = write_one(
+            case.id,
+            answer,
+            reference,
+            name=self.names[case.id],
+            folder=self.sheet.folder,
+            settings=self.settings,
+        )
         try:
-            write_case(answer, reference, files)
-            for reason in write_objects(answer, objects):
+            for reason in made.lacking:
                 self._fail(case.id, reason)
                 self.progress.note(f"{case.id}: {reason}")
-            contents = contract.listed(answer)
-            for table, rows in contents.items():
-                self.sheet.enlist(table, [{"case": case.id, **one} for one in rows])
+            for table, rows in made.listed.items():
+                self.sheet.enlist(table, rows)
             self.drift.write(case.id)
-            row = {"case": case.id, **contract.columns(answer), "outside": in_words(answer.outside)}
-            self.sheet.answers.add(row)
+            self.sheet.answers.add(made.row)
             self.outside += bool(answer.outside)
             self.withheld += answer.withheld is not None
         except BaseException:
             if case.id not in self.sheet.answers.cases():
-                for path in (*files, *objects.values()):
+                for path in (*made.files, *made.objects):
                     path.unlink(missing_ok=True)
             raise
         self.done.append(case.id)

@@ -146,13 +146,7 @@ class Sheet:
 
         Raises OutputError for other answers.
         """
-        for name, before in marked(out, verb).items():
-            if about.get(name) != before:
-                raise OutputError(
-                    f"the predict in {out} was begun with {name} {before!s:.80} and cannot go on with another {name}",
-                    found=f"{name} {about.get(name)!s:.80}",
-                    hint=f"--resume without another {name}, or another -o",
-                )
+        assert_alike(marked(out, verb), about, out)
         sheet = cls(out, verb)
         sheet.failed.restart()
         known = {sheet.answers.partial, sheet.failed.partial}
@@ -183,6 +177,17 @@ class Sheet:
             listing.close()
         with output_errors(self.folder):
             (self.folder / MARK).unlink()
+
+
+def assert_alike(before: Mapping[str, Any], about: Mapping[str, Any], out: Path) -> None:
+    """Raise OutputError where answers would be made otherwise than those that a folder was begun with."""
+    for name, was in before.items():
+        if about.get(name) != was:
+            raise OutputError(
+                f"the predict in {out} was begun with {name} {was!s:.80} and cannot go on with another {name}",
+                found=f"{name} {about.get(name)!s:.80}",
+                hint=f"--resume without another {name}, or another -o",
+            )
 
 
 def marked(out: Path, verb: str = "predict") -> dict[str, Any]:

@@ -20,9 +20,10 @@ from vesalius.core.shown import Shown, cut
 from vesalius.core.words import counted
 from vesalius.infer.drifting import DriftReport
 from vesalius.infer.guard import in_words
-from vesalius.run.answers_folder import case_files, object_suffixes, write_case, write_objects
 from vesalius.run.ledger import Sheet
+from vesalius.run.one_case import write_one
 from vesalius.run.past import keep_origin
+from vesalius.run.predict_settings import PredictSettings
 from vesalius.run.stopping import all_or_nothing
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ class Predictions(Shown, Sequence[Answer]):
     answered, `set_aside` the others with the reason of each, `asked` the ids as they were asked for. `out` is the
     folder that they were written to: the answers are then read from it when they are asked for. `answers` are those in
     memory, by case id, and `by` the bundle that gave these. `drift` says whether the cases together differ from what
-    the bundle learned from. `runtime` is what computed, one of `vesalius runtimes`.
+    the bundle learned from. `runtime` is what computed, one of `vesalius runtimes`. `archive` says of an archive how
+    many of its studies are in each state of its ledger, and how many `cases` are answered.
     """
 
     answered: tuple[str, ...]
@@ -58,6 +60,7 @@ class Predictions(Shown, Sequence[Answer]):
     by: Bundle | None = None
     drift: DriftReport | None = None
     runtime: str = "torch"
+    archive: Mapping[str, int] | None = None
 
     def __len__(self) -> int:
         return len(self._order)
@@ -186,11 +189,10 @@ def _as_numbers(column: polars.Series) -> polars.Series:
 def _save(
     answer: Answer, case: str, name: str, sheet: Sheet, *, json: bool, dicom: bool, also: Sequence[str]
 ) -> None:
-    files = case_files(answer, name, sheet.folder, json=json, overlays=False)
-    suffixes = object_suffixes(answer, dicom=dicom, also=also)
-    write_case(answer, None, files)
-    for reason in write_objects(answer, {s: sheet.folder / f"{name}{s}" for s in suffixes}):
+    settings = PredictSettings(json=json, dicom=dicom, also=tuple(also))
+    made = write_one(case, answer, None, name=name, folder=sheet.folder, settings=settings)
+    for reason in made.lacking:
         sheet.failed.add({"case": case, "reason": reason})
-    for table, rows in contract.listed(answer).items():
-        sheet.enlist(table, [{"case": case, **one} for one in rows])
-    sheet.answers.add({"case": case, **contract.columns(answer), "outside": in_words(answer.outside)})
+    for table, rows in made.listed.items():
+        sheet.enlist(table, rows)
+    sheet.answers.add(made.row)

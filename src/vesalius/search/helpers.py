@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from vesalius.core.parent import end_with_parent
 from vesalius.core.progress import Progress
 
 PATIENCE_S = 10.0  # for a process to end by itself
@@ -42,13 +41,5 @@ def helped(work: Callable[[Any, int], None], asked: Any, *, many: int, progress:
 
 def _bound(work: Callable[[Any, int], None], asked: Any, number: int) -> None:
     """Work in a process that ends where the one that began it does, however that ends."""
-    threading.Thread(target=_with_parent, daemon=True).start()
+    end_with_parent()
     work(asked, number)
-
-
-def _with_parent() -> None:
-    """End this process when the one that began it ends."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)

@@ -147,6 +147,10 @@ class Store:
             taken._trial.set_user_attr("attempts", taken._trial.user_attrs["attempts"] - 1)
         taken._lock.close()
 
+    def lost(self, taken: Taken) -> None:
+        """Leave a trial whose worker died to whoever asks next; it counts among those that a trial may end."""
+        taken._lock.close()
+
     def all(self) -> list[Trialled]:
         """Return every trial that was begun, by number."""
         frozen = self._study.get_trials(deepcopy=False)

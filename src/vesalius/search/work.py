@@ -48,9 +48,10 @@ class Worker:
         self.progress.start("trials", self.store.trials)
         try:
             while True:
-                if self._hopeless():
+                if hopeless(self.store):
                     return
-                taken = self.store.take(self.number) if self._time_left() else None
+                left = time_left(self.store, self.until, self.each_s)
+                taken = self.store.take(self.number) if left else None
                 if taken is not None:
                     self._one(taken)
                 elif self._others():
@@ -59,21 +60,6 @@ class Worker:
                     return
         finally:
             self.progress.finish("trials")
-
-    def _time_left(self) -> bool:
-        if self.until is None:
-            return True
-        seconds = [
-            float(t.result["wall_s"]) for t in self.store.all() if t.state == DONE and "wall_s" in t.result
-        ]
-        each = (
-            max(self.each_s, sum(seconds) / len(seconds)) if seconds else 0.0
-        )  # the first is begun at any rate
-        return time.monotonic() + each <= self.until
-
-    def _hopeless(self) -> bool:
-        """Return whether the default plan failed, here or in another process, so that nothing can be compared."""
-        return any(t.number == DEFAULT and t.state == FAILED for t in self.store.all())
 
     def _others(self) -> bool:
         """Return whether another process works on a trial, for which it is worth to wait."""
@@ -100,17 +86,33 @@ class Worker:
         except (KeyboardInterrupt, Interrupted):
             self.store.let_go(taken)
             raise
-        except (
-            VesaliusError,
-            MemoryError,
-            RuntimeError,
-        ) as error:  # torch says with RuntimeError that memory is out
+        except (VesaliusError, MemoryError, RuntimeError) as error:
             self.forget(name)
-            reason = str(error) if isinstance(error, VesaliusError) else f"{type(error).__name__}: {error}"
-            self.store.fail(taken, " ".join(reason.split())[:300])
+            self.store.fail(taken, reason_of(error))
             self.progress.advance("trials", text=f"trial {taken.number} failed")
             if taken.number == DEFAULT:
                 raise
+
+
+def time_left(store: Store, until: float | None, each_s: float) -> bool:
+    """Return whether a trial that is begun now would be finished by `until`, as far as those before tell."""
+    if until is None:
+        return True
+    seconds = [float(t.result["wall_s"]) for t in store.all() if t.state == DONE and "wall_s" in t.result]
+    # the first is begun at any rate
+    each = max(each_s, sum(seconds) / len(seconds)) if seconds else 0.0
+    return time.monotonic() + each <= until
+
+
+def hopeless(store: Store) -> bool:
+    """Return whether the default plan failed, here or in another process, so that nothing can be compared."""
+    return any(t.number == DEFAULT and t.state == FAILED for t in store.all())
+
+
+def reason_of(error: VesaliusError | MemoryError | RuntimeError) -> str:
+    """Return why a trial failed, on one line; torch says with RuntimeError that memory is out."""
+    reason = str(error) if isinstance(error, VesaliusError) else f"{type(error).__name__}: {error}"
+    return " ".join(reason.split())[:300]
 
 
 def name_of(number: int) -> str:

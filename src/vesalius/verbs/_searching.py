@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -23,11 +24,12 @@ from vesalius.run.unlabelled import with_unlabelled
 from vesalius.run.varied import may_vary
 from vesalius.run.workspace import plain
 from vesalius.search import samplers
+from vesalius.search.dealing import Dealer, Elsewhere
 from vesalius.search.exposed import exposed
 from vesalius.search.given import read_space
 from vesalius.search.result import Search, TestFigure
 from vesalius.search.space import Space
-from vesalius.search.store import DEFAULT, Store, Trialled
+from vesalius.search.store import DEFAULT, RESULT, TRIALS, Store, Trialled
 from vesalius.search.times import BESIDE, Times
 from vesalius.search.work import Look, Worker
 
@@ -46,6 +48,7 @@ class Wanted:
     ensemble: int
     space: Path | str | Mapping[str, Any] | None
     began: float
+    threads: int | None = None  # of each trial; by default the workers share this machine's cores
     progress: Progress = field(default_factory=Silent)
 
 
@@ -61,12 +64,13 @@ class Job:
         if len(self.space_of_cases.assignment.folds) < 2:
             raise DataError("a search needs at least two folds, one to learn from and one to validate")
         cores = machines.measure().cores
+        shared = max(1, cores // wanted.workers) if wanted.workers > 1 else None
         self.scores = PlanScores(
             begun=begun,
             space=self.space_of_cases,
             folder=wanted.folder / "work" / str(number),
             seconds=wanted.times.each_s,
-            threads=max(1, cores // wanted.workers) if wanted.workers > 1 else None,
+            threads=shared if wanted.threads is None else min(wanted.threads, cores),
             looks=samplers.looks_of(wanted.sampler),
         )
         self.plan: Plan = self.scores.plan({})[1]
@@ -115,8 +119,8 @@ class Job:
         """Try plans until none is left, or the time is over."""
         Worker(
             store=self.store,
-            measure=self._measured,
-            forget=self.scores.forget,
+            measure=self.measure,
+            forget=self.forget,
             progress=self.wanted.progress,
             until=until,
             each_s=BESIDE * (self.wanted.times.each_s or 0.0),
@@ -127,16 +131,33 @@ class Job:
         """Return what a plan comes to where another group of folds is held out."""
         return self.scores.score(settings, self.scores.groups[group], name=name).to_json()
 
-    def _measured(self, settings: Mapping[str, Any], name: str, look: Look) -> Mapping[str, Any]:
+    def deal(self, elsewhere: Elsewhere, until: float | None) -> None:
+        """Let workers elsewhere try plans until none is left, or the time is over."""
+        Dealer(
+            store=self.store,
+            elsewhere=elsewhere,
+            progress=self.wanted.progress,
+            until=until,
+            each_s=BESIDE * (self.wanted.times.each_s or 0.0),
+        ).work()
+
+    def forget(self, name: str) -> None:
+        """Remove what a training left that does not go on."""
+        self.scores.forget(name)
+
+    def measure(self, settings: Mapping[str, Any], name: str, look: Look) -> Mapping[str, Any]:
+        """Return what a plan comes to, as the store keeps it. Raises PlanError where it cannot be compared."""
         found = self.scores.score(settings, self.scores.groups[0], name=name, look=look)
         losses = any(path.startswith("loss") for path in self.space.paths)
         comparable([found, *self._default()], losses=losses)
         return found.to_json()
 
     def _default(self) -> list[PlanScore]:
-        kept = [t.result for t in self.store.all() if t.number == DEFAULT and t.score is not None]
+        """Return what the default plan came to, once it is measured; the files tell it to whoever has no store."""
+        file = self.wanted.folder / TRIALS / f"{DEFAULT:04d}" / RESULT
+        told = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
         names = PlanScore.__dataclass_fields__
-        return [PlanScore(**{k: v for k, v in told.items() if k in names}) for told in kept]
+        return [PlanScore(**{k: v for k, v in told.items() if k in names})] if "score" in told else []
 
     def found(self, trials: tuple[Trialled, ...], notes: tuple[str, ...]) -> Search:
         """Return the search as far as it is known."""

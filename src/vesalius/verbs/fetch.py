@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import re
 import shlex
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import pydicom
 
 from vesalius.core import disk
 from vesalius.core.cohort import SetAside
 from vesalius.core.errors import DataError, Interrupted, OutputError
 from vesalius.core.progress import Progress, watched
-from vesalius.core.words import counted
+from vesalius.dicom.copying import copy_series
 from vesalius.dicom.web import Series, Web
-
-_PART = ".part"
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +124,7 @@ def fetch(
     try:
         for series in wanted:
             try:
-                _one(web, series, folder / series.study_uid / series.series_uid)
+                copy_series(web, series, folder / series.study_uid / series.series_uid)
                 done.append(series)
             except OutputError as error:
                 bad.append(SetAside(series.series_uid, str(error)))
@@ -144,29 +139,3 @@ def fetch(
         progress.finish("fetch")
     count = sum(len(list((folder / s.study_uid / s.series_uid).iterdir())) for s in done)
     return Fetched(tuple(done), count, tuple(bad), folder)
-
-
-def _one(web: Web, series: Series, place: Path) -> None:
-    """A series into its folder, which appears once all of it is there."""
-    if place.is_dir():
-        return
-    part = place.with_name(f".{place.name}{_PART}")
-    shutil.rmtree(part, ignore_errors=True)
-    with disk.output_errors(place):
-        part.mkdir(parents=True)
-        try:
-            count = 0
-            for data in web.instances(series):
-                uid = pydicom.uid.UID(str(data.SOPInstanceUID))
-                if not uid.is_valid:
-                    raise OutputError(f"{web.url} sends an object without identity")
-                data.save_as(part / f"{uid}.dcm", enforce_file_format=True)
-                count += 1
-            if count == 0 or (series.instances is not None and count < series.instances):
-                raise OutputError(
-                    "the series came incomplete",
-                    found=f"{count} of {counted(series.instances or 0, 'object')}",
-                )
-            part.rename(place)
-        finally:
-            shutil.rmtree(part, ignore_errors=True)

@@ -4,79 +4,47 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias, overload
 
 from vesalius import cohorts, formats
 from vesalius.core.answers import Answer
-from vesalius.core.bundle import Bundle, Stage
+from vesalius.core.bundle import Bundle
 from vesalius.core.case import Case
 from vesalius.core.cohort import Cohort
 from vesalius.core.disk import assert_apart, held
 from vesalius.core.errors import DataError, Interrupted, MismatchError, OutputError, PlanError, SourceError
 from vesalius.core.image import Image
-from vesalius.core.plan import override
 from vesalius.core.progress import Progress, watched
-from vesalius.core.promise import OWN, PROMISE
 from vesalius.core.words import counted, listed, named_things
-from vesalius.infer.choosing import AUTO, choose
-from vesalius.infer.clicking import assert_clicked
 from vesalius.infer.given import is_many
-from vesalius.infer.guarding import guard_of
 from vesalius.infer.predictor import Predictor
+from vesalius.infer.runtimes import TORCH
 from vesalius.plan import machine as machines
 from vesalius.plan import torch_threads
-from vesalius.plan.mirroring import assert_joined
 from vesalius.prepare.pixels import Pixels
 from vesalius.run.answering import one_answer, several_answers
-from vesalius.run.asking import asked
+from vesalius.run.archive.begin import answer_archive
+from vesalius.run.archive.servers import is_server
+from vesalius.run.archive.told import Archive
 from vesalius.run.filling import fill
 from vesalius.run.finished import Run, bundle_of, place_of
 from vesalius.run.guided import Given, guided, parse_told, strokes_of, told
 from vesalius.run.ledger import Sheet, marked
 from vesalius.run.past import keep_origin
 from vesalius.run.predict_settings import PredictSettings
+from vesalius.run.predicting import opened_for, predictor_of, with_mirror
 from vesalius.run.predictions import Predictions
 from vesalius.run.wanted import Wanted, only, wanted_of
 from vesalius.tasks import contract as tasks
+from vesalius.verbs._predict_elsewhere import pool_of
 
 __all__ = ["Predictions", "predict", "with_mirror"]
 
 One: TypeAlias = "Path | str | Image | Case | Mapping[str, Any] | Pixels"
 Many: TypeAlias = "list[Any] | tuple[Any, ...] | Iterator[Any]"
-
-
-def with_mirror(bundle: Bundle, axes: Sequence[str]) -> Bundle:
-    """Return the bundle with mirror test-time augmentation on those axes. Raises PlanError for an axis that may not be.
-
-    An axis may be mirrored if the plan allows flipping it, which it does not where labels name a side, and if raw
-    answers about mirror images can be joined. What it promises was fitted on other answers, and says so.
-    """
-    stages = []
-    for stage in bundle.stages:
-        assert_joined(tasks.get(stage.plan.task.name), axes, hint="no --mirror")
-        for axis in axes:
-            if axis not in stage.plan.augment.flip_axes:
-                raise PlanError(
-                    f"axis '{axis}' may not be mirrored: the model was not trained on mirrored images",
-                    found=", ".join(stage.plan.augment.flip_axes) or "no axis that may be",
-                    hint="no --mirror",
-                )
-        other = set(axes) != set(stage.plan.infer.mirror)
-        mirrored = replace(stage, plan=override(stage.plan, {"infer.mirror": list(axes)}))
-        stages.append(_inexact(mirrored) if other and stage.calibration.get(PROMISE) else mirrored)
-    return replace(bundle, stages=tuple(stages))
-
-
-def _inexact(stage: Stage) -> Stage:
-    """Return a stage whose promise says of itself that it was fitted on answers of other mirror images."""
-    record = stage.calibration[PROMISE]
-    source = f"{record['on'].get('source', OWN)}, answered with other mirror images"
-    return replace(
-        stage,
-        calibration={**stage.calibration, PROMISE: {**record, "on": {**record["on"], "source": source}}},
-    )
 
 
 @overload
@@ -103,6 +71,7 @@ def predict(
     guidance: Given | None = None,
     runtime: str | None = None,
     resume: bool = False,
+    archive: Archive | None = None,
     progress: Progress | bool | None = None,
 ) -> Answer: ...
 
@@ -131,6 +100,7 @@ def predict(
     guidance: Given | None = None,
     runtime: str | None = None,
     resume: bool = False,
+    archive: Archive | None = None,
     progress: Progress | bool | None = None,
 ) -> Predictions: ...
 
@@ -159,6 +129,7 @@ def predict(
     guidance: Given | None = None,
     runtime: str | None = None,
     resume: bool = False,
+    archive: Archive | None = None,
     progress: Progress | bool | None = None,
 ) -> Predictions: ...
 
@@ -186,6 +157,7 @@ def predict(
     guidance: Given | None = None,
     runtime: str | None = None,
     resume: bool = False,
+    archive: Archive | None = None,
     progress: Progress | bool | None = None,
 ) -> Answer | Predictions:
     """Return the answer to one thing, or those to several; with `out` write them into that folder.
@@ -239,6 +211,8 @@ def predict(
         runtime: What computes: `torch`, `onnx`, `openvino`, or `auto`, which is the default: the fastest of them
             on this machine where there is enough to answer that finding it out pays (see docs/runtimes.md).
         resume: Go on in `out` where it was interrupted, with the same bundle, as it was told then.
+        archive: Answer each study of a folder of many, or of a DICOMweb server, by several processes, with a ledger
+            a study: `vs.Archive(workers=4)`; see docs/archive.md.
         progress: A `Progress`; True, False or None: by default a bar shows itself on a terminal and in a
             notebook.
 
@@ -282,6 +256,17 @@ def predict(
         raise PlanError(
             "samples are taken for a doubt alone", found=f"{samples} samples", hint="--doubt dropout"
         )
+    if archive is not None or is_server(source):
+        return _of_archive(
+            bundle,
+            source,
+            out,
+            archive or Archive(),
+            settings=settings,
+            device=device,
+            resume=resume,
+            progress=shown,
+        )
     if resume and not isinstance(source, str | Path | Cohort):
         raise DataError("only what lies in files can be gone on with", found=type(source).__name__)
     if out is not None and resume:
@@ -290,7 +275,7 @@ def predict(
         assert_apart(Path(source), Path(out))
     for suffix in settings.also:
         formats.require_suffix(suffix)
-    opened = _opened(bundle, settings.mirror, settings.words)
+    opened = opened_for(bundle_of(bundle), settings)
     several = isinstance(source, Cohort) or is_many(source)
     wanted = _wanted(source, opened, settings, shown, several=several)
     if settings.guidance:
@@ -298,40 +283,57 @@ def predict(
     torch_threads.use(vacancy.threads())
     alone = only(wanted) if out is None and not several else None
     cores = machines.measure().cores if alone is not None else vacancy.cores
-    predictor = Predictor(
+    predictor, settings = predictor_of(
         opened,
+        settings,
         device=device,
-        accept_mismatch=settings.accept_mismatch,
-        refuse_unlike=settings.refuse_unlike,
         cores=cores,
-        runtime=None if settings.runtime == AUTO else settings.runtime,
+        cases=1 if alone is not None else wanted.count,
+        progress=shown,
     )
-    if settings.guidance:
-        assert_clicked(predictor)
-    choice = choose(predictor, settings.runtime, cases=1 if alone is not None else wanted.count)
-    if choice.told:
-        shown.note(f"answered by {choice.runtime}: {choice.why}")
-    settings = replace(settings, runtime=choice.runtime)
-    if settings.guard is not None:
-        looks = guard_of(Predictor(bundle_of(settings.guard), device=device, cores=cores))
-        predictor, settings = predictor.guarded(looks), replace(settings, guard_hash=looks.hash)
-    if settings.doubt is not None:
-        predictor = predictor.doubting(settings.doubt, settings.samples)
     if alone is not None:
         return one_answer(predictor, alone)
     if isinstance(wanted.cases, tuple):
         _assert_covariates(predictor, wanted.cases)
     if out is None:
-        return replace(several_answers(predictor, wanted, shown), runtime=choice.runtime)
+        return replace(several_answers(predictor, wanted, shown), runtime=settings.runtime or TORCH)
     mark = settings.mark(opened.hash)
     sheet = Sheet.again(Path(out), mark) if resume else Sheet.new(Path(out), mark)
     return _filled(sheet, predictor, wanted, settings=settings, progress=shown, out=Path(out))
 
 
-def _opened(bundle: Run | Bundle | Path | str, mirror: Sequence[str], words: Sequence[str]) -> Bundle:
-    opened = bundle_of(bundle)
-    opened = asked(opened, words) if words else opened
-    return with_mirror(opened, mirror) if mirror else opened
+def _of_archive(
+    bundle: Run | Bundle | Path | str,
+    source: object,
+    out: Path | str | None,
+    archive: Archive,
+    *,
+    settings: PredictSettings,
+    device: str | None,
+    resume: bool,
+    progress: Progress,
+) -> Predictions:
+    """Answer an archive. Raises DataError where it is none, or nobody said where its answers are to go."""
+    if out is None or not isinstance(source, str | Path):
+        raise DataError(
+            "an archive is a folder or a server, and its answers go to a folder",
+            found=type(source).__name__ if out is not None else "no folder for the answers",
+            hint="predict(bundle, source, out, archive=vs.Archive(workers=2))",
+        )
+    for suffix in settings.also:
+        formats.require_suffix(suffix)
+    with ExitStack() as stack:
+        return answer_archive(
+            place_of(bundle),
+            source,
+            Path(out),
+            archive=archive,
+            settings=settings,
+            device=device,
+            resume=resume,
+            progress=progress,
+            pool_of=pool_of(archive, stack, progress=progress),
+        )
 
 
 def _wanted(

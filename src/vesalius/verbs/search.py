@@ -13,6 +13,7 @@ from typing import Any
 
 from vesalius import cohorts
 from vesalius.core.bundle import Bundle
+from vesalius.core.cluster_address import ClusterAddress, read_address
 from vesalius.core.cohort import Cohort
 from vesalius.core.disk import assert_apart, held, write_text
 from vesalius.core.errors import OutputError, PlanError
@@ -29,6 +30,7 @@ from vesalius.search.result import Search
 from vesalius.search.store import DEFAULT, FAILED
 from vesalius.search.times import BESIDE, shared
 from vesalius.search.verdict import decided
+from vesalius.verbs._search_elsewhere import at_work
 from vesalius.verbs._searching import Job, Wanted, help_with, joined, reasons_of, tested, until_of, variations
 from vesalius.verbs.fit import carried_out
 
@@ -48,6 +50,7 @@ def search(
     sampler: str = samplers.USUAL,
     space: Path | str | Mapping[str, Any] | None = None,
     workers: int = 1,
+    cluster: str | None = None,
     finalists: int = FINALISTS,
     ensemble: int = 1,
     task: str | None = None,
@@ -117,10 +120,13 @@ def search(
         UnknownName: There is no sampler, path of a plan, net, … of that name.
         BudgetError: The time is not enough for so many trials.
         OutputError: `out` holds something else, or a search for which something else was asked.
-        MissingExtra: Optuna is not installed.
+        MissingExtra: Optuna is not installed, or Ray for a cluster.
+        ClusterError: The cluster is not there, or its machines are not alike.
+        UsageError: The address of the cluster is none.
         Interrupted: Ctrl-C; what is finished is kept, and the same call goes on.
     """
     samplers.assert_known(sampler)
+    address = None if cluster is None else read_address(cluster)
     if not dry_run:
         samplers.library()
     _assert_counts(trials=trials, workers=workers, finalists=finalists, ensemble=ensemble)
@@ -174,7 +180,7 @@ def search(
         return job.found((), ())
     opened(folder, job.decisive, hint="another -o")
     write_text(folder / result.SPACE, str(job.space))
-    return _carried_out(job, limit, train=not no_train)
+    return _carried_out(job, limit, train=not no_train, address=address)
 
 
 def folder_of(data: Path | str | Cohort, out: Path | str | None) -> Path:
@@ -189,7 +195,9 @@ def _assert_counts(**counts: int) -> None:
             raise PlanError(f"--{name} must be at least {least}", found=str(value), hint=f"--{name} {least}")
 
 
-def _carried_out(job: Job, limit: float | None, *, train: bool) -> Search:
+def _carried_out(
+    job: Job, limit: float | None, *, train: bool, address: ClusterAddress | None = None
+) -> Search:
     """Try plans together with others that work in the folder; one process ends it, with the run."""
     wanted = job.wanted
     with ExitStack() as stack:
@@ -203,8 +211,7 @@ def _carried_out(job: Job, limit: float | None, *, train: bool) -> Search:
         wanted = replace(wanted, began=wanted.began - used)  # as if it had never been stopped
         job.wanted = wanted
         _ = job.store  # made before others ask for it
-        with helped(help_with, _silent(wanted), many=wanted.workers - 1, progress=wanted.progress):
-            job.work(until_of(wanted, wanted.times.trials_s))
+        _tried(job, address)
         found = _judged(job)
         page.write(found, wanted.folder)
         if train:
@@ -212,6 +219,18 @@ def _carried_out(job: Job, limit: float | None, *, train: bool) -> Search:
             page.write(found, wanted.folder)
         shutil.rmtree(wanted.folder / "work", ignore_errors=True)
         return found
+
+
+def _tried(job: Job, address: ClusterAddress | None) -> None:
+    """Try plans by workers on this machine, or by those of a cluster."""
+    wanted = job.wanted
+    until = until_of(wanted, wanted.times.trials_s)
+    if address is not None:
+        with at_work(job, address) as deal:
+            deal(until)
+        return
+    with helped(help_with, _silent(wanted), many=wanted.workers - 1, progress=wanted.progress):
+        job.work(until)
 
 
 def _silent(wanted: Wanted) -> Wanted:
