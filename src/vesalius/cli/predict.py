@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -151,7 +152,7 @@ def predict(
     from vesalius.run.archive.told import Archive
     from vesalius.verbs.predict import predict as verb
 
-    told = {
+    told: dict[str, Any] = {
         "workers": workers,
         "cluster": cluster,
         "tries": tries,
@@ -225,7 +226,7 @@ def predict(
     return Outcome(result, show, code=1 if done.set_aside else 0)
 
 
-def _named(told: dict[str, object]) -> str:
+def _named(told: dict[str, Any]) -> str:
     """Return the options that were given, as they are written."""
     return ", ".join(f"--{name.replace('_', '-')}" for name, value in told.items() if value)
 

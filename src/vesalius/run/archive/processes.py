@@ -115,10 +115,10 @@ class Processes:
             worker.full = True
         first = {id(w): w.jobs[0] for w in self._workers if w.jobs and w.ready}
         while first and time.monotonic() < until:
-            for worker in wait([w.line for w in self._workers if id(w) in first], until - time.monotonic()):
-                of = next(w for w in self._workers if w.line is worker)
-                found += self._heard(of)
-                first.pop(id(of), None)
+            ready = wait([w.line for w in self._workers if id(w) in first], until - time.monotonic())
+            for worker in [w for w in self._workers if w.line in ready]:
+                found += self._heard(worker)
+                first.pop(id(worker), None)
         for worker in list(self._workers):
             if worker.jobs:
                 worker.process.kill()

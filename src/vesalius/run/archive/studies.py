@@ -160,7 +160,7 @@ class Studies:
                 f"WHERE n = ? AND state = '{DONE}' AND fingerprint != ?",
                 (n, fingerprint),
             )
-            return changed.rowcount > 0
+            return bool(changed.rowcount > 0)
 
     # --- the work
 
@@ -243,7 +243,7 @@ class Studies:
             if aside:
                 (study,) = base.execute("SELECT study FROM studies WHERE n = ?", (n,)).fetchone()
                 base.execute("INSERT INTO faults VALUES (?, ?, ?)", (n, study, said))
-        return aside
+        return bool(aside)
 
     def give_back(self, numbers: Iterable[int], *, due_s: float = 0.0) -> None:
         """Let studies wait that are in work."""
