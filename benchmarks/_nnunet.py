@@ -1,7 +1,8 @@
-"""nnU-Net's own predictor, in its own environment: a folder of results with drawn weights, and its answer to one image.
+"""nnU-Net itself, in its own environment: results with drawn weights, its answer to one image, and its training step.
 
     ENV/bin/python benchmarks/_nnunet.py make FOLDER FEATURES PATCH LABELS SPACING
     ENV/bin/python benchmarks/_nnunet.py answer FOLDER IMAGE OUT THREADS
+    ENV/bin/python benchmarks/_nnunet.py step DEVICE PATCH BATCH LABELS FEATURES SECONDS bf16|its
 
 ENV has nnunetv2 (Apache-2.0). Nothing here is of this project, so that it runs there.
 """
@@ -142,8 +143,126 @@ def answer(folder: Path, image: Path, out: Path, threads: int) -> None:
     print("SECONDS", time.monotonic() - began)
 
 
+def residual(features: int, patch: int, labels: int) -> Any:
+    """Return the net that the planners ResEncM and ResEncL make of cubic patches, with deep supervision."""
+    import torch
+    from dynamic_network_architectures.architectures.unet import ResidualEncoderUNet
+
+    stages = max(2, min(6, patch.bit_length() - 2))  # down to 4 voxels and more
+    return ResidualEncoderUNet(
+        input_channels=1,
+        n_stages=stages,
+        features_per_stage=[min(MOST * features // 32, features * 2**k) for k in range(stages)],
+        conv_op=torch.nn.Conv3d,
+        kernel_sizes=3,
+        strides=[1, *[2] * (stages - 1)],
+        n_blocks_per_stage=[1, 3, 4, 6, 6, 6][:stages],
+        num_classes=labels + 1,
+        n_conv_per_stage_decoder=[1] * (stages - 1),
+        conv_bias=True,
+        norm_op=torch.nn.InstanceNorm3d,
+        norm_op_kwargs={"eps": 1e-05, "affine": True},
+        nonlin=torch.nn.LeakyReLU,
+        nonlin_kwargs={"inplace": True},
+        deep_supervision=True,
+    )
+
+
+def loss_of(maps: int) -> Any:
+    """Return the loss of nnU-Net's trainer: Dice and cross-entropy of each map, each half the weight, the last none."""
+    from nnunetv2.training.loss.compound_losses import DC_and_CE_loss
+    from nnunetv2.training.loss.deep_supervision import DeepSupervisionWrapper
+    from nnunetv2.training.loss.dice import MemoryEfficientSoftDiceLoss
+
+    weights = [0.5**k for k in range(maps - 1)]
+    inner = DC_and_CE_loss(
+        {"batch_dice": False, "smooth": 1e-5, "do_bg": False, "ddp": False},
+        {},
+        weight_ce=1,
+        weight_dice=1,
+        ignore_label=None,
+        dice_class=MemoryEfficientSoftDiceLoss,
+    )
+    return DeepSupervisionWrapper(inner, [*(w / sum(weights) for w in weights), 0.0])
+
+
+def step(device: str, patch: int, batch: int, labels: int, features: int, most_s: float, how: str) -> None:
+    """Time nnU-Net's training step on noise, and print it as JSON: seconds of each, memory, parameters.
+
+    With `bf16` autocast is told so and nothing is scaled; otherwise it is nnU-Net's own: autocast's fp16 with a
+    scaler on a GPU, net and Dice compiled there, and fp32 elsewhere.
+    """
+    from contextlib import nullcontext
+    from importlib.metadata import version
+
+    import torch
+
+    where = torch.device(device)
+    cuda = where.type == "cuda"
+    torch.manual_seed(0)
+    torch.backends.cudnn.benchmark = cuda  # as nnU-Net's own command sets it
+    net = residual(features, patch, labels).to(where).train()
+    optimizer = torch.optim.SGD(net.parameters(), 1e-2, weight_decay=3e-5, momentum=0.99, nesterov=True)
+    scaler = torch.amp.GradScaler("cuda") if cuda and how != "bf16" else None
+    image = torch.randn(batch, 1, patch, patch, patch, device=where)
+    targets = [
+        torch.randint(0, labels + 1, (batch, 1, *[patch >> k] * 3), device=where).float()
+        for k in range(len(net.decoder.stages))
+    ]
+    criterion = loss_of(len(targets))
+    if cuda and how != "bf16":  # as its trainer does by default
+        criterion.loss.dc = torch.compile(criterion.loss.dc)
+        net = torch.compile(net)
+    low = torch.autocast(where.type, dtype=torch.bfloat16) if how == "bf16" else nullcontext()
+    if scaler is not None:
+        low = torch.autocast("cuda")
+
+    def once() -> None:
+        optimizer.zero_grad(set_to_none=True)
+        with low:
+            loss = criterion(net(image), targets)
+        if scaler is not None:
+            scaler.scale(loss).backward()
+            scaler.unscale_(optimizer)
+            torch.nn.utils.clip_grad_norm_(net.parameters(), 12)
+            scaler.step(optimizer)
+            scaler.update()
+        else:
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(net.parameters(), 12)
+            optimizer.step()
+        loss.detach().cpu()  # as nnU-Net does, which waits for the card
+
+    if cuda:
+        torch.cuda.reset_peak_memory_stats()
+    for _ in range(3):
+        once()
+    found: list[float] = []
+    until = time.perf_counter() + most_s
+    while len(found) < 20 and not (found and time.perf_counter() > until):
+        if cuda:
+            torch.cuda.synchronize()
+        began = time.perf_counter()
+        once()
+        if cuda:
+            torch.cuda.synchronize()
+        found.append(time.perf_counter() - began)
+    told = {
+        "seconds": found,
+        "most_bytes": int(torch.cuda.max_memory_allocated()) if cuda else None,
+        "parameters": sum(p.numel() for p in net.parameters()),
+        "arithmetic": "bf16" if how == "bf16" else "fp16 with a scaler, compiled" if cuda else "fp32",
+        "version": version("nnunetv2"),
+    }
+    print(json.dumps(told))
+
+
 def main(words: list[str]) -> None:
     """Do what is asked."""
+    if words[0] == "step":
+        device, patch, batch, labels, features, most_s, how = words[1:]
+        step(device, int(patch), int(batch), int(labels), int(features), float(most_s), how)
+        return
     if words[0] == "make":
         make(Path(words[1]), int(words[2]), int(words[3]), int(words[4]), float(words[5]))
     else:

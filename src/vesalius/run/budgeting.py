@@ -27,6 +27,7 @@ from vesalius.run.limited import INDEX_SHARE, REPORT_S, SHARE, START_S
 from vesalius.run.limits.planning import assert_fits, batch_that_fits
 from vesalius.run.novelty import afforded, allowed_s, looked_at
 from vesalius.run.pacing import Foreseen
+from vesalius.run.precision import precise
 from vesalius.run.ready import Ready, begun, with_examples
 from vesalius.run.rehearsal import rehearse
 from vesalius.run.stages import StagePlan, stages_of
@@ -62,7 +63,7 @@ class _Bench:
     prepare_s: float
     shares: float  # of time that all stages train for, where the last has 1
     device: str | None
-    known: dict[tuple[int, str], float] = field(default_factory=dict)
+    known: dict[tuple[int, str, str], float] = field(default_factory=dict)
     before_s: float = 0.0  # that the answers of earlier stages to one case take
 
     @property
@@ -91,7 +92,7 @@ class _Bench:
         took = time_step(
             job.task, candidate, job.state, self.examples, seconds=watch_s, steps=steps, device=self.device
         )
-        key = (torch_threads.in_use(), candidate.net.model_dump_json())
+        key = (torch_threads.in_use(), candidate.train.precision, candidate.net.model_dump_json())
         self.known[key] = min(took, self.known.get(key, took))
         return self.known[key]
 
@@ -126,6 +127,7 @@ def budgeted(
     if limit is not None and not steps_fixed(plan):
         available = bench.left(_after(space, plan, 0.0, slower, answered_again, groups))
         _not_hopeless(bench, plan, available, limit, slower * START_S)
+    plan = precise(plan, bench.step_s, left_s=bench.left(0.0))
     one = _time_answer(space.task, plan, bench.ready.state, bench.examples, device, start)
     if limit is not None:
         plan = afforded(plan, allowed_s(limit, 0.0), one * slower)
