@@ -9,18 +9,23 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from vesalius.core.errors import BudgetError, OutputError, VesaliusError
+from vesalius.run.archive.clashes import ASIDE as ASIDE
+from vesalius.run.archive.clashes import DONE as DONE
+from vesalius.run.archive.clashes import FAILED as FAILED
+from vesalius.run.archive.clashes import WAITING as WAITING
+from vesalius.run.archive.clashes import WORKING as WORKING
+from vesalius.run.archive.clashes import clashes, forget, split_series
 from vesalius.run.archive.order import Job, Result
 
 FILE = "ledger.sqlite"
-VERSION = 1
-WAITING, WORKING, DONE, FAILED, ASIDE = "waiting", "working", "done", "failed", "set aside"
 STATES = (WAITING, WORKING, DONE, FAILED, ASIDE)
+VERSION = 1
 _SCHEMA = """
 CREATE TABLE told (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE studies (
@@ -193,9 +198,9 @@ class Studies:
         with self.change() as base:
             (made,) = base.execute("SELECT made FROM studies WHERE n = ?", (result.n,)).fetchone()
             gone += set(json.loads(made)) - set(result.made)
-            _forget(base, result.n)
-            faults = [*result.faults, *_clashes(base, result)]
-            split, cut = _split_series(base, result)
+            forget(base, result.n)
+            faults = [*result.faults, *clashes(base, result)]
+            split, cut = split_series(base, result)
             faults += [(case.case, reason) for case, reason in split]
             gone += cut
             ok = [] if len(faults) > len(result.faults) else list(result.cases)
@@ -232,7 +237,7 @@ class Studies:
     def lose(self, n: int, reason: str, *, worker: str, tries: int) -> bool:
         """Write down that a study ended its worker; after `tries` times it is set aside. Returns whether it is."""
         with self.change() as base:
-            _forget(base, n)
+            forget(base, n)
             (before,) = base.execute("SELECT tries FROM studies WHERE n = ?", (n,)).fetchone()
             aside = before + 1 >= tries
             said = f"{reason}; set aside after {before + 1} tries" if aside else reason
@@ -266,54 +271,6 @@ class Studies:
         found |= dict(self.rows("SELECT state, count(*) FROM studies GROUP BY state"))
         ((cases,),) = self.rows("SELECT count(*) FROM cases")
         return found | {"cases": cases}
-
-
-def _forget(base: sqlite3.Connection, n: int) -> None:
-    for table in ("cases", "faults", "drift"):
-        base.execute(f"DELETE FROM {table} WHERE n = ?", (n,))
-
-
-def _clashes(base: sqlite3.Connection, result: Result) -> list[tuple[str, str]]:
-    """Return a fault for each case that is called as one of another study."""
-    found = []
-    for case in result.cases:
-        other = base.execute(
-            "SELECT study FROM cases JOIN studies USING (n) WHERE name = ?", (case.case,)
-        ).fetchone()
-        if other is not None:
-            found.append(
-                (case.case, f"a case of the study '{other[0]}' has this name, too; rename one of them")
-            )
-    return found
-
-
-def _split_series(base: sqlite3.Connection, result: Result) -> tuple[list[tuple[Any, str]], list[str]]:
-    """Return the cases whose series another study holds, with a fault, and the files of answers to parts of one."""
-    found: list[tuple[Any, str]] = []
-    gone: list[str] = []
-    for case in result.cases:
-        if not case.series:
-            continue
-        others: Sequence[tuple[int, str, str, str]] = base.execute(
-            "SELECT n, study, objects, made FROM cases JOIN studies USING (n) WHERE series = ?",
-            (case.series,),
-        ).fetchall()
-        for n, study, objects, made in others:
-            if objects == case.objects:
-                found.append((case, f"a copy: the study '{study}' holds the same objects, and is answered"))
-                continue
-            found.append((case, f"a part: the study '{study}' holds other objects of its series"))
-            (own,) = base.execute("SELECT study FROM studies WHERE n = ?", (result.n,)).fetchone()
-            why = f"a part: the study '{own}' holds other objects of its series"
-            names = [name for (name,) in base.execute("SELECT name FROM cases WHERE n = ?", (n,))]
-            _forget(base, n)
-            base.executemany("INSERT INTO faults VALUES (?, ?, ?)", [(n, name, why) for name in names])
-            base.execute(
-                f"UPDATE studies SET state = '{FAILED}', reason = ?, staged = '', made = '[]' WHERE n = ?",
-                (why, n),
-            )
-            gone += json.loads(made)
-    return found, gone
 
 
 def _natural(text: str) -> str:
