@@ -83,7 +83,7 @@ class PlanScore:
 
 @dataclass(frozen=True, eq=False)
 class TrainedPlan:
-    """One member as it was trained on some folds, and what judges it on the others; `patients` are those of its cases."""
+    """One member as it was trained on some folds, and what judges it on the others, whose cases are of `patients`."""
 
     job: Ready
     model: nn.Module

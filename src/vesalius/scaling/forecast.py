@@ -5,6 +5,7 @@ A value that has a ceiling, such as an error rate, which is at most 1, is never 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -180,7 +181,7 @@ def _walked(cells: Sequence[Cell], places: Floats) -> Floats:
             lines.setdefault(tuple(np.round(other, 6)), []).append(k)
         for line in lines.values():
             order = sorted(line, key=lambda k: places[k, thing])
-            for a, b in zip(order, order[1:], strict=False):
+            for a, b in itertools.pairwise(order):
                 wide = places[b, thing] - places[a, thing]
                 found.append((values[b] - values[a]) / np.sqrt(max(wide, 1e-9)))
     return np.array(found, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""What laws are asked for by people who decide: where a curve flattens, what is worth as much, the best size for a budget."""
+"""What people ask of laws: where a curve flattens, what is worth as much, the best size for a budget of compute."""
 
 from __future__ import annotations
 
