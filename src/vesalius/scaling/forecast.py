@@ -85,7 +85,8 @@ class Curve:
             low, high = (float(v) for v in np.quantile(made, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
         by = CARRIED if self.posterior is None else BY_LAW
         most = np.inf if self.ceiling is None else self.ceiling
-        below = [None if v is None else float(min(v, most)) for v in (low, high)]
+        least = -np.inf if self.ceiling is None else 0.0
+        below = [None if v is None else float(np.clip(v, least, most)) for v in (low, high)]
         return Forecast(place, float(min(value, most)), below[0], below[1], runs, by, factor)
 
     def band(self, x: Sequence[float]) -> tuple[float, float, float]:
@@ -164,6 +165,8 @@ def _carried(
     noise = sum(float(np.sum((e - e.mean()) ** 2)) for e in seeds) / spare if spare else 0.0
     variance = float(np.mean(walked**2)) * max(1.0, float(away.min())) + noise / runs
     half = float(stats.t.ppf((1 + LEVEL) / 2, len(walked)) * np.sqrt(variance))
+    if half == 0:  # all that was measured is the same, which promises nothing of what comes
+        return last.mean, None, None
     if logs:
         return last.mean, last.mean * float(np.exp(-half)), last.mean * float(np.exp(half))
     return last.mean, last.mean - half, last.mean + half

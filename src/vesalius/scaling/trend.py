@@ -46,7 +46,7 @@ def trends(cells: Sequence[Cell]) -> tuple[str, ...]:
         if noise is not None:
             chances.append(_chance(slopes[k], inverse[k, k], *noise))
         falls = min(chances, default=0.5)
-        rises = 1 - max(chances, default=0.5)
+        rises = 1 - falls  # by both, as none of them then sees a fall
         found.append(FALLS if falls < SURE else RISES if rises < SURE else FLAT)
     return tuple(found)
 
