@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 from vesalius import cohorts
 from vesalius.core.cohort import Cohort
 from vesalius.core.disk import assert_apart
-from vesalius.core.errors import DataError, OutputError, PlanError
+from vesalius.core.errors import DataError, OutputError, PlanError, VesaliusError
 from vesalius.core.progress import Progress, watched
 from vesalius.core.words import counted
 from vesalius.evaluate.paired import NO_PATIENTS
@@ -137,13 +138,18 @@ def scale(
     space = read_workspace(begun)
     if len(space.assignment.folds) < 2:
         raise DataError("a scaling needs at least two folds, one to learn from and one to measure on")
-    scores = PlanScores(begun=begun, space=space, folder=folder / "work", seconds=None)
-    _assert_different(Worker(scores=scores, steps=1), asked)
-    step_s = step_seconds(scores, sorted({f.size for f in asked}), asked[0].seed)
-    left = None if begun.limit_s is None else max(0.0, begun.limit_s - (time.monotonic() - began))
-    steps = _steps(chosen.get(STEPS), folder) or planned_steps(scores, asked, step_s, left)
-    worker = Worker(scores=scores, steps=steps)
-    opened(folder, _decisive(space, worker, chosen))
+    work = folder.parent / f".{folder.name}-work"  # beside it, as it is used before the folder is begun
+    scores = PlanScores(begun=begun, space=space, folder=work, seconds=None)
+    try:
+        _assert_different(Worker(scores=scores, steps=1), asked)
+        step_s = step_seconds(scores, sorted({f.size for f in asked}), asked[0].seed)
+        left = None if begun.limit_s is None else max(0.0, begun.limit_s - (time.monotonic() - began))
+        steps = _steps(chosen.get(STEPS), folder) or planned_steps(scores, asked, step_s, left)
+        worker = Worker(scores=scores, steps=steps)
+        opened(folder, _decisive(space, worker, chosen))
+    except VesaliusError:
+        shutil.rmtree(work, ignore_errors=True)
+        raise
     cells = worker.cells(asked, {size: BESIDE * s * steps for size, s in step_s.items()})
     left_now = left_s(folder, cells)
     shown.note(
@@ -152,6 +158,7 @@ def scale(
     filled = carry_out(folder, cells, name="fits", progress=shown)
     found = _found(filled, asked, worker, chosen)
     write(found, folder)
+    shutil.rmtree(work, ignore_errors=True)
     return found
 
 
@@ -218,7 +225,7 @@ def _decisive(space: Workspace, worker: Worker, chosen: Mapping[str, Any]) -> di
         "target": space.target.full_name if space.target else None,
         "held_out": list(worker.held),
         "steps": worker.steps,
-        "settings": {name: str(value) for name, value in sorted(chosen.items())},
+        "settings": {name: str(value) for name, value in sorted(chosen.items()) if name != STEPS},
     }
 
 
