@@ -16,6 +16,7 @@ FLOORS: dict[str, int] = {
     "losses": 1,
     "optimisers": 1,
     "schedules": 1,
+    "scaling": 1,
     "nets": 1,
     "texts": 1,
     "anomalies": 1,

@@ -61,6 +61,8 @@ _HOME = {
     "LearningRates": "verbs.find_lr",
     "OutOfFold": "run.out_of_fold",
     "torch_dataset": "verbs.torch_dataset",
+    "scale": "verbs.scale",
+    "Scaling": "run.scaling.result",
     "search": "verbs.search",
     "Search": "verbs.search",
     "transfer": "verbs.transfer",
@@ -182,6 +184,7 @@ __all__ = [
     "RegisterError",
     "Reply",
     "Run",
+    "Scaling",
     "Search",
     "SelfTest",
     "SourceError",
@@ -230,6 +233,7 @@ __all__ = [
     "prompt",
     "read",
     "register",
+    "scale",
     "search",
     "selftest",
     "simulate_labelling",
@@ -280,6 +284,7 @@ if TYPE_CHECKING:
     from vesalius.run.labelling_curve import LabellingCurve as LabellingCurve
     from vesalius.run.out_of_fold import OutOfFold as OutOfFold
     from vesalius.run.predictions import Predictions as Predictions
+    from vesalius.run.scaling.result import Scaling as Scaling
     from vesalius.verbs.advise import Advice as Advice
     from vesalius.verbs.advise import advise as advise
     from vesalius.verbs.annotate import AnnotationProject as AnnotationProject
@@ -341,6 +346,7 @@ if TYPE_CHECKING:
     from vesalius.verbs.prompt import prompt as prompt
     from vesalius.verbs.read import read as read
     from vesalius.verbs.register import register as register
+    from vesalius.verbs.scale import scale as scale
     from vesalius.verbs.search import Search as Search
     from vesalius.verbs.search import search as search
     from vesalius.verbs.selftest import selftest as selftest

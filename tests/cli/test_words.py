@@ -93,6 +93,7 @@ COMMANDS = (
         "consensus",
         "label",
         "transfer",
+        "scale",
         "search",
         "degrade",
         "find",

@@ -387,6 +387,14 @@ def test_transfer(pictures: Any, tmp_path: Path, ask: Ask) -> None:
     assert Path(found["result"]["files"]["page"]).is_file() and len(found["result"]["transfer"]["lines"]) == 1
 
 
+def test_scale(pictures: Any, tmp_path: Path, ask: Ask) -> None:
+    grid = ("--sizes", "0.125", "--shares", "1", "--lengths", "1", "--seeds", "0")
+    small = ("train.steps=2", "data.size=[1,32,32]")
+    changed = [word for setting in small for word in ("--set", setting)]
+    found = ask("scale", pictures.data, "-o", tmp_path / "grid", *grid, *changed)
+    assert Path(found["result"]["files"]["page"]).is_file() and len(found["result"]["scaling"]["places"]) == 1
+
+
 def test_search(pictures: Any, ask: Ask) -> None:
     """Its space needs no Optuna; all of a search's document is held against the schema where that is installed."""
     found = ask("search", pictures.data, "--dry-run", "--set", "data.size=[1,32,32]", "--init", "none")[

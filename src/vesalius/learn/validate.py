@@ -19,14 +19,17 @@ from vesalius.core.case import Case
 from vesalius.core.errors import UnknownName
 from vesalius.core.image import Array
 from vesalius.core.plan import Plan
+from vesalius.core.seeds import seed_of
 from vesalius.core.subgroups import SMALLEST
 from vesalius.infer import runs
 from vesalius.infer.asked import decoded, terms_of
 from vesalius.infer.runs.contract import Members
+from vesalius.learn.examples import patch_of
 from vesalius.prepare.batch import Example
 from vesalius.prepare.case import BLANK
 from vesalius.tasks.contract import Task
 
+PATCHES = 4  # of each held-out example, over which its loss is taken where a plan learns from patches
 FIGURES, PRIMARY, LOSS = "figures", "primary", "loss"  # what a model is scored by
 
 
@@ -180,6 +183,21 @@ class Validator:
             return self._least(lambda at: score(there[at]), there)
 
         return Scorer(PRIMARY, of)
+
+    def loss(self, model: nn.Module) -> float:
+        """Return the mean loss of the examples, of a model in evaluation mode; not augmented, the same for all models.
+
+        Of a plan that learns from patches it is that of `PATCHES` of each example, at places that its id decides.
+        """
+        device = next(model.parameters()).device
+        examples: list[Example] = []
+        for example in self.examples:
+            if self.plan.data.sampling != "patches":
+                examples.append(example)
+                continue
+            drawn = torch.Generator().manual_seed(seed_of(0, "held out", example.case_id))
+            examples += [patch_of(example, (), self.plan, drawn) for _ in range(PATCHES)]
+        return self._loss(model, device, examples)
 
     def _loss(self, model: nn.Module, device: torch.device, examples: Sequence[Example]) -> float:
         total, n = 0.0, 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +28,7 @@ class FoldTraining:
     """What all plans that are compared share: the cases, the folds held out, the time, where it is worked.
 
     `seconds` is how long a training takes, None where its steps are counted; `start` are weights to begin from.
+    `learn` are the cases that may be learned from, None for all that are not held out.
     """
 
     space: Workspace
@@ -37,6 +38,7 @@ class FoldTraining:
     progress: Progress
     device: str | None = None
     start: Mapping[str, Tensor] | None = None
+    learn: Collection[str] | None = None
 
     def trained(self, job: Ready, plan: Plan, *, name: str, validate: Validate | None = None) -> Trained:
         """Return what one plan comes to; `job` is its stage made ready. A training that was killed goes on.
@@ -45,6 +47,8 @@ class FoldTraining:
         """
         began = time.monotonic()
         learned, beside = dealt(self.space, self.group, job, plan)
+        if self.learn is not None:
+            learned = [e for e in learned if e.case_id in self.learn]
         seconds = self._left(name)
         return train(
             job.task,

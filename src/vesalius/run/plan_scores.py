@@ -7,7 +7,7 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +23,7 @@ from vesalius.core.progress import Progress, Silent
 from vesalius.core.seeds import seed_of
 from vesalius.core.words import counted
 from vesalius.infer import runs
+from vesalius.learn.loop import Trained
 from vesalius.learn.recipes import contract as recipes
 from vesalius.learn.timing import time_step
 from vesalius.learn.validate import LOSS, Validator
@@ -80,6 +81,17 @@ class PlanScore:
         return {**asdict(self), "draws": list(self.draws)}
 
 
+@dataclass(frozen=True, eq=False)
+class TrainedPlan:
+    """One member as it was trained on some folds, and what judges it on the others, whose cases are of `patients`."""
+
+    job: Ready
+    model: nn.Module
+    judge: Validator
+    patients: Sequence[str]
+    result: Trained
+
+
 @dataclass(eq=False, kw_only=True)
 class PlanScores:
     """Scores plans on the cases of one workspace, each trained from the same first weights for the same time.
@@ -135,33 +147,8 @@ class PlanScores:
         the way; what it raises ends the training. Raises VesaliusError's kinds, and what torch raises.
         """
         began = time.monotonic()
-        begun, plan = self.plan(settings)
-        assert_fits(plan)
-        job = self._prepared(plan)
-        arm = self._arm(plan, job, group)
-        job = replace(job, stage=replace(job.stage, plan=arm))
-        judge, patients = self._judge(job, plan, group)
-        training = FoldTraining(
-            space=self.space,
-            group=group,
-            seconds=None if steps_fixed(plan) else self.seconds,
-            folder=self.folder,
-            progress=self.progress,
-            device=begun.asked.device,
-            start=begun.start.weights if begun.start else None,
-        )
-        looked: list[float] = []
-
-        def watched(model: nn.Module) -> float:
-            looked.append(judge(model))
-            if look is not None:
-                look(len(looked), looked[-1])
-            return looked[-1]
-
-        result = training.trained(job, arm, name=name, validate=watched if self.looks > 1 else None)
-        if training.seconds is not None and recipes.get(plan.train.recipe).steps is None:
-            self._assert_enough(result.last_step)
-        model = loaded(job, result, begun.asked.device).models[0]
+        one = self.trained(settings, group, name=name, look=look)
+        model, judge, patients, result = one.model, one.judge, one.patients, one.result
         scorer = judge.scorer(model)
         score = scorer.of(np.arange(len(judge.examples)))
         if not math.isfinite(score):
@@ -179,6 +166,55 @@ class PlanScores:
         )
         (self.folder / "checkpoints" / f"{name}-{MEMBER}.pt").unlink(missing_ok=True)
         return done
+
+    def trained(
+        self,
+        settings: Mapping[str, Any],
+        group: Sequence[int],
+        *,
+        name: str,
+        look: Look | None = None,
+        learn: Collection[str] | None = None,
+    ) -> TrainedPlan:
+        """Train the plan with these settings on all folds but a group's, or on the cases `learn` of these.
+
+        `name` and `look` are as for `score`, whose errors it raises.
+        """
+        begun, plan = self.plan(settings)
+        assert_fits(plan)
+        job = self._prepared(plan)
+        arm = self._arm(plan, job, group)
+        job = replace(job, stage=replace(job.stage, plan=arm))
+        judge, patients = self._judge(job, plan, group)
+        training = FoldTraining(
+            space=self.space,
+            group=group,
+            seconds=None if steps_fixed(plan) else self.seconds,
+            folder=self.folder,
+            progress=self.progress,
+            device=begun.asked.device,
+            start=begun.start.weights if begun.start else None,
+            learn=learn,
+        )
+        looked: list[float] = []
+
+        def watched(model: nn.Module) -> float:
+            looked.append(judge(model))
+            if look is not None:
+                look(len(looked), looked[-1])
+            return looked[-1]
+
+        result = training.trained(job, arm, name=name, validate=watched if self.looks > 1 else None)
+        if training.seconds is not None and recipes.get(plan.train.recipe).steps is None:
+            self._assert_enough(result.last_step)
+        model = loaded(job, result, begun.asked.device).models[0]
+        return TrainedPlan(job, model, judge, patients, result)
+
+    def ready(self, settings: Mapping[str, Any]) -> Ready:
+        """Return the last stage of the plan with these settings as it is trained here, every case prepared."""
+        _, plan = self.plan(settings)
+        job = self._prepared(plan)
+        return replace(job, stage=replace(job.stage, plan=self._arm(plan, job, self.groups[0])))
 
     def forget(self, name: str) -> None:
         """Remove what a training left that does not go on."""
