@@ -7,10 +7,11 @@ What would make the card wait is counted: values that are asked for.
 
 from __future__ import annotations
 
-import traceback
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from types import FrameType
 from typing import Any
 
 import torch
@@ -134,7 +135,10 @@ def pretended(patch: Any) -> Iterator[PretendedCard]:
 
 def _place() -> str:
     """Return the innermost line of the package that led here."""
-    for frame in reversed(traceback.extract_stack()):
-        if "/vesalius/" in frame.filename:
-            return f"{frame.filename.rpartition('/vesalius/')[2]}:{frame.lineno}"
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if "/vesalius/" in name:
+            return f"{name.rpartition('/vesalius/')[2]}:{frame.f_lineno}"
+        frame = frame.f_back
     return "a test"
