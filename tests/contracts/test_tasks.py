@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from tests._pretended import CARD, pretended
 
 from vesalius.core import registry
+from vesalius.learn.examples import augmented
 from vesalius.tasks import contract
 from vesalius.testing import TASK_PROMISES, TaskTrial
 from vesalius.testing.small import read_small, write_small
@@ -45,3 +47,25 @@ def trial(
 @pytest.mark.parametrize("promise", TASK_PROMISES, ids=lambda promise: promise.__name__)
 def test_it_keeps_its_promise(promise: Callable[[TaskTrial], None], trial: TaskTrial) -> None:
     promise(trial)
+
+
+def test_nothing_of_the_processor_meets_what_lies_on_a_card(
+    trial: TaskTrial, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A GPU is pretended, so that a tensor or a generator that was left behind is found on any machine.
+
+    Its first kind of target in pictures is enough: what differs with the others is what is learned, not where it lies.
+    """
+    name, kind, dims = request.node.callspec.params["trial"]
+    if dims == 3 or kind != contract.get(name).targets[0]:
+        return
+    generator, model, batch = torch.Generator().manual_seed(0), trial.model(), trial.batch
+    with pretended(monkeypatch) as card:
+        card.put_model(model).train()
+        there = augmented(batch.to(CARD), trial.plan, generator)
+        terms = trial.task.loss(model, there, generator)
+        with torch.no_grad():
+            raw = trial.task.infer(model.eval(), there, generator)
+    assert card.mixed == []
+    assert {term.device for term in terms.values()} == {CARD}
+    assert raw.device == CARD or isinstance(raw, dict)

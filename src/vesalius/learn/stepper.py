@@ -98,9 +98,15 @@ def fabric_for(plan: Plan, device: str | None = None) -> Any:
     before = announced.level
     announced.setLevel(logging.WARNING)
     try:
-        return Fabric(accelerator=kind, devices=1, precision=precision)
+        return Fabric(accelerator=kind, devices=card_of(device), precision=precision)
     finally:
         announced.setLevel(before)
+
+
+def card_of(device: str | None) -> Any:
+    """Return what Fabric takes for a device: the card that is named by its number, such as `cuda:1`, or 1 for any."""
+    number = None if device is None else torch.device(device).index
+    return 1 if number is None or torch.device(str(device)).type == "cpu" else [number]
 
 
 class Stepper:

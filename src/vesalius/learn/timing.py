@@ -77,7 +77,7 @@ class _Timed:
             if step == 0:
                 assert_finite(loss, recipe.given.task)
             if recipe.device.type == "cuda":
-                torch.cuda.synchronize()
+                torch.cuda.synchronize(recipe.device)
             times.append(time.monotonic() - start)
             if step >= self.steps - 1 and time.monotonic() - began > allowed:
                 break

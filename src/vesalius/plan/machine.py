@@ -63,9 +63,8 @@ def measure() -> Machine:
     memory = free_memory()
     if torch.cuda.is_available():
         properties = torch.cuda.get_device_properties(0)
-        return Machine(
-            cores, memory, properties.name, int(properties.total_memory), torch.cuda.is_bf16_supported()
-        )
+        bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
+        return Machine(cores, memory, properties.name, int(properties.total_memory), bf16)
     return Machine(cores, memory, None, 0, _cpu_bf16())
 
 
