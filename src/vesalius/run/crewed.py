@@ -29,6 +29,18 @@ CREW = "processes"  # in a run.json: who trained it
 Carry = Callable[..., Run]
 
 
+def with_devices(settings: Mapping[str, Any] | None, devices: int | None) -> dict[str, Any]:
+    """Return settings with a number of processes among them, where one is named. Raises PlanError for two numbers."""
+    told = dict(settings or {})
+    if devices is not None and str(told.setdefault(DEVICES, devices)) != str(devices):
+        raise PlanError(
+            "two numbers of processes are named",
+            found=f"{devices} and {told[DEVICES]}",
+            hint="one of the two",
+        )
+    return told
+
+
 def led(carry: Carry, asked: Asked, *, resume: bool) -> Run:
     """Return what `carry(asked, resume=…)` returns, carried out by as many processes as are asked for.
 

@@ -54,6 +54,7 @@ def fit(
     resume: bool = False,
     max_set_aside: float = 0.10,
     device: str | None = None,
+    devices: int | None = None,
     about: Path | str | Mapping[str, Any] | None = None,
     stages: Mapping[str, Run | Bundle | Path | str] | None = None,
     progress: Progress | bool | None = None,
@@ -92,6 +93,8 @@ def fit(
             another from now on.
         max_set_aside: The share of faulty cases to bear.
         device: `cpu`, `cuda`, `cuda:1`; by default a GPU where there is one.
+        devices: How many processes of this machine train it together, by default one, or as many as `torchrun` or
+            `srun` started. They share each batch; see docs/distributed.md.
         about: What only a person knows of the model (its use, its users, its maker), for its card: a mapping, or a
             file as `vesalius card --template` writes one.
         stages: Bundles that are stages before the one that is trained, by a name of their own: `{"vessels": run}`. The
@@ -111,7 +114,7 @@ def fit(
         OutputError: `out` holds something.
         Interrupted: Ctrl-C; all is saved, and `resume` goes on.
     """
-    others = dict(settings or {})
+    others = crewed.with_devices(settings, devices)
     asked = Asked(
         data=data,
         began=time.monotonic() if started is None else started,
