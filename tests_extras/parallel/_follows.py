@@ -44,7 +44,7 @@ def plan(recipe: str, norm: str) -> Plan:
         augment=AugmentPlan(flip_axes=("x",), noise=0.2, rotate_deg=10, mixup=0.2),
         net=NetPlan(name="resnet-10", scale=0.125, dropout=0.2, options={"norm": norm}),
         loss=LossPlan(name="cross_entropy"),
-        train=TrainPlan(steps=20, batch=5, validations=20, recipe=recipe, optimizer="sgd", lr=0.01),
+        train=TrainPlan(steps=20, batch=5, validations=20, recipe=recipe, optimizer="sgd", lr=0.001),
     )
 
 

@@ -21,7 +21,7 @@ AGAIN = 3  # times that all are begun again, before one fewer is tried
 WORKER = "vesalius.learn.parallel.worker"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Job:
     """What every process runs: `function(**arguments)`, pickled. `device` is the kind that they compute on."""
 
