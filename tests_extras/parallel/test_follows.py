@@ -21,7 +21,12 @@ def said(out: Path, processes: int, recipe: str, norm: str) -> dict[str, Any]:
     launcher = (*TORCHRUN, "--nproc-per-node", str(processes)) if processes > 1 else ()
     command = [sys.executable, *launcher, str(SCRIPT), str(out), recipe, norm]
     found = subprocess.run(
-        command, capture_output=True, text=True, timeout=300, check=False, env=os.environ | {"OMP_NUM_THREADS": "1"}
+        command,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
     assert found.returncode == 0, found.stderr[-2000:]
     told: dict[str, Any] = json.loads((out / "said.json").read_text(encoding="utf-8"))

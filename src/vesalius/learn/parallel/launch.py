@@ -17,6 +17,7 @@ from vesalius.core.progress import Progress
 from vesalius.core.words import counted
 from vesalius.learn.parallel.notes import Notes, replayed
 
+FOLLOWED = (-15, 75)  # how processes end because another did: told to by the launcher, or on their own
 AGAIN = 3  # times that all are begun again, before one fewer is tried
 WORKER = "vesalius.learn.parallel.worker"
 
@@ -121,7 +122,9 @@ def _attempt(notes: Notes, size: int, begun: int) -> Loss | None:
     try:
         elastic_launch(config, sys.executable)("-m", WORKER, str(notes.place), str(begun))
     except ChildFailedError as error:
-        return Loss(size, {k: _ended(f.exitcode) for k, f in error.failures.items()})
+        codes = {k: f.exitcode for k, f in error.failures.items()}
+        first = {k: code for k, code in codes.items() if code not in FOLLOWED}
+        return Loss(size, {k: _ended(code) for k, code in (first or codes).items()})
     except (SignalException, KeyboardInterrupt) as error:
         notes.raise_told()
         raise Interrupted(
