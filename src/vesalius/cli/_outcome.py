@@ -16,15 +16,17 @@ import typer
 
 from vesalius.cli import _limits
 from vesalius.cli._app import shown_progress
-from vesalius.core.errors import VesaliusError
+from vesalius.core.errors import UsageError, VesaliusError
 from vesalius.core.numbers import finite
 from vesalius.core.version import VERSION
 
 if TYPE_CHECKING:
     from vesalius.core.progress import Progress
+    from vesalius.learn.parallel.places import Place
 
 SCHEMA = "schema.json"
 FLAG = "--json"
+SHARED = ("fit", "pretrain")  # verbs that several processes of one launcher do together
 
 
 _CONTEXT = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
@@ -120,8 +122,9 @@ def add(
             contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext(),
             _limits.kept(told, talk, asked.obj if asked is not None else None),
         ):
+            place = _launched(name)
             outcome = verb(**given)
-        if outcome is not None:
+        if outcome is not None and (place is None or place.rank == 0):  # of several processes one speaks
             talk.say(outcome)
             if outcome.code:
                 raise typer.Exit(outcome.code)
@@ -130,6 +133,22 @@ def add(
     run.__signature__ = shown  # type: ignore[attr-defined]
     run.__annotations__ = {p.name: p.annotation for p in shown.parameters.values()}
     app.command(name, rich_help_panel=panel)(run)
+
+
+def _launched(name: str) -> Place | None:
+    """Return where this process stands among those of torchrun or srun; None where it is alone.
+
+    Raises UsageError for a verb that several processes would each do by itself, one in the other's way.
+    """
+    from vesalius.learn.parallel.places import found
+
+    place = found()
+    if place is not None and name not in SHARED:
+        raise UsageError(
+            f"`vesalius {name}` is not shared among processes, and {place.launcher} started {place.size}",
+            hint=f"without {place.launcher}; {' and '.join(SHARED)} are shared",
+        )
+    return place
 
 
 def document(

@@ -86,6 +86,9 @@ def fit(
     device: str | None = typer.Option(
         None, "--device", help="cpu, cuda, …", show_default="a GPU where there is one"
     ),
+    devices: int | None = typer.Option(
+        None, "--devices", min=1, help="Processes of this machine that share each batch.", show_default="1"
+    ),
     about: Path | None = typer.Option(
         None,
         "--about",
@@ -119,6 +122,7 @@ def fit(
         resume=resume,
         max_set_aside=max_set_aside,
         device=device,
+        devices=devices,
         about=about,
         stages=pairs(stage, "--stage"),
         progress=talk.progress,

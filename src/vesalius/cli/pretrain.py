@@ -53,6 +53,9 @@ def pretrain(
     device: str | None = typer.Option(
         None, "--device", help="cpu, cuda, …", show_default="a GPU where there is one"
     ),
+    devices: int | None = typer.Option(
+        None, "--devices", min=1, help="Processes of this machine that share each batch.", show_default="1"
+    ),
     about: Path | None = typer.Option(
         None,
         "--about",
@@ -81,6 +84,7 @@ def pretrain(
         resume=resume,
         max_set_aside=max_set_aside,
         device=device,
+        devices=devices,
         about=about,
         progress=talk.progress,
         started=context.obj() if context.obj else None,

@@ -15,7 +15,7 @@ from vesalius.core.progress import Progress, watched
 from vesalius.core.subgroups import SMALLEST
 from vesalius.evaluate.cards.about import NOTHING
 from vesalius.evaluate.cards.reading import read_about
-from vesalius.run import folder, neighbours, out_of_fold, unlabelled
+from vesalius.run import crewed, folder, neighbours, out_of_fold, unlabelled
 from vesalius.run.begin import Asked, Begun, begin, reopen, with_weights
 from vesalius.run.finished import Run, keep_ran_out, place_of, run_at
 from vesalius.run.outcome import finish
@@ -54,6 +54,7 @@ def fit(
     resume: bool = False,
     max_set_aside: float = 0.10,
     device: str | None = None,
+    devices: int | None = None,
     about: Path | str | Mapping[str, Any] | None = None,
     stages: Mapping[str, Run | Bundle | Path | str] | None = None,
     progress: Progress | bool | None = None,
@@ -92,6 +93,8 @@ def fit(
             another from now on.
         max_set_aside: The share of faulty cases to bear.
         device: `cpu`, `cuda`, `cuda:1`; by default a GPU where there is one.
+        devices: How many processes of this machine train it together, by default one, or as many as `torchrun` or
+            `srun` started. They share each batch; see docs/distributed.md.
         about: What only a person knows of the model (its use, its users, its maker), for its card: a mapping, or a
             file as `vesalius card --template` writes one.
         stages: Bundles that are stages before the one that is trained, by a name of their own: `{"vessels": run}`. The
@@ -111,7 +114,7 @@ def fit(
         OutputError: `out` holds something.
         Interrupted: Ctrl-C; all is saved, and `resume` goes on.
     """
-    others = dict(settings or {})
+    others = crewed.with_devices(settings, devices)
     asked = Asked(
         data=data,
         began=time.monotonic() if started is None else started,
@@ -143,7 +146,14 @@ def fit(
 
 
 def carried_out(asked: Asked, *, resume: bool = False) -> Run:
-    """Return the run that is asked for, trained, sealed and scored; `fit` says what it raises."""
+    """Return the run that is asked for, trained, sealed and scored; `fit` says what it raises.
+
+    Where several processes are to train it, they are started, or joined where a launcher started this one.
+    """
+    return crewed.led(_carried_out, asked, resume=resume)
+
+
+def _carried_out(asked: Asked, *, resume: bool = False) -> Run:
     begun = reopen(asked) if resume else begin(asked)
     space = read_workspace(begun)
     chosen = choose_plan(begun, space)
@@ -157,6 +167,7 @@ def carried_out(asked: Asked, *, resume: bool = False) -> Run:
         chosen = chosen if trying is None else unlabelled.announced(trying, chosen)
         return Run(None, fix_steps(begun, space, chosen).plan, None, None)
     with folder.opened(begun) as path:
+        crewed.tell_folder(path)
         planned = fix_steps(begun, space, chosen)
     if trying is not None:
         trying = unlabelled.affordable(begun, trying, planned)
@@ -164,6 +175,7 @@ def carried_out(asked: Asked, *, resume: bool = False) -> Run:
         with folder.at_work(begun, trying, path):
             space, planned = unlabelled.decided(begun, chosen, trying, planned, path)
     folder.write_down(begun, space, planned, path)
+    crewed.keep_record(path)
     with folder.at_work(begun, space, path):
         return _trained(begun, space, planned, path)
 

@@ -15,6 +15,7 @@ from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress, watched
 from vesalius.evaluate.cards.reading import read_about
 from vesalius.run.begin import Asked
+from vesalius.run.crewed import with_devices
 from vesalius.run.finished import Run, place_of
 from vesalius.tasks.contract import without_targets
 from vesalius.verbs.fit import carried_out
@@ -41,6 +42,7 @@ def pretrain(
     resume: bool = False,
     max_set_aside: float = 0.10,
     device: str | None = None,
+    devices: int | None = None,
     about: Path | str | Mapping[str, Any] | None = None,
     progress: Progress | bool | None = None,
     started: float | None = None,
@@ -70,6 +72,7 @@ def pretrain(
         resume: Go on in `out`, or in the latest unfinished run of this data, where it was interrupted.
         max_set_aside: The share of faulty cases to bear.
         device: `cpu`, `cuda`, `cuda:1`; by default a GPU where there is one.
+        devices: How many processes of this machine train it together, as in `fit`.
         about: What only a person knows of the model, for its card.
         progress: A `Progress`; True, False or None: by default a bar shows itself on a terminal and in a notebook.
         started: The `time.monotonic()` that the time limit counts from, by default that of the call.
@@ -85,7 +88,7 @@ def pretrain(
         OutputError: `out` holds something.
         Interrupted: Ctrl-C; all is saved, and `resume` goes on.
     """
-    told = dict(settings or {})
+    told = with_devices(settings, devices)
     if recipe is not None and told.setdefault(RECIPE, recipe) != recipe:
         raise PlanError("two recipes are named", found=f"{recipe} and {told[RECIPE]}", hint="one of the two")
     if RECIPE in told:
