@@ -50,7 +50,8 @@ def time_step(
         if not out_of_memory(error):
             raise
         raise BudgetError(
-            "a training step does not fit into memory", hint="--set train.batch=1 or a smaller size"
+            "a training step does not fit into memory",
+            hint="--set train.recompute=true, train.accumulate=2, train.batch=1 or a smaller size",
         ) from error
 
 
