@@ -1,14 +1,15 @@
 """A batch in parts: a net sees one part after another, and the loss sees all of what it says.
 
-What lies inside the net is kept of one part at a time: each is computed again on the way back (Gao et al. 2021, "Scaling
-Deep Contrastive Learning Batch Size under Memory Limited Setup", arXiv:2101.06983). As the loss is one of the whole
-batch, this is right for every loss, also where it is no mean over cases, and for tasks that draw pairs.
+What lies inside the net is kept of one part at a time: each is computed again on the way back (Gao et al. 2021,
+"Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup", arXiv:2101.06983). As the loss is one of the
+whole batch, this is right for every loss, also where it is no mean over cases, and for tasks that draw pairs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import torch
@@ -78,7 +79,7 @@ def _bounds(rows: int, parts: int) -> list[tuple[int, int]]:
     """Return where each of so many parts begins and ends; they differ by one row at most."""
     parts = min(rows, parts)
     edges = [rows * k // parts for k in range(parts + 1)]
-    return list(zip(edges, edges[1:], strict=False))
+    return list(pairwise(edges))
 
 
 def _cut(value: Any, rows: int, start: int, end: int) -> Any:

@@ -90,10 +90,10 @@ def _trial() -> Iterator[None]:
 def batch_that_fits(plan: Plan, step: Callable[[Plan], object]) -> Plan:
     """Return the plan, changed so that a real step of it fits into the declared memory; as it is without one.
 
-    `step` makes one of a plan. What changes nothing of what is learned comes first: blocks that are computed again, then
-    the batch in ever more parts as well; each takes about a third more time. Only then is the batch halved, as whatever
-    the rules planned by goes with it. What the user set is left as it is, and so is what not even a batch of one would
-    mend: then training says so. The learning rate stays, as for any batch of the rules.
+    `step` makes one of a plan. What changes nothing of what is learned comes first: blocks that are computed again,
+    then the batch in ever more parts as well, which each take another pass forward. Only then is the batch halved. What
+    the user set is left as it is, and so is what not even a batch of one would mend: then training says so. The
+    learning rate stays, as for any batch of the rules.
     """
     there = machines.declared_memory()
     if there is None or _fits(plan, step):
