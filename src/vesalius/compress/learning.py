@@ -113,6 +113,7 @@ def tuned(
         "train.patience": None,
         "train.revisions": [],
         "train.layer_decay": 1.0,
+        "train.shard": "none",
     }
     told = override(plan, {**fixed, **settings}, reason=WHY)
     examples, lacking = list(source.learned(number)), []

@@ -356,6 +356,10 @@ class TrainPlan(Section):
     `lora` is the rank of low-rank adapters beside the encoder's linear layers, which learn in place of its own weights
     (see `learn/adapters.py`); 0 is none.
 
+    Of nets that do not fit, `accumulate` is in how many parts a net sees a batch, one after another, `recompute` says
+    that its blocks are computed again on the way back in place of being kept, and `shard` what several processes hold
+    of it: `full` a share of each tensor, `tensor` a share of each layer's work (see `learn/large/`).
+
     `varied` says what is other for single members, by path of the plan: of n entries the k-th is for the members k,
     k + n, k + 2n … (see `run/varied.py`). Without any, all members are trained alike.
 
@@ -398,6 +402,9 @@ class TrainPlan(Section):
     enough: float = Field(1.0, gt=0, le=10)
     phases: tuple[PhasePlan, ...] = ()
     lora: int = Field(0, ge=0)
+    accumulate: int = Field(1, ge=1)
+    recompute: bool = False
+    shard: Literal["none", "full", "tensor"] = "none"
     varied: tuple[dict[str, Scalar], ...] = ()
     revisions: tuple[Revision, ...] = ()
 

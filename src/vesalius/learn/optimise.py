@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from vesalius import optimisers, schedules
 from vesalius.core.plan import TrainPlan
+from vesalius.learn.large.shards import local
 from vesalius.learn.layers import rate_scales
 from vesalius.learn.phases import span_at
 
@@ -50,11 +51,14 @@ def _rate(step: float, plan: TrainPlan, steps: int) -> float:
 
 
 class Average:
-    """An exponential moving average of a model's parameters and buffers, quick at first and slow later."""
+    """An exponential moving average of a model's parameters and buffers, quick at first and slow later.
+
+    Of tensors that lie on several processes each averages its own part.
+    """
 
     def __init__(self, model: nn.Module, decay: float) -> None:
         self.decay = decay
-        self._sources = {k: v.detach() for k, v in model.state_dict().items()}
+        self._sources = {k: local(v.detach()) for k, v in model.state_dict().items()}
         self._own = {k: v.clone() for k, v in self._sources.items()}
         moving = [k for k, v in self._own.items() if v.is_floating_point()]
         self._pairs = [self._own[k] for k in moving], [self._sources[k] for k in moving]

@@ -20,6 +20,10 @@ from vesalius.infer.exact import keep_exact
 from vesalius.language import tokenizers
 from vesalius.learn.adapters import added
 from vesalius.learn.checkpoint import Checkpoint
+from vesalius.learn.large.parts import assert_in_parts
+from vesalius.learn.large.shards import clip, local
+from vesalius.learn.large.shared import shared
+from vesalius.learn.large.smaller import smaller
 from vesalius.learn.optimise import Average, optimizer, rate
 from vesalius.learn.parallel import rows
 from vesalius.learn.parallel.crew import current
@@ -129,13 +133,17 @@ class Stepper:
         fabric: Any,
         start: Mapping[str, Tensor] | None = None,
     ) -> None:
-        self.plan, self.member, self.fabric, self.task = plan, member, fabric, task
+        self.plan, self.member, self.fabric, self.task, self.state = plan, member, fabric, task, state
         self.model = keep_exact(build(task, plan, state, member, start))
         taken = fit_of(self.model, start).taken if start and plan.train.layer_decay < 1 else ()
         seed = seed_of(plan.train.seed, member, "adapters")
         self.adapters = added(self.model, plan.train.lora, seed=seed) if plan.train.lora else None
+        smaller(self.model, plan.train)
+        objective = Objective(task, self.model)
+        self.shards = shared(objective, self.model, plan, fabric.device)
         self.optimizer_ = optimizer(self.model, plan.train, taken)
-        self.objective, self.wrapped = fabric.setup(Objective(task, self.model), self.optimizer_)
+        self.shards.suit(self.optimizer_)
+        self.objective, self.wrapped = fabric.setup(objective, self.optimizer_)
         self.average = Average(self.model, plan.train.ema) if plan.train.ema else None
         self.crew = current()
         rows.share(self.model, self.crew)
@@ -194,16 +202,28 @@ class Stepper:
     def apply(self, step: int, lr: float | None = None) -> None:
         """Clip the gradients, take the optimiser's step with them, clear them, and move the average."""
         train = self.plan.train
+        if train.accumulate > 1:
+            assert_in_parts(self.model, train.recipe)
         for group in self.optimizer_.param_groups:
             group["lr"] = (rate(step, train) if lr is None else lr) * group.get("rate_scale", 1.0)
         self.meet()
-        if train.clip_norm:
+        if self.shards.any:
+            self._clip_shared()
+        elif train.clip_norm:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), train.clip_norm, foreach=True)
         self.wrapped.step()
         self.wrapped.zero_grad()
         self._met = False
         if self.average:
             self.average.update(step)
+
+    def _clip_shared(self) -> None:
+        """Clip gradients that lie on several processes, those of what is frozen left out: FSDP2 yet makes some."""
+        for parameter in self.model.parameters():
+            if not parameter.requires_grad:
+                parameter.grad = None
+        if self.plan.train.clip_norm:
+            clip(self.model.parameters(), self.plan.train.clip_norm)
 
     def loss(self, step: int, batch: Batch) -> Tensor:
         """Return the sum of the loss's terms for a batch, with what its gradients need; drawn as `step` says."""
@@ -250,14 +270,22 @@ class Stepper:
 
         What adapters add is in the weights that they lie beside, so that a bundle knows nothing of adapters.
         """
-        chosen: Mapping[str, Tensor] = self.average.values if self.average else self.model.state_dict()
+        own: Mapping[str, Tensor] = self.average.values if self.average else self.model.state_dict()
+        chosen = self.shards.whole_of(self.model, own)
         if self.adapters:
             chosen = self.adapters.merged(chosen)
         return {k: v.detach().cpu().clone() for k, v in chosen.items()}
 
     @contextmanager
     def averaged(self) -> Iterator[nn.Module]:
-        """Give the model with the averaged weights in evaluation mode inside this block, and put its own back."""
+        """Give the model with the averaged weights in evaluation mode inside this block, and put its own back.
+
+        Of a model that lies on several processes the first is given a whole one, and the others have nothing to ask.
+        """
+        if self.shards.any:
+            weights = self.weights()
+            yield self._whole(weights) if self.shards.leads else self.model
+            return
         own = {k: v.detach().clone() for k, v in self.model.state_dict().items()} if self.average else None
         if self.average:
             self.load(self.average.values)
@@ -269,19 +297,29 @@ class Stepper:
                 self.load(own)
             self._awake()
 
+    def _whole(self, weights: Mapping[str, Tensor]) -> nn.Module:
+        """Return a model of this process alone with these weights, in evaluation mode."""
+        model = keep_exact(build(self.task, self.plan, self.state, self.member))
+        model.load_state_dict(weights)
+        return model.to(self.fabric.device).eval()
+
     def load(self, weights: Mapping[str, Tensor]) -> None:
         """Take other weights, all of them by name; the optimiser and the average stay."""
-        self.model.load_state_dict(weights)
+        self.shards.put(self.model, weights)
 
     def keep(self, saved: Checkpoint) -> None:
         """Put what goes on after an interruption into a checkpoint."""
-        saved.model = {k: v.detach().cpu() for k, v in self.model.state_dict().items()}
-        saved.average = {k: v.cpu() for k, v in self.average.values.items()} if self.average else {}
-        saved.optimizer = self.optimizer_.state_dict()
+        shards, model = self.shards, self.model
+        saved.model = {k: v.detach().cpu() for k, v in shards.whole_of(model, model.state_dict()).items()}
+        average = shards.whole_of(model, self.average.values) if self.average else {}
+        saved.average = {k: v.cpu() for k, v in average.items()}
+        saved.optimizer = shards.whole_optimizer(model, self.optimizer_)
 
     def restore(self, saved: Checkpoint) -> None:
         """Go back to where a checkpoint was."""
         self.load(saved.model)
-        self.optimizer_.load_state_dict(saved.optimizer)
+        held = self.shards.own_optimizer(self.model, self.optimizer_, saved.optimizer)
+        self.optimizer_.load_state_dict(held)
         if self.average:
-            self.average.load(saved.average)
+            like = self.model.state_dict()
+            self.average.load({k: local(self.shards.own(k, v, like[k])) for k, v in saved.average.items()})

@@ -10,7 +10,7 @@ import torch
 
 from vesalius.core.bundle import State
 from vesalius.core.errors import BudgetError, out_of_memory
-from vesalius.core.plan import PhasePlan, Plan
+from vesalius.core.plan import PhasePlan, Plan, override
 from vesalius.learn.loop import assert_finite
 from vesalius.learn.optimise import rate
 from vesalius.learn.recipes import contract as recipes
@@ -32,11 +32,14 @@ def time_step(
 ) -> float:
     """Return the median seconds of a training step of this plan, augmentation included, measured for about `seconds`.
 
-    At least that many `steps` are made; the first counts only where it is the only one. Where the plan has phases,
-    it is their mean, each by its share of the steps.
+    The whole net is timed in this process, also where several will share it. At least that many `steps` are made; the
+    first counts only where it is the only one. Where the plan has phases, it is their mean, each by its share of the
+    steps.
 
     Raises BudgetError where not even one step fits the machine's memory.
     """
+    if plan.train.shard != "none":  # those that it will be shared with take no part here
+        plan = override(plan, {"train.shard": "none"}, reason="timed by one process")
     fabric = fabric_for(plan, device)
     try:
         recipe = recipes.begin(
@@ -50,7 +53,8 @@ def time_step(
         if not out_of_memory(error):
             raise
         raise BudgetError(
-            "a training step does not fit into memory", hint="--set train.batch=1 or a smaller size"
+            "a training step does not fit into memory",
+            hint="--set train.recompute=true, train.accumulate=2, train.batch=1 or a smaller size",
         ) from error
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -39,6 +39,9 @@ class Net(nn.Module):
     role: ClassVar[str] = "encoder"
     tables: ClassVar[tuple[str, ...]] = ()  # tensors with a row for each piece of a vocabulary
     places: ClassVar[tuple[str, ...]] = ()  # tensors with a row for each place in a text
+    tensor_parallel: ClassVar[
+        Mapping[str, str]
+    ] = {}  # how processes share its layers (`learn/large/shared.py`)
     dims: int
     channels: tuple[int, ...]
     strides: tuple[tuple[int, ...], ...]

@@ -40,6 +40,14 @@ FORMS = {
     "vit-large": (1024, 16, 24),
 }
 LARGEST_PATCH = 16
+TENSOR_PARALLEL = {  # which columns or rows of a layer a process has; qkv is three layers in one
+    "blocks.*.attention": "heads",
+    "blocks.*.attention.qkv": "columns:3",
+    "blocks.*.attention.out": "rows",
+    "blocks.*.mlp.0": "columns",
+    "blocks.*.mlp.2": "dropout",
+    "blocks.*.mlp.3": "rows",
+}
 
 
 class Attention(nn.Module):
@@ -55,12 +63,12 @@ class Attention(nn.Module):
         self.out = nn.Linear(channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        b, n, c = x.shape
-        q, k, v = self.qkv(x).reshape(b, n, 3, self.heads, c // self.heads).permute(2, 0, 3, 1, 4)
+        b, n, _ = x.shape
+        q, k, v = self.qkv(x).reshape(b, n, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         if self.told is not None:
-            self.told(torch.softmax(q @ k.transpose(-2, -1) / math.sqrt(c // self.heads), dim=-1))
+            self.told(torch.softmax(q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1]), dim=-1))
         y = F.scaled_dot_product_attention(q, k, v)  # (B, heads, N, C / heads)
-        out: Tensor = self.out(y.transpose(1, 2).reshape(b, n, c))
+        out: Tensor = self.out(y.transpose(1, 2).reshape(b, n, -1))
         return out
 
 
@@ -93,6 +101,8 @@ class ViT(Net):
     input of another size than the net was built for is padded to whole patches, and the learned positions are
     interpolated to its grid.
     """
+
+    tensor_parallel = TENSOR_PARALLEL
 
     def __init__(
         self,

@@ -40,6 +40,8 @@ BUDGETED: dict[str, Any] = {
         "recipe",
         "recipe_options",
         "unlabelled",
+        "accumulate",
+        "recompute",
     },
 }
 

@@ -69,22 +69,56 @@ def test_a_fit_has_the_least_of_its_own_time_and_of_what_is_left_around_it() -> 
 
 
 @LINUX
-def test_a_batch_is_halved_until_a_real_step_fits() -> None:
+def test_a_batch_is_halved_where_nothing_cheaper_fits() -> None:
     gc.collect()
     tried: list[int] = []
+
+    def step(plan: Plan) -> object:
+        if plan.train.recompute:
+            raise PlanError("the net has no blocks that could be computed again")
+        if plan.train.accumulate > 1:
+            raise PlanError("BatchNorm looks at all of a batch at once")
+        return stepping(tried)(plan)
+
     with within(Allowance(memory_bytes=held() + 400_000_000)) as watch:
-        plan = batch_that_fits(planned(64), stepping(tried))
+        plan = batch_that_fits(planned(64), step)
         time.sleep(0.1)
         assert watch.reached == "" and not watch.trying
     assert tried[0] == 64 and tried == [64 // 2**k for k in range(len(tried))] and 1 <= plan.train.batch < 32
     assert "64 do not fit into the declared memory" in plan.reasons["train.batch"]
+    assert not plan.train.recompute and plan.train.accumulate == 1
+
+
+@LINUX
+def test_what_costs_only_time_comes_before_a_smaller_batch() -> None:
+    gc.collect()
+    tried: list[tuple[bool, int, int]] = []
+
+    def step(plan: Plan) -> object:
+        train = plan.train
+        tried.append((train.recompute, train.accumulate, train.batch))
+        return np.ones(train.batch * A_CASE // train.accumulate // (2 if train.recompute else 1), np.uint8)
+
+    with within(Allowance(memory_bytes=held() + 400_000_000)):
+        plan = batch_that_fits(planned(64), step)
+        first = list(tried)
+        tried.clear()
+        mine = override(planned(64), {"train.recompute": False}, reason="set by the user")
+        assert not batch_that_fits(mine, step).train.recompute and not any(again for again, _, _ in tried)
+        small = batch_that_fits(planned(2), step)
+    assert first[:3] == [(False, 1, 64), (True, 1, 64), (True, 2, 64)] and plan.train.batch == 64
+    assert plan.train.recompute and plan.train.accumulate >= 2
+    assert "a step does not fit otherwise" in plan.reasons["train.accumulate"]
+    assert small.train.batch == 2 and not small.train.recompute, "what fits stays as it was planned"
 
 
 @LINUX
 def test_what_the_user_set_stays_and_other_errors_are_told() -> None:
     tried: list[int] = []
     with within(Allowance(memory_bytes=held() + 400_000_000)):
-        assert batch_that_fits(planned(64, reason="set by the user"), stepping(tried)).train.batch == 64
+        mine = planned(64, reason="set by the user")
+        assert batch_that_fits(mine, stepping(tried)).train.batch == 64
+        tried.clear()
         with pytest.raises(PlanError, match="a batch does not fit into memory"):
             assert_fits(override(planned(64), {"train.batch": 10**9}))
 

@@ -28,7 +28,9 @@ def by_loss(
     It is |Σ w · ∂L/∂w| over what makes the unit (Molchanov et al. 2019, Importance estimation for
     neural network pruning, arXiv 1906.10771, eq. 8, of whole groups).
     """
-    plan = override(source.model.plan, {"train.lora": 0}, reason="units are scored by all weights")
+    plan = override(
+        source.model.plan, {"train.lora": 0, "train.shard": "none"}, reason="units are scored by all weights"
+    )
     stepper = Stepper(source.task, plan, state, number, fabric_for(plan, source.device), weights)
     draw = drawn(source, number)
     found = {unit.number: 0.0 for unit in groups.units}

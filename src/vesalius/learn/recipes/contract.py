@@ -78,12 +78,14 @@ class Recipe(ABC):
 
     `Options` are its typed options, which `train.recipe_options` of a plan sets. `unlabelled` says that it also learns
     from training cases that lack the target; `given.examples` then hold such cases, too. `steps` is how many it makes,
-    where that does not follow from the time there is.
+    where that does not follow from the time there is. `shards` says that its model may lie on several processes, for
+    this class alone: a recipe that derives from it says so itself.
     """
 
     Options: ClassVar[type[Section]] = NoOptions
     unlabelled: ClassVar[bool] = False
     steps: ClassVar[int | None] = None
+    shards: ClassVar[bool] = False
 
     def __init__(self, given: Member, options: Section) -> None:
         self.given = given
@@ -186,4 +188,11 @@ def options_of(plan: Plan) -> Section:
 
 def begin(given: Member) -> Recipe:
     """Return one member in training by the planned recipe. Raises UnknownName, PlanError."""
-    return get(given.plan.train.recipe)(given, options_of(given.plan))
+    kind, train = get(given.plan.train.recipe), given.plan.train
+    if train.shard != "none" and not vars(kind).get("shards", False):
+        raise PlanError(
+            f"recipe '{train.recipe}' cannot train a net that lies on several processes",
+            found=f"train.shard={train.shard}",
+            hint="--set train.shard=none, or train.recipe=supervised",
+        )
+    return kind(given, options_of(given.plan))

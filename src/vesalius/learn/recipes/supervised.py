@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -17,6 +18,8 @@ NAMES = {"supervised": "The task's loss on batches of its examples"}
 
 class Supervised(Recipe):
     """The usual training. Recipes that add to it override `batches` or `step`."""
+
+    shards: ClassVar[bool] = True
 
     def __init__(self, given: Member, options: Section) -> None:
         super().__init__(given, options)

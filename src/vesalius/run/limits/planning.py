@@ -88,25 +88,68 @@ def _trial() -> Iterator[None]:
 
 
 def batch_that_fits(plan: Plan, step: Callable[[Plan], object]) -> Plan:
-    """Return the plan with a batch of which a real step fits into the declared memory; as it is without one.
+    """Return the plan, changed so that a real step of it fits into the declared memory; as it is without one.
 
-    `step` makes one of a plan. The batch is halved until it fits; what the user set is left as it is, and so is what
-    not even a batch of one would mend: then training says so. The learning rate stays, as for any batch of the rules.
+    `step` makes one of a plan. What changes nothing of what is learned comes first: blocks that are computed again,
+    then the batch in ever more parts as well, which each take another pass forward. Only then is the batch halved. What
+    the user set is left as it is, and so is what not even a batch of one would mend: then training says so. The
+    learning rate stays, as for any batch of the rules.
     """
     there = machines.declared_memory()
-    if there is None or not _shrinks(plan):
+    if there is None or _fits(plan, step):
+        return plan
+    left = f"the declared memory, of which {memory_written(there)} were left"
+    plan, fits = _thriftier(plan, step, f"a step does not fit otherwise into {left}")
+    if fits or not _shrinks(plan):
         return plan
     planned = plan.train.batch
-    while True:
-        try:
-            with _trial():
-                step(plan)
-        except (VesaliusError, MemoryError, RuntimeError) as error:
-            if not out_of_memory(error):
-                raise
-        else:
-            return plan
-        if plan.train.batch < 2:
-            return plan
-        why = f"{planned} do not fit into the declared memory, of which {memory_written(there)} were left"
-        plan = override(plan, {"train.batch": plan.train.batch // 2}, reason=why)
+    while plan.train.batch > 1:
+        half = plan.train.batch // 2
+        plan = override(plan, {"train.batch": half}, reason=f"{planned} do not fit into {left}")
+        if plan.train.accumulate > half and plan.reasons.get("train.accumulate") != USER:
+            plan = override(plan, {"train.accumulate": half}, reason="a part for each case of a batch")
+        if _fits(plan, step):
+            break
+    return plan
+
+
+def _thriftier(plan: Plan, step: Callable[[Plan], object], why: str) -> tuple[Plan, bool]:
+    """Return the plan with the same batch whose step fits, and whether there is one; else the one that needs least."""
+    if plan.reasons.get("train.recompute") != USER and not plan.train.recompute:
+        again = override(plan, {"train.recompute": True}, reason=why)
+        fits = _fits(again, step, asked=False)
+        if fits:
+            return again, True
+        plan = plan if fits is None else again
+    if plan.reasons.get("train.accumulate") == USER:
+        return plan, False
+    for parts in _doubled(plan.train.accumulate, plan.train.batch):
+        cut = override(plan, {"train.accumulate": parts}, reason=why)
+        fits = _fits(cut, step, asked=False)
+        if fits:
+            return cut, True
+        if fits is None:
+            break
+        plan = cut
+    return plan, False
+
+
+def _doubled(parts: int, most: int) -> Iterator[int]:
+    """Yield twice so many parts, four times as many and so on, up to `most`."""
+    while 2 * parts <= most:
+        parts *= 2
+        yield parts
+
+
+def _fits(plan: Plan, step: Callable[[Plan], object], *, asked: bool = True) -> bool | None:
+    """Return whether a real step of a plan fits; None of one that nobody `asked` for and that its net cannot take."""
+    try:
+        with _trial():
+            step(plan)
+    except (VesaliusError, MemoryError, RuntimeError) as error:
+        if isinstance(error, PlanError) and not asked:
+            return None
+        if not out_of_memory(error):
+            raise
+        return False
+    return True
