@@ -351,6 +351,8 @@ class TrainPlan(Section):
     `enough` is how many steps are made where there is time, as a share of what is enough for so many cases. `phases`
     follow one another, with parts of the model frozen (see `learn/phases.py`); without any, all of it learns.
 
+    `devices` is how many processes share each step: `batch` is that of all of them together.
+
     `lora` is the rank of low-rank adapters beside the encoder's linear layers, which learn in place of its own weights
     (see `learn/adapters.py`); 0 is none.
 
@@ -388,6 +390,7 @@ class TrainPlan(Section):
     checkpoint_every_s: float = Field(60.0, gt=0)
     patience: int | None = Field(None, ge=1)
     threads: int | None = Field(None, ge=1)
+    devices: int = Field(1, ge=1, le=1024)
     seed: int = Field(0, ge=0)
     recipe: str = "supervised"
     recipe_options: dict[str, Scalar] = {}

@@ -19,6 +19,7 @@ from vesalius.core.seeds import seed_of
 from vesalius.learn import quality
 from vesalius.learn.checkpoint import Checkpoint
 from vesalius.learn.examples import augmented, batches
+from vesalius.learn.parallel import rows
 from vesalius.learn.recipes.contract import Held, Member, Recipe
 from vesalius.learn.seeing import image_of, net_of, patient_of, pooled, spread_out
 from vesalius.learn.stepper import Stepper
@@ -64,6 +65,7 @@ class Pretext(Recipe):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed_of(given.plan.train.seed, given.number, HEADS))
             self.heads = self.head_of(self.net, given.plan).to(self.device)
+        rows.share(self.heads, self.stepper.crew)
         self._join(given.plan)
         self.draw = batches(given.examples, given.plan, given.number, task=given.task)
         self.patients = {p: k for k, p in enumerate(dict.fromkeys(map(patient_of, given.examples)))}
@@ -99,6 +101,7 @@ class Pretext(Recipe):
         with self.given.fabric.autocast():
             loss = torch.stack(list(self.terms(self.net, seen).values())).sum()
         self.given.fabric.backward(loss)
+        stepper.meet()
         if train.clip_norm:
             torch.nn.utils.clip_grad_norm_(self.heads.parameters(), train.clip_norm)
         stepper.apply(step, lr)

@@ -21,6 +21,8 @@ from vesalius.language import tokenizers
 from vesalius.learn.adapters import added
 from vesalius.learn.checkpoint import Checkpoint
 from vesalius.learn.optimise import Average, optimizer, rate
+from vesalius.learn.parallel import rows
+from vesalius.learn.parallel.crew import current
 from vesalius.learn.phases import frozen_parts, is_frozen
 from vesalius.learn.vocabulary import KNOWN
 from vesalius.learn.weights import fit_of, placed
@@ -91,14 +93,20 @@ def transfer(model: nn.Module, start: Mapping[str, Tensor]) -> int:
 def fabric_for(plan: Plan, device: str | None = None) -> Any:
     """Return Lightning Fabric on the device there is, in the planned precision, which it does not announce."""
     from lightning_fabric import Fabric
+    from lightning_fabric.plugins.environments import LightningEnvironment
 
+    crew = current()
     kind = torch.device(device).type if device else ("cuda" if torch.cuda.is_available() else "cpu")
     precision: Any = "bf16-mixed" if plan.train.precision == "bf16" else "32-true"
     announced = logging.getLogger("lightning_fabric.utilities.rank_zero")
     before = announced.level
     announced.setLevel(logging.WARNING)
     try:
-        return Fabric(accelerator=kind, devices=1, precision=precision)
+        if crew.alone:
+            return Fabric(accelerator=kind, devices=1, precision=precision)
+        own = [crew.local_rank] if kind == "cuda" else 1
+        plugins: Any = [LightningEnvironment()]  # this process has joined the others already
+        return Fabric(accelerator=kind, devices=own, precision=precision, plugins=plugins)
     finally:
         announced.setLevel(before)
 
@@ -123,6 +131,9 @@ class Stepper:
         self.optimizer_ = optimizer(self.model, plan.train, taken)
         self.objective, self.wrapped = fabric.setup(Objective(task, self.model), self.optimizer_)
         self.average = Average(self.model, plan.train.ema) if plan.train.ema else None
+        self.crew = current()
+        rows.share(self.model, self.crew)
+        self._met = False
         self._learning = [n for n, p in self.model.named_parameters() if p.requires_grad]
         self._asleep: list[nn.Module] = []
 
@@ -168,15 +179,23 @@ class Stepper:
         self.fabric.backward(loss)
         return loss.detach()
 
+    def meet(self) -> None:
+        """Bring the gradients of all processes that take this step together, once; of one process nothing is done."""
+        if self.crew.active and not self._met:
+            self.crew.mean_gradients(p for group in self.optimizer_.param_groups for p in group["params"])
+            self._met = True
+
     def apply(self, step: int, lr: float | None = None) -> None:
         """Clip the gradients, take the optimiser's step with them, clear them, and move the average."""
         train = self.plan.train
         for group in self.optimizer_.param_groups:
             group["lr"] = (rate(step, train) if lr is None else lr) * group.get("rate_scale", 1.0)
+        self.meet()
         if train.clip_norm:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), train.clip_norm, foreach=True)
         self.wrapped.step()
         self.wrapped.zero_grad()
+        self._met = False
         if self.average:
             self.average.update(step)
 

@@ -15,7 +15,7 @@ from vesalius.core.progress import Progress, watched
 from vesalius.core.subgroups import SMALLEST
 from vesalius.evaluate.cards.about import NOTHING
 from vesalius.evaluate.cards.reading import read_about
-from vesalius.run import folder, neighbours, out_of_fold, unlabelled
+from vesalius.run import crewed, folder, neighbours, out_of_fold, unlabelled
 from vesalius.run.begin import Asked, Begun, begin, reopen, with_weights
 from vesalius.run.finished import Run, keep_ran_out, place_of, run_at
 from vesalius.run.outcome import finish
@@ -143,7 +143,14 @@ def fit(
 
 
 def carried_out(asked: Asked, *, resume: bool = False) -> Run:
-    """Return the run that is asked for, trained, sealed and scored; `fit` says what it raises."""
+    """Return the run that is asked for, trained, sealed and scored; `fit` says what it raises.
+
+    Where several processes are to train it, they are started, or joined where a launcher started this one.
+    """
+    return crewed.led(_carried_out, asked, resume=resume)
+
+
+def _carried_out(asked: Asked, *, resume: bool = False) -> Run:
     begun = reopen(asked) if resume else begin(asked)
     space = read_workspace(begun)
     chosen = choose_plan(begun, space)
@@ -157,6 +164,7 @@ def carried_out(asked: Asked, *, resume: bool = False) -> Run:
         chosen = chosen if trying is None else unlabelled.announced(trying, chosen)
         return Run(None, fix_steps(begun, space, chosen).plan, None, None)
     with folder.opened(begun) as path:
+        crewed.tell_folder(path)
         planned = fix_steps(begun, space, chosen)
     if trying is not None:
         trying = unlabelled.affordable(begun, trying, planned)
@@ -164,6 +172,7 @@ def carried_out(asked: Asked, *, resume: bool = False) -> Run:
         with folder.at_work(begun, trying, path):
             space, planned = unlabelled.decided(begun, chosen, trying, planned, path)
     folder.write_down(begun, space, planned, path)
+    crewed.keep_record(path)
     with folder.at_work(begun, space, path):
         return _trained(begun, space, planned, path)
 

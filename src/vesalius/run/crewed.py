@@ -1,0 +1,171 @@
+"""A run that several processes train: begun on this machine, or joined where a launcher started this process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from vesalius.core.disk import write_text
+from vesalius.core.errors import BundleError, PlanError
+from vesalius.core.plan import Plan, load_plan
+from vesalius.core.progress import Silent
+from vesalius.learn import loop
+from vesalius.learn.parallel import crew as crews
+from vesalius.learn.parallel.crew import Crew
+from vesalius.learn.parallel.launch import Job, launched
+from vesalius.learn.parallel.notes import Notes, Told
+from vesalius.plan.machine import measure
+from vesalius.run.begin import Asked
+from vesalius.run.finished import TOLD, Run, run_at
+from vesalius.run.limits.planning import time_within
+
+DEVICES = "train.devices"
+CREW = "processes"  # in a run.json: who trained it
+
+Carry = Callable[..., Run]
+
+
+def led(carry: Carry, asked: Asked, *, resume: bool) -> Run:
+    """Return what `carry(asked, resume=…)` returns, carried out by as many processes as are asked for.
+
+    Of processes that a launcher started the first carries it out, and the others take part in its training. Raises
+    what `carry` raises, and PlanError where so many processes cannot be had.
+    """
+    crew = crews.joined(asked.device)
+    if crew is not None:
+        return _led(carry, asked, resume, crew)
+    size = _size(asked, resume)
+    if size == 1 or asked.dry_run:
+        return carry(asked, resume=resume)
+    _assert_possible(size, asked)
+    return _launched(carry, asked, resume, size)
+
+
+def _led(carry: Carry, asked: Asked, resume: bool, crew: Crew) -> Run:
+    """Carry it out where this process leads, or else follow the one that does."""
+    if not crew.leads:
+        loop.follow(crew)
+        return _followed(crew.hand(None))
+    place: Path | None = None
+    try:
+        asked = _of_all(asked, crew)
+        run = carry(asked, resume=resume or _is_begun(asked, crew))
+        place = run.path
+        return run
+    finally:
+        with suppress(crews.CrewLost):  # what ends this process is worth more words
+            crew.hand(None)
+            crew.hand(place)
+
+
+def _followed(path: Path | None) -> Run:
+    """Return the run that the leader left behind. Raises BundleError where it left none."""
+    if path is None:
+        raise BundleError("the leading process left no run", hint="its own words")
+    return run_at(path)
+
+
+def _of_all(asked: Asked, crew: Crew) -> Asked:
+    """Return what is asked with as many processes planned as there are, unless the plan is given or one is alone."""
+    if crew.alone or asked.plan is not None or DEVICES in asked.settings:
+        return asked
+    said = {**asked.said, DEVICES: f"as many as {crew.launcher} started"}
+    return replace(asked, settings={**asked.settings, DEVICES: crew.size}, said=said)
+
+
+def _is_begun(asked: Asked, crew: Crew) -> bool:
+    """Return whether the processes were begun again, and the run that they go on with is there."""
+    return crew.begun > 0 and asked.out is not None and (asked.out / TOLD).is_file()
+
+
+def _size(asked: Asked, resume: bool) -> int:
+    """Return how many processes are asked for: by a setting, by a plan that is given, by that of a run."""
+    told = asked.settings.get(DEVICES)
+    if told is not None:
+        return _number(told)
+    if asked.plan is not None:
+        plan = asked.plan if isinstance(asked.plan, Plan) else load_plan(Path(asked.plan))
+        return plan.train.devices
+    if resume and asked.out is not None and (asked.out / "plan.json").is_file():
+        return load_plan(asked.out / "plan.json").train.devices
+    return 1
+
+
+def _number(told: Any) -> int:
+    text = str(told)
+    if not text.isdigit() or int(text) < 1:
+        raise PlanError(f"{DEVICES} must be a number of processes", found=text, hint="--devices 2")
+    return int(text)
+
+
+def _assert_possible(size: int, asked: Asked) -> None:
+    """Say what so many processes mean on this machine. Raises PlanError where graphics cards are too few."""
+    import torch
+
+    kind = asked.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    if kind.startswith("cuda"):
+        there = torch.cuda.device_count()
+        if there < size:
+            raise PlanError(
+                f"{size} processes need a graphics card each",
+                found=f"{there} on this machine",
+                hint=f"--devices {max(1, there)}, or --device cpu",
+            )
+        return
+    cores = measure().cores
+    threads = max(1, cores // size)
+    asked.progress.note(
+        f"{size} processes of {threads} thread{'s' * (threads > 1)} each share the processor's {cores} cores"
+        + (": they get in one another's way" if cores < size else "")
+    )
+
+
+def _launched(carry: Carry, asked: Asked, resume: bool, size: int) -> Run:
+    """Start the processes, and return the run that they leave behind."""
+    limit = time_within(None, asked.began)
+    within = asked if limit is None or asked.time_limit is not None else replace(asked, time_limit=limit)
+    handed = replace(within, progress=Silent())
+    arguments = {"carry": carry, "asked": handed, "resume": resume}
+    path = launched(Job(_worker, arguments, asked.device), size, progress=asked.progress)
+    return _followed(path)
+
+
+def _worker(carry: Carry, asked: Asked, resume: bool) -> None:
+    """Do a process's part; one that is begun again goes on in the folder that was begun."""
+    crew = crews.current()
+    notes = Notes(crew.notes) if crew.notes is not None else None
+    if notes is not None and crew.leads:
+        begun = notes.folder()
+        if begun is not None and (begun / TOLD).is_file():
+            asked, resume = replace(asked, out=begun, plan=None), True
+        elif begun is not None and begun.is_dir() and not any(begun.iterdir()):
+            begun.rmdir()
+        asked = replace(asked, progress=Told(notes))
+    _led(carry, asked, resume, crew)
+
+
+def tell_folder(path: Path) -> None:
+    """Tell whoever started this process where the run's folder is."""
+    notes = crews.current().notes
+    if notes is not None:
+        Notes(notes).keep_folder(path)
+
+
+def keep_record(path: Path) -> None:
+    """Write into run.json how many processes train it, how often they were begun again, and which were lost."""
+    crew = crews.current()
+    lost = Notes(crew.notes).lost() if crew.notes is not None else []
+    if crew.alone and not lost:
+        return
+    told: Mapping[str, Any] = json.loads((path / TOLD).read_text(encoding="utf-8"))
+    said = {
+        "size": crew.size,
+        "launcher": crew.launcher or "vesalius",
+        "begun_again": crew.begun,
+        "lost": lost,
+    }
+    write_text(path / TOLD, json.dumps({**told, CREW: said}, indent=1) + "\n")
