@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -58,6 +60,7 @@ def cluster() -> Iterator[None]:
         log_to_driver=False,
         configure_logging=False,
     )
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import a file of tests
     yield
     ray.shutdown()
 
@@ -99,8 +102,6 @@ def test_a_cluster_that_has_too_little_or_is_another_is_said(pictures: Path, tmp
         vs.search(pictures, tmp_path / "a", trials=3, workers=3, cluster=HERE, **TOLD)
     with pytest.raises(ClusterError, match="connected to another cluster than ray://localhost:6379"):
         vs.search(pictures, tmp_path / "b", trials=3, cluster="ray://localhost", **TOLD)
-    with pytest.raises(BudgetError, match="needs 1 GPU"):
-        vs.search(pictures, tmp_path / "c", trials=3, cluster=HERE, device="cuda", **TOLD)
 
 
 def test_an_archive_is_answered_as_local_workers_answer_it(pictures: Path, tmp_path: Path) -> None:
@@ -142,6 +143,7 @@ def test_a_job_that_ends_its_worker_ends_no_other() -> None:
         while jobs and pool.room:
             pool.give(jobs.pop(0))
         found += pool.wait(1.0)
+    assert len(found) == 8
     assert sorted(f for f in found if f[0] not in (3, 4)) == [(k, 2 * k) for k in (0, 1, 2, 5, 6, 7)]
     why = dict(f for f in found if f[0] in (3, 4))
     assert "ended without a word" in why[3] and why[4] == "ValueError: four"
@@ -169,3 +171,17 @@ def test_processes_that_train_together_are_begun_again_where_one_dies(tmp_path: 
     assert sorted(p.name for p in place.iterdir()) == ["0-0.txt", "0-1.txt", "1-0.txt", "1-1.txt"]
     said = [(place / f"1-{rank}.txt").read_text() for rank in (0, 1)]
     assert said[0] == said[1] and said[0].startswith("2 ") and begun_of(notes) == 2
+
+
+def test_two_processes_of_a_cluster_leave_an_ordinary_run(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    seen = Notes()
+    settings = {**SET, "train.devices": 2}
+    run = vs.fit(pictures, tmp_path / "run", settings=settings, init="none", cluster=HERE, progress=seen)
+    assert run.path == tmp_path / "run" and run.scorecard is not None and run.plan.train.devices == 2
+    told = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert told["processes"]["size"] == 2 and told["processes"]["launcher"] == "Ray Train"
+    assert any("2 processes train on ray://local" in note for note in seen.notes)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["run"]  # nothing is left beside it

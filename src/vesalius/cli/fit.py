@@ -89,6 +89,11 @@ def fit(
     devices: int | None = typer.Option(
         None, "--devices", min=1, help="Processes of this machine that share each batch.", show_default="1"
     ),
+    cluster: str | None = typer.Option(
+        None,
+        "--cluster",
+        help="A Ray cluster whose machines train it, --devices N processes: ray://HOST:PORT, or ray://local.",
+    ),
     about: Path | None = typer.Option(
         None,
         "--about",
@@ -125,6 +130,7 @@ def fit(
         devices=devices,
         about=about,
         stages=pairs(stage, "--stage"),
+        cluster=cluster,
         progress=talk.progress,
         started=context.obj() if context.obj else None,
     )

@@ -37,7 +37,7 @@ def library() -> Any:
 def why_died(error: BaseException) -> str:
     """Return in a few words what became of a worker, of which Ray says a page."""
     said = str(error)
-    if "node" in said and ("has died" in said or "was terminated" in said or "unreachable" in said):
+    if "its node has died" in said or "node was terminated" in said:
         return "its machine is gone"
     if "unexpectedly" in said:
         return "its process ended without a word, and memory may have run out"

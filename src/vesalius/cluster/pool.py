@@ -18,7 +18,7 @@ R = TypeVar("R")
 E = TypeVar("E")
 L = TypeVar("L")
 Work = Callable[[J], R]
-AHEAD = 2  # jobs that a worker is given at once, so that it need not wait for this process
+AHEAD = 1  # jobs that a worker is given at once: an answer to one may be lost with the worker that the next one ends
 BROKEN = 3  # workers in a row that end before they are ready: none ever will be
 READY, FAULT, UNEXPECTED = "ready", "fault", "unexpected"
 
