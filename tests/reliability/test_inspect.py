@@ -224,11 +224,11 @@ def test_hippocampus_orphans_and_its_scales_are_named(shared_data: Path) -> None
     assert not [f for f in found.findings if f.severity == "error"] and found.duplicates == ()
 
 
-def errors(cohort: Cohort) -> list[str]:
-    return [f.text for f in inspect(cohort).findings if f.severity == "error"]
+def said_of(cohort: Cohort) -> list[tuple[str, str]]:
+    return [(f.severity, f.text) for f in inspect(cohort).findings if f.kind in ("labels", "patients")]
 
 
-def test_what_fit_refuses_for_all_cases_alike_is_an_error_here(tmp_path: Path, draw: Draw) -> None:
+def test_what_fit_refuses_for_all_cases_alike_is_said_here(tmp_path: Path, draw: Draw) -> None:
     (tmp_path / "images").mkdir()
     for k in range(4):
         PIL.Image.fromarray(draw(k).astype(np.uint8)).save(tmp_path / f"images/p{k}.png")
@@ -237,13 +237,14 @@ def test_what_fit_refuses_for_all_cases_alike_is_an_error_here(tmp_path: Path, d
     (tmp_path / "boxes.csv").write_text(
         "case,label,x0,y0,x1,y1\n" + "".join(f"c{k},,,,,\n" for k in range(4))
     )
-    assert errors(cohorts.read(tmp_path)) == [
-        "boxes: nothing to learn: no box in any of 4 cases",
-        "1 patient is too few for a test set and two folds",
+    assert said_of(cohorts.read(tmp_path)) == [
+        ("error", "boxes: nothing to learn: no box in any of 4 cases"),
+        ("warning", "1 patient is too few for a test set and two folds"),
     ]
     (tmp_path / "boxes.csv").write_text(
         "case,label,x0,y0,x1,y1\n" + "".join(f"c{k},a,1,1,5,6\n" for k in range(4))
     )
     split = rows.replace("\n", ",train\n", 3).replace("p3.png\n", "p3.png,test\n")
     (tmp_path / "cohort.csv").write_text("case,patient,image,split\n" + split.replace("c3,same", "c3,other"))
-    assert errors(cohorts.read(tmp_path)) == []
+    found = said_of(cohorts.read(tmp_path))
+    assert "error" not in dict(found) and not any("too few" in text for _, text in found)

@@ -36,7 +36,7 @@ def find(seen: Seen) -> list[Finding]:
         text = (
             f"{counted(summary.patients, 'patient is', 'patients are')} too few for a test set and two folds"
         )
-        findings.append(Finding("error", "patients", (), text, "more patients, or a declared split"))
+        findings.append(Finding("warning", "patients", (), text, "more patients, or a declared split"))
     if not summary.patients_known and cohort.cases:
         without, of = summary.without_patient, len(found.good)
         text = "no patient ids: each case counts as a patient"
