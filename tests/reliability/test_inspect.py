@@ -10,6 +10,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import PIL.Image
 import pytest
 
 from vesalius import cohorts
@@ -221,3 +222,29 @@ def test_hippocampus_orphans_and_its_scales_are_named(shared_data: Path) -> None
     assert found.summary.orphans == ("hippocampus_010", "hippocampus_281", "hippocampus_118")
     assert any("different scales" in f.text for f in found.findings)
     assert not [f for f in found.findings if f.severity == "error"] and found.duplicates == ()
+
+
+def said_of(cohort: Cohort) -> list[tuple[str, str]]:
+    return [(f.severity, f.text) for f in inspect(cohort).findings if f.kind in ("labels", "patients")]
+
+
+def test_what_fit_refuses_for_all_cases_alike_is_said_here(tmp_path: Path, draw: Draw) -> None:
+    (tmp_path / "images").mkdir()
+    for k in range(4):
+        PIL.Image.fromarray(draw(k).astype(np.uint8)).save(tmp_path / f"images/p{k}.png")
+    rows = "".join(f"c{k},same,images/p{k}.png\n" for k in range(4))
+    (tmp_path / "cohort.csv").write_text("case,patient,image\n" + rows)
+    (tmp_path / "boxes.csv").write_text(
+        "case,label,x0,y0,x1,y1\n" + "".join(f"c{k},,,,,\n" for k in range(4))
+    )
+    assert said_of(cohorts.read(tmp_path)) == [
+        ("error", "boxes: nothing to learn: no box in any of 4 cases"),
+        ("warning", "1 patient is too few for a test set and two folds"),
+    ]
+    (tmp_path / "boxes.csv").write_text(
+        "case,label,x0,y0,x1,y1\n" + "".join(f"c{k},a,1,1,5,6\n" for k in range(4))
+    )
+    split = rows.replace("\n", ",train\n", 3).replace("p3.png\n", "p3.png,test\n")
+    (tmp_path / "cohort.csv").write_text("case,patient,image,split\n" + split.replace("c3,same", "c3,other"))
+    found = said_of(cohorts.read(tmp_path))
+    assert "error" not in dict(found) and not any("too few" in text for _, text in found)

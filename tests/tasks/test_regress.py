@@ -255,6 +255,20 @@ def test_what_only_all_hospitals_together_can_tell_is_told_of_the_merged() -> No
             TASK.state(merged, AGE, plan)
 
 
+def test_one_word_among_numbers_is_named_and_many_words_are_not() -> None:
+    plan = planned({"covariates": "crp", "categories": "crp"})
+    few = cases(
+        [float(k) for k in range(12)], crp=["<0.1" if k % 4 == 0 else f"{k / 7:.2f}" for k in range(12)]
+    )
+    with pytest.raises(
+        DataError, match=r"10 in 12 training cases, all numbers but '<0\.1'; try: write them as numbers"
+    ):
+        TASK.state(TASK.summary(few, AGE, plan), AGE, plan)
+    days = cases([float(k) for k in range(12)], crp=[f"2020-01-{k + 1:02d}" for k in range(12)])
+    with pytest.raises(DataError, match="12 in 12 training cases; try: another column, or leave it out"):
+        TASK.state(TASK.summary(days, AGE, plan), AGE, plan)
+
+
 def test_codes_are_categories_and_few_ages_are_numbers() -> None:
     some = cases([float(k) for k in range(12)], site=[k % 3 for k in range(12)], age2=[50 + k for k in range(12)],
                  dose=[0.5 * (k % 2) for k in range(12)], sex=["F", None] * 6)  # fmt: skip

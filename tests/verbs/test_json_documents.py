@@ -304,6 +304,17 @@ def test_rows_of_a_table_are_numbers_where_a_column_is(tmp_path: Path) -> None:
     assert rows(tmp_path / "none.csv") == []
 
 
+def test_names_stay_texts_where_all_of_them_look_like_numbers(tmp_path: Path) -> None:
+    # The unit of a count is '1', and classes may be called 0 and 1: a program gets texts for both, in any cohort.
+    (tmp_path / "answers.csv").write_text(
+        "case,answer,red.value,red.unit\n1,0,7.0,1\n2,1,8.0,1\n", encoding="utf-8"
+    )
+    assert rows(tmp_path / "answers.csv") == [
+        {"case": "1", "answer": "0", "red.value": 7.0, "red.unit": "1"},
+        {"case": "2", "answer": "1", "red.value": 8.0, "red.unit": "1"},
+    ]
+
+
 def test_the_schema_refuses_what_is_not_so() -> None:
     good = _outcome.document("phantom", result={"out": "x", "kind": "ct", "cases": 1, "seed": 0})
     assert SCHEMA.is_valid(good)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from vesalius.core.plan import Plan
     from vesalius.core.scorecard import Scorecard
 
+_NAMES = ("case", "answer", "unit")  # columns that hold names, by what stands behind the last point
 _WHOLE, _DECIMAL = (
     re.compile(r"-?(0|[1-9]\d*)"),
     re.compile(r"-?\d+\.\d+(e[+-]?\d+)?|-?\d+e[+-]?\d+", re.IGNORECASE),
@@ -49,14 +50,17 @@ def rows(path: Path) -> list[dict[str, Any]]:
     """Return the rows of a table that `predict` wrote; none where there is no file.
 
     A column of which every cell is a number, or empty, holds numbers, and null where a cell is empty. `01` is not a
-    number but a name. The column `case` holds texts, whatever they look like.
+    number but a name. Columns of names (`case`, `answer`, `unit` and those of parts, such as `red.unit`) hold texts,
+    whatever they look like: the unit of a count is `1`.
     """
     if not path.is_file():
         return []
     with path.open(encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file)
         names, found = list(reader.fieldnames or ()), list(reader)
-    columns = {name: _cells([row[name] for row in found], text=name == "case") for name in names}
+    columns = {
+        name: _cells([row[name] for row in found], text=name.rpartition(".")[2] in _NAMES) for name in names
+    }
     return [{name: columns[name][i] for name in names} for i in range(len(found))]
 
 

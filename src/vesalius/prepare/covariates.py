@@ -135,12 +135,28 @@ def _category(found: Statistics, name: str) -> dict[str, Any]:
     words = words_of(found, name)
     values = sorted(map(str, words))
     if len(values) > min(WORDS, max(2, words.n // 2)):
+        odd = _odd_ones(values)
         raise DataError(
             f"the covariate '{name}' has too many different values for a category",
-            found=f"{len(values)} in {counted(words.n, 'training case')}",
-            hint="another column, or leave it out",
+            found=f"{len(values)} in {counted(words.n, 'training case')}" + (f", {odd}" if odd else ""),
+            hint="write them as numbers, or leave these cells empty"
+            if odd
+            else "another column, or leave it out",
         )
     return {"values": values, "missing": _missing(found, name, words.n)}
+
+
+def _odd_ones(values: Sequence[str]) -> str:
+    """Return which values keep a column from being one of numbers, such as `<0.1`; empty where most are words."""
+    odd = [value for value in values if not _is_number(value)]
+    return f"all numbers but {listed([repr(x) for x in odd], 3)}" if 0 < len(odd) < len(values) / 2 else ""
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def words_of(found: Statistics, name: str) -> Tally:

@@ -13,6 +13,7 @@ from vesalius.core.bundle import Bundle
 from vesalius.core.case import Case, Ref
 from vesalius.core.cohort import Cohort
 from vesalius.core.errors import DataError
+from vesalius.core.words import listed
 from vesalius.plan.tables import IMAGELESS
 from vesalius.tasks import contract as tasks
 
@@ -59,6 +60,62 @@ def _sees(columns: Mapping[str, str] | None) -> bool:
     return bool(columns) and bool({"image", "course"} & set(columns or ()))
 
 
+def with_sources(
+    bundle: Bundle, source: Path | str | Cohort, columns: Mapping[str, str] | None
+) -> Mapping[str, str] | None:
+    """Return what is said of a table's columns, with those of a bundle of several images where no image is told."""
+    if isinstance(source, Cohort) or _sees(columns):
+        return columns
+    return {**_columns_of_sources(bundle, Path(source)), **(columns or {})} or None
+
+
+def _columns_of_sources(bundle: Bundle, source: Path) -> dict[str, str]:
+    """Return what a table's columns are for a bundle of several images: those of its sources that are there.
+
+    Without it a table is read by its looks, and all images but one are passed over. Nothing is said of other data.
+    """
+    last = bundle.stages[-1]
+    plan = last.plan
+    if not plan.sources.joined or len(plan.data.images) < 2:
+        return {}
+    known = {
+        "image": plan.data.images,
+        "text": plan.sources.texts,
+        "course": plan.sources.courses,
+        "covariate": tuple(tasks.get(plan.task.name).known_covariates(last.state)),
+    }
+    tables = [source] if source.is_file() else sorted(source.iterdir()) if source.is_dir() else []
+    for path in tables:
+        if path.suffix.lower() not in cohorts.TABLE_SUFFIXES:
+            continue
+        try:
+            there = cohorts.read_cells(path).keys()
+        except DataError:
+            continue  # whoever reads the cohort says what is wrong with it
+        if there & set(plan.data.images):
+            held = {role: [name for name in names if name in there] for role, names in known.items()}
+            return {role: ",".join(names) for role, names in held.items() if names}
+    return {}
+
+
+def assert_known_images(bundle: Bundle, cohort: Cohort) -> None:
+    """Raise DataError where a bundle of several images knows none of those that the cases bring.
+
+    It would answer from what else is known of them, as if they had no image.
+    """
+    plan = bundle.stages[-1].plan
+    if not plan.sources.joined or len(plan.data.images) < 2:
+        return
+    known = {name.partition("#")[0] for name in (*plan.data.images, *plan.sources.apart)}
+    brought = {name for case in cohort.cases for name in case.images}
+    if brought and not known & {name.partition("#")[0] for name in brought}:
+        raise DataError(
+            "none of the images is one that this bundle looks at by name",
+            found=f"{listed(sorted(brought), 5)}; it learned from {listed(sorted(known), 5)}",
+            hint=f"a table that names them: --column image={','.join(plan.data.images)}",
+        )
+
+
 def read_for(
     bundle: Bundle, source: Path | str | Cohort, *, layout: str | None, columns: Mapping[str, str] | None
 ) -> Cohort:
@@ -78,7 +135,9 @@ def read_for(
         layout, told = LAYOUT, None
     else:
         told = columns_of(bundle, columns)
+        told = with_sources(bundle, source, told)
     found = cohorts.open_cohort(source, layout=layout, columns=told, max_set_aside=1.0)
+    assert_known_images(bundle, found)
     if len(names) != 1 or found.layout != LAYOUT:
         return found
     cases = (

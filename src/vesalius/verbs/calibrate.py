@@ -33,7 +33,7 @@ from vesalius.run.calibrating import NAME, assert_refits, collect, fitted
 from vesalius.run.finished import Run, bundle_of
 from vesalius.run.ledger import Sheet
 from vesalius.run.past import Past, past_of_bundle
-from vesalius.run.tabular import is_bare, target_of_columns, untold
+from vesalius.run.tabular import assert_known_images, is_bare, target_of_columns, untold, with_sources
 from vesalius.run.unseen import Choice, unseen
 from vesalius.tasks import contract as tasks
 from vesalius.tasks.contract import Task
@@ -126,6 +126,8 @@ def calibrate(
     if is_bare(opened):
         target = target or target_of_columns(opened, columns)
         columns = untold(opened, columns)
+    else:
+        columns = with_sources(opened, data, columns)
     cohort = cohorts.open_cohort(
         data,
         layout=layout,
@@ -135,6 +137,7 @@ def calibrate(
         labels=labels,
         max_set_aside=1.0,
     )
+    assert_known_images(opened, cohort)
     cohort = cohorts.with_joined(cohort, target or last.task.target)
     info = target_of(cohort, target, opened)
     if info is None:

@@ -35,7 +35,7 @@ from vesalius.run.finished import Run, bundle_of
 from vesalius.run.past import past_of_bundle, past_of_predictions
 from vesalius.run.spending import ANSWERING, Metered
 from vesalius.run.stopping import all_or_nothing
-from vesalius.run.tabular import is_bare, target_of_columns, untold
+from vesalius.run.tabular import assert_known_images, is_bare, target_of_columns, untold, with_sources
 from vesalius.run.unseen import of_another_tool, trained_on, unseen
 from vesalius.tasks import contract as tasks
 
@@ -101,6 +101,8 @@ def evaluate(
     if bundle is not None and is_bare(bundle):
         target = target or target_of_columns(bundle, columns)
         columns = untold(bundle, columns)
+    elif bundle is not None:
+        columns = with_sources(bundle, data, columns)
     with all_or_nothing():
         cohort = cohorts.open_cohort(
             data,
@@ -112,6 +114,7 @@ def evaluate(
             max_set_aside=1.0,
         )
         if bundle is not None:
+            assert_known_images(bundle, cohort)
             cohort = cohorts.with_joined(cohort, target or bundle.stages[-1].plan.task.target)
         assert_columns(by, cohort.cases, smallest_group)
         info = target_of(cohort, target, bundle)

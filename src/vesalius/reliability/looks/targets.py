@@ -1,9 +1,10 @@
-"""Classes that are missing, rare or alone, empty masks, cases without a target, and patients without a name."""
+"""Classes missing, rare or alone, masks or boxes all empty, no target, patients too few or without a name."""
 
 from __future__ import annotations
 
 from vesalius.cohorts import select_target
 from vesalius.cohorts.targets import contract as kinds
+from vesalius.core.cohort import Cohort
 from vesalius.core.errors import DataError
 from vesalius.core.words import counted, listed
 from vesalius.reliability._survey import Survey
@@ -25,12 +26,17 @@ def find(seen: Seen) -> list[Finding]:
         findings.append(Finding("note", "targets", (), text))
     for target in summary.targets:
         if target.name not in constant:
-            findings += _of_target(found, target)
+            findings += _of_target(found, target) + _of_all_alike(cohort, target)
     if len(cohort.targets) > 1:
         try:
             select_target(cohort)
         except DataError as error:
             findings.append(Finding("note", "targets", (), error.what, error.hint or ""))
+    if summary.targets and summary.patients < 3 and not any(summary.splits.get(x) for x in ("test", "val")):
+        text = (
+            f"{counted(summary.patients, 'patient is', 'patients are')} too few for a test set and two folds"
+        )
+        findings.append(Finding("warning", "patients", (), text, "more patients, or a declared split"))
     if not summary.patients_known and cohort.cases:
         without, of = summary.without_patient, len(found.good)
         text = "no patient ids: each case counts as a patient"
@@ -75,6 +81,17 @@ def _of_target(found: Survey, target: TargetSummary) -> list[Finding]:
             text = f"{target.name}: {counted(len(empty), 'mask is', 'masks are')} empty"
             findings.append(Finding("note", "labels", empty, text))
     return findings
+
+
+def _of_all_alike(cohort: Cohort, target: TargetSummary) -> list[Finding]:
+    """Return that a target tells nothing apart, such as boxes of which no case has one."""
+    if _named(target):
+        return []
+    held = [case.targets[target.name] for case in cohort.cases if target.name in case.targets]
+    alike = kinds.of(target.kind).nothing_to_learn(cohort.targets[target.name], held) if held else None
+    if alike is None:
+        return []
+    return [Finding("error", "labels", (), f"{target.name}: nothing to learn: {alike[0]}", alike[1])]
 
 
 def _named(target: TargetSummary) -> bool:
