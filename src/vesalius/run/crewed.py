@@ -180,7 +180,7 @@ def keep_record(path: Path) -> None:
     told: Mapping[str, Any] = json.loads((path / TOLD).read_text(encoding="utf-8"))
     said = {
         "size": crew.size,
-        "launcher": crew.launcher or "vesalius",
+        "launcher": "vesalius" if crew.notes is not None else crew.launcher,
         "begun_again": crew.begun,
         "lost": lost,
     }

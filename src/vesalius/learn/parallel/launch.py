@@ -140,6 +140,8 @@ def _ended(code: int) -> str:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Silence torch's launcher, whose words are of its own inside."""
+    import torch.distributed.launcher.api  # noqa: F401 - whose loggers are there from then on
+
     held = [logging.getLogger(name) for name in ("torch.distributed", "torch.distributed.elastic")]
     held += [
         one
