@@ -105,9 +105,7 @@ def trained(
     with recipe.answering() as model:
         if not torch.distributed.is_initialized() or torch.distributed.get_rank() == 0:
             asked = model.state_dict()
-            assert not asked.keys() == weights.keys() or all(
-                torch.equal(v, weights[k]) for k, v in asked.items()
-            )
+            assert asked.keys() != weights.keys() or all(torch.equal(v, weights[k]) for k, v in asked.items())
     return losses, weights, kept
 
 

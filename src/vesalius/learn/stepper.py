@@ -97,7 +97,7 @@ def transfer(model: nn.Module, start: Mapping[str, Tensor]) -> int:
 def fabric_for(plan: Plan, device: str | None = None) -> Any:
     """Return Lightning Fabric on the device there is, in the planned precision, which it does not announce."""
     from lightning_fabric import Fabric
-    from lightning_fabric.plugins.environments import LightningEnvironment
+    from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 
     crew = current()
     kind = torch.device(device).type if device else ("cuda" if torch.cuda.is_available() else "cpu")

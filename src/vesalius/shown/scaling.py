@@ -18,10 +18,11 @@ from vesalius.shown._markup import grid, warned
 from vesalius.shown.contract import View, facts
 
 HOW = (
-    "Every fit has the same number of steps, begins from random weights, is not ended early, and is measured on the "
-    "same held-out patients, which are not the test's. A place is the mean over its seeds, never the best of them. A law "
-    "is E + A · x^−α, fitted to the logarithms; its band holds 90 % of the laws that go with the fits, and the interval "
-    "of a forecast holds what nine of ten new fits come to. Beyond four times what was measured nothing is promised."
+    "Every fit has the same number of steps, begins from random weights, is not ended early, and is measured on "
+    "the same held-out patients, which are not the test's. A place is the mean over its seeds, never the best of "
+    "them. A law is E + A · x^−α, fitted to the logarithms; its band holds 90 % of the laws that go with the "
+    "fits, and the interval of a forecast holds what nine of ten new fits come to. Beyond four times what was "
+    "measured nothing is promised."
 )
 POINTS = 25  # of a drawn law
 

@@ -73,7 +73,8 @@ def next_call(crew: Crew) -> Call | None:
     if found is None:
         return None
     call, examples, path, spans = found
-    return replace(call, examples=pickle.loads(examples, buffers=_mapped(Path(path), spans, crew)))
+    held: Call = replace(call, examples=pickle.loads(examples, buffers=_mapped(Path(path), spans, crew)))
+    return held
 
 
 def over(crew: Crew) -> None:
