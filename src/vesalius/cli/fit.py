@@ -86,11 +86,6 @@ def fit(
     device: str | None = typer.Option(
         None, "--device", help="cpu, cuda, …", show_default="a GPU where there is one"
     ),
-    cluster: str | None = typer.Option(
-        None,
-        "--cluster",
-        help="A Ray cluster whose machines train it, --set train.devices=N processes: ray://HOST:PORT, or ray://local.",
-    ),
     about: Path | None = typer.Option(
         None,
         "--about",
@@ -126,7 +121,6 @@ def fit(
         device=device,
         about=about,
         stages=pairs(stage, "--stage"),
-        cluster=cluster,
         progress=talk.progress,
         started=context.obj() if context.obj else None,
     )

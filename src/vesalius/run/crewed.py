@@ -12,7 +12,7 @@ from typing import Any
 from vesalius.core.disk import write_text
 from vesalius.core.errors import BundleError, PlanError
 from vesalius.core.plan import Plan, load_plan
-from vesalius.core.progress import Progress, Silent
+from vesalius.core.progress import Silent
 from vesalius.learn import loop
 from vesalius.learn.parallel import crew as crews
 from vesalius.learn.parallel.crew import Crew
@@ -27,13 +27,11 @@ DEVICES = "train.devices"
 CREW = "processes"  # in a run.json: who trained it
 
 Carry = Callable[..., Run]
-Launch = Callable[[Job, int, Progress], Path | None]  # runs a job in so many processes; see `launched`
 
 
-def led(carry: Carry, asked: Asked, *, resume: bool, launch: Launch | None = None) -> Run:
+def led(carry: Carry, asked: Asked, *, resume: bool) -> Run:
     """Return what `carry(asked, resume=…)` returns, carried out by as many processes as are asked for.
 
-    They are processes of this machine, or those that `launch` starts.
     Of processes that a launcher started the first carries it out, and the others take part in its training. Raises
     what `carry` raises, and PlanError where so many processes cannot be had.
     """
@@ -41,11 +39,10 @@ def led(carry: Carry, asked: Asked, *, resume: bool, launch: Launch | None = Non
     if crew is not None:
         return _led(carry, asked, resume, crew)
     size = _size(asked, resume)
-    if asked.dry_run or (size == 1 and launch is None):
+    if size == 1 or asked.dry_run:
         return carry(asked, resume=resume)
-    if launch is None:
-        _assert_possible(size, asked)
-    return _launched(carry, asked, resume, size, launch)
+    _assert_possible(size, asked)
+    return _launched(carry, asked, resume, size)
 
 
 def _led(carry: Carry, asked: Asked, resume: bool, crew: Crew) -> Run:
@@ -127,14 +124,13 @@ def _assert_possible(size: int, asked: Asked) -> None:
     )
 
 
-def _launched(carry: Carry, asked: Asked, resume: bool, size: int, launch: Launch | None) -> Run:
+def _launched(carry: Carry, asked: Asked, resume: bool, size: int) -> Run:
     """Start the processes, and return the run that they leave behind."""
     limit = time_within(None, asked.began)
     within = asked if limit is None or asked.time_limit is not None else replace(asked, time_limit=limit)
     handed = replace(within, progress=Silent())
     arguments = {"carry": carry, "asked": handed, "resume": resume}
-    job = Job(function=_worker, arguments=arguments, device=asked.device)
-    path = launch(job, size, asked.progress) if launch else launched(job, size, progress=asked.progress)
+    path = launched(Job(_worker, arguments, asked.device), size, progress=asked.progress)
     return _followed(path)
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from vesalius.core.bundle import Bundle
-from vesalius.core.cluster_address import read_address
 from vesalius.core.cohort import Cohort
 from vesalius.core.plan import Plan
 from vesalius.core.progress import Progress, watched
@@ -27,7 +26,6 @@ from vesalius.run.sealing import seal
 from vesalius.run.spending import TRAINING, spending
 from vesalius.run.training import train_all
 from vesalius.run.workspace import Workspace
-from vesalius.verbs._fit_elsewhere import launch_at
 
 __all__ = ["Run", "carried_out", "fit"]
 
@@ -58,7 +56,6 @@ def fit(
     device: str | None = None,
     about: Path | str | Mapping[str, Any] | None = None,
     stages: Mapping[str, Run | Bundle | Path | str] | None = None,
-    cluster: str | None = None,
     progress: Progress | bool | None = None,
     started: float | None = None,
 ) -> Run:
@@ -99,8 +96,6 @@ def fit(
             file as `vesalius card --template` writes one.
         stages: Bundles that are stages before the one that is trained, by a name of their own: `{"vessels": run}`. The
             net is given what they find, or see, beside the image; `settings` of `takes` say what.
-        cluster: A Ray cluster whose machines train it, as many processes as `train.devices` says: `"ray://HOST:PORT"`,
-            or `"ray://local"`, which starts one here.
         progress: A `Progress`; True, False or None: by default a bar shows itself on a terminal and in a
             notebook.
         started: The `time.monotonic()` that the time limit counts from, by default that of the call.
@@ -116,7 +111,6 @@ def fit(
         OutputError: `out` holds something.
         Interrupted: Ctrl-C; all is saved, and `resume` goes on.
     """
-    address = None if cluster is None else read_address(cluster)
     others = dict(settings or {})
     asked = Asked(
         data=data,
@@ -145,15 +139,15 @@ def fit(
         stages={name: place_of(one) for name, one in (stages or {}).items()},
         progress=watched(progress),
     )
-    return carried_out(asked, resume=resume, launch=None if address is None else launch_at(address))
+    return carried_out(asked, resume=resume)
 
 
-def carried_out(asked: Asked, *, resume: bool = False, launch: crewed.Launch | None = None) -> Run:
+def carried_out(asked: Asked, *, resume: bool = False) -> Run:
     """Return the run that is asked for, trained, sealed and scored; `fit` says what it raises.
 
     Where several processes are to train it, they are started, or joined where a launcher started this one.
     """
-    return crewed.led(_carried_out, asked, resume=resume, launch=launch)
+    return crewed.led(_carried_out, asked, resume=resume)
 
 
 def _carried_out(asked: Asked, *, resume: bool = False) -> Run:
