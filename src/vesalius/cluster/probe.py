@@ -14,7 +14,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import vesalius
 from vesalius.cluster.connect import Cluster
 from vesalius.cluster.library import library
 from vesalius.core.disk import output_errors
@@ -41,7 +40,7 @@ class Site:
 @cache
 def code() -> str:
     """Return a hash of the source files of this package, in which two installations of one version may differ."""
-    root = Path(vesalius.__file__).parent
+    root = Path(__file__).resolve().parent.parent
     seen = hashlib.sha256()
     for path in sorted(root.rglob("*.py")):
         seen.update(str(path.relative_to(root)).encode() + path.read_bytes())
