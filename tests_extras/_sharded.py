@@ -82,10 +82,11 @@ def examples() -> list[Example]:
 
 
 def trained(
-    case: str, *, saved: Checkpoint | None = None, until: int = 20
+    case: str, *, saved: Checkpoint | None = None, until: int | None = None
 ) -> tuple[list[float], dict[str, torch.Tensor], Checkpoint]:
     """The losses of the steps, the weights that would answer, and the checkpoint, on every process."""
     plan = override(VIT, CASES[case])
+    until = until or (20 if case in ("plain", "full", "tensor") else 4)
     recipe = recipes.begin(
         Member(tasks.get("classify"), plan, STATE, examples(), 0, fabric_for(plan, "cpu"), steps=20)
     )
@@ -95,7 +96,7 @@ def trained(
         begin = saved.step
     losses, phase = [], -1
     for step in range(begin, until):
-        if plan.train.phases and (now := int(step >= 10)) != phase:
+        if plan.train.phases and (now := int(step >= 2)) != phase:
             phase = now
             recipe.enter(plan.train.phases[now])
         losses.append(float(recipe.step(step, plan.train.lr)))
@@ -119,9 +120,9 @@ def main(rank: int, port: int, folder: Path, cases: list[str]) -> None:
     for case in cases:
         name, _, how = case.partition("@")
         if how == "resumed":  # what one process began, and what two began, two go on with
-            for begun in (name, f"{name}-half"):
+            for begun in ("plain-half", f"{name}-half"):
                 saved = Checkpoint(**torch.load(folder / f"{begun}.ckpt", weights_only=True))
-                found[f"{begun}@resumed"] = trained(name, saved=saved)[:2]
+                found[f"{name} of {begun}"] = trained(name, saved=saved)[:2]
         elif how == "half":
             kept = trained(name, until=10)[2]
             if rank == 0:

@@ -26,8 +26,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What two processes found, and for comparison one: losses and weights by case."""
     folder = tmp_path_factory.mktemp("sharded")
     one = {case: _sharded.trained(case) for case in ("plain", "undropped", "frozen", "lora")}
-    for case in ("full", "tensor"):
-        torch.save(vars(_sharded.trained("plain", until=10)[2]), folder / f"{case}.ckpt")
+    torch.save(vars(_sharded.trained("plain", until=10)[2]), folder / "plain-half.ckpt")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -51,7 +50,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 )
 def test_two_processes_follow_one(found: dict[str, Any], two: str, one: str) -> None:
     (losses, weights), (alone, whole) = found[two], found[one]
-    assert len(losses) == 20 and losses == pytest.approx(alone, abs=1e-5)
+    assert len(losses) == len(alone) >= 4 and losses == pytest.approx(alone, abs=1e-5)
     assert weights.keys() == whole.keys(), "a bundle has its ordinary names"
     assert all(torch.allclose(w, whole[k], atol=5e-5) for k, w in weights.items())
 
@@ -59,8 +58,8 @@ def test_two_processes_follow_one(found: dict[str, Any], two: str, one: str) -> 
 @pytest.mark.parametrize("how", ["full", "tensor"])
 def test_a_run_goes_on_with_another_number_of_processes(found: dict[str, Any], how: str) -> None:
     alone, whole = found["plain"]
-    for begun in (how, f"{how}-half"):
-        losses, weights = found[f"{begun}@resumed"]
+    for begun in ("plain-half", f"{how}-half"):
+        losses, weights = found[f"{how} of {begun}"]
         assert losses == pytest.approx(alone[10:], abs=1e-5)
         assert all(torch.allclose(w, whole[k], atol=5e-5) for k, w in weights.items())
     single = _sharded.Checkpoint(**found["half"])
