@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -170,3 +171,17 @@ def test_processes_that_train_together_are_begun_again_where_one_dies(tmp_path: 
     assert sorted(p.name for p in place.iterdir()) == ["0-0.txt", "0-1.txt", "1-0.txt", "1-1.txt"]
     said = [(place / f"1-{rank}.txt").read_text() for rank in (0, 1)]
     assert said[0] == said[1] and said[0].startswith("2 ") and begun_of(notes) == 2
+
+
+def test_two_processes_of_a_cluster_leave_an_ordinary_run(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    seen = Notes()
+    settings = {**SET, "train.devices": 2}
+    run = vs.fit(pictures, tmp_path / "run", settings=settings, init="none", cluster=HERE, progress=seen)
+    assert run.path == tmp_path / "run" and run.scorecard is not None and run.plan.train.devices == 2
+    told = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert told["processes"]["size"] == 2 and told["processes"]["launcher"] == "Ray Train"
+    assert any("2 processes train on ray://local" in note for note in seen.notes)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["run"]  # nothing is left beside it

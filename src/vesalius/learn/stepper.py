@@ -22,7 +22,7 @@ from vesalius.learn.adapters import added
 from vesalius.learn.checkpoint import Checkpoint
 from vesalius.learn.large.parts import assert_in_parts
 from vesalius.learn.large.shards import clip, local
-from vesalius.learn.large.shared import shared
+from vesalius.learn.large.shared import TENSOR, shared
 from vesalius.learn.large.smaller import smaller
 from vesalius.learn.optimise import Average, optimizer, rate
 from vesalius.learn.parallel import rows
@@ -146,7 +146,9 @@ class Stepper:
         self.objective, self.wrapped = fabric.setup(objective, self.optimizer_)
         self.average = Average(self.model, plan.train.ema) if plan.train.ema else None
         self.crew = current()
-        rows.share(self.model, self.crew)
+        self._rows_shared = plan.train.shard != TENSOR  # else every process computes the whole batch
+        if self._rows_shared:
+            rows.share(self.model, self.crew)
         self._met = False
         self._learning = [n for n, p in self.model.named_parameters() if p.requires_grad]
         self._asleep: list[nn.Module] = []
@@ -195,7 +197,7 @@ class Stepper:
 
     def meet(self) -> None:
         """Bring the gradients of all processes that take this step together, once; of one process nothing is done."""
-        if self.crew.active and not self._met:
+        if self.crew.active and self._rows_shared and not self._met:
             self.crew.mean_gradients(p for group in self.optimizer_.param_groups for p in group["params"])
             self._met = True
 

@@ -5,7 +5,7 @@ Chen et al. 2016, "Training Deep Nets with Sublinear Memory Cost", arXiv:1604.06
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import Any
@@ -17,6 +17,7 @@ from torch.utils.checkpoint import checkpoint
 from vesalius.core.errors import PlanError
 from vesalius.learn.large.swapped import Unchanged, statistics_kept, swapped
 from vesalius.learn.layers import outer_nets
+from vesalius.learn.parallel.rows import carried
 from vesalius.nets import Net
 
 
@@ -39,7 +40,7 @@ def run_again(module: nn.Module, forward: Any, *given: Any, watched: Any) -> Any
     before = Unchanged(module, watched)
 
     def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
-        return nullcontext(), _again(module, before)
+        return nullcontext(), _again(module, before, carried())
 
     out = checkpoint(forward, *given, use_reentrant=False, context_fn=contexts)
     before.require()
@@ -47,9 +48,11 @@ def run_again(module: nn.Module, forward: Any, *given: Any, watched: Any) -> Any
 
 
 @contextmanager
-def _again(module: nn.Module, before: Unchanged) -> Iterator[None]:
+def _again(
+    module: nn.Module, before: Unchanged, rows: Callable[[], AbstractContextManager[None]]
+) -> Iterator[None]:
     before.require()
-    with statistics_kept(module.modules()):
+    with statistics_kept(module.modules()), rows():
         yield
 
 

@@ -22,7 +22,7 @@ from vesalius.learn.large.shards import Shards
 from vesalius.learn.large.swapped import swapped
 from vesalius.learn.layers import outer_nets
 
-NONE = "none"
+NONE, TENSOR = "none", "tensor"
 
 
 def shared(objective: nn.Module, model: nn.Module, plan: Plan, device: torch.device) -> Shards:
@@ -43,7 +43,7 @@ def shared(objective: nn.Module, model: nn.Module, plan: Plan, device: torch.dev
     from torch.distributed.device_mesh import init_device_mesh
 
     model.to(device=device, memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    if train.shard == "tensor":
+    if train.shard == TENSOR:
         cut = _tensor_plan(model, size, lora=bool(train.lora))
         mesh = init_device_mesh(device.type, (size,))
         return Shards(mesh, _parallel(model, mesh, cut))

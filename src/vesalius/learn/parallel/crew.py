@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from vesalius.core.errors import PlanError, VesaliusError
 from vesalius.learn.parallel import places
+from vesalius.learn.parallel.gradients import mean
 from vesalius.learn.parallel.places import Place
 
 T = TypeVar("T")
@@ -118,8 +119,6 @@ class Crew:
 
     def mean_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
         """Replace gradients by their mean over all processes; see `gradients.py`."""
-        from vesalius.learn.parallel.gradients import mean
-
         if not self.alone:
             with _lost():
                 mean(list(parameters), self)

@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
-if TYPE_CHECKING:
-    from vesalius.learn.parallel.crew import Crew
+from vesalius.learn.large.shards import local
 
 BUCKET = 25 * 2**20  # bytes that go at once, as in torch's DistributedDataParallel
 
 
-def mean(parameters: Sequence[nn.Parameter], crew: Crew) -> None:
+class Summing(Protocol):
+    """Who sums: a crew."""
+
+    size: int
+
+    def sum(self, value: Tensor) -> Tensor:
+        """Return the sum over all processes, in place."""
+
+
+def mean(parameters: Sequence[nn.Parameter], crew: Summing) -> None:
     """Replace the gradients of parameters by their mean over the crew, in place.
+
+    Those of a tensor that lies on several processes are left alone: FSDP2 has brought them together.
 
     Whose part of a batch does not touch a parameter counts as zero; where no part does, the gradient stays None, so
     that the optimiser passes it over as one process would.
     """
-    learning = [p for p in parameters if p.requires_grad]
+    learning = [p for p in parameters if p.requires_grad and local(p) is p]
     if not learning:
         return
     has = torch.tensor([p.grad is not None for p in learning], dtype=torch.int32, device=learning[0].device)
