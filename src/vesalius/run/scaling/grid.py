@@ -166,7 +166,7 @@ def planned_steps(
     if steps < MINIMUM_STEPS:
         raise BudgetError(
             f"the time is too short for {counted(len(asked), 'fit')} of at least {MINIMUM_STEPS} steps",
-            found=f"{steps} steps each in {limit:.0f} s",
+            found=f"{counted(steps, 'step')} each in {limit:.0f} s",
             hint="fewer sizes, shares or seeds, or a longer --time-limit",
         )
     return steps

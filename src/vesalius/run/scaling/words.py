@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from vesalius.core.words import counted
 from vesalius.evaluate.comparison import number
 from vesalius.run.scaling.study import LABELS, LOSS, PARAMETERS, Check, Study
 from vesalius.scaling.forecast import BY_LAW, CARRIED, Curve
@@ -100,5 +101,5 @@ def _optimal(best: Optimum, batch: int) -> str:
     )
     return (
         f"{best.budget:.3g} floating-point operations a fit are best spent on {best.parameters:.3g} parameters "
-        f"[{best.low:.3g}, {best.high:.3g}] for {best.steps:.0f} steps of {batch}: loss {number(best.value)}{edge}."
+        f"[{best.low:.3g}, {best.high:.3g}] for {counted(round(best.steps), 'step')} of {batch}: loss {number(best.value)}{edge}."
     )
