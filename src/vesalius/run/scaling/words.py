@@ -101,5 +101,6 @@ def _optimal(best: Optimum, batch: int) -> str:
     )
     return (
         f"{best.budget:.3g} floating-point operations a fit are best spent on {best.parameters:.3g} parameters "
-        f"[{best.low:.3g}, {best.high:.3g}] for {counted(round(best.steps), 'step')} of {batch}: loss {number(best.value)}{edge}."
+        f"[{best.low:.3g}, {best.high:.3g}] for {counted(round(best.steps), 'step')} of {batch}: "
+        f"loss {number(best.value)}{edge}."
     )
