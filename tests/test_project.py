@@ -53,7 +53,7 @@ def test_what_is_installed_is_what_is_pinned() -> None:
     extras = PROJECT["optional-dependencies"]
     apart = {
         canonicalize_name(Requirement(line).name)
-        for extra in ("hf", "benefit", "compress", "energy", "minc", "tune")
+        for extra in ("hf", "benefit", "cluster", "compress", "energy", "minc", "tune")
         for line in extras[extra]
     }
     for need in requirements():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -63,12 +64,16 @@ class Here:
 
 
 @pytest.fixture
-def here(monkeypatch: pytest.MonkeyPatch) -> type[Here]:
+def here(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Here]]:
     class Mine(Here):
         """Of one test."""
 
     monkeypatch.setattr(begin, "Processes", Mine)
-    return Mine
+    before = signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # a command's; whatever a test before left
+    yield Mine
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

@@ -89,6 +89,8 @@ def search(
         space: A YAML or JSON file, or a mapping: by path of the plan a list of values or a range; by default what the
             task's plan exposes (`dry_run` says it).
         workers: How many processes try plans at the same time on this machine; they share its cores.
+        cluster: A Ray cluster whose machines try them instead, `workers` at a time: `"ray://HOST:PORT"`, or `"ray://local"`,
+            which starts one here for as long.
         finalists: How many of the best are trained again with other folds held out.
         ensemble: How many of the best plans the members of the run are trained by, in turn; they share the net of the
             one that is taken.
