@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+KERNELS = ("fused", "foreach")  # what an optimiser's group says of how its steps are computed
+
 
 @dataclass(frozen=True, eq=False)
 class Shards:
@@ -84,7 +86,7 @@ class Shards:
         """Have an optimiser take one tensor after another: torch's joined kernels refuse two kinds of them at once."""
         if self.any:
             for group in optimizer.param_groups:
-                group.update({name: False for name in ("fused", "foreach") if name in group})
+                group.update({name: False for name in KERNELS if name in group})
 
     def whole_optimizer(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
         """Return an optimiser's state as that of one process, whole tensors by the number of a parameter."""
@@ -93,8 +95,15 @@ class Shards:
     def own_optimizer(
         self, model: nn.Module, optimizer: torch.optim.Optimizer, state: dict[str, Any]
     ) -> dict[str, Any]:
-        """Return the part of one process's state of an optimiser that this process needs."""
-        return self._each(model, optimizer, state, self.own)
+        """Return the part of one process's state of an optimiser that this process needs.
+
+        Which kernels take its steps stays as it is here, whatever those were that the state is of.
+        """
+        groups = [
+            {**group, **{name: own[name] for name in KERNELS if name in own}}
+            for group, own in zip(state["param_groups"], optimizer.param_groups, strict=True)
+        ]
+        return {**self._each(model, optimizer, state, self.own), "param_groups": groups}
 
     def _each(
         self, model: nn.Module, optimizer: torch.optim.Optimizer, state: dict[str, Any], how: Any
