@@ -11,25 +11,47 @@ if TYPE_CHECKING:
     from vesalius.learn.parallel.crew import Crew
 
 
-class _Sum(torch.autograd.Function):
-    """The sum over all processes; on the way back the gradients of all are summed, too."""
+class _Normalised(torch.autograd.Function):
+    """What is normalised a channel at a time by the mean and variance of the rows of all processes.
+
+    Sums are added up in double precision, as torch's own layer does on a processor.
+    """
 
     @staticmethod
-    def forward(ctx: Any, tensor: Tensor, crew: Crew) -> Tensor:
-        """Return the sum, in the same shape."""
-        ctx.crew = crew
-        return crew.sum(tensor.clone())
+    def forward(ctx: Any, x: Tensor, eps: float, crew: Crew) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return `x` normalised, and the mean, the variance `(C,)` and the number of values a channel of all rows."""
+        axes = [k for k in range(x.ndim) if k != 1]
+        shape = [1, -1] + [1] * (x.ndim - 2)
+        count = x.new_tensor([x.numel() // x.shape[1]], dtype=torch.float64)
+        total = crew.sum(torch.cat([x.sum(axes, dtype=torch.float64), count]))
+        n = total[-1]
+        mean = total[:-1] / n
+        centred = x - mean.to(x.dtype).view(shape)
+        var = crew.sum(centred.square().sum(axes, dtype=torch.float64)) / n
+        scale = torch.rsqrt(var + eps)
+        out = centred * scale.to(x.dtype).view(shape)
+        ctx.save_for_backward(out, scale, n)
+        ctx.crew, ctx.axes, ctx.shape = crew, axes, shape
+        ctx.mark_non_differentiable(mean, var, n)
+        return out, mean, var, n
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:
-        """Return the sum of the gradients."""
-        return ctx.crew.sum(grads[0].contiguous().clone()), None
+        """Return the gradient of this process's rows, through the statistics of all."""
+        out, scale, n = ctx.saved_tensors
+        grad, shape = grads[0], ctx.shape
+        local = torch.stack(
+            [grad.sum(ctx.axes, dtype=torch.float64), (grad * out).sum(ctx.axes, dtype=torch.float64)]
+        )
+        first, second = (ctx.crew.sum(local) / n).to(grad.dtype)
+        inner = grad - first.view(shape) - out * second.view(shape)
+        return inner * scale.to(grad.dtype).view(shape), None, None
 
 
 class _Shared(nn.modules.batchnorm._BatchNorm):
     """Batch normalisation whose mean and variance are those of all rows while a module's rows are shared.
 
-    It costs two sums over all processes on the way there and as many on the way back, of a number a channel each.
+    It costs two sums over all processes on the way there and one on the way back, of a number or two a channel.
     """
 
     crew: Crew
@@ -39,21 +61,15 @@ class _Shared(nn.modules.batchnorm._BatchNorm):
         statistics = self.training or self.running_mean is None
         if not (self.crew.splits and statistics):
             return super().forward(x)
-        axes = [k for k in range(x.ndim) if k != 1]
         shape = [1, -1] + [1] * (x.ndim - 2)
         wide = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
-        local = torch.cat([wide.sum(axes), wide.new_tensor([float(x.numel() // x.shape[1])])])
-        total = _summed(local, self.crew)
-        n = total[-1].detach()
-        mean = total[:-1] / n
-        centred = wide - mean.view(shape)
-        var = _summed(centred.square().sum(axes), self.crew) / n
+        out, mean, var, n = _Normalised.apply(wide, self.eps, self.crew)  # type: ignore[no-untyped-call]
         if self.training:
-            self._follow(mean.detach(), var.detach(), n)
-        out = centred * torch.rsqrt(var + self.eps).view(shape)
+            self._follow(mean, var, n)
         if self.weight is not None:
             out = out * self.weight.view(shape) + self.bias.view(shape)
-        return out.to(x.dtype)
+        found: Tensor = out.to(x.dtype)
+        return found
 
     @torch.no_grad()
     def _follow(self, mean: Tensor, var: Tensor, n: Tensor) -> None:
@@ -92,8 +108,3 @@ def convert(model: nn.Module, crew: Crew) -> None:
         if kind is not None:
             module.__class__ = kind
             module.crew = crew  # type: ignore[assignment]
-
-
-def _summed(tensor: Tensor, crew: Crew) -> Tensor:
-    found: Tensor = _Sum.apply(tensor, crew)  # type: ignore[no-untyped-call]
-    return found
