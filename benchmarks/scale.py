@@ -1,4 +1,4 @@
-"""Scaling: the largest net and the full cohort forecast from smaller ones on fewer labels. About 100 minutes.
+"""Scaling: the largest net and the full cohort forecast from smaller ones on fewer labels. About 10 to 20 minutes.
 
 Ten phantoms of their own, each with a grid that the verb makes; the check of the verb's result is what is counted. It
 goes on where it was. All parameters below were fixed before any run.
