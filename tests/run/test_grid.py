@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from vesalius.core.errors import DataError, Interrupted, OutputError
+from vesalius.core.errors import DataError, Interrupted, LimitReached, OutputError
 from vesalius.core.progress import Silent
 from vesalius.run.grid import CELLS, Cell, carry_out, left_s, opened
 
@@ -102,3 +102,22 @@ def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
     with pytest.raises(Interrupted, match="what is finished is kept") as error:
         carry_out(folder, [Cell("a", work)], name="cells", progress=Silent(), go_on="vesalius transfer x")
     assert error.value.hint == "vesalius transfer x goes on"
+
+
+def test_past_its_end_no_cell_is_begun_and_finished_ones_are_given(tmp_path: Path) -> None:
+    made: list[str] = []
+
+    def work(place: Path, _: Mapping[str, Any]) -> Mapping[str, Any]:
+        made.append(place.name)
+        return {"n": len(made)}
+
+    one, two = Cell("one", work), Cell("two", work)
+    opened(tmp_path / "grid", {})
+    carry_out(tmp_path / "grid", [one], name="cells", progress=Silent())
+    over = time.monotonic() - 1
+    with pytest.raises(LimitReached, match="at 1 of 2 cells; what is finished is kept") as caught:
+        carry_out(tmp_path / "grid", [one, two], name="cells", progress=Silent(), ends=over)
+    assert caught.value.limit == "time" and made == ["one"]
+    assert not (tmp_path / "grid" / "cells" / "two").exists()
+    there = carry_out(tmp_path / "grid", [one], name="cells", progress=Silent(), ends=over)
+    assert there.results["one"]["n"] == 1 and made == ["one"]

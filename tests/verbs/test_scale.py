@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 import vesalius as vs
-from vesalius.core.errors import BudgetError, DataError, OutputError, PlanError
+from vesalius.answers.drawing.powers import brief
+from vesalius.core.errors import BudgetError, DataError, LimitReached, OutputError, PlanError
 from vesalius.run.scaling.grid import Fit, fits
 from vesalius.run.scaling.study import ERROR, Place, studied
 from vesalius.verbs.scale import scale
@@ -41,7 +42,9 @@ def test_fits_have_equal_steps_and_the_smaller_share_fewer_patients(grown: tuple
     assert found.flops_by == "counted" and found.study("loss") is not None
     kept = json.loads((out / "scale.json").read_text(encoding="utf-8"))
     assert kept["sentences"] == list(found.sentences) and "at least" in kept["sentences"][0]
-    assert (out / "scale.html").read_text(encoding="utf-8").count("<svg") >= 2
+    page = (out / "scale.html").read_text(encoding="utf-8")
+    assert page.count("<svg") >= 2 and "mathdefault" not in page  # numbers on axes are written out
+    assert all(f">{p.labels:.0f}</text>" in page for p in (half, whole))
 
 
 def test_nothing_is_learned_from_that_is_held_out_or_tested_and_shares_are_nested(
@@ -74,10 +77,14 @@ def test_it_goes_on_where_it_was_and_refuses_another(
 ) -> None:
     out, before = grown
     monkeypatch.setattr("vesalius.run.plan_scores.PlanScores.trained", None)  # nothing is trained again
-    again = scale(spots, out, **{**HOW, "resume": True})
+    again = scale(spots, out, **{**HOW, "resume": True, "time_limit": 0.01})  # what is finished takes no time
     assert again.places == before.places
+    unfinished = out.parent / ".out-work" / "checkpoints" / "size-1-0.pt"
+    unfinished.parent.mkdir(parents=True)
+    unfinished.write_bytes(b"of a fit that was killed")
     with pytest.raises(OutputError, match="steps"):
         scale(spots, out, **{**HOW, "settings": {**SMALL, "train.steps": 3}})
+    assert unfinished.is_file() and not list((out.parent / ".out-work" / "cache").glob("*"))
 
 
 @pytest.mark.parametrize(
@@ -105,6 +112,21 @@ def test_a_time_that_is_too_short_is_refused(spots: Path, tmp_path: Path) -> Non
     with pytest.raises(BudgetError):
         scale(spots, tmp_path / "out", **{**HOW, "settings": open_steps, "time_limit": 0.01})
     assert not (tmp_path / "out" / "grid.json").exists()
+
+
+def test_a_grid_that_runs_late_ends_between_fits_and_keeps_its_place(spots: Path, tmp_path: Path) -> None:
+    with pytest.raises(LimitReached, match="at 0 of 2 fits.*goes on"):
+        scale(spots, tmp_path / "out", **{**HOW, "time_limit": 0.01})
+    assert (tmp_path / "out" / "grid.json").is_file() and not (tmp_path / "out" / "scale.json").exists()
+    assert not list((tmp_path / "out").glob("cells/*/*.json"))
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [(0.0625, "0.0625"), (307, "307"), (5650, "5650"), (22370, "22.4k"), (355202, "355k"), (999_960, "1M")],
+)
+def test_numbers_on_an_axis_are_brief(value: float, says: str) -> None:
+    assert brief(value) == says
 
 
 def test_every_size_meets_every_share_and_lengths_are_of_all_patients() -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from vesalius.core.disk import held, output_errors, write_text
-from vesalius.core.errors import DataError, Interrupted, OutputError, VesaliusError
+from vesalius.core.errors import DataError, Interrupted, LimitReached, OutputError, VesaliusError
 from vesalius.core.progress import Progress
 
 ASKED, RESULT, FAILED, CELLS = "grid.json", "result.json", "failed.json", "cells"
@@ -77,17 +77,25 @@ def carry_out(
     name: str,
     progress: Progress,
     go_on: str = "the same command again",
+    ends: float | None = None,
 ) -> Filled:
     """Do what is not done yet, one cell after the other, and return what all of them gave.
 
     A cell that raises one of our errors fails alone, and with it those that need it. `go_on` is how a person goes on
-    after an interruption. Raises Interrupted after Ctrl-C, OutputError where another process is at work in the folder.
+    after an interruption, `ends` a `time.monotonic()` after which no cell is begun. Raises Interrupted after Ctrl-C,
+    LimitReached where cells are left at `ends`, OutputError where another process is at work in the folder.
     """
     results: dict[str, Mapping[str, Any]] = {}
     failed: dict[str, str] = {}
     with held(folder):
         progress.start(name, len(cells))
-        for cell in cells:
+        for number, cell in enumerate(cells):
+            if ends is not None and time.monotonic() > ends and not _file(folder, cell, RESULT).is_file():
+                raise LimitReached(
+                    f"the time limit was reached at {number} of {len(cells)} {name}; what is finished is kept",
+                    limit="time",
+                    hint=f"{go_on} goes on",
+                )
             try:
                 results[cell.name] = _of(folder, cell, results, failed)
                 text = ""

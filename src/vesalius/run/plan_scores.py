@@ -8,7 +8,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,6 @@ import numpy as np
 from torch import nn
 
 from vesalius.core.errors import BudgetError, PlanError
-from vesalius.core.image import Array
 from vesalius.core.plan import Plan, override, steps_fixed
 from vesalius.core.progress import Progress, Silent
 from vesalius.core.seeds import seed_of
@@ -26,7 +25,7 @@ from vesalius.infer import runs
 from vesalius.learn.loop import Trained
 from vesalius.learn.recipes import contract as recipes
 from vesalius.learn.timing import time_step
-from vesalius.learn.validate import LOSS, Validator
+from vesalius.learn.validate import Validator
 from vesalius.nets import count_parameters, describe
 from vesalius.plan import torch_threads
 from vesalius.plan.budget import MINIMUM_STEPS, enough_steps
@@ -35,6 +34,7 @@ from vesalius.run.budgeting import MONITOR
 from vesalius.run.fold_training import MEMBER, FoldTraining, held
 from vesalius.run.handing import Handing
 from vesalius.run.limits.planning import assert_fits
+from vesalius.run.plan_figures import PlanScore, patients_drawn
 from vesalius.run.planning import assert_meaning, choose_plan
 from vesalius.run.ready import BUDGETED, Ready, made_ready
 from vesalius.run.stages import by_truth, stages_of
@@ -42,7 +42,6 @@ from vesalius.run.training import loaded
 from vesalius.run.trials import TIMED, held_out
 from vesalius.run.workspace import Workspace
 
-DRAWS = 400  # of patients, for intervals
 KEPT = 2  # preparations that stay in memory
 Look = Callable[[int, float], None]  # after the k-th look while training, from 1: the score by then
 OF_LEARNING = (  # of `train`: what no state and no prepared example depends on
@@ -57,28 +56,6 @@ UNPREPARED: dict[str, Any] = {  # what differs between plans whose cases are pre
     "net": True,  # its role stays in the key
     "train": {*BUDGETED["train"], *OF_LEARNING},
 }
-
-
-@dataclass(frozen=True)
-class PlanScore:
-    """What one plan came to on one group of folds, larger is better.
-
-    `draws` are its scores on patients drawn with replacement: the k-th draw is of the same patients for every plan, so
-    that the differences of two plans' draws are paired; one that is not defined is None. `by` says what was scored by.
-    """
-
-    score: float
-    draws: tuple[float | None, ...]
-    by: str
-    steps: int
-    seconds: float
-    cases: int
-    patients: int
-    parameters: int
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it as JSON takes it."""
-        return {**asdict(self), "draws": list(self.draws)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +89,7 @@ class PlanScores:
 
     @cached_property
     def groups(self) -> tuple[tuple[int, ...], ...]:
-        """The folds that are held out together: the first group is searched on, the others are left to confirm by."""
+        """The folds that are held out together: plans are compared on the first, the others are left to confirm by."""
         first = held_out(self.space)[0]
         rest = [k for k in range(len(self.space.assignment.folds)) if k not in first]
         size = len(first)
@@ -153,7 +130,7 @@ class PlanScores:
         score = scorer.of(np.arange(len(judge.examples)))
         if not math.isfinite(score):
             raise PlanError("the plan's score is not a number on the validation cases", found=scorer.by)
-        drawn = [scorer.of(at) for at in _draws(patients, self.begun.seed)]
+        drawn = [scorer.of(at) for at in patients_drawn(patients, self.begun.seed)]
         done = PlanScore(
             score=score,
             draws=tuple(v if math.isfinite(v) else None for v in drawn),
@@ -219,6 +196,11 @@ class PlanScores:
     def forget(self, name: str) -> None:
         """Remove what a training left that does not go on."""
         (self.folder / "checkpoints" / f"{name}-{MEMBER}.pt").unlink(missing_ok=True)
+
+    def release(self) -> None:
+        """Remove the cases that this process prepared; checkpoints, and what other processes prepared, stay."""
+        self._ready.clear()
+        shutil.rmtree(self._cache, ignore_errors=True)
 
     @property
     def _cache(self) -> Path:
@@ -293,31 +275,3 @@ class PlanScores:
         truths = [job.task.truth(cases[i], job.state) for i in ids]
         judge = Validator(job.task, stages_of(plan)[-1].plan, job.state, examples, truths)
         return judge, [cases[i].patient or i for i in ids]
-
-
-def comparable(scores: Sequence[PlanScore], *, losses: bool) -> None:
-    """Raise PlanError where scores are by the loss, and `losses` that differ between plans are searched, too.
-
-    Also where plans were scored by different things.
-    """
-    by = sorted({one.by for one in scores})
-    if len(by) > 1:
-        raise PlanError(
-            "the plans were scored by different things, which cannot be compared", found=", ".join(by)
-        )
-    if by == [LOSS] and losses:
-        raise PlanError(
-            "the task's primary figure is not defined on the validation cases, and losses of different kinds cannot "
-            "be compared",
-            hint="a --space without loss.* (--dry-run prints the usual one), or more validation cases",
-        )
-
-
-def _draws(patients: Sequence[str], seed: int) -> list[Array]:
-    """Return the places of the cases of patients drawn with replacement, as many as there are, DRAWS times."""
-    cases: dict[str, list[int]] = {}
-    for place, patient in enumerate(patients):
-        cases.setdefault(patient, []).append(place)
-    each = [np.array(places) for places in cases.values()]
-    rng = np.random.default_rng(seed_of(seed, "draws", *sorted(cases)))
-    return [np.concatenate([each[k] for k in rng.integers(len(each), size=len(each))]) for _ in range(DRAWS)]

@@ -18,7 +18,8 @@ from vesalius.infer.predictor import device_of
 from vesalius.plan import machine as machines
 from vesalius.run.begin import Asked, begin
 from vesalius.run.finished import Run
-from vesalius.run.plan_scores import PlanScore, PlanScores, comparable
+from vesalius.run.plan_figures import PlanScore, comparable
+from vesalius.run.plan_scores import PlanScores
 from vesalius.run.reading import read_workspace
 from vesalius.run.unlabelled import with_unlabelled
 from vesalius.run.varied import may_vary

@@ -31,6 +31,7 @@ from vesalius.scaling.optimum import Optimum, optimum
 
 __all__ = ["Scaling", "scale"]
 SIZES, SHARES, LENGTHS, SEEDS = (0.125, 0.25, 0.5, 1.0), (0.125, 0.25, 0.5, 1.0), (0.25, 0.5, 1.0), (0, 1)
+LATE = 1.1  # times its time limit: when no further fit is begun
 OWN = ("net.scale", "train.seed", "train.shots", "train.folds", "train.members")
 ONE_SEED = "With one seed the noise between trainings is known from how places scatter around the law alone."
 FROM_NOTHING = (
@@ -72,7 +73,8 @@ def scale(
         lengths: Shares of the steps, 1 among them, at which every size is trained on all patients: for the law of
             compute. `(1,)` for none.
         seeds: Each is a fit at every place, with patients, weights and batches of its own.
-        time_limit: For all of it: the number of steps follows from it, where `settings` do not fix it.
+        time_limit: For all of it: the number of steps follows from it, where `settings` do not fix it. A tenth later
+            no further fit is begun, and the same call goes on.
         settings: Planned values of every fit by path, `train.steps` among them: `{"train.steps": 300}`.
         task: The question, one of `vesalius tasks`; by default it follows from the target.
         target: What to learn, where there are several.
@@ -94,6 +96,7 @@ def scale(
         PlanError: What was set cannot be followed.
         BudgetError: The time is too short for so many fits.
         OutputError: `out` holds something else, or a scaling for which something else was asked.
+        LimitReached: The time was over before all fits were made; what is finished is kept, and the same call goes on.
         Interrupted: Ctrl-C; what is finished is kept, and the same call goes on.
     """
     began, shown = time.monotonic(), watched(progress)
@@ -139,6 +142,7 @@ def scale(
     if len(space.assignment.folds) < 2:
         raise DataError("a scaling needs at least two folds, one to learn from and one to measure on")
     work = folder.parent / f".{folder.name}-work"  # beside it, as it is used before the folder is begun
+    unfinished = work.exists()  # of an earlier call, or of one that is at work now
     scores = PlanScores(begun=begun, space=space, folder=work, seconds=None)
     try:
         _assert_different(Worker(scores=scores, steps=1), asked)
@@ -147,15 +151,18 @@ def scale(
         steps = _steps(chosen.get(STEPS), folder) or planned_steps(scores, asked, step_s, left)
         worker = Worker(scores=scores, steps=steps)
         opened(folder, _decisive(space, worker, chosen))
-    except VesaliusError:
-        shutil.rmtree(work, ignore_errors=True)
+    except (VesaliusError, KeyboardInterrupt):
+        scores.release()
+        if not unfinished:
+            shutil.rmtree(work, ignore_errors=True)
         raise
     cells = worker.cells(asked, {size: BESIDE * s * steps for size, s in step_s.items()})
     left_now = left_s(folder, cells)
     shown.note(
         f"{counted(len(cells), 'fit')} of {counted(steps, 'step')}: about {left_now / 60:.1f} min are left"
     )
-    filled = carry_out(folder, cells, name="fits", progress=shown)
+    ends = None if limit is None else began + LATE * limit
+    filled = carry_out(folder, cells, name="fits", progress=shown, ends=ends)
     found = _found(filled, asked, worker, chosen)
     write(found, folder)
     shutil.rmtree(work, ignore_errors=True)
