@@ -413,6 +413,24 @@ def everyday(folder: Path) -> dict[str, Any]:
         return found | {"studies": [first, second, third]}
 
 
+def archive(folder: Path) -> dict[str, Any]:
+    """Orthanc as an archive: its studies fetched, answered by two processes, and stored back; twice, from nothing."""
+    sent = studies(folder / "studies", 3, planes=8)
+    with Clinic(folder, [made := bundle(folder)]) as clinic:
+        for paths in sent.values():
+            _storescu("ORTHANC", DICOM, paths)
+        told, results = [], []
+        for name in ("first", "second"):
+            server, out = f"dicomweb+{WEB}", folder / name
+            words = ["predict", str(made), server, "--to", server, "-o", str(out), "--dicom", "--json"]
+            words += ["--workers", "2", "--where", "Modality=CT"]
+            done = subprocess.run(_fits.vesalius(*words), capture_output=True, text=True, timeout=200)
+            told.append(json.loads(done.stdout)["result"]["archive"])
+            results.append({uid: dict(counts) for uid, counts in clinic.results().items()})
+        left = [p.name for where in (".spool", ".staging") for p in (out / where).glob("*")]
+        return {"studies": list(sent), "archive": told, "results": results, "left": left}
+
+
 def _storescu(aet: str, port: int, paths: Sequence[Path]) -> None:
     words = ["storescu", "-aet", "CT1", "-aec", aet, "127.0.0.1", str(port), *map(str, paths)]
     subprocess.run(words, check=True, capture_output=True, timeout=60)
@@ -439,5 +457,6 @@ def shown() -> Iterator[None]:
 if __name__ == "__main__":
     numbers = [int(word) for word in sys.argv[3:]]
     with shown():
-        made_of = {"burst": burst, "malformed": malformed, "everyday": everyday}[sys.argv[1]]
+        scenarios = {"burst": burst, "malformed": malformed, "everyday": everyday, "archive": archive}
+        made_of = scenarios[sys.argv[1]]
         print(json.dumps(made_of(Path(sys.argv[2]), *numbers)))  # type: ignore[operator]

@@ -51,3 +51,11 @@ def test_a_burst_with_kills_ends_with_one_seg_and_one_sr_a_study(folder: Path) -
     found = _clinic.alone("burst", folder, "100", "2", "0", "1", timeout_s=500)
     assert found["kills"] == 2 and found["right"] == found["studies"] == 10, found
     assert found["echo_s"] < patience(5)
+
+
+def test_an_archive_is_read_from_orthanc_and_its_results_are_stored_there_once(folder: Path) -> None:
+    found = _clinic.alone("archive", folder, timeout_s=400)
+    done = {"waiting": 0, "working": 0, "done": 3, "failed": 0, "set aside": 0, "cases": 3}
+    assert found["archive"] == [done, done] and found["left"] == []
+    each = {uid: {"CT": 8, "SEG": 1, "SR": 1} for uid in found["studies"]}
+    assert found["results"] == [each, each], "answered anew, they are the same objects"

@@ -19,6 +19,7 @@ from safetensors.numpy import save_file
 from tests.benefit._treated import person
 from tests.run._advised import about, predictor
 from tests.verbs._said import say
+from tests.verbs.test_archive_verb import Here
 
 import vesalius
 import vesalius as vs
@@ -32,6 +33,7 @@ from vesalius.core.registry import KINDS, exists, plural
 from vesalius.core.scorecard import load_scorecard
 from vesalius.core.sealed import seal
 from vesalius.dicom.web import Series
+from vesalius.run.archive import begin
 from vesalius.serve.edits.store import EditStore
 from vesalius.verbs import demo as demo_verb
 from vesalius.verbs import fetch as fetch_verb
@@ -139,6 +141,22 @@ def test_predict_where_a_case_cannot_be_answered(volumes: Any, tmp_path: Path, a
     assert not found["ok"] and len(found["result"]["answers"]) == 1
     (bad,) = found["result"]["set_aside"]
     assert bad["case"] and bad["reason"] and any(bad["reason"] in w["text"] for w in found["warnings"])
+
+
+def test_predict_of_an_archive(
+    pictures: Any, tmp_path: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "archive"
+    source.mkdir()
+    for path in sorted(pictures.data.parent.rglob("*.png"))[:2]:
+        shutil.copy(path, source / path.name)
+    (source / "damaged.png").write_bytes(b"no picture")
+    monkeypatch.setattr(begin, "Processes", Here)
+    words = ["predict", pictures.path, source, "-o", tmp_path / "out", "--runtime", "torch", "--workers", "1"]
+    found = ask(*words, code=1)["result"]
+    counts = {name: found["archive"][name] for name in ("done", "failed", "set aside", "waiting", "cases")}
+    assert counts == {"done": 2, "failed": 1, "set aside": 0, "waiting": 0, "cases": 2}
+    assert [item["case"] for item in found["set_aside"]] == ["damaged"] and len(found["answers"]) == 2
 
 
 def test_evaluate(pictures: Any, tmp_path: Path, ask: Ask) -> None:

@@ -85,6 +85,7 @@ class Answerer:
         mark, files, size, newest = fingerprint(place)
         rest = newest + self.order.settle_s - time.time() if self.order.source is not None else 0.0
         if rest > 0 and self.order.settle_s:
+            rest = min(rest, self.order.settle_s)  # longer where a file's time lies ahead of this clock
             return Result(job.n, young_s=rest, fingerprint=mark, files=files, size=size)
         work = _Work(self, job)
         try:

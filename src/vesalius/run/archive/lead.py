@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from pathlib import Path
 
 from vesalius.core.errors import MismatchError
@@ -15,6 +16,7 @@ from vesalius.run.archive.studies import Studies
 
 LOOKS_S = 1.0
 ALIKE = 20  # studies in a row from the first, all of another kind than was learned from: so are the others
+LOOKS = 10  # at a study that was changed at each: it is set aside
 WINDOW_S = 60.0  # over which a rate is said
 
 
@@ -27,6 +29,7 @@ class Lead:
         self.ledger, self.pool, self.out, self.bundle = ledger, pool, out, bundle
         self.tries, self.progress = tries, progress
         self._alike, self._told = 0, set[str]()
+        self._looks = Counter[int]()  # at studies that were still being changed
         self._any = ledger.counts()["cases"] > 0
         self._began, self._done = time.monotonic(), 0
 
@@ -104,8 +107,9 @@ class Lead:
         for note in result.notes:
             self._say(note)
         if result.young_s:
-            self.ledger.give_back([event.job.n], due_s=time.time() + result.young_s)
+            self._let_rest(event.job, result.young_s)
             return
+        self._looks.pop(event.job.n, None)
         gone = self.ledger.finish(result, worker=event.worker, bundle=self.bundle)
         drop(self.out, gone)
         if result.staged:
@@ -113,6 +117,21 @@ class Lead:
         self._look_alike(result)
         for _, reason in (*result.faults, *([("", result.unstored)] if result.unstored else ())):
             self._say(f"{event.job.study}: {reason}", key=reason)
+        self._advance()
+
+    def _let_rest(self, job: Job, seconds: float) -> None:
+        """Look at a study later; one that never comes to rest is set aside, and a resumed run looks again."""
+        self._looks[job.n] += 1
+        if self._looks[job.n] < LOOKS:
+            self.ledger.give_back([job.n], due_s=time.time() + seconds)
+            return
+        del self._looks[job.n]
+        reason = (
+            f"its files were being changed at each of {LOOKS} looks, or their times lie in the future; "
+            "once it is at rest, use --resume"
+        )
+        drop(self.out, self.ledger.set_aside(job.n, reason))
+        self.progress.note(f"set aside: {job.study}: {reason}")
         self._advance()
 
     def _take_over(self, result: Result) -> None:

@@ -185,7 +185,7 @@ class Studies:
 
     def next_due(self) -> float | None:
         """Return when the next study may be looked at that rests; None where none does."""
-        ((found,),) = self.rows(f"SELECT min(due_s) FROM studies WHERE state = '{WAITING}' AND tries = 0")
+        ((found,),) = self.rows(f"SELECT min(due_s) FROM studies WHERE state = '{WAITING}'")
         return None if found is None else float(found)
 
     def finish(self, result: Result, *, worker: str, bundle: str) -> list[str]:
@@ -249,6 +249,16 @@ class Studies:
                 (study,) = base.execute("SELECT study FROM studies WHERE n = ?", (n,)).fetchone()
                 base.execute("INSERT INTO faults VALUES (?, ?, ?)", (n, study, said))
         return bool(aside)
+
+    def set_aside(self, n: int, reason: str) -> list[str]:
+        """Write down why a study is not looked at any more. Returns files that are no longer of any answer."""
+        with self.change() as base:
+            study, made = base.execute("SELECT study, made FROM studies WHERE n = ?", (n,)).fetchone()
+            forget(base, n)
+            base.execute("INSERT INTO faults VALUES (?, ?, ?)", (n, study, reason))
+            told = f"UPDATE studies SET state = '{ASIDE}', reason = ?, staged = '', made = '[]' WHERE n = ?"
+            base.execute(told, (reason, n))
+        return list(json.loads(made))
 
     def give_back(self, numbers: Iterable[int], *, due_s: float = 0.0) -> None:
         """Let studies wait that are in work."""
