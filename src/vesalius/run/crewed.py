@@ -18,6 +18,7 @@ from vesalius.learn.parallel import crew as crews
 from vesalius.learn.parallel.crew import Crew
 from vesalius.learn.parallel.launch import Job, launched
 from vesalius.learn.parallel.notes import Notes, Told
+from vesalius.learn.parallel.places import TORCHRUN
 from vesalius.plan.machine import measure
 from vesalius.run.begin import Asked
 from vesalius.run.finished import TOLD, Run, run_at
@@ -180,7 +181,9 @@ def keep_record(path: Path) -> None:
     told: Mapping[str, Any] = json.loads((path / TOLD).read_text(encoding="utf-8"))
     said = {
         "size": crew.size,
-        "launcher": "vesalius" if crew.notes is not None else crew.launcher,
+        "launcher": "vesalius"
+        if crew.notes is not None and crew.launcher in ("", TORCHRUN)
+        else crew.launcher,
         "begun_again": crew.begun,
         "lost": lost,
     }
