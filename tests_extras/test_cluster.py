@@ -116,6 +116,13 @@ def test_an_archive_is_answered_as_local_workers_answer_it(pictures: Path, tmp_p
     rows = [sorted((tmp_path / name / "answers.csv").read_text().splitlines()) for name in ("here", "far")]
     assert rows[0] == rows[1]
     assert any("studies are answered on ray://local" in note for note in seen.notes)
+    with pytest.raises(BudgetError, match="--workers 3 needs 3 CPUs"):
+        vs.predict(
+            run, source, tmp_path / "much", archive=vs.Archive(workers=3, cluster=HERE), progress=False
+        )
+    assert not (tmp_path / "much").exists(), (
+        "what is refused leaves no folder that a second try stumbles over"
+    )
 
 
 class Odd:

@@ -11,7 +11,7 @@ import pytest
 
 import vesalius as vs
 from vesalius.cluster import library, probe
-from vesalius.cluster.connect import Cluster, Share, _assert_answers, _refused, shared
+from vesalius.cluster.connect import Cluster, Share, _assert_answers, _joined, _refused, shared
 from vesalius.cluster.probe import Site, _assert_one
 from vesalius.core.cluster_address import ClusterAddress
 from vesalius.core.errors import BudgetError, ClusterError, MissingExtra, UsageError
@@ -71,6 +71,44 @@ def test_what_ray_says_on_a_page_is_a_line() -> None:
     )
     told = str(_refused(HEAD, "Can't find a raylet on this machine"))
     assert "cannot join the cluster at ray://head:6379" in told and "ray start --address=head:6379" in told
+
+
+@pytest.mark.parametrize(
+    ("mode", "word", "never"),
+    [
+        (None, "RAY_AUTH_MODE=token here", "must be the cluster's"),
+        ("disabled", "RAY_AUTH_MODE=token here", "must be the cluster's"),
+        ("token", "its token here must be the cluster's", "RAY_AUTH_MODE"),
+    ],
+)
+def test_a_token_that_may_be_wanting_is_named_as_ray_does_not(
+    mode: str | None, word: str, never: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
+    if mode is not None:
+        monkeypatch.setenv("RAY_AUTH_MODE", mode)
+    told = str(_refused(HEAD, "Failed to connect to Ray cluster at 10.0.0.2:6379"))
+    assert word in told and never not in told and "disabled" not in told
+    assert "ray start" not in str(
+        _refused(ClusterAddress(), "no room")
+    )  # one that is begun here is not joined
+
+
+def test_no_token_at_all_is_a_line() -> None:
+    class Refusing:
+        """Ray, as it is where it shall show a token and finds none."""
+
+        class exceptions:  # noqa: N801 - as Ray calls it
+            class AuthenticationError(Exception): ...
+
+        def init(self, **_: Any) -> None:
+            raise self.exceptions.AuthenticationError("no token was found. Ensure that\nit is there")
+
+    with pytest.raises(
+        ClusterError,
+        match="no token to show to the cluster at ray://head:6379; found no token was found; try: copy",
+    ):
+        _joined(Refusing(), HEAD, "head:6379", {})
 
 
 def test_other_code_or_a_folder_that_is_not_shared_is_said_with_the_machine() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,10 @@ from vesalius.plan import machine
 ANSWER_S = 5.0  # that a head may take to take up a connection
 STORE = 256 * 2**20  # bytes of a local cluster's object store: what passes through it are words, not pixels
 NAMESPACE = "vesalius"
+MODE, TOKEN = (
+    "RAY_AUTH_MODE",
+    "token",
+)  # Ray's own switch, and what it says where machines show each other a token
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,12 +64,18 @@ def _begin(ray: Any, address: ClusterAddress) -> None:
     if address.host is None:
         # `address` keeps RAY_ADDRESS from leading somewhere else
         own = {"num_cpus": machine.measure().cores, "object_store_memory": STORE, "include_dashboard": False}
-        ray.init(address="local", namespace=NAMESPACE, **own, **quiet)
+        _joined(ray, address, "local", {**own, **quiet})
         return
     _assert_answers(address)
-    where = str(address).removeprefix("ray://")
+    _joined(ray, address, str(address).removeprefix("ray://"), quiet)
+
+
+def _joined(ray: Any, address: ClusterAddress, where: str, how: dict[str, Any]) -> None:
+    """Begin or join it. Raises ClusterError where Ray refuses."""
     try:
-        ray.init(address=where, namespace=NAMESPACE, **quiet)
+        ray.init(address=where, namespace=NAMESPACE, **how)
+    except ray.exceptions.AuthenticationError as error:
+        raise _untold(address, str(error)) from error
     except (ConnectionError, RuntimeError, ValueError, OSError, TimeoutError) as error:
         raise _refused(address, str(error)) from error
 
@@ -83,7 +94,9 @@ def _assert_answers(address: ClusterAddress) -> None:
 
 
 def _refused(address: ClusterAddress, said: str) -> ClusterError:
-    """Return why Ray could not be connected to, in a line of ours."""
+    """Return why Ray could not be begun, or connected to, in a line of ours."""
+    if address.host is None:
+        return ClusterError("Ray cannot be started on this machine", found=" ".join(said.split())[:200])
     if "ersion mismatch" in said or "was started with" in said:
         words = " ".join(line.strip() for line in said.splitlines() if "Ray:" in line or "Python:" in line)
         return ClusterError(
@@ -91,10 +104,31 @@ def _refused(address: ClusterAddress, said: str) -> ClusterError:
             found=words or said[:200],
             hint="the same versions on all machines: constraints.txt pins what was tested",
         )
+    head = str(address).removeprefix("ray://")
     return ClusterError(
         f"this process cannot join the cluster at {address}",
-        found=said[:200],
-        hint=f"this machine must belong to it: `ray start --address={str(address).removeprefix('ray://')}` here first",
+        found=" ".join(said.split())[:200],
+        hint=f"`ray start --address={head}` on this machine first, which must belong to it; {_token_hint()}",
+    )
+
+
+def _token_hint() -> str:
+    """Return what to do where a cluster asks for a token, which Ray does not tell from one that is not there.
+
+    `ray start --head` asks for one as soon as a token lies on its machine, where `ray://local` leaves one; a process
+    that joins by an address shows its token only where it is told to.
+    """
+    if os.environ.get(MODE, "").lower() == TOKEN:
+        return "its token here must be the cluster's: the same file ~/.ray/auth_token on all machines"
+    return f"or {MODE}={TOKEN} here, where `ray start` said that a token is asked for"
+
+
+def _untold(address: ClusterAddress, said: str) -> ClusterError:
+    """Return that no token is here, where one is to be shown."""
+    return ClusterError(
+        f"there is no token to show to the cluster at {address}",
+        found=said.partition(". ")[0][:200],
+        hint="copy the file ~/.ray/auth_token of the cluster's head to this machine",
     )
 
 

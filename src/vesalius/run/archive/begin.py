@@ -67,11 +67,11 @@ def answer_archive(
         try:
             with nullcontext() if resume else all_or_nothing(out):
                 order = _ready(ledger, order, archive, progress, out=out, resume=resume)
-            pool = (
-                pool_of(order)
-                if pool_of is not None
-                else Processes(order, archive.workers, case_limit_s=archive.case_limit_s)
-            )
+                pool = (
+                    pool_of(order)
+                    if pool_of is not None
+                    else Processes(order, archive.workers, case_limit_s=archive.case_limit_s)
+                )
             _led(ledger, pool, order, archive, progress, source=str(source))
             return _predictions(ledger, order)
         finally:
