@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmarks import _fits, _quick
+from benchmarks import _fits, _phantoms, _quick
 from benchmarks._beside import Beside, boxes_told, truths
 from benchmarks._figures import Figure, at_most
-from vesalius import cohorts, phantom
+from vesalius import cohorts
 from vesalius.core.case import Case
 from vesalius.core.census import census
 from vesalius.core.scorecard import load_scorecard
@@ -48,8 +48,7 @@ def run(folder: Path, *, seeds: Sequence[int], quick: bool = False) -> list[Figu
 
 def cells() -> Path:
     """The phantom's pictures, kept under `runs/benchmarks`."""
-    out = _fits.KEPT / "counts-smears"
-    return out if out.is_dir() else phantom.make(out, kind="smear", cases=CASES)
+    return _phantoms.made(_fits.KEPT / "counts-smears", "smear", CASES)
 
 
 def figures(what: str, done: _fits.Fitted, seed: int, *, bounds: Mapping[str, float | None]) -> list[Figure]:
