@@ -21,6 +21,7 @@ from vesalius.answers.drawing.panels import Cell, Odds, Table, decimals_of, figu
 from vesalius.answers.drawing.slices import Slice
 from vesalius.core import registry
 from vesalius.core.answers import Answer, ImageAnswer
+from vesalius.core.answers.surface import Surface
 from vesalius.core.arms import UnderArms
 from vesalius.core.ask import Ask
 from vesalius.core.calling import calling
@@ -333,6 +334,15 @@ class Handling(ABC, Generic[A]):
     def carried(self, answer: A, between: Between) -> A:
         """Return the earlier visit's answer as it lies on the later one's image; by default as it is."""
         return answer
+
+    # --- what lies in space
+
+    def surface(self, answer: A) -> Surface | None:
+        """Return the closed mesh about what an answer holds, in LPS mm; by default None, of one that holds nothing so.
+
+        Raises GeometryError where it has no place, DataError where nothing is in it.
+        """
+        return None
 
     # --- an answer that says what is expected under several treatments
 

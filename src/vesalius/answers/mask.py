@@ -26,6 +26,7 @@ from vesalius.answers.drawing.slices import Slice, plane_of
 from vesalius.answers.foreign.masks import LazyMasks, mask_answers
 from vesalius.core import grids, marks
 from vesalius.core.answers.mask import Mask
+from vesalius.core.answers.surface import Surface
 from vesalius.core.ask import Ask
 from vesalius.core.called import called_by
 from vesalius.core.case import IGNORED, Case
@@ -44,6 +45,7 @@ from vesalius.metrics import Interval, Rows
 from vesalius.prepare.between import Between
 from vesalius.prepare.case import load_mask
 from vesalius.prepare.geometry import upright
+from vesalius.shapes.extract import surface_of
 
 TARGETS = ("mask",)
 LARGEST_IN_PNG = 65535  # the largest label value that a PNG holds; masks with others become volumes
@@ -266,6 +268,10 @@ class MaskHandling(Handling[Mask]):
     def misplaced(self, answer: Mask, reference: Image) -> str | None:
         """Return how the mask's grid differs from its image's."""
         return grids.mask_fault(reference, answer.image)
+
+    def surface(self, answer: Mask) -> Surface:
+        """Return the closed meshes about all labels."""
+        return surface_of(answer)
 
     def changed(self, earlier: Mask, later: Mask, between: Between) -> Changed:
         """Return how much each label grew, and what became of its connected parts where it has several."""
