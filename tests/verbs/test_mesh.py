@@ -33,7 +33,7 @@ def test_a_mask_becomes_a_file_and_is_measured(mask: Mask, tmp_path: Path) -> No
     assert liver.measures.volume_ml == pytest.approx(liver.mask_ml, rel=0.01) and made.sound
     assert other.cut == ("high z", "high y") and any("cut by the image's edge" in n for n in made.notes)
     assert [x.name for x in read_surface(tmp_path / "out.3mf").labels] == ["liver", "label 2"]
-    again = vs.mesh(tmp_path / "out.3mf", tmp_path / "one.ply", labels=["liver"], faces=60)
+    again = vs.mesh(tmp_path / "out.3mf", tmp_path / "one.ply", labels=["liver"], faces=60, within_mm=1.0)
     assert len(again.meshes[0].pieces) == 1 and len(read_surface(tmp_path / "one.ply").faces) < 100
     assert again.meshes[0].pieces[0].measures.volume_ml == pytest.approx(liver.mask_ml, rel=0.01)
 
@@ -71,7 +71,7 @@ def test_what_cannot_be_is_refused_and_leaves_nothing(mask: Mask, tmp_path: Path
     flat = vs.write(Image(np.ones((1, 5, 5, 5), np.uint8), spacing_mm=(1.0, 1.0, 1.0)), tmp_path / "n.npz")
     here.add("n.npz")
     for kind, words, call in (
-        (DataError, "no label '9'", lambda: vs.mesh(path, tmp_path / "o.stl", labels=["9"])),
+        (DataError, "no label 9", lambda: vs.mesh(path, tmp_path / "o.stl", labels=["9"])),
         (OutputError, "several labels", lambda: vs.mesh(path, tmp_path / "o.stl")),
         (UsageError, "into a folder", lambda: vs.mesh(path, tmp_path / "o.stl", split=True)),
         (UsageError, "not written as 'stp'", lambda: vs.mesh(path, tmp_path / "o", form="stp")),
