@@ -76,12 +76,10 @@ def balls(n: int) -> list[Figure]:
                 ours.append(abs(mesh.volume / wanted - 1) * 100)
                 points, faces = plain(bits)
                 other = trimesh.Trimesh(points @ to[:3, :3].T, faces, process=False)
-                bare.append(abs(other.volume / wanted - 1) * 100)
+                bare.append(abs(abs(other.volume) / wanted - 1) * 100)
     what = f"ball of {n}³: largest error of volume over {len(ours)} affines"
-    return [
-        at_most(what, max(ours), VOLUME, unit=" %", note=f"bare marching cubes {max(bare):.3f} %, a left hand inside
-        out")
-    ]
+    note = f"bare marching cubes {max(bare):.3f} %, inside out where the hand is left"
+    return [at_most(what, max(ours), VOLUME, unit=" %", note=note)]
 
 
 def ball(n: int) -> Array:
@@ -161,8 +159,8 @@ def files(folder: Path, n: int) -> list[Figure]:
         read = time.perf_counter() - began
         far = float(np.abs(np.sort(back.vertices_mm, axis=0) - np.sort(surface.vertices_mm, axis=0)).max())
         note = f"{path.stat().st_size / 1e6:.2f} MB, written in {wrote:.2f} s, read in {read:.2f} s"
-        rows.append(at_most(f"{suffix} of {len(surface.faces):,} faces read back", far, 1e-4, unit=" mm", digits=6,
-        note=note))
+        what = f"{suffix} of {len(surface.faces):,} faces read back"
+        rows.append(at_most(what, far, 1e-4, unit=" mm", digits=6, note=note))
     return rows
 
 
