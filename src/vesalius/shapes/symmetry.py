@@ -65,7 +65,7 @@ class Symmetry:
     """A fitted plane, how far the mirrored shape lies from the shape in mm, and what is to be doubted.
 
     `residual_mm` is a root mean square along the surface's normal over the nearest three quarters of the points;
-    `ahead` is the share of the surface that lies nearer to its mirror image by this plane than by the next one, less the
+    `ahead` is the share of the surface that lies nearer to its mirror image by this plane than by the next, less the
     share for which it is the other way round. `doubt` is a sentence, or None.
     """
 
