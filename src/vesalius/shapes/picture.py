@@ -45,11 +45,11 @@ def picture_of(
 ) -> Array:
     """Return a picture of surfaces as `(H, W, 3)` bytes, on white.
 
-    `view` is one of `VIEWS` (`anterior`, `posterior`, `left`, `right`, `superior`, `inferior`: the
-    place of who looks), or an azimuth and an elevation in degrees. Each of `colours` is a colour `#rrggbb`, or a number for each vertex `(V,)`,
-    whose colour `scale` says and explains at the foot. `opacities` are from 0 to 1; of a surface that is not wholly
-    opaque its nearest side is seen. `size` is height and width. All points of `frame_mm`, `(N, 3)` in LPS, are within
-    the picture in the place of those of the surfaces, so that several pictures have one scale.
+    `view` is one of `VIEWS` (`anterior`, `posterior`, `left`, `right`, `superior`, `inferior`: the side that is seen), or
+    an azimuth and an elevation in degrees. Each of `colours` is a colour `#rrggbb`, or a number for each vertex
+    `(V,)`, whose colour `scale` says and explains at the foot. `opacities` are from 0 to 1; of a surface that is not
+    wholly opaque its nearest side is seen. `size` is height and width. All points of `frame_mm`, `(N, 3)` in LPS, are
+    within the picture in the place of those of the surfaces, so that several pictures have one scale.
 
     Raises DataError for a mesh that cannot be drawn, UnknownName for a view that does not exist.
     """
