@@ -10,7 +10,8 @@ import numpy as np
 from vesalius.core.answers.surface import Surface
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array
-from vesalius.core.palette import SERIES, rgb
+from vesalius.core.meshes import corner_normals, mesh_of, pieces
+from vesalius.core.palette import SERIES, colour_of, rgb
 from vesalius.shapes._notes import noted
 from vesalius.shapes.raster import Seen, seen
 from vesalius.shapes.scale import Scale
@@ -18,6 +19,7 @@ from vesalius.shapes.views import Camera, Direction, camera_of
 
 SIZE = (480, 480)
 FOOT = 44  # pixels at the foot for the bar of length and of colours
+MOST = 4096  # pixels of a side
 FINER = 2  # pixels along each axis for one of the picture
 BACK = 255.0
 AMBIENT = {"colour": 0.4, "numbers": 0.65}  # of numbers more, so that their colours can be read off the scale
@@ -45,26 +47,29 @@ def picture_of(
 ) -> Array:
     """Return a picture of surfaces as `(H, W, 3)` bytes, on white.
 
-    `view` is one of `VIEWS` (`anterior`, `posterior`, `left`, `right`, `superior`, `inferior`: the side that is seen), or
-    an azimuth and an elevation in degrees. Each of `colours` is a colour `#rrggbb`, or a number for each vertex
-    `(V,)`, whose colour `scale` says and explains at the foot. `opacities` are from 0 to 1; of a surface that is not
-    wholly opaque its nearest side is seen. `size` is height and width. All points of `frame_mm`, `(N, 3)` in LPS, are
-    within the picture in the place of those of the surfaces, so that several pictures have one scale.
+    `view` is one of `VIEWS` (`anterior`, `posterior`, `left`, `right`, `superior`, `inferior`: the side seen), or an
+    azimuth and an elevation in degrees. Each of `colours` is a colour `#rrggbb`, or a number for each vertex `(V,)`,
+    whose colour `scale` says and explains at the foot; by default that of its label. `opacities` are from 0 to 1; of
+    a surface that is not wholly opaque its nearest side is seen. `size` is height and width. All points of
+    `frame_mm`, `(N, 3)` in LPS, are within the picture in the place of those of the surfaces, so that several
+    pictures have one scale.
 
     Raises DataError for a mesh that cannot be drawn, UnknownName for a view that does not exist.
     """
     drawn = [surfaces] if isinstance(surfaces, Surface) else list(surfaces)
-    paints: Sequence[str | Array] = (
-        [SERIES[k % len(SERIES)] for k in range(len(drawn))] if colours is None else colours
-    )
     covers = [1.0] * len(drawn) if opacities is None else [float(x) for x in opacities]
-    _assert_sound(drawn, paints, covers, scale, size)
-    points = [np.asarray(x.vertices_mm, dtype=np.float64) for x in drawn]
+    paints: Sequence[str | Array]
+    if colours is None:
+        drawn, paints, covers = _by_label(drawn, covers)
+    else:
+        paints = colours
+    meshes = _meshes(drawn, paints, covers, scale, size)
+    points = [mesh[0] for mesh in meshes]
     framed = np.concatenate(points) if frame_mm is None else np.asarray(frame_mm, dtype=np.float64)
     camera = camera_of(framed, view, (size[0] * FINER, size[1] * FINER), edge=FOOT * FINER)
     layers = [
         _layer(camera, *each, scale)
-        for each in zip(points, [x.faces for x in drawn], paints, covers, strict=True)
+        for each in zip(points, [mesh[1] for mesh in meshes], paints, covers, strict=True)
     ]
     whole = _composed(layers, camera.shape)
     small = whole.reshape(size[0], FINER, size[1], FINER, 3).mean(axis=(1, 3))
@@ -100,43 +105,50 @@ def row_of(
     return row
 
 
-def _assert_sound(
+def _by_label(
+    surfaces: Sequence[Surface], covers: Sequence[float]
+) -> tuple[list[Surface], list[str], list[float]]:
+    """Return each label's mesh by itself with its colour; one without labels in the colour of its place."""
+    if len(surfaces) != len(covers):
+        return list(surfaces), [SERIES[0]] * len(surfaces), list(covers)  # which is refused below
+    found: list[tuple[Surface, str, float]] = []
+    for surface, cover in zip(surfaces, covers, strict=True):
+        for label, one in pieces(surface):
+            place = len(found)
+            paint = SERIES[place % len(SERIES)] if label is None else colour_of(label, place)
+            found += [(one, paint, cover)] if len(one.faces) or label is None else []
+    return [x[0] for x in found], [x[1] for x in found], [x[2] for x in found]
+
+
+def _meshes(
     surfaces: Sequence[Surface],
     paints: Sequence[str | Array],
     covers: Sequence[float],
     scale: Scale | None,
     size: tuple[int, int],
-) -> None:
+) -> list[tuple[Array, Array]]:
+    """Return the vertices and faces of all surfaces. Raises DataError for what cannot be drawn."""
     if not surfaces:
         raise DataError("there is no surface to draw")
-    if min(size) < 3 * FOOT or max(size) > 4096:
-        raise DataError(
-            "a picture's size cannot be used", found=f"{size[0]} × {size[1]}", hint=f"{3 * FOOT} to 4096"
-        )
+    if min(size) < 3 * FOOT or max(size) > MOST:
+        hint = f"{3 * FOOT} to {MOST}"
+        raise DataError("a picture's size cannot be used", found=f"{size[0]} × {size[1]}", hint=hint)
     if not len(surfaces) == len(paints) == len(covers):
         raise DataError(
             "need one colour and one opacity a surface",
             found=f"{len(surfaces)} surfaces, {len(paints)} colours and {len(covers)} opacities",
         )
-    for surface, paint in zip(surfaces, paints, strict=True):
-        points, faces = np.asarray(surface.vertices_mm), np.asarray(surface.faces)
-        if points.ndim != 2 or points.shape[1:] != (3,) or faces.ndim != 2 or faces.shape[1:] != (3,):
-            raise DataError("a surface is not triangles", found=f"shapes {points.shape} and {faces.shape}")
-        if not len(points) or not len(faces):
+    if any(not 0 <= cover <= 1 for cover in covers):
+        raise DataError("an opacity is not from 0 to 1", found=str(list(covers)))
+    found = [mesh_of(surface) for surface in surfaces]
+    for (points, faces), paint in zip(found, paints, strict=True):
+        if not len(faces):
             raise DataError("a surface without faces cannot be drawn", found=f"{len(points)} vertices")
-        if not np.isfinite(points).all():
-            raise DataError("a surface's vertices are not all numbers")
-        if faces.min() < 0 or faces.max() >= len(points):
-            raise DataError(
-                "a surface's faces name vertices that it does not have",
-                found=f"{faces.min()} to {faces.max()} of {len(points)}",
-            )
         if not isinstance(paint, str) and (scale is None or np.shape(paint) != (len(points),)):
             raise DataError(
                 "numbers as colours need a scale, and one number a vertex", found=f"shape {np.shape(paint)}"
             )
-    if any(not 0 <= cover <= 1 for cover in covers):
-        raise DataError("an opacity is not from 0 to 1", found=str(list(covers)))
+    return found
 
 
 def _layer(
@@ -161,27 +173,11 @@ def _layer(
 def _diffuse(laid: Array, faces: Array, found: Seen) -> Array:
     """Return how much of the light each pixel sends back, from 0 to 1; a face is lit from both sides."""
     corners = faces[found.face[found.there]]
-    normals = (_normals(laid, faces)[corners] * found.weights[..., None]).sum(axis=1)
+    normals = (corner_normals(laid, faces)[corners] * found.weights[..., None]).sum(axis=1)
     length = np.linalg.norm(normals, axis=1)
     facing = normals * np.where(normals[:, 2:] > 0, -1.0, 1.0)  # towards the viewer
     back: Array = np.clip(facing @ _LIGHT / (np.linalg.norm(_LIGHT) * np.maximum(length, 1e-12)), 0, 1)
     return back
-
-
-def _normals(points: Array, faces: Array) -> Array:
-    """Return a normal for each vertex, the mean of its faces' weighted by their area; `(V, 3)`, not of unit length."""
-    a, b, c = (points[faces[:, k]] for k in range(3))
-    across = np.cross(b - a, c - a)
-    found = np.stack(
-        [
-            np.bincount(faces.ravel(), np.repeat(across[:, k], 3), minlength=len(points))
-            for k in range(3)
-        ],
-        axis=1,
-    )  # fmt: skip
-    length = np.linalg.norm(found, axis=1, keepdims=True)
-    unit: Array = found / np.maximum(length, 1e-12)
-    return unit
 
 
 def _composed(layers: Sequence[_Layer], shape: tuple[int, int]) -> Array:
