@@ -16,8 +16,8 @@ from vesalius.run.change.result import number, signed
 from vesalius.shapes.picture import row_of
 from vesalius.shapes.scale import scale_of
 
-MOST = 4  # surfaces that are pictured
-SIZE = (260, 300)
+MOST = 2  # surfaces that are pictured
+SIZE = (220, 260)
 VIEWS = ("anterior", "left", "superior")
 HEAD = ("label", "outward", "inward", "mean", "95 %", "doubt", "what can be told")
 
