@@ -21,6 +21,7 @@ from vesalius.answers.drawing.panels import Cell, Odds, Table, decimals_of, figu
 from vesalius.answers.drawing.slices import Slice
 from vesalius.core import registry
 from vesalius.core.answers import Answer, ImageAnswer
+from vesalius.core.answers.surface import Surface
 from vesalius.core.arms import UnderArms
 from vesalius.core.ask import Ask
 from vesalius.core.calling import calling
@@ -321,6 +322,13 @@ class Handling(ABC, Generic[A]):
         """Return in words why an answer cannot belong to this image; None where it can."""
         return None
 
+    def surface(self, answer: A) -> Surface | None:
+        """Return the closed surface about what an answer marks, for the eye; None of a kind that marks no volume.
+
+        Raises GeometryError where nothing says where it lies, DataError where nothing is marked.
+        """
+        return None
+
     # --- answers to two visits of one patient
 
     def changed(self, earlier: A, later: A, between: Between) -> Changed | None:
@@ -593,6 +601,12 @@ def changed(earlier: Answer, later: Answer, between: Between) -> Changed | None:
     handling = of(later)
     with calling(f"answers of kind {type(later).__name__}", handling, "changed", case=later.case_id):
         return handling.changed(earlier, later, between)
+
+
+def surface(answer: Answer) -> Surface | None:
+    """Return the closed surface about what an answer marks; None of one that marks no volume."""
+    found: Surface | None = of(answer).surface(answer)
+    return found
 
 
 def listed(answer: Answer) -> dict[str, Sequence[Mapping[str, Any]]]:

@@ -27,6 +27,7 @@ from vesalius.answers.drawing.slices import Slice, plane_of
 from vesalius.answers.foreign.masks import LazyMasks, mask_answers
 from vesalius.core import grids, marks
 from vesalius.core.answers.mask import Mask
+from vesalius.core.answers.surface import Surface
 from vesalius.core.ask import Ask
 from vesalius.core.called import called_by
 from vesalius.core.case import IGNORED, Case
@@ -45,6 +46,7 @@ from vesalius.metrics import Interval, Rows
 from vesalius.prepare.between import Between
 from vesalius.prepare.case import load_mask
 from vesalius.prepare.geometry import upright
+from vesalius.shapes.bounded import bounded
 
 TARGETS = ("mask",)
 LARGEST_IN_PNG = 65535  # the largest label value that a PNG holds; masks with others become volumes
@@ -267,6 +269,10 @@ class MaskHandling(Handling[Mask]):
     def misplaced(self, answer: Mask, reference: Image) -> str | None:
         """Return how the mask's grid differs from its image's."""
         return grids.mask_fault(reference, answer.image)
+
+    def surface(self, answer: Mask) -> Surface:
+        """Return the closed surface about all labels, of a bounded number of faces."""
+        return bounded(answer)
 
     def changed(self, earlier: Mask, later: Mask, between: Between) -> Changed:
         """Return how much each label grew, how far its surface moved, and what became of its connected parts."""
