@@ -12,13 +12,13 @@ from vesalius.answers._grown import Side
 from vesalius.core.answers.surface import Surface
 from vesalius.core.cohort import Label
 from vesalius.core.image import Array, Image
-from vesalius.core.meshes import areas, corner_normals, mesh_of
+from vesalius.core.meshes import areas, mesh_of
 from vesalius.core.moved import Moved, Way
 from vesalius.core.palette import colour_of
 from vesalius.core.words import listed
 from vesalius.prepare.between import Between
-from vesalius.shapes.distances import nearest
 from vesalius.shapes.extract import surface_of_bits
+from vesalius.shapes.outward import outward as signed
 
 MOST_LABELS = 12  # whose surfaces are measured, the largest first
 MOST_POINTS = 4000  # vertices of each surface that are measured
@@ -112,23 +112,9 @@ def _measured(
     points, faces = mesh_of(surface)
     area = np.bincount(faces.ravel(), np.repeat(areas(points, faces) / 3, 3), minlength=len(points))[chosen]
     own = points[chosen]
-    apart, places, which = nearest(own, other)
-    vertices, corners = mesh_of(other)
-    normals = corner_normals(vertices, corners)[corners[which]]
-    weights = _weights(places, vertices[corners[which]])
-    along = ((own - places) * (normals * weights[..., None]).sum(axis=1)).sum(axis=1)
-    far = outward * np.where(along < 0, -apart, apart)
+    far = outward * signed(own, other)
     seen = _within(own, between.later) & _within(_at(own, matrix), between.earlier)
     return _Measured(far, area, seen)
-
-
-def _weights(places: Array, corners: Array) -> Array:
-    """Return the barycentric weights `(N, 3)` of places on faces `(N, 3, 3)`."""
-    a, b, c = (corners[:, k] for k in range(3))
-    parts = [np.linalg.norm(np.cross(x - places, y - places), axis=1) for x, y in ((b, c), (c, a), (a, b))]
-    found = np.stack(parts, axis=1) + 1e-12
-    whole: Array = found / found.sum(axis=1, keepdims=True)
-    return whole
 
 
 def _at(points: Array, matrix: Array) -> Array:

@@ -329,6 +329,10 @@ class Handling(ABC, Generic[A]):
         """
         return None
 
+    def solid_errors(self, answer: A, truth: Any) -> Array | None:
+        """Return a picture `(H, W, 3)` of where what an answer marks lies off the truth in 3-D; None of other kinds."""
+        return None
+
     # --- answers to two visits of one patient
 
     def changed(self, earlier: A, later: A, between: Between) -> Changed | None:

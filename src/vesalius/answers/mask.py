@@ -16,6 +16,7 @@ from vesalius.answers import _outer as outer
 from vesalius.answers import _stated as stated
 from vesalius.answers import _unsure as unsure
 from vesalius.answers._asking import label_place, number_place
+from vesalius.answers._solid_errors import solid_errors
 from vesalius.answers._surface_moved import surfaces_moved
 from vesalius.answers.contract import Handling, Judged, Kept, Panel
 from vesalius.answers.drawing import figures as draw
@@ -273,6 +274,18 @@ class MaskHandling(Handling[Mask]):
     def surface(self, answer: Mask) -> Surface:
         """Return the closed surface about all labels, of a bounded number of faces."""
         return bounded(answer)
+
+    def solid_errors(self, answer: Mask, truth: Drawn) -> Array | None:
+        """Return a picture of the labels' surfaces, coloured by how far they lie outside and inside of the truth's."""
+        real = truth.image.array
+        each = real.shape[0] == len(answer.labels) and (answer.overlapping or real.shape[0] > 1)
+
+        def bits(place: int) -> tuple[Array, Array]:
+            own = real[place] == 1 if each else real[0] == answer.labels[place].value
+            return _bits(answer, place), own
+
+        same = real.shape[-3:] == answer.image.shape
+        return solid_errors(answer.labels, bits, answer.image) if same else None
 
     def changed(self, earlier: Mask, later: Mask, between: Between) -> Changed:
         """Return how much each label grew, how far its surface moved, and what became of its connected parts."""

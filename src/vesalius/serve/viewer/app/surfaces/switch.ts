@@ -51,5 +51,5 @@ export function surfaceSwitch(answer: Held, given: Given, labels: Labelled[]): H
       clear.hidden = save.hidden = !box.checked;
     }),
   );
-  return h("div", { class: "solid-only surface-switch" }, h("label", { title: "Closed surfaces about the labels, of about 60,000 faces at most" }, box, "Surfaces in 3-D"), clear, save);
+  return h("div", { class: "controls solid-only" }, h("label", { title: "Closed surfaces about the labels, of about 60,000 faces at most" }, box, "Surfaces in 3-D"), clear, save);
 }

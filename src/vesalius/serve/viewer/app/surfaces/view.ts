@@ -9,6 +9,7 @@ import { pieces, type Piece } from "./glb.ts";
 import { Painter } from "./painter.ts";
 import { picked } from "./pick.ts";
 
+const INSIDE = 0.6; // of a voxel that a click goes behind the surface, which lies between voxels
 const STILL = 4; // pixels within which a pointer that goes up has clicked
 
 export class SurfaceView {
@@ -158,7 +159,11 @@ export class SurfaceView {
     const { painter, camera } = this;
     if (!painter || !camera) return;
     const place = picked(painter.pieces.filter((piece) => this.shown(piece)?.shown ?? true), camera, at, ...this.size());
-    if (place) this.stage.goToMm([-place[0], -place[1], place[2]] as Triple);
+    if (!place) return;
+    const away = camera.axes[2];
+    const within = INSIDE * Math.min(...(this.stage.file?.grid.spacing ?? [0]));
+    const [x, y, z] = place.map((p, k) => p + within * away[k]!) as Triple; // of the voxel that is seen, not of the one before it
+    this.stage.goToMm([-x, -y, z]);
   }
 
   private listen(): void {
