@@ -81,6 +81,8 @@ _HOME = {
     "calibrate": "verbs.calibrate",
     "degrade": "verbs.degrade",
     "Degraded": "verbs.degrade",
+    "mesh": "verbs.mesh",
+    "Meshes": "verbs.mesh",
     "explain": "verbs.explain",
     "selftest": "verbs.selftest",
     "SelfTest": "infer.selftest.checking",
@@ -170,6 +172,7 @@ __all__ = [
     "LeakError",
     "LearningRates",
     "LimitReached",
+    "Meshes",
     "MismatchError",
     "MissingExtra",
     "MissingProgram",
@@ -227,6 +230,7 @@ __all__ = [
     "inspect",
     "label",
     "limits",
+    "mesh",
     "phantom",
     "predict",
     "pretrain",
@@ -337,6 +341,8 @@ if TYPE_CHECKING:
     from vesalius.verbs.label import Labelled as Labelled
     from vesalius.verbs.label import label as label
     from vesalius.verbs.limits import limits as limits
+    from vesalius.verbs.mesh import Meshes as Meshes
+    from vesalius.verbs.mesh import mesh as mesh
     from vesalius.verbs.open import open as open
     from vesalius.verbs.phantom import phantom as phantom
     from vesalius.verbs.predict import predict as predict

@@ -19,6 +19,7 @@ ROOMS = {
     "core": READERS,
     "formats": READERS,
     "prepare/degradations": ("degrade",),
+    "shapes": ("mesh",),
     "prepare": ("fit", "predict", "evaluate"),
     "infer": ("fit", "predict", "evaluate"),
     "infer/opinions": ("predict",),
@@ -41,6 +42,9 @@ ROOMS = {
     "language": ("fit", "prompt"),
 }
 FILES = {
+    "formats/_meshes.py": ("mesh",),
+    "dicom/write/m3d.py": ("mesh",),
+    "run/meshing.py": ("mesh",),
     "cli/import_model.py": ("import",),
     "verbs/import_model.py": ("import",),
     "infer/alone.py": ("explain",),

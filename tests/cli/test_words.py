@@ -96,6 +96,7 @@ COMMANDS = (
         "scale",
         "search",
         "degrade",
+        "mesh",
         "find",
         "suggest",
         "index",

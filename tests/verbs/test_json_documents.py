@@ -627,3 +627,15 @@ def test_prompt(tmp_path: Path, ask: Ask) -> None:
         ("prompt", 1),
         ("most frequent", 0),
     }
+
+
+def test_mesh(tmp_path: Path, ask: Ask) -> None:
+    array = np.zeros((1, 8, 8, 8), np.uint8)
+    array[0, 2:6, 2:6, 0:6] = 1
+    path = vs.write(vs.Image(array, affine=np.eye(4)), tmp_path / "a.nii.gz")
+    found = ask("mesh", path, "-o", tmp_path / "a.stl", "--labels", "1=liver")
+    (piece,) = found["result"]["meshes"]
+    assert (piece["label"], piece["cut"], found["result"]["sound"]) == ("liver", ["low x"], True)
+    assert any("cut by the image's edge" in w["text"] for w in found["warnings"])
+    assert ask("mesh", path, "-o", tmp_path / "b", "--labels", "a=b", code=2)["error"]["kind"] == "UsageError"
+    assert Path(ask("mesh", tmp_path / "a.stl", "-o", tmp_path / "a.glb")["result"]["files"][0]).is_file()

@@ -322,10 +322,10 @@ class Handling(ABC, Generic[A]):
         """Return in words why an answer cannot belong to this image; None where it can."""
         return None
 
-    def surface(self, answer: A) -> Surface | None:
-        """Return the closed surface about what an answer marks, for the eye; None of a kind that marks no volume.
+    def seen_surface(self, answer: A) -> Surface | None:
+        """Return what `surface` does, of a bounded number of faces, for the eye; by default None.
 
-        Raises GeometryError where nothing says where it lies, DataError where nothing is marked.
+        Raises GeometryError where it has no place, DataError where nothing is in it.
         """
         return None
 
@@ -345,6 +345,15 @@ class Handling(ABC, Generic[A]):
     def carried(self, answer: A, between: Between) -> A:
         """Return the earlier visit's answer as it lies on the later one's image; by default as it is."""
         return answer
+
+    # --- what lies in space
+
+    def surface(self, answer: A) -> Surface | None:
+        """Return the closed mesh about what an answer holds, in LPS mm; by default None, of one that holds nothing so.
+
+        Raises GeometryError where it has no place, DataError where nothing is in it.
+        """
+        return None
 
     # --- an answer that says what is expected under several treatments
 
@@ -605,12 +614,6 @@ def changed(earlier: Answer, later: Answer, between: Between) -> Changed | None:
     handling = of(later)
     with calling(f"answers of kind {type(later).__name__}", handling, "changed", case=later.case_id):
         return handling.changed(earlier, later, between)
-
-
-def surface(answer: Answer) -> Surface | None:
-    """Return the closed surface about what an answer marks; None of one that marks no volume."""
-    found: Surface | None = of(answer).surface(answer)
-    return found
 
 
 def listed(answer: Answer) -> dict[str, Sequence[Mapping[str, Any]]]:

@@ -48,6 +48,7 @@ from vesalius.prepare.between import Between
 from vesalius.prepare.case import load_mask
 from vesalius.prepare.geometry import upright
 from vesalius.shapes.bounded import bounded
+from vesalius.shapes.extract import surface_of
 
 TARGETS = ("mask",)
 LARGEST_IN_PNG = 65535  # the largest label value that a PNG holds; masks with others become volumes
@@ -272,7 +273,11 @@ class MaskHandling(Handling[Mask]):
         return grids.mask_fault(reference, answer.image)
 
     def surface(self, answer: Mask) -> Surface:
-        """Return the closed surface about all labels, of a bounded number of faces."""
+        """Return the closed meshes about all labels."""
+        return surface_of(answer)
+
+    def seen_surface(self, answer: Mask) -> Surface:
+        """Return the same of a bounded number of faces."""
         return bounded(answer)
 
     def solid_errors(self, answer: Mask, truth: Drawn) -> Array | None:

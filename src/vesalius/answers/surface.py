@@ -32,6 +32,10 @@ class SurfaceHandling(Handling[Surface]):
             Mark("faces", float(len(answer.faces)), unit=float(max(len(answer.faces), 1))),
         ]
 
+    def surface(self, answer: Surface) -> Surface:
+        """Return the mesh itself."""
+        return answer
+
     def lines(self, answer: Surface) -> list[Line]:
         """Return how many vertices and faces there are."""
         return [Line("vertices", str(len(answer.vertices_mm))), Line("faces", str(len(answer.faces)))]

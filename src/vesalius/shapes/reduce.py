@@ -17,11 +17,13 @@ from vesalius.core.errors import DataError
 from vesalius.core.image import Array
 from vesalius.core.meshes import areas, corner_normals, enclosed, joined, mesh_of, pieces, used
 from vesalius.core.words import counted
+from vesalius.shapes._crossing import crossings
 from vesalius.shapes.checks import checked, linked
 from vesalius.shapes.distances import to_surface
 
 VOLUME = 0.01  # of its volume by which a piece may change
 MOST_LOOKED = 20_000  # places of a piece whose distance is measured
+MOST_FOLDED = 50_000  # faces of a piece up to which it is looked whether any cross
 FEWEST = 12  # faces below which a piece is left as it is
 TRIES = (1.0, 1.5, 2.5, 5.0, 10.0, 30.0)  # times the faces that were asked for, until the bounds hold
 ROUNDS = 10
@@ -181,6 +183,8 @@ def _kept(
     own = _held(own, points, limit) if moved else own
     after = checked(Surface(vertices_mm=own, faces=corners), crossing=False)
     if before.watertight and abs(enclosed(own, corners) - volume) > VOLUME * abs(volume):
+        return None
+    if len(corners) <= MOST_FOLDED and crossings(own, corners) > 0 and crossings(points, faces) == 0:
         return None
     worse = any(
         getattr(after, name) > getattr(before, name)

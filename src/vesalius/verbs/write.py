@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from vesalius import cohorts, formats
+from vesalius.answers import contract
 from vesalius.core.answers import Answer, ImageAnswer
 from vesalius.core.case import Ref
 from vesalius.core.errors import OutputError, VesaliusError
@@ -12,6 +13,7 @@ from vesalius.core.image import Image
 from vesalius.core.words import counted
 from vesalius.prepare.case import load_reference
 from vesalius.run.answers_folder import write_listings
+from vesalius.shapes.files import mesh_suffixes
 
 
 def write(thing: Answer | Image, path: Path | str, *, source: Path | str | Image | None = None) -> Path:
@@ -22,7 +24,7 @@ def write(thing: Answer | Image, path: Path | str, *, source: Path | str | Image
 
     Args:
         thing: What to write.
-        path: Where: `.nii.gz`, `.png`, `.json`, `.seg.dcm`, …
+        path: Where: `.nii.gz`, `.png`, `.json`, `.seg.dcm`, `.stl` of a mask's labels, …
         source: The image that the answer was made from, its file, or the folder of its study, in which its
             series is found.
 
@@ -35,10 +37,18 @@ def write(thing: Answer | Image, path: Path | str, *, source: Path | str | Image
         FormatError: There is no format with that suffix.
     """
     image = _source(thing, Path(source)) if isinstance(source, str | Path) else source
+    thing = _meshed(thing, Path(path))
     written = formats.write(thing, path, source=image)
     if isinstance(thing, ImageAnswer) and formats.is_plain(written):
         write_listings(thing, written.parent, lead=f"{formats.stem(written)}.")
     return written
+
+
+def _meshed(thing: Answer | Image, path: Path) -> Answer | Image:
+    """Return the surface of an answer that goes into a file of meshes; what goes elsewhere, or has none, as it is."""
+    if not isinstance(thing, Answer) or not any(path.name.lower().endswith(s) for s in mesh_suffixes()):
+        return thing
+    return contract.of(thing).surface(thing) or thing
 
 
 def _source(thing: Answer | Image, path: Path) -> Image:

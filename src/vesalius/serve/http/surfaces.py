@@ -43,7 +43,7 @@ def made(answer_file: Path, name: str) -> Path:
 
 def _surface(answer_file: Path) -> Surface:
     answer = formats.read_answer(answer_file)
-    found = None if answer.withheld is not None else contract.surface(answer)
+    found = None if answer.withheld is not None else contract.of(answer).seen_surface(answer)
     if found is None:
         kind = type(answer).__name__
         raise DataError("this answer has no surface", found=kind, hint="an answer that marks a volume")
