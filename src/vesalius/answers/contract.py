@@ -322,6 +322,17 @@ class Handling(ABC, Generic[A]):
         """Return in words why an answer cannot belong to this image; None where it can."""
         return None
 
+    def seen_surface(self, answer: A) -> Surface | None:
+        """Return what `surface` does, of a bounded number of faces, for the eye; by default None.
+
+        Raises GeometryError where it has no place, DataError where nothing is in it.
+        """
+        return None
+
+    def solid_errors(self, answer: A, truth: Any) -> Array | None:
+        """Return a picture `(H, W, 3)` of where what an answer marks lies off the truth in 3-D; None of other kinds."""
+        return None
+
     # --- answers to two visits of one patient
 
     def changed(self, earlier: A, later: A, between: Between) -> Changed | None:

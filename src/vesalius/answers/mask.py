@@ -16,6 +16,8 @@ from vesalius.answers import _outer as outer
 from vesalius.answers import _stated as stated
 from vesalius.answers import _unsure as unsure
 from vesalius.answers._asking import label_place, number_place
+from vesalius.answers._solid_errors import solid_errors
+from vesalius.answers._surface_moved import surfaces_moved
 from vesalius.answers.contract import Handling, Judged, Kept, Panel
 from vesalius.answers.drawing import figures as draw
 from vesalius.answers.drawing import planes
@@ -45,6 +47,7 @@ from vesalius.metrics import Interval, Rows
 from vesalius.prepare.between import Between
 from vesalius.prepare.case import load_mask
 from vesalius.prepare.geometry import upright
+from vesalius.shapes.bounded import bounded
 from vesalius.shapes.extract import surface_of
 
 TARGETS = ("mask",)
@@ -273,8 +276,24 @@ class MaskHandling(Handling[Mask]):
         """Return the closed meshes about all labels."""
         return surface_of(answer)
 
+    def seen_surface(self, answer: Mask) -> Surface:
+        """Return the same of a bounded number of faces."""
+        return bounded(answer)
+
+    def solid_errors(self, answer: Mask, truth: Drawn) -> Array | None:
+        """Return a picture of the labels' surfaces, coloured by how far they lie outside and inside of the truth's."""
+        real = truth.image.array
+        each = real.shape[0] == len(answer.labels) and (answer.overlapping or real.shape[0] > 1)
+
+        def bits(place: int) -> tuple[Array, Array]:
+            own = real[place] == 1 if each else real[0] == answer.labels[place].value
+            return _bits(answer, place), own
+
+        same = real.shape[-3:] == answer.image.shape
+        return solid_errors(answer.labels, bits, answer.image) if same else None
+
     def changed(self, earlier: Mask, later: Mask, between: Between) -> Changed:
-        """Return how much each label grew, and what became of its connected parts where it has several."""
+        """Return how much each label grew, how far its surface moved, and what became of its connected parts."""
         labels = grown.labels_of(earlier.labels, later.labels)
 
         def sides(name: str) -> tuple[grown.Side, grown.Side]:
@@ -283,13 +302,14 @@ class MaskHandling(Handling[Mask]):
         units = (unit_of(earlier.image)[0], unit_of(later.image)[0])
         found = grown.grown(labels, sides, between, unit=units, answers=(earlier, later))
         parts, notes = [], list(found.notes)
+        moved, left = surfaces_moved(labels, sides, between) if found.growths else ((), ())
         if found.growths:
             for label in labels:
                 own, said = grown.parts_of_bits(label.name, sides(label.name), between, unit=units[0])
                 parts += own
                 notes += [said] if said else []
         notes += [*grown.unregistered(between, "connected parts"), *grown.lacking(between, found.growths)]
-        return replace(found, parts=tuple(parts), notes=tuple(notes))
+        return replace(found, parts=tuple(parts), notes=(*notes, *left), moved=moved)
 
     def carried(self, answer: Mask, between: Between) -> Mask:
         """Return the mask on the later visit's grid, each voxel that of the nearest."""

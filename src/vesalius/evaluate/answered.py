@@ -48,6 +48,7 @@ def score_cases(
     change: Change | None = None,
     experts: Sequence[str] = (),
     training: Sequence[Case] = (),
+    solid: bool = False,
 ) -> tuple[Tally, Scorecard]:
     """Answer and score case after case; one is in memory at a time. A faulty case is noted and not counted.
 
@@ -56,13 +57,15 @@ def score_cases(
     `told` are banners of the model's training; by default those that its own scorecard has. How promises were kept is
     given of groups of at least `smallest` patients. `change` makes of each case the one that is answered in its place,
     such as a worse one; the truth stays that of the case. `experts` are targets that are what single experts say.
-    `training` are cases that the bundle was trained on, of which the nearest may be held beside it.
+    `training` are cases that the bundle was trained on, of which the nearest may be held beside it. `solid` pictures
+    the surfaces of the worst cases, too.
     Raises MismatchError where no case is of the kind that the bundle learned from.
     """
     predictor = Predictor(bundle, device=device, accept_mismatch=accept_mismatch)
     stage, task = predictor.stages[-1].stage, predictor.stages[-1].task
     target = target or stage.plan.task.target
     tally, marks = tally_for(task.answer), 0
+    tally.solid = solid
     tally.among = Among(experts, task.answer.__name__) if experts else None
     raised: set[str] = set()
 

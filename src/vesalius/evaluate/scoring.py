@@ -27,6 +27,8 @@ from vesalius.metrics import Rows
 from vesalius.prepare.geometry import upright
 
 SHOWN = 6
+SOLID = 2  # of the worst cases, whose surfaces are pictured
+ON_SURFACE = "distance to the truth on the surface, mm"
 
 
 @dataclass
@@ -41,6 +43,10 @@ class Gallery:
         if not np.isfinite(score):
             return False
         return len(self.low) < SHOWN or score > self.high[-1][0] or score < self.low[-1][0]
+
+    def is_low(self, score: float, count: int) -> bool:
+        """Return whether a case of that score would be among so many of the worst."""
+        return len(self.low) < count or score < self.low[count - 1][0]
 
     def add(self, score: float, shown: Slice) -> None:
         """Take one in, and let go of what is neither best nor worst."""
@@ -72,6 +78,7 @@ class Tally:
         self.judged, self.has_truth = metrics.judges(kind), False
         self.cases: list[Case] = []
         self.gallery = Gallery()
+        self.solid = False  # whether the surfaces of the worst cases are pictured, too
         self.seconds: list[float] = []  # that each answer took
         self.colours: dict[str, str] = {}  # of the labels, by name
         self.outcomes: list[kept.Outcome] = []  # of promises, and of answers that are withheld
@@ -108,6 +115,10 @@ class Tally:
                 shown = with_layer(answer, reference, title=case.id, caption=caption, truth=truth)
             else:
                 shown = look(upright(reference), case.id, caption=caption, truth=real, answer=given)
+            if self.solid and self.gallery.is_low(score, SOLID):
+                with calling(what, self.handling, "solid_errors", case=case.id):
+                    solid = self.handling.solid_errors(answer, truth)
+                shown = shown if solid is None else replace(shown, beside=((ON_SURFACE, solid),))
             self.gallery.add(score, shown)
 
     def rows(self) -> tuple[Rows, Rows | None]:

@@ -144,6 +144,7 @@ def evaluate(
                     smallest=smallest_group,
                     experts=experts,
                     training=() if past is None else trained_on(cohort, past, marks),
+                    solid=True,
                 )
             card = replace(card, energy={ANSWERING: metered.taken})
         elif info is not None:
@@ -263,6 +264,7 @@ def score_foreign(
     info = replace(info, labels=chosen(info.labels))
     found = foreign_answers(path, cases, info)
     tally = tally_for(kind)
+    tally.solid = True
     tally.among = Among(experts, kind) if experts else None
     positive = positive_class(cases, info)
     if positive is not None:

@@ -35,7 +35,9 @@ def picture(shown: Slice, values: Mapping[str, int], colours: Mapping[str, str])
             )
     if not views:
         views = [{"what": "image", "src": _drawn(shown, grey, {}, {}, field=None, other=None)}]
-    return {"title": shown.title, "caption": shown.caption, "views": views}
+    views += [{"what": what, "src": address(Pil.fromarray(one))} for what, one in shown.beside]
+    caption = " · ".join([shown.caption, *(what for what, _ in shown.beside)])
+    return {"title": shown.title, "caption": caption, "views": views}
 
 
 def address(picture: Pil.Image) -> str:

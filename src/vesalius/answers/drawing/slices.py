@@ -19,7 +19,7 @@ class Slice:
     `z` is its place among the slices. `aspect` is the height of a pixel over its width; `window` what is drawn black
     and white, by default the values that all but one in a hundred pixels lie between. `title` names the case,
     `caption` says how well it went. `layer` is what is drawn over all of the slice, in red, green, blue and opacity,
-    `(rows, columns, 4)`, of any size.
+    `(rows, columns, 4)`, of any size. `beside` are pictures of the case by what they are, `(H, W, 3)` bytes.
     """
 
     image: Array
@@ -31,6 +31,7 @@ class Slice:
     aspect: float = 1.0
     window: tuple[float, float] | None = None
     layer: Array | None = None
+    beside: tuple[tuple[str, Array], ...] = ()
 
 
 def look(

@@ -22,6 +22,7 @@ from vesalius.serve.http import (
     monailabel,
     question_endpoints,
     similar_endpoints,
+    surface_endpoints,
     truth_endpoints,
 )
 from vesalius.serve.http.access import audit_refusal
@@ -67,6 +68,7 @@ def create_app(service: Service) -> FastAPI:
     app.state.service = service
     app.include_router(endpoints.open_to_all)
     app.include_router(similar_endpoints.router)  # before the files of a case, whose path would take its own
+    app.include_router(surface_endpoints.router)  # likewise
     app.include_router(endpoints.api)
     app.include_router(truth_endpoints.router)
     app.include_router(edit_endpoints.router)

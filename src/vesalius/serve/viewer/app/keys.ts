@@ -30,7 +30,7 @@ export function listen(shortcuts: Shortcut[]): void {
     if (document.querySelector("dialog[open]")) return;
     const at = e.target as HTMLElement;
     if (at.matches("input[type=number], input[type=password], input[type=text], select, textarea")) return;
-    if (at.matches("input[type=range], input[type=radio], #solid") && e.key.startsWith("Arrow")) return;
+    if (at.matches("input[type=range], input[type=radio], #solid, #mesh") && e.key.startsWith("Arrow")) return;
     if ((e.key === "Enter" || e.key === " ") && at.matches("button, a, summary, input, [role=button]")) return;
     const name = nameOf(e);
     const found = modes.filter((m) => m.on()).map((m) => tableOf(m.shortcuts()).get(name)).find(Boolean) ?? table.get(name);

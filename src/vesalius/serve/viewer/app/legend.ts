@@ -40,9 +40,15 @@ export function scaleBar(tile: Tile, legend: Legend, toMm: ToMm): Bar | null {
   const [x, y]: Point = [tile.left + tile.width / 2, tile.top + tile.height / 2];
   const [a, b] = [toMm(tile.toFraction([x, y])), toMm(tile.toFraction([x + 100, y]))];
   const perPixel = Math.hypot(...a.map((p, k) => b[k]! - p)) / 100;
-  const most = Math.min(120, tile.width / 4) * perPixel;
+  const found = scaleOf(perPixel, Math.min(120, tile.width / 4));
+  return found && { pixels: found.pixels, text: `${found.length} ${legend.unit}` };
+}
+
+/** The longest length of 1, 2 or 5 times a power of ten within so many pixels, and how many it takes. */
+export function scaleOf(perPixel: number, pixels: number): { pixels: number; length: number } | null {
+  const most = pixels * perPixel;
   if (!(most > 0) || !Number.isFinite(most)) return null;
   const ten = 10 ** Math.floor(Math.log10(most));
   const length = [5, 2, 1].map((n) => n * ten).find((l) => l <= most) ?? ten;
-  return { pixels: length / perPixel, text: `${Number(length.toPrecision(1))} ${legend.unit}` };
+  return { pixels: length / perPixel, length: Number(length.toPrecision(1)) };
 }

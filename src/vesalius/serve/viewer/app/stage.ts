@@ -85,6 +85,8 @@ export class Stage {
   /** Another image is on the stage. */
   onshown: () => void = () => {};
   onplace: (place: Place) => void = () => {};
+  /** The cross is elsewhere. */
+  oncross: () => void = () => {};
   onwindow: (centre: number, width: number) => void = () => {};
   /** Something else is seen, or in another way: the place, the zoom, the window, the frame. */
   onlook: () => void = () => {};
@@ -277,6 +279,16 @@ export class Stage {
     return this.planes.volumes.length ? this.fileIndex(this.toMm(Array.from(this.planes.scene.crosshairPos) as Triple)) : null;
   }
 
+  /** Where the cross is, in millimetres (RAS); null without an image. */
+  get crossMm(): Triple | null {
+    return this.planes.volumes.length ? (this.toMm(Array.from(this.planes.scene.crosshairPos) as Triple) as Triple) : null;
+  }
+
+  /** The box of the 3-D view. */
+  get solidBox(): HTMLElement {
+    return this.solidCanvas.parentElement!;
+  }
+
   /** Zoom by a factor about a point of a plane (in grid coordinates of the file), and move by as many millimetres on the screen. */
   zoom(by: number, plane: Plane, from: Point, to: Point): void {
     const pan = this.planes.scene.pan2Dxyzmm;
@@ -467,7 +479,12 @@ export class Stage {
   goTo(index: Triple): void {
     const affine = this.planes.volumes[0]?.hdr?.affine;
     if (!affine) return;
-    const mm = toMm(affine, index.map((i, k) => (i + 0.5) / this.by[k]! - 0.5) as Triple);
+    this.goToMm(toMm(affine, index.map((i, k) => (i + 0.5) / this.by[k]! - 0.5) as Triple));
+  }
+
+  /** Go to a point in millimetres (RAS). */
+  goToMm(mm: Triple): void {
+    if (!this.planes.volumes.length) return;
     this.planes.scene.crosshairPos = this.planes.mm2frac(mm, 0, true);
     this.planes.createOnLocationChange();
     this.planes.drawScene();
@@ -502,7 +519,7 @@ export class Stage {
     this.planes.drawScene(); // a WebGL canvas can be read only right after it was drawn
     this.solid.draw();
     const outer = this.root.getBoundingClientRect();
-    for (const canvas of [this.planesCanvas, this.overCanvas, this.solidCanvas]) {
+    for (const canvas of [this.planesCanvas, this.overCanvas, ...this.solidBox.querySelectorAll("canvas")]) {
       if (getComputedStyle(canvas.parentElement!).visibility === "hidden") continue;
       const box = canvas.getBoundingClientRect();
       pen.drawImage(canvas, (box.x - outer.x) * ratio, (box.y - outer.y) * ratio, box.width * ratio, box.height * ratio);
@@ -643,6 +660,7 @@ export class Stage {
       const part = partOf(layer);
       return this.mask && part !== null ? labelAt(this.mask, part, at.values[k]?.value ?? 0) : null;
     });
+    this.oncross();
     this.onplace({
       index: this.fileIndex(at.mm),
       value: this.shown?.colour ? null : (at.values[0]?.value ?? null),

@@ -7,12 +7,14 @@ import { intervalText, measuredOn, valueText } from "../metrics.ts";
 import { apart, valuesOf } from "../nifti.ts";
 import type { Labelled, Stage } from "../stage.ts";
 import { now } from "../store.ts";
+import { closeSurfaces, labelSurfaces, surfaceSwitch } from "../surfaces/switch.ts";
 import type { Held, Model, Scored } from "../types.ts";
 
 export const ownFile = true;
 
 /** The next mask is laid in the place of the last, without a blink between them. */
 export async function clear(stage: Stage, again: boolean): Promise<void> {
+  closeSurfaces();
   if (!again) await stage.setMask(null);
 }
 
@@ -36,6 +38,7 @@ export async function panel(answer: Held, given: Given): Promise<HTMLElement> {
   const apply = () => {
     boxes.forEach((box, k) => (labels[k]!.shown = box.checked));
     given.stage.setLabels(labels);
+    if (!given.beside) labelSurfaces(labels);
   };
   const list = rows.map((row, k) => {
     const box = h("input", { type: "checkbox", checked: true, onchange: apply });
@@ -62,6 +65,7 @@ export async function panel(answer: Held, given: Given): Promise<HTMLElement> {
     measured && h("p", { class: "faint known-of" }, `Dice with its 95 % interval says how good the model was on other images, not on this one. ${measuredOn(model.measured_on!)}`),
     answer.files[OUTER] && !given.beside ? outerSwitch(answer, given, labels) : null,
     given.beside ? null : controls(given),
+    given.beside ? null : surfaceSwitch(answer, given, labels),
   );
 }
 
