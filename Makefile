@@ -13,6 +13,8 @@ WANTED = $(BIN)/python -c "import sys, tomllib; print(*tomllib.load(open('pyproj
 # One line of how far it is; all that was said where it fails.
 QUIETLY = $(BIN)/python tools/quietly.py
 export NO_MKDOCS_2_WARNING := 1
+# What one process compiled the next need not, wherever this is set.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help install viewer wheel demo test test-extras check types files format map pictures notebooks pin docs bench soak clean

@@ -14,7 +14,8 @@ import pytest
 @contextmanager
 def quick() -> Iterator[None]:
     """Fits time a step or two, look at validation cases twice at most where nothing is said of it, resample their
-    cases fifty times, also where sources and rivals are compared, and lay their drawings out without measuring labels.
+    cases fifty times, also where sources, rivals and a compressed model are compared, and lay their drawings out
+    without measuring labels.
 
     So it is seen that there are intervals and drawings; what these show is asked where they are made (`evaluate`,
     `metrics`, `answers`). Where no test needs torch, there are no fits, and it is not imported for them.
@@ -23,6 +24,7 @@ def quick() -> Iterator[None]:
         yield
         return
     from vesalius.answers.drawing import figures
+    from vesalius.compress import gate
     from vesalius.core.plan import Plan, override
     from vesalius.evaluate import adding, rivals, scoring
     from vesalius.run import budgeting, out_of_fold, planning
@@ -43,6 +45,7 @@ def quick() -> Iterator[None]:
         for scores in (scoring, out_of_fold):
             patch.setattr(scores, "scorecard", functools.partial(scores.scorecard, resamples=50))
         patch.setattr(adding, "RESAMPLES", 50)
-        patch.setitem(rivals.Rivals.found.__kwdefaults__, "resamples", 50)
+        for compares in (rivals.Rivals.found, gate.measured):
+            patch.setitem(compares.__kwdefaults__, "resamples", 50)
         patch.setattr(figures, "LAYOUT", None)
         yield
