@@ -80,7 +80,7 @@ $(EXTRAS)/.installed: pyproject.toml constraints.txt | $(STAMP)
 # Each of these files has a process of its own, as each command has: all optional libraries at once in one process have
 # ended in a segmentation fault, once and by chance. The longest begin first, so that none is waited for alone.
 LONGEST := $(patsubst %,tests_extras/test_%.py,search_verb compress_graphs exports runtimes fits search_store encoders)
-APART = $(LONGEST) $(filter-out $(LONGEST),$(sort $(wildcard tests_extras/test_*.py tests_extras/*/test_*.py)))
+APART = $(LONGEST) $(filter-out $(LONGEST),$(sort $(shell find tests_extras -name 'test_*.py')))
 test-extras: install $(LABEL) $(EXTRAS)/.installed  ## what needs optional libraries, a browser, an Orthanc or a notebook's kernel
 	printf '%s\n' $(APART) | xargs -P 2 -I{} tools/apart.sh $(EXTRAS)/bin/python {}
 	$(BIN)/python -m pytest --durations=10 $(DEALT) -m programs tests/serve tests/test_notebooks.py
