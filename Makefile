@@ -13,9 +13,11 @@ WANTED = $(BIN)/python -c "import sys, tomllib; print(*tomllib.load(open('pyproj
 # One line of how far it is; all that was said where it fails.
 QUIETLY = $(BIN)/python tools/quietly.py
 export NO_MKDOCS_2_WARNING := 1
+# What one process compiled the next need not, wherever this is set.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install viewer wheel demo test test-extras check format map pictures notebooks pin docs bench soak clean
+.PHONY: help install viewer wheel demo test test-extras check types files format map pictures notebooks pin docs bench soak clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,8 +59,10 @@ demo: install  ## the whole of it on a synthetic cohort, ending in a report to o
 
 # Each worker takes its share in order, then what others have left, so that a folder's fixtures are mostly made once.
 DEALT := -n $(WORKERS) --maxprocesses 4 --dist worksteal
+# What is asked of the files as they are, and of the site that is built of them; `make check` runs it, and not again.
+CHECKED := tests/test_floors.py tests/test_map.py tests/test_project.py tests/test_site.py
 test: install $(LABEL)  ## every quick test, a worker a core; those that need ../shared/data are skipped without it
-	$(BIN)/python -m pytest --durations=20 $(DEALT) -m "not programs"
+	$(BIN)/python -m pytest --durations=20 $(DEALT) $(CHECKED:%=--ignore=%) -m "not programs"
 
 # Libraries that only some need lie in an environment of their own that sees .venv, so that `make test` proves that all
 # else works without them. A line of a .pth file that begins with `import` is run, and reads the .pth files there, too.
@@ -74,17 +78,24 @@ $(EXTRAS)/.installed: pyproject.toml constraints.txt | $(STAMP)
 	@touch $@
 
 # Each of these files has a process of its own, as each command has: all optional libraries at once in one process have
-# ended in a segmentation fault, once and by chance.
+# ended in a segmentation fault, once and by chance. The longest begin first, so that none is waited for alone.
+LONGEST := $(patsubst %,tests_extras/test_%.py,search_verb compress_graphs exports runtimes fits search_store encoders)
+APART = $(LONGEST) $(filter-out $(LONGEST),$(sort $(shell find tests_extras -name 'test_*.py')))
 test-extras: install $(LABEL) $(EXTRAS)/.installed  ## what needs optional libraries, a browser, an Orthanc or a notebook's kernel
-	find tests_extras -name 'test_*.py' | sort | xargs -P 2 -I{} tools/apart.sh $(EXTRAS)/bin/python {}
+	printf '%s\n' $(APART) | xargs -P 2 -I{} tools/apart.sh $(EXTRAS)/bin/python {}
 	$(BIN)/python -m pytest --durations=10 $(DEALT) -m programs tests/serve tests/test_notebooks.py
 
 check: install  ## format, lint, types, floors, map, docs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target types files
+
+# What `check` does at the same time: the types, and the tests of the files and of the site, which build it strictly.
+types:
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q --durations=0 --durations-min=5 tests/test_floors.py tests/test_map.py tests/test_project.py
-	$(BIN)/mkdocs build --strict --quiet
+
+files:
+	$(BIN)/python -m pytest -q --durations=0 --durations-min=5 $(CHECKED)
 
 format: install  ## put every file into the project's format, and mend what lint can mend
 	$(BIN)/ruff format .

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import gc
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from _quick import quick
 from vesalius.core import registry
 
 # `make test` runs a worker a core, and each computes with one thread; pytest alone may take two. Waiting threads sleep.
@@ -45,36 +44,8 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def quick_fits() -> Iterator[None]:
-    """Fits time a step or two, look at validation cases twice at most where nothing is said of it, resample their
-    cases fifty times, and lay their drawings out without measuring labels.
-
-    So it is seen that there are intervals and drawings; what these show is asked where they are made (`evaluate`,
-    `metrics`, `answers`). Where no test needs torch, there are no fits, and it is not imported for them.
-    """
-    if "torch" not in sys.modules:
-        yield
-        return
-    from vesalius.answers.drawing import figures
-    from vesalius.core.plan import Plan, override
-    from vesalius.evaluate import scoring
-    from vesalius.run import budgeting, out_of_fold, planning
-
-    with pytest.MonkeyPatch.context() as patch:
-        time_step, budgeted = budgeting.time_step, planning.budgeted
-
-        def timed(*args: Any, seconds: float, **options: Any) -> float:
-            return time_step(*args, **{**options, "steps": 2 if seconds else 1}, seconds=min(0.3, seconds))
-
-        def planned(space: Any, plan: Plan, *args: Any, **options: Any) -> Any:
-            if "train.validations" not in plan.reasons:
-                plan = override(plan, {"train.validations": 2}, reason="a test")
-            return budgeted(space, plan, *args, **options)
-
-        patch.setattr(budgeting, "time_step", timed)
-        patch.setattr(planning, "budgeted", planned)
-        for scores in (scoring, out_of_fold):
-            patch.setattr(scores, "scorecard", functools.partial(scores.scorecard, resamples=50))
-        patch.setattr(figures, "LAYOUT", None)
+    """Fits are short, see `_quick.py`."""
+    with quick():
         yield
 
 

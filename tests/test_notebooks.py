@@ -9,8 +9,17 @@ from typing import Any
 
 import pytest
 
-BOOKS = sorted((Path(__file__).resolve().parent.parent / "docs" / "notebooks").glob("*.ipynb"))
+REPO = Path(__file__).resolve().parent.parent
+BOOKS = sorted((REPO / "docs" / "notebooks").glob("*.ipynb"))
 CELL_S = 600  # on a machine that does much else
+QUICK = f"""
+import sys
+sys.path.insert(0, {str(REPO)!r})
+import torch
+from tests._quick import quick
+_quick = quick()
+_quick.__enter__()
+"""  # before the first cell: fits are as short as in other tests
 
 
 def ids(path: Path) -> str:
@@ -26,6 +35,7 @@ def test_a_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("JUPYTER_PLATFORM_DIRS", "1")
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     book: Any = nbformat.read(path, as_version=4)
+    book.cells.insert(0, nbformat.v4.new_code_cell(QUICK))
     place = {"metadata": {"path": str(tmp_path)}}
     nbclient.NotebookClient(book, timeout=CELL_S, kernel_name="python3", resources=place).execute()
     shown = [cell for cell in book.cells if cell.cell_type == "code" and cell.outputs]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import sys
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -115,8 +117,14 @@ def caption(path: Path) -> str:
     if path.suffix != ".py":
         first = path.read_text(encoding="utf-8").split("\n", 1)[0]
         return first.removeprefix("//").strip() if first.startswith("//") else ""
-    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-    return (text.splitlines() or [""])[0].strip()
+    with path.open(encoding="utf-8") as file:  # no more of it than its first words
+        for word in tokenize.generate_tokens(file.readline):
+            if word.type == tokenize.STRING:
+                text = ast.literal_eval(word.string)
+                return inspect.cleandoc(text).split("\n")[0].strip() if isinstance(text, str) else ""
+            if word.type not in (tokenize.COMMENT, tokenize.NL):
+                break
+    return ""
 
 
 def rooms() -> list[Path]:

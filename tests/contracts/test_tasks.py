@@ -10,6 +10,7 @@ import torch
 from tests._pretended import CARD, pretended
 
 from vesalius.core import registry
+from vesalius.infer.runs import clicked
 from vesalius.learn.examples import augmented
 from vesalius.tasks import contract
 from vesalius.testing import TASK_PROMISES, TaskTrial
@@ -23,6 +24,8 @@ CELLS = [  # every kind of target in pictures, and the first one in volumes, too
     for k, kind in enumerate(contract.get(name).targets)
     for dims in ((2,) if k else (2, 3))
 ]
+# Where a task asks itself again and again, and a plan may say how often: as seldom as still shows that it does.
+SELDOM = {"clicks": 2, "rounds": 1}
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +43,12 @@ def trial(
     cohort, threads = read_small(tables[dims], [kind]), torch.get_num_threads()
     assert cohort is not None, f"phantoms have no target of kind {kind}"
     task = contract.get(name)
-    yield TaskTrial(task, tmp_path_factory.mktemp("trial"), suited(task, cohort))
+    options = registry.literals("tasks", registry.stem_of("tasks", name)).get("OPTIONS", {})
+    settings = {f"task.options.{option}": SELDOM[option] for option in SELDOM.keys() & options.keys()}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(clicked._simulated.__kwdefaults__, "after", (1, 2))  # not ten times
+        patch.setattr(clicked, "VALIDATED", 1)
+        yield TaskTrial(task, tmp_path_factory.mktemp("trial"), suited(task, cohort), settings=settings)
     torch.set_num_threads(threads)
 
 

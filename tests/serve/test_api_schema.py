@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.errors import Unsatisfiable
 
-EXAMPLES = 8  # of each endpoint, of requests that fit and of those that do not
+EXAMPLES = 5  # of each endpoint, of requests that fit and of those that do not
 schemathesis = pytest.importorskip("schemathesis")
 
 
