@@ -186,7 +186,8 @@ def _explainers(predictor: Predictor) -> tuple[str, ...]:
     last = predictor.stages[-1]
     if not contract.of(last.task.answer.__name__).asks:
         return ()
-    return tuple(n for n in names(methods.KIND) if all(map(methods.get(n).suits, last.models)))
+    columns = last.task.features(last.stage.state)
+    return tuple(n for n in names(methods.KIND) if all(methods.get(n).suits(m, columns) for m in last.models))
 
 
 def _machine(predictor: Predictor) -> str:
