@@ -66,8 +66,8 @@ class Method(ABC):
     samples: ClassVar[int] = 200
     needs: ClassVar[str] = ""
 
-    def suits(self, model: nn.Module, columns: Sequence[str] = ()) -> bool:
-        """Return whether a model has a network with what this method needs; of a table alone no map suits."""
+    def suits(self, model: nn.Module) -> bool:
+        """Return whether a model has a network with what this method needs."""
         return not self.needs or bool(networks(model, self.needs))
 
     def refuses(self, question: Question) -> str | None:

@@ -5,6 +5,7 @@ import { wantClicks } from "./click/start.ts";
 import { chosenAsk, chosenExplainers, fillAsking } from "./asking.ts";
 import { byId, fill, h } from "./dom.ts";
 import { seeNext } from "./explained.ts";
+import { fillKnown, whatIsKnown } from "./known.ts";
 import { goesLive, seesTime } from "./live.ts";
 import { besideText, measuredOn, metricName, valueText } from "./metrics.ts";
 import { announce, guarded, quiet, report } from "./say.ts";
@@ -37,12 +38,13 @@ export function modelPanel(): void {
   byId("accept").addEventListener("change", () => set({ accepted: byId<HTMLInputElement>("accept").checked }));
   on(["study", "caseId", "model"], () => void judge());
   on(["study", "caseId", "model", "models"], () => fillSources(chosenModel(), now().study, chosenCase()));
+  on(["study", "caseId", "model", "models"], () => fillKnown(chosenModel(), now().study, chosenCase()));
   on(["study", "caseId", "model", "models", "job", "verdict", "accepted"], () => {
     const { study, caseId, model, job, verdict, accepted } = now();
     const refused = isRefused();
     const busy = job !== null && running(job);
     const timed = (chosenCase()?.frames ?? 1) > 1 && !seesTime(chosenModel()); // the service says so, too
-    const whole = !timed && !unplaced(chosenModel(), chosenCase()) && (!refused || accepted);
+    const whole = !timed && !chosenModel()?.imageless && !unplaced(chosenModel(), chosenCase()) && (!refused || accepted);
     const ready = Boolean(study && !study.gone && caseId && model) && !busy && whole;
     byId<HTMLButtonElement>("run").disabled = !ready;
     byId<HTMLButtonElement>("explain").disabled = !ready || Boolean(chosenModel()?.clicks);
@@ -78,6 +80,7 @@ export async function ask(kind: "predict" | "explain", more: { explainer?: strin
   if (images && !Object.keys(images).length) throw new api.Failure({ error: "no image is given", hint: "choose which image is which" }, 422);
   const about = images && !Object.values(images).includes(caseId) ? Object.values(images)[0]! : caseId; // the answer lies on it
   const every = !images && byId<HTMLInputElement>("every").checked && study.cases.length > 1;
+  const covariates = whatIsKnown(study, every);
   if (about !== caseId) set({ caseId: about });
   const started = await api.start({
     model,
@@ -85,6 +88,7 @@ export async function ask(kind: "predict" | "explain", more: { explainer?: strin
     case: every ? null : about,
     kind,
     ...(images ? { images } : {}),
+    ...(covariates ? { covariates } : {}),
     ...(now().accepted ? { accept_mismatch: true } : {}),
     ...more,
   });
@@ -129,6 +133,7 @@ async function judge(): Promise<void> {
 
 /** What speaks against asking this model about this image, in words; empty if nothing is known to. */
 function doubt(model: Model | null, shown: Case | null, verdict: Verdict | null): string {
+  if (model?.imageless) return "This model reads the columns of a table and looks at no image: ask it by vesalius predict, or by POST /api/predict without a file.";
   if (!model || !shown) return "";
   const other = verdict?.mismatch.length ? `This model learned from another kind of image: ${verdict.mismatch.join("; ")}.` : "";
   const unfit = shape(model, shown);
