@@ -183,3 +183,10 @@ def test_labels_are_renamed_and_left_out(tmp_path: Path) -> None:
     value = cohort.case("p1").targets["cells"]
     assert isinstance(value, InstanceMask) and value.label_of(1) == "erythrocyte"
     assert [x.name for x in cohort.targets["cells"].labels] == ["erythrocyte"] and 2 in value.crowd
+
+
+def test_a_folder_that_is_said_to_hold_ids_is_read_as_masks_beside_images(tmp_path: Path) -> None:
+    folder = written(tmp_path / "a", (40, 45, 50), table=False)
+    cohort = cohorts.read(folder, columns={"instances": "cells"})
+    assert cohort.layout == "paired" and cohort.targets["cells"].kind == "instances"
+    assert np.array_equal(formats.read_ids(cohort.case("p1").targets["cells"]).array[0, 0], disks(45))

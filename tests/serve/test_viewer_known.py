@@ -1,4 +1,4 @@
-"""What is known of a patient in the viewer: a field for each column, sent with what is asked, and empty for another case."""
+"""What is known of a patient, in the viewer: a field a column, sent with what is asked, empty for another case."""
 
 from __future__ import annotations
 

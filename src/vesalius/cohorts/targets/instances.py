@@ -37,6 +37,7 @@ class DrawnInstances(TargetKind):
     name: ClassVar[str] = "instances"
     in_every_fold: ClassVar[bool] = False
     spelled: ClassVar[bool] = True
+    scored_without: ClassVar[bool] = True
 
     def fits(self, cells: Cells) -> float:
         """Return whether the cells are called as files are."""

@@ -266,8 +266,8 @@ def file(job: JobId, case: CaseId, file: str, service: Serving, caller: User) ->
 async def predict(request: Request, response: Response, service: Serving, caller: User) -> Any:
     """Upload and ask in one call; waits for the job, and answers 202 with it where it takes too long.
 
-    A model of a table is asked without a file, by `covariates` alone. Where no case is answered, the job comes under the
-    status of its `error`: 422 for an image that the model refuses.
+    A model of a table is asked without a file, by `covariates` alone. Where no case is answered, the job comes under
+    the status of its `error`: 422 for an image that the model refuses.
     """
     study, fields = await receive_study(request, service, caller, without=partial(_reads_table, service))
     try:

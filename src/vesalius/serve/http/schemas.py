@@ -356,9 +356,9 @@ class TruthBody(AnswerBody):
 class JobBody(BaseModel):
     """A job. `error` of one that is done names a case that could not be answered, beside others that were.
 
-    `earlier` is the earlier visit, `study` and `case`, of a job of kind `change`. `covariates` are what it was told of the
-    patient. `failures` are those of all cases that could not be answered, by their ids; of an explanation whose map does not
-    hold, why.
+    `earlier` is the earlier visit, `study` and `case`, of a job of kind `change`. `covariates` are what it was told of
+    the patient. `failures` are those of all cases that could not be answered, by their ids; of an explanation whose map
+    does not hold, why.
     """
 
     job: str
