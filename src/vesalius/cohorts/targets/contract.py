@@ -274,6 +274,13 @@ class TargetKind:
         """Return the boxes that a value marks on its image, for pictures of it."""
         return ()
 
+    def shown(self, value: Target, info: TargetInfo) -> Image | None:
+        """Return the label values that a value marks on its image, for pictures of it; None where it draws no mask.
+
+        It is asked of kinds that are not `drawn`, whose values are label values themselves. Raises what reading raises.
+        """
+        return None
+
     def apart(self, one: Target, other: Target) -> float | None:
         """Return how far two values lie apart: of names the share that they have not in common, of numbers their
         difference; None where nothing says.
