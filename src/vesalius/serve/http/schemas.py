@@ -69,9 +69,11 @@ class StudyBody(BaseModel):
 class FigureBody(BaseModel):
     """One metric of a scorecard on `n` cases with its 95 % interval, and what the trivial answer reaches.
 
-    `standing` says how it stands beside that: `beaten` (clearly), `better`, `level` or `worse`; null if nothing says.
+    `called` is how it is written, without the label and the unit that its name ends in. `standing` says how it stands
+    beside that: `beaten` (clearly), `better`, `level` or `worse`; null if nothing says.
     """
 
+    called: str
     value: float | None
     low: float | None
     high: float | None

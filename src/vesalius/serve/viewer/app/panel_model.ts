@@ -190,7 +190,7 @@ function facts(model: Model): HTMLElement {
   const expects = [model.modality, model.unit].filter(Boolean).join(", ");
   if (expects) rows.push(["Expects", expects]);
   if (model.labels.length) rows.push(["Labels", called(model.labels).map((name) => (/[,;]/.test(name) ? `\u2018${name}\u2019` : name)).join(", ")]);
-  const standing = (...kinds: string[]) => [...first, ...others].filter((name) => kinds.includes(card[name]!.standing ?? "")).map(metricName);
+  const standing = (...kinds: string[]) => [...first, ...others].filter((name) => kinds.includes(card[name]!.standing ?? "")).map((name) => metricName(name, card[name]!));
   const [weak, worse] = [standing("better", "level"), standing("worse")];
   const compared = first.some((name) => typeof card[name]!.baseline === "number");
   const list = (some: string[]) => h("ul", { class: "figures" }, some.map((name) => figure(name, card[name]!, model.measured_on?.cases ?? null)));
@@ -227,5 +227,5 @@ function cardLink(name: string): HTMLElement {
 
 /** A figure in two lines: what it is and its value; its interval and what it is held against. */
 function figure(name: string, found: Figure, all: number | null): HTMLElement {
-  return h("li", {}, h("span", { class: "name" }, metricName(name)), h("span", { class: "number" }, valueText(found)), h("span", { class: "faint" }, besideText(found, all)));
+  return h("li", {}, h("span", { class: "name" }, metricName(name, found)), h("span", { class: "number" }, valueText(found)), h("span", { class: "faint" }, besideText(found, all)));
 }

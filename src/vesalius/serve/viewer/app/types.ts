@@ -77,6 +77,8 @@ export interface MeasuredOn {
 }
 
 export interface Figure {
+  /** How it is written, without its unit and its label. */
+  called?: string;
   value: number | null;
   low?: number | null;
   high?: number | null;
