@@ -65,7 +65,9 @@ class PartQuestion:
         there, self._weights, self._steps = self._looked() if self.all else (np.zeros(0, bool), None, {})
         self.names = tuple(n for n, t in zip(self.all, there, strict=True) if t)
         self.steps = {n: m for n in self.names if (m := self._count(n)) > 1}
-        self._inputs = members.task.features(state) if self._batch.covariates is not None else ()
+        known = self._batch.covariates
+        named = () if known is None else members.task.features(state)
+        self._inputs = named if known is not None and len(named) == known.shape[1] else ()
         self.columns = tuple(dict.fromkeys(self._inputs))
 
     def of(self, models: Sequence[nn.Module]) -> PartQuestion:

@@ -16,7 +16,7 @@ from vesalius.core.errors import DataError, VesaliusError
 from vesalius.core.image import Image
 from vesalius.explain.explanation import Explained, explain
 from vesalius.infer.predictor import Predictor
-from vesalius.prepare.case import with_reference
+from vesalius.prepare.case import load_reference, with_reference
 from vesalius.serve.http import advising, results, visits
 from vesalius.serve.http.job import WorkUnit
 from vesalius.serve.http.jobs import Jobs
@@ -99,7 +99,9 @@ class Workers:
             found = answer()
             if isinstance(found, DataError):
                 raise found
-            self._finish(unit, found, unit.job.model.predictor().reference_of(case))
+            bare = case.reference is None and not case.images
+            reference = unit.job.model.predictor().reference_of(case) if bare else load_reference(case)
+            self._finish(unit, found, reference)
         except _Cancelled:
             pass
         except VesaliusError as error:
