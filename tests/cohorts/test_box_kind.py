@@ -62,6 +62,8 @@ def test_a_rare_label_is_spread_and_does_not_make_fewer_folds() -> None:
 def test_boxes_that_nothing_has_are_nothing_to_learn() -> None:
     with pytest.raises(DataError, match="nothing to learn from 'boxes'; found no box in any of 2 cases"):
         cohorts.check(cohort((), ()))
+    scored = cohorts.check(cohort((), ()), target="boxes", to_learn=False)
+    assert len(scored.cases) == 2, "what is found where nothing is can be counted"
 
 
 def test_inspect_counts_boxes_and_their_sizes() -> None:

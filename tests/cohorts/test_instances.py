@@ -14,6 +14,7 @@ from vesalius.cohorts.targets import contract as kinds
 from vesalius.core.case import InstanceMask
 from vesalius.core.errors import DataError, GeometryError, UnknownName
 from vesalius.core.image import Image
+from vesalius.reliability.inspect import inspect
 
 
 def disks(many: int, *, first: int = 1, side: int = 96) -> np.ndarray:
@@ -183,3 +184,23 @@ def test_labels_are_renamed_and_left_out(tmp_path: Path) -> None:
     value = cohort.case("p1").targets["cells"]
     assert isinstance(value, InstanceMask) and value.label_of(1) == "erythrocyte"
     assert [x.name for x in cohort.targets["cells"].labels] == ["erythrocyte"] and 2 in value.crowd
+
+
+def test_a_folder_that_is_said_to_hold_ids_is_read_as_masks_beside_images(tmp_path: Path) -> None:
+    folder = written(tmp_path / "a", (40, 45, 50), table=False)
+    cohort = cohorts.read(folder, columns={"instances": "cells"})
+    assert cohort.layout == "paired" and cohort.targets["cells"].kind == "instances"
+    assert np.array_equal(formats.read_ids(cohort.case("p1").targets["cells"]).array[0, 0], disks(45))
+
+
+def test_inspect_draws_things_by_label_and_leaves_a_line_where_two_touch(tmp_path: Path) -> None:
+    cohort = cohorts.read(written(tmp_path / "a", (40, 12, 7), table=True))
+    seen = inspect(cohort)
+    values = next(t for t in seen.thumbs if t.case == "p1").small.values
+    assert values is not None and set(np.unique(values)) == {0, 1, 2}, "the values of red and white, not ids"
+    assert np.array_equal(values > 0, disks(12) > 0), "at its own size nothing is lost where nothing touches"
+    halves = np.zeros((1, 1, 8, 8), np.uint8)
+    halves[..., :4], halves[..., 4:] = 1, 2
+    value = InstanceMask(Image(halves), {1: "red", 2: "red"})
+    drawn = kinds.of("instances").shown(value, cohort.targets["cells"])
+    assert drawn is not None and (drawn.array[0, 0] != 0).sum(axis=0).tolist() == [8, 8, 8, 0, 8, 8, 8, 8]

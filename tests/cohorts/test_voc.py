@@ -37,6 +37,12 @@ def test_corners_are_counted_from_1_and_the_last_pixel_is_inside(tmp_path: Path)
     assert cohort.layout == "voc" and not cohort.questions
     assert boxes(cohort, "a") == (BOX,)
     assert boxes(cohort, "b")[0] == Box((0, 0, 0), (1, HEIGHT, WIDTH), "cell"), "the whole picture"
+    said = "counted from 1, as the format has it: no corner is at 0, 1 at 1; --column boxes=from-0 if"
+    assert any(said in note for note in cohort.notes), (
+        "nothing in the files tells, so what was assumed is said"
+    )
+    told = cohorts.read(tmp_path, columns={"boxes": "from-0"})
+    assert boxes(told, "a")[0].low == (0.0, 6.0, 11.0) and not any(said in note for note in told.notes)
 
 
 def test_a_file_without_an_object_is_a_picture_with_nothing_in_it_and_a_picture_without_a_file_is_not_labelled(

@@ -11,6 +11,8 @@ import highdicom as hd
 import numpy as np
 import pydicom
 import pytest
+from _studies import plane
+from pydicom.uid import DigitalXRayImageStorageForPresentation
 
 from vesalius import formats
 from vesalius.core.answers.boxes import Boxes, counts_of
@@ -187,6 +189,37 @@ def test_boxes_are_drawn_on_the_planes_they_reach(ct: Image, tmp_path: Path, dci
     outside = replace(answer, boxes=(Box((2, 50, 4), (5, 60, 20), "nodule"),), p=np.array([0.5]))
     with pytest.raises(GeometryError, match="outside"):
         formats.write(outside, tmp_path / "o.sr.dcm", source=ct)
+
+
+def test_boxes_of_a_picture_lie_on_its_one_plane(tmp_path: Path, dciodvfy: Errors) -> None:
+    """A film has no position in space: its boxes are drawn in its own pixels, and say no size."""
+    film = plane(0, "1.2.9")
+    film.SOPClassUID = film.file_meta.MediaStorageSOPClassUID = DigitalXRayImageStorageForPresentation
+    film.Modality, film.PatientName, film.PatientSex, film.PatientBirthDate = "DX", "A^B", "F", "19500101"
+    film.StudyDate = film.StudyTime = film.AccessionNumber = film.ReferringPhysicianName = film.StudyID = ""
+    film.ImagerPixelSpacing, film.PatientOrientation, film.InstanceNumber = [0.2, 0.2], ["L", "F"], 1
+    for name in (
+        "PixelSpacing",
+        "ImagePositionPatient",
+        "ImageOrientationPatient",
+        "FrameOfReferenceUID",
+        "SliceThickness",
+    ):
+        delattr(film, name)
+    film.save_as(tmp_path / "film.dcm", enforce_file_format=True)
+    image = formats.read(tmp_path / "film.dcm")
+    assert image.is_2d and image.affine is None and image.spacing_at == "detector"
+    boxes = (Box((0, 1, 2), (1, 3, 5), "nodule"),)
+    answer = Boxes(
+        boxes=boxes, p=np.array([0.9]), labels=(Label(1, "nodule"),), source=image.source, bundle="b"
+    )
+    path = formats.write(answer, tmp_path / "b.sr.dcm", source=image)
+    assert dciodvfy(path) == []
+    (group,) = hd.sr.srread(path).content.get_planar_roi_measurement_groups()
+    assert group.roi.value.tolist() == [[2, 1], [5, 1], [5, 3], [2, 3], [2, 1]]
+    assert [m.name.meaning for m in group.get_measurements()] == ["Probability"], (
+        "a shadow's size is not its thing's"
+    )
 
 
 def test_called_boxes_alone_are_written_and_counted(ct: Image, tmp_path: Path, dciodvfy: Errors) -> None:

@@ -73,6 +73,9 @@ class Says:
 
     name = "planted"
 
+    def features(self, state: State) -> tuple[str, ...]:
+        return ()
+
     def sources(self, state: State) -> tuple[str, ...]:
         return NAMES
 
@@ -137,6 +140,51 @@ def test_shapley_values_are_the_means_over_all_orders_and_add_up() -> None:
     assert bars.values.sum() == pytest.approx(3 + 1.6 + 0.5, abs=1e-5)  # all there, less nothing there
     assert bars.weights is not None and bars.weights.tolist() == [0.25] * 4
     assert bars.figures["passes"] == 2**4 and bars.fails is None and bars.figures["gain"] > 0.2
+
+
+def test_columns_share_what_they_say_together_and_a_category_is_one_column() -> None:
+    class Table(nn.Module):  # 2 age + 3 sex=F, and -1 where both hold; `labs` is read and does not count
+        def forward(self, batch: Any) -> torch.Tensor:
+            age, female, _, labs = batch.covariates.unbind(1)
+            return (2 * age + 3 * female - age * female + 0 * labs)[:, None]
+
+    class Reads(Says):
+        def sources(self, state: State) -> tuple[str, ...]:
+            return ()
+
+        def features(self, state: State) -> tuple[str, ...]:
+            return ("age", "sex", "sex", "labs")
+
+    made = Example("planted", {}, covariates=np.array([1.5, 1, 0, 0.7], np.float32))
+    task: Any = Reads()
+    plan: Any = None
+    asked = PartQuestion(
+        Members(task, [Table().eval()], plan, torch.device("cpu")), made, Ask(words="it"), State({})
+    )
+    found = methods.get("columns")
+    (bars,) = found.attribute(asked, PartSetting(check="none"))
+    assert bars.names == ("age", "sex", "labs") and bars.part == "column" and bars.fails is None
+    assert bars.values.tolist() == pytest.approx([3 - 0.75, 3 - 0.75, 0], abs=1e-6), (
+        "halves of what both share"
+    )
+    assert found.refuses(asked) is None and "no columns" in str(
+        found.refuses(question(lacks=("covariates",)))
+    )
+    wide = replace(made, covariates=np.linspace(-1, 1, 12).astype(np.float32))
+    task.features = lambda state: tuple(f"c{k}" for k in range(12))
+
+    class Line(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.slopes = nn.Parameter(torch.arange(12.0))
+
+        def forward(self, batch: Any) -> torch.Tensor:
+            return (batch.covariates * self.slopes).sum(1, keepdim=True)
+
+    asked = PartQuestion(Members(task, [Line()], plan, torch.device("cpu")), wide, Ask(words="it"), State({}))
+    (bars,) = found.attribute(asked, PartSetting())
+    assert bars.values.tolist() == pytest.approx((np.linspace(-1, 1, 12) * np.arange(12)).tolist(), abs=1e-4)
+    assert bars.figures["gain"] > bars.figures["gain_by_chance"]
 
 
 def test_a_source_that_is_not_there_has_no_bar_and_one_alone_is_refused() -> None:

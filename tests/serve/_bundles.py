@@ -98,10 +98,12 @@ def sealed(
     dims: int,
     size: Any,
     learned: Learned | None = None,
+    imageless: bool = False,
 ) -> Bundle:
     """A bundle of one stage with the weights that a task's model begins with."""
     folder.mkdir(parents=True)
-    whole = task in ("classify", "grade")
+    whole = task in ("classify", "grade", "regress")
+    loss = "smooth_l1" if task == "regress" else "cross_entropy" if whole else "dice-ce"
     plan = Plan(
         task=TaskPlan(name=task, target=state.values["target"]),
         data=DataPlan(
@@ -112,7 +114,8 @@ def sealed(
             normalise=(Normalisation(method="zscore"),),
         ),
         net=NetPlan(name=net, scale=0.125),
-        loss=LossPlan(name="cross_entropy" if whole else "dice-ce"),
+        loss=LossPlan(name=loss),
+        fingerprint={"imageless": True} if imageless else {},
         train=TrainPlan(steps=1, batch=1),
         infer=InferPlan(batch=8 if whole else 1),
     )

@@ -87,3 +87,66 @@ def test_monai_labels_parameters_bring_covariates(
     assert seen == [{"age": 61}]
     wrong = {"params": json.dumps({"covariates": [61]})}
     assert client.post("/infer/aged?output=json", files=file, data=wrong).status_code == 422
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Iterator[Any]:
+    """A service of one model of a table and of one that looks at pictures."""
+    age = {
+        "age": {"mean": 60.0, "sd": 10.0, "low": 40.0, "high": 80.0, "missing": 0},
+        "sex": {"values": ["F", "M"], "missing": 3},
+    }
+    values = {
+        "target": "mmse",
+        "unit": "",
+        "mean": 20.0,
+        "sd": 4.0,
+        "low": 1.0,
+        "high": 30.0,
+        "covariates": age,
+    }
+    numbers = State({**values, "bare": True})
+    sealed(tmp_path / "rows", "regress", "mlp", numbers, {}, dims=2, size=(1, 1, 1), imageless=True)
+    clients = Clients(Catalogue([tmp_path / "rows"], ["cpu"]), tmp_path)
+    yield clients()
+    clients.close()
+
+
+def test_a_model_of_a_table_is_asked_without_a_file_and_refuses_an_image(table: Any, picture: bytes) -> None:
+    about = table.get("/api/models").json()[0]
+    assert about["imageless"] and about["explainers"] == ["columns"]
+    assert about["columns"] == [
+        {"name": "age", "needed": True, "values": None, "low": 40.0, "high": 80.0},
+        {"name": "sex", "needed": False, "values": ["F", "M"], "low": None, "high": None},
+    ]
+    job = table.post("/api/predict", files={"covariates": (None, '{"age": 91, "sex": "F"}')})
+    said = job.json()
+    assert (
+        job.status_code == 200 and said["status"] == "done" and said["covariates"] == {"age": 91, "sex": "F"}
+    )
+    (answer,) = said["answers"]
+    assert answer["kind"] == "Value" and set(answer["files"]) == {"answer.json"}
+    assert answer["outside"] == ["age 91, learned from 40 to 80"]
+    case = f"/api/studies/{said['study']}/cases/c1"
+    assert (
+        table.get(f"{case}/image.nii.gz").status_code == table.get(f"{case}/preview.png").status_code == 404
+    )
+    why = table.post(
+        "/api/jobs", json={"study": said["study"], "kind": "explain", "covariates": {"age": 75, "sex": "M"}}
+    )
+    while (done := table.get(f"/api/jobs/{why.json()['job']}").json())["status"] not in ("done", "failed"):
+        pass
+    assert done["status"] == "done" or "is not shown" in done["error"]["error"]
+    refused = table.post("/api/predict", files={"covariates": (None, '{"sex": "F"}')})
+    assert refused.status_code == 422 and "'age'" in refused.json()["error"]
+    seen = table.post(
+        "/api/predict", files={"files": ("x.png", picture), "covariates": (None, '{"age": 61}')}
+    )
+    assert seen.status_code == 422 and "looks at no image" in seen.json()["error"]
+
+
+def test_a_model_of_images_is_not_asked_without_one(client: Any) -> None:
+    refused = client.post("/api/predict", files={"covariates": (None, '{"age": 61}')})
+    assert refused.status_code == 422 and refused.json()["error"] == "no file in the field 'files'"
+    columns = client.get("/api/models").json()[0]["columns"]
+    assert columns == [{"name": "age", "needed": True, "values": None, "low": None, "high": None}]

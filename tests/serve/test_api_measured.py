@@ -37,8 +37,8 @@ def test_a_figure_stands_beside_the_trivial_answer_and_names_its_data(tmp_path: 
     about = model.about
     torch.set_num_threads(threads)
     row = {"value": 0.9, "low": 0.8, "high": 0.95, "n": 12}
-    assert about["scorecard"]["dice"] == row | {"baseline": 0.1, "standing": "beaten"}
-    assert about["scorecard"]["dice/liver"] == row | {"baseline": None, "standing": None}
+    assert about["scorecard"]["dice"] == row | {"called": "Dice", "baseline": 0.1, "standing": "beaten"}
+    assert about["scorecard"]["dice/liver"] == row | {"called": "Dice", "baseline": None, "standing": None}
     assert about["headlines"] == ["dice"]  # a mask's, in their order; what a kind does not name comes after
     assert about["baseline_is"] == "no mask" and about["banners"] == []
     of = {"split": "test", "cases": 12, "patients": 9, "data": "d" * 64}

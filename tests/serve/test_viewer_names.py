@@ -12,9 +12,33 @@ from vesalius.serve.http.catalogue import Catalogue
 from vesalius.serve.http.keys import make
 
 CARD = {
-    "dice": {"value": 0.91, "low": 0.88, "high": 0.93, "n": 20, "baseline": 0.1, "standing": "beaten"},
-    "hd95_mm": {"value": 8.0, "low": 6.5, "high": 9.5, "n": 17, "baseline": 7.0, "standing": "level"},
-    "log_loss": {"value": 0.2, "low": 0.1, "high": 0.3, "n": 20, "baseline": 0.69, "standing": "worse"},
+    "dice": {
+        "called": "Dice",
+        "value": 0.91,
+        "low": 0.88,
+        "high": 0.93,
+        "n": 20,
+        "baseline": 0.1,
+        "standing": "beaten",
+    },
+    "hd95_mm": {
+        "called": "HD95",
+        "value": 8.0,
+        "low": 6.5,
+        "high": 9.5,
+        "n": 17,
+        "baseline": 7.0,
+        "standing": "level",
+    },
+    "log_loss": {
+        "called": "log loss",
+        "value": 0.2,
+        "low": 0.1,
+        "high": 0.3,
+        "n": 20,
+        "baseline": 0.69,
+        "standing": "worse",
+    },
     "dice/liver": {"value": 0.91, "low": 0.88, "high": 0.93, "n": 20, "baseline": 0.1},
 }
 

@@ -298,6 +298,8 @@ def test_what_cannot_be_counted_is_refused_in_words() -> None:
     )
     assert "in place of 999" in TASK.check(replace(cohort, cases=known), info)[0]
     assert TASK.check(replace(cohort, cases=known[:-1]), info) == ()
+    volume = replace(info, unit="ml")
+    assert "'n' is in ml" in TASK.check(replace(cohort, cases=known[:-1], targets={"n": volume}), volume)[0]
     same = tuple(replace(c, targets={"n": 2.0}) for c in cases)
     assert "varies" in TASK.check(replace(cohort, cases=same), info)[0]
     boxes = TargetInfo("boxes", "boxes", (Label(1, "red"),))

@@ -69,9 +69,19 @@ def test_a_new_table_is_read_with_the_columns_that_the_bundle_needs(run, people,
         vs.predict(run.bundle, new)
 
 
-def test_an_explanation_needs_an_image(run, people):
-    with pytest.raises(DataError, match="image"):
-        vs.explain(run.bundle, vs.read(people, columns={"image": ""})[:1])
+def test_an_answer_is_explained_by_its_columns_and_by_no_map(run, people, tmp_path):
+    case = vs.read(people, columns={"image": ""}).cases[0]
+    found = vs.explain(run.bundle, case, ask="age_years", check="none")
+    (bars,) = found.parted[0].bars
+    assert bars.names == ("thickness_mm", "sex") and abs(bars.values[0]) > abs(bars.values[1])
+    with pytest.raises(DataError, match=r"no image on which a map could lie.*--method columns"):
+        vs.explain(run.bundle, case, method="gradcam")
+    done = vs.explain(
+        run.bundle, vs.read(people, columns={"image": ""})[:2], tmp_path / "why", progress=False
+    )
+    assert len(done.case_ids) == 2 and "column thickness_mm" in (done.out / "explanations.csv").read_text()
+    page = (done.out / f"{done.case_ids[0]}.html").read_text()
+    assert "What each column adds" in page or "not shown" in page
 
 
 def test_a_net_of_images_is_refused_before_anything_is_trained(people, tmp_path):

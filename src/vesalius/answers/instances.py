@@ -25,7 +25,7 @@ from vesalius.answers.foreign.instances import LazyInstances, instance_answers
 from vesalius.answers.mask import LARGEST_IN_PNG, SHOWN_UNITS, SIZES, unit_of
 from vesalius.answers.numbers import HANDLING as NUMBERS
 from vesalius.answers.value import number_changed
-from vesalius.core import grids, marks
+from vesalius.core import edges, grids, marks
 from vesalius.core.answers.instances import COUNTS, Instances
 from vesalius.core.answers.numbers import Numbers
 from vesalius.core.ask import Ask
@@ -358,7 +358,7 @@ class InstancesHandling(Handling[Instances]):
         table = np.zeros(int(real.ids.max(initial=0)) + 1, dtype=np.uint16)
         for thing, label in real.labels.items():
             table[thing] = place.get(label, 0)
-        pair = [_apart(real.ids, table[real.ids]), _apart(answer.called_ids(), answer.sorts())]
+        pair = [edges.apart(real.ids, table[real.ids]), edges.apart(answer.called_ids(), answer.sorts())]
         one, other = (upright(replace(answer.image, array=p[None]), reference) for p in pair)
         return one, other
 
@@ -482,18 +482,6 @@ def _middles(answer: Instances) -> dict[int, list[int]]:
             nearest = own[((own - own.mean(axis=0)) ** 2).sum(axis=1).argmin()]
             found[number] = [int(w.start + n) for w, n in zip(window, nearest, strict=True)]
     return found
-
-
-def _apart(ids: Array, sorts: Array) -> Array:
-    """Return the labels `(Z, Y, X)` with nothing on the first voxel of each place where two things touch in a plane."""
-    shown = np.array(sorts)
-    for axis in (1, 2):
-        first = [slice(None)] * 3
-        second = [slice(None)] * 3
-        first[axis], second[axis] = slice(None, -1), slice(1, None)
-        a, b = ids[tuple(first)], ids[tuple(second)]
-        shown[tuple(first)][(a != b) & (a != 0) & (b != 0)] = 0
-    return shown
 
 
 def _ids_of(answer: Instances, label: str) -> Array:

@@ -239,6 +239,11 @@ def _first(
         doubts.append(
             Question(target, what, f"{ones} at 1", f"--column {ROLE}=from-0 if they are counted from 0")
         )
+    if way.first == 1 and not zeros:
+        notes.append(
+            f"{target}: pixels are counted from 1, as the format has it: no corner is at 0, {ones} at 1; "
+            f"--column {ROLE}=from-0 if they are counted from 0, which moves every box by a pixel"
+        )
     enough = ones >= max(_ENOUGH, 0.01 * len(numbers)) and (numbers == np.round(numbers)).all()
     if not way.first and not zeros and enough:
         what = f"{target}: pixels are counted from 0, though no corner is at 0"

@@ -63,6 +63,7 @@ def check(
     workers: int = 1,
     observe: Observer | None = None,
     strict: bool = True,
+    to_learn: bool = True,
 ) -> Cohort:
     """Decode every file to its end, one case (or `workers` of them) in memory at a time.
 
@@ -71,7 +72,8 @@ def check(
     time courses have other columns than those of most are set aside.
     `target` names the one that is to be learned. `observe` sees each case with its pixels, in order, faulty ones
     too, so that whatever else needs the pixels shares this pass. With `strict=False` nothing is raised: all is
-    left in `set_aside`, `notes` and `questions`. What was decided of labels is told to `progress`, too.
+    left in `set_aside`, `notes` and `questions`. What was decided of labels is told to `progress`, too. With
+    `to_learn=False` nothing is learned from the cases, which may then hold none of the things that are looked for.
 
     Raises LeakError or GeometryError for what would corrupt a result, DataError when nothing usable is left,
     when more than `max_set_aside` is set aside, when the target never varies, or when it is not certain what its
@@ -132,7 +134,7 @@ def check(
         for doubt in checked.doubts:
             if target is None or doubt.target == target:
                 progress.note(f"{doubt.what} ({doubt.found}); {doubt.hint}")
-        _varies(checked, target)
+        _varies(checked, target, to_learn=to_learn)
     return checked
 
 
@@ -305,8 +307,8 @@ def _with_values(info: TargetInfo, counts: Mapping[int, int], notes: list[str]) 
     return replace(info, labels=tuple(named[v] for v in sorted(named)))
 
 
-def _varies(cohort: Cohort, name: str | None) -> None:
-    """Raise DataError if the target that is to be learned is the same in every case."""
+def _varies(cohort: Cohort, name: str | None, *, to_learn: bool) -> None:
+    """Raise DataError if the target that is to be learned, or scored where that needs it, is the same in every case."""
     if name is None and len(cohort.targets) == 1:
         name = next(iter(cohort.targets))
     if name is None or name not in cohort.targets:
@@ -315,6 +317,9 @@ def _varies(cohort: Cohort, name: str | None) -> None:
     held = [c.targets[name] for c in cohort.cases if name in c.targets]
     if not held:
         raise DataError(f"no case is left that has the target '{name}'", hint="look with `inspect`")
-    same = kinds.of(info.kind).nothing_to_learn(info, held)
+    kind = kinds.of(info.kind)
+    if kind.scored_without and not to_learn:
+        return
+    same = kind.nothing_to_learn(info, held)
     if same is not None:
         raise DataError(f"nothing to learn from '{name}'", found=same[0], hint=same[1])

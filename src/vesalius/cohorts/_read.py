@@ -104,6 +104,8 @@ def read_unscreened(
     assert_axes(options)
     if layout is None and any(_names_column(text, root) for text in said.values()):
         cohort = _read_as("table", root, options, "columns were named")
+    elif layout is None and (claim := _claimed(root, options)) is not None:
+        cohort = _read_as(claim[0], root, options, claim[1].reason)
     elif layout is None:
         cohort = _surest(root, detect(root), options)
     else:
@@ -160,6 +162,16 @@ def _choose(root: Path, found: Mapping[str, Detection]) -> tuple[str, str]:
             hint=" or ".join(f"--layout {n}" for n in (name, *tied)),
         )
     return name, best.reason
+
+
+def _claimed(root: Path, options: Options) -> tuple[str, Detection] | None:
+    """Return the layout that what was told of columns is about, where one says so (`claims` of its file)."""
+    for name in registry.names("cohorts") if options.columns else ():
+        claims = getattr(registry.lookup("cohorts", name), "claims", None)
+        found = claims(root, options) if claims is not None else None
+        if found is not None:
+            return name, found
+    return None
 
 
 def _surest(root: Path, found: Mapping[str, Detection], options: Options) -> Cohort:

@@ -58,13 +58,27 @@ def detect(root: Path) -> Detection | None:
     )
 
 
+def claims(root: Path, options: Options) -> Detection | None:
+    """Return that a person named folders of masks of ids, whose many values do not look like masks by themselves.
+
+    A table that names the images knows more of the cases, and none of these folders: there it is for the table to say.
+    """
+    told = _told(options)
+    if not told or not root.is_dir() or _files.find_tables(_files.unwrap(root)):
+        return None
+    pairing = _pair(root, told)
+    if pairing is None or not told <= {g.name for g in pairing.masks}:
+        return None
+    return Detection(1.0, f"masks of ids in {some(sorted(told))}, as was said")
+
+
 def read(root: Path, *, options: Options) -> Cohort:
     """Read one case per image; masks become targets named after their folder or ending.
 
     Masks that look like a field of view, where there are others, become the cases' region. Raises UnknownName
     if `target` names no group of masks.
     """
-    told = frozenset(t.strip() for t in options.columns.get("instances", "").split(",") if t.strip())
+    told = _told(options)
     pairing = _pair(root, told)
     if pairing is None:
         raise DataError(f"no images with masks of the same name in {root}", hint="another --layout")
@@ -155,6 +169,11 @@ def _region(masks: Mapping[str, _Group], target: str | None) -> tuple[str | None
         return None, ""
     name, why = next(iter(views.items()))
     return name, why
+
+
+def _told(options: Options) -> frozenset[str]:
+    """Return the folders whose masks a person said to hold ids."""
+    return frozenset(t.strip() for t in options.columns.get("instances", "").split(",") if t.strip())
 
 
 def _of_ids(group: _Group, told: Set[str]) -> bool:

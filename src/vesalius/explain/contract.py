@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -94,7 +95,7 @@ class PartSetting:
 
 
 class PartMethod(ABC):
-    """A way of explaining by whole parts of a case: its sources, its frames, visits or rows. Instances hold nothing.
+    """A way of explaining by whole parts of a case: its sources, its steps, its columns. Instances hold nothing.
 
     It measures its bars itself, by deletion and insertion over parts (`part_measures.py`). `samples` is how many
     changed cases are asked about unless said otherwise.
@@ -102,8 +103,8 @@ class PartMethod(ABC):
 
     samples: ClassVar[int] = 200
 
-    def suits(self, model: nn.Module) -> bool:
-        """Return whether a model joins several sources, or the frames of one."""
+    def suits(self, model: nn.Module, columns: Sequence[str] = ()) -> bool:
+        """Return whether a model joins several sources, or the frames of one; `columns` are those that it reads."""
         return listened(model, alone=True) is not None
 
     def refuses(self, question: PartQuestion) -> str | None:

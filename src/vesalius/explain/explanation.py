@@ -188,7 +188,7 @@ def explain(
         raise DataError(
             "no method that was named can explain this model",
             found="; ".join(f"{name}: {why}" for name, why in refused.items()),
-            hint="--method shap-kernel",
+            hint="--method columns" if asking.parts.columns else "--method shap-kernel",
         )
     other = None if against is None else _other(against, case, given, asked, watch)
     target = predictor.stages[-1].stage.plan.task.target or ""
@@ -251,11 +251,7 @@ class _Asking:
         if isinstance(method, PartMethod):
             if source is not None:
                 return "it looks at all sources together"
-            return (
-                method.refuses(self.parts)
-                if self.joined
-                else "the model sees one image, and no several sources"
-            )
+            return method.refuses(self.parts)
         posed = self.posed(source)
         return posed if isinstance(posed, str) else method.refuses(posed.question)
 
@@ -281,6 +277,8 @@ class _Asking:
         if not self.joined:
             if source is not None:
                 return "the model sees one image, and no several sources"
+            if not self.given.example.images:
+                return "the model reads a table, and there is no image on which a map could lie"
             question, start = _question(self.given, self.asked, self.watch)
             return _Posed(question, start, self.given, main_image(self.given.example).shape[-3:])
         found = picture_of(self.predictor, self.case, self.given, source, self.parts)

@@ -30,6 +30,11 @@ SOURCES_SAY = (
     "What each source adds, as the mean over all orders in which they may come (Shapley values); to the left it speaks "
     "against what is asked. The percentage is the share that the model's own attention gave it, which is no effect."
 )
+COLUMNS_SAY = (
+    "What each column adds beyond a case whose columns are all left out, as the mean over all orders in which they "
+    "may come (Shapley values); to the left it speaks against what is asked. A column that is left out stands at the "
+    "mean of the training cases, one of words at none of its words."
+)
 STEPS_SAY = (
     "What the answer loses without each step; below the line the answer gains. The dashes are the model's own "
     "attention, drawn to the same height."
@@ -65,9 +70,8 @@ def failing(found: Explanation) -> list[tuple[str, str]]:
 
 def _figure(bars: Bars) -> Figure:
     if not bars.of:
-        return Figure(
-            "What each source adds", source_bars(bars.names, bars.values, bars.weights), SOURCES_SAY
-        )
+        text = SOURCES_SAY if bars.part == "source" else COLUMNS_SAY
+        return Figure(f"What each {bars.part} adds", source_bars(bars.names, bars.values, bars.weights), text)
     title = f"Along {bars.of}"
     return Figure(title, step_bars(bars.values, bars.times_s, bars.weights), STEPS_SAY, wide=True)
 

@@ -15,9 +15,10 @@ from vesalius.core.image import Array
 from vesalius.explain.question import Watch
 from vesalius.infer.runs.contract import Members
 from vesalius.infer.weighing import listened
-from vesalius.prepare.batch import Example, repeated
+from vesalius.prepare.batch import Batch, Example, repeated
 
 PASS = 16  # cases that go through a model at once
+ROWS = 256  # of tables alone
 VALUES = 2**24  # of images in one pass, which bounds the memory of long cines
 DAY_S = 86_400.0
 Out = Mapping[str, Array]  # by a source's name: True where all of it is left out, or bits `(N,)` of its steps
@@ -30,7 +31,7 @@ class Bars:
     `of` is the source whose steps these are, empty where they are the sources themselves. `values` `(N,)` say how much
     each part speaks for what is asked, below zero against it; `weights` `(N,)` are what the model's own attention gave
     each, None where it has none. `times_s` `(N,)` are those of steps, where they are known. `figures` are measures,
-    `fails` is the reason why the bars do not hold.
+    `fails` is the reason why the bars do not hold. `part` says what the parts are, where they are no steps.
     """
 
     of: str
@@ -40,13 +41,15 @@ class Bars:
     times_s: Array | None = None
     figures: Mapping[str, float] = field(default_factory=dict)
     fails: str | None = None
+    part: str = "source"
 
 
 class PartQuestion:
     """How much the models say what is asked, of a case that lacks some of its sources or of their steps.
 
     `names` are the sources that the case has, `steps` how many steps those of several have. What is left out is left
-    out as in training (`Task.without`). `passes` counts the cases that went through a network.
+    out as in training (`Task.without`). `columns` are the covariates that the models read. `passes` counts the cases
+    that went through a network.
     """
 
     def __init__(
@@ -57,11 +60,15 @@ class PartQuestion:
         bare = replace(example, targets={}, on_grid=frozenset(), ragged={})
         self._batch = members.task.collate([bare]).to(members.device)
         held = sum(t.numel() for t in (*self._batch.images.values(), *self._batch.courses.values()))
-        self._at_once = max(1, min(PASS, VALUES // max(held, 1)))
+        self._at_once = max(1, min(PASS if held else ROWS, VALUES // max(held, 1)))
         self.all = members.task.sources(state)
         there, self._weights, self._steps = self._looked() if self.all else (np.zeros(0, bool), None, {})
         self.names = tuple(n for n, t in zip(self.all, there, strict=True) if t)
         self.steps = {n: m for n in self.names if (m := self._count(n)) > 1}
+        known = self._batch.covariates
+        named = () if known is None else members.task.features(state)
+        self._inputs = named if known is not None and len(named) == known.shape[1] else ()
+        self.columns = tuple(dict.fromkeys(self._inputs))
 
     def of(self, models: Sequence[nn.Module]) -> PartQuestion:
         """Return the same question to other models."""
@@ -76,6 +83,17 @@ class PartQuestion:
             for first in range(0, len(outs), self._at_once):
                 found.append(self._said(outs[first : first + self._at_once]))
         return torch.cat(found).numpy() if found else np.zeros(0)
+
+    def with_columns(self, kept: Array) -> Array:
+        """Return what the models say of the case with some columns alone, rows `(n, C)` of bits → `(n,)` float64.
+
+        A column that is left out is at zero, the mean that it was scaled by; so is the bit that says that it is there.
+        """
+        place = [self.columns.index(name) for name in self._inputs]
+        wide = torch.from_numpy(np.asarray(kept, np.float32)[:, place]).to(self.members.device)
+        with torch.inference_mode():
+            said = [self._with(wide[k : k + self._at_once]) for k in range(0, len(wide), self._at_once)]
+        return torch.cat(said).numpy() if said else np.zeros(0)
 
     def weights_of(self, source: str = "") -> Array | None:
         """Return the attention's weights of a source's steps, or of the sources `names`; None where it has none."""
@@ -107,6 +125,11 @@ class PartQuestion:
             return tuple(f"node {k + 1}" for k in range(n))
         return tuple(f"{what} {k + 1}, {when(t)}" for k, t in enumerate(times))
 
+    def _with(self, kept: Tensor) -> Tensor:
+        batch = repeated(self._batch, len(kept))
+        covariates = None if batch.covariates is None else batch.covariates * kept
+        return self._of_models(replace(batch, covariates=covariates), {})
+
     def _said(self, outs: Sequence[Out]) -> Tensor:
         n = len(outs)
         batch = repeated(self._batch, n)
@@ -119,9 +142,12 @@ class PartQuestion:
                 bits[row] = one.get(name, False)
             whole = bits.all(axis=1)
             out[name] = torch.from_numpy(whole if (whole == bits.any(axis=1)).all() else bits).to(device)
-        self.passes += n
+        return self._of_models(batch, out)
+
+    def _of_models(self, batch: Batch, out: Mapping[str, Tensor]) -> Tensor:
+        self.passes += batch.rows
         if self.watch is not None:
-            self.watch(n)
+            self.watch(batch.rows)
         each = []
         for model in self.members.models:
             changed = self.members.task.without(model, batch, out) if out else batch

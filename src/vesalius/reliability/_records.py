@@ -14,6 +14,7 @@ from vesalius.cohorts import Decoded
 from vesalius.cohorts.targets import contract as kinds
 from vesalius.core.case import Case, Split
 from vesalius.core.cohort import TargetInfo
+from vesalius.core.errors import VesaliusError
 from vesalius.core.image import Array, Image, Triple
 from vesalius.prepare.seen import modality_of
 from vesalius.reliability._thumbs import Frame, Small, fingerprint, thumbnail
@@ -88,6 +89,8 @@ def record_of(
             what=what_of(decoded),
         )
     first = next(iter(decoded.masks.values()), None)
+    if first is None and keep_thumb:
+        first = _shown(case, infos or {})
     frames = _frames(case, infos or {}) if first is None else []
     channels: list[Channel] = []
     for name, image in decoded.images.items():
@@ -170,6 +173,18 @@ def _frames(case: Case, infos: Mapping[str, TargetInfo]) -> list[Frame]:
             values = {x.name: x.value for x in info.labels}
             return [(values[b.label], b) for b in boxes if b.label in values]
     return []
+
+
+def _shown(case: Case, infos: Mapping[str, TargetInfo]) -> Image | None:
+    """Return the label values of the first target that marks some without being a mask of them, if it can be read."""
+    for name, info in infos.items():
+        try:
+            found = kinds.of(info.kind).shown(case.targets[name], info) if name in case.targets else None
+        except VesaliusError:  # the finding about it says what is wrong
+            return None
+        if found is not None:
+            return found
+    return None
 
 
 def _is_grey(image: Image) -> bool:

@@ -163,24 +163,26 @@ def rows(found: Explanation, case: str, *, seconds: float) -> list[dict[str, Any
 def part_figures(bars: Sequence[Bars]) -> dict[str, float]:
     """Return the figures of bars by column: of several sources each with the source's name behind it.
 
-    Of sources what each adds is a column, too; of steps it is in the file beside the page.
+    Of sources and of columns what each adds is a column, too; of steps it is in the file beside the page.
     """
     found: dict[str, float] = {}
     for one in bars:
         behind = f" {one.of}" if len(bars) > 1 else ""
         found |= {f"{n}{behind}": round(v, 6) for n, v in one.figures.items() if math.isfinite(v)}
         if not one.of:
-            found |= {f"source {n}": round(float(v), 6) for n, v in zip(one.names, one.values, strict=True)}
+            found |= {
+                f"{one.part} {n}": round(float(v), 6) for n, v in zip(one.names, one.values, strict=True)
+            }
     return found
 
 
 def part_rows(bars: Bars) -> list[dict[str, Any]]:
-    """Return a row a source or step: what it counts, the attention's weight and its time."""
+    """Return a row a source or step: what it counts, the attention's weight and its time; of a table a row a column."""
     return [
         {
-            "source": bars.of or name,
+            "source": bars.of or (name if bars.part == "source" else ""),
             "step": k + 1 if bars.of else "",
-            "what": name if bars.of else "",
+            "what": name if bars.of or bars.part != "source" else "",
             "time_s": "" if bars.times_s is None else float(bars.times_s[k]),
             "value": round(float(bars.values[k]), 6),
             "attention": "" if bars.weights is None else round(float(bars.weights[k]), 6),
@@ -204,7 +206,7 @@ def _write(found: Explanation, name: str, folder: Path, *, dicom: bool) -> list[
     said = [f"the map of {e.method} is not shown: {e.fails}" for e in found.explained if e.fails is not None]
     for parted in found.parted:
         said += [
-            f"{parted.method}, {b.of or 'sources'}: not shown: {b.fails}" for b in parted.bars if b.fails
+            f"{parted.method}, {b.of or f'{b.part}s'}: not shown: {b.fails}" for b in parted.bars if b.fails
         ]
         lines = [row for b in parted.bars if b.fails is None for row in part_rows(b)]
         if lines:

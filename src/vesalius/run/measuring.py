@@ -21,10 +21,9 @@ from vesalius.core.bundle import Bundle
 from vesalius.core.case import Case
 from vesalius.core.errors import VesaliusError
 from vesalius.core.progress import Progress
-from vesalius.core.registry import names
 from vesalius.core.words import counted
 from vesalius.evaluate.decision import Cost, Timed
-from vesalius.explain import methods
+from vesalius.explain.fitting import explainers_of
 from vesalius.infer.graphs import open_graph
 from vesalius.infer.loading import GRAPH
 from vesalius.infer.predictor import Predictor
@@ -85,7 +84,7 @@ def measure(
     began = time.perf_counter()
     predictor = Predictor(bundle, device=device, accept_mismatch=accept_mismatch)
     loaded_s = time.perf_counter() - began
-    explainers = _explainers(predictor)
+    explainers = explainers_of(predictor)
     if not cases:
         peak.stop()
         macs, macs_of = _one_pass(bundle)
@@ -178,15 +177,6 @@ def _one_pass(bundle: Bundle) -> tuple[int | None, str]:
 def _macs(counter: FlopCounterMode) -> int | None:
     """Return multiply-adds: torch counts each as two operations, of convolutions and matrix products alone."""
     return counter.get_total_flops() // 2 or None
-
-
-def _explainers(predictor: Predictor) -> tuple[str, ...]:
-    from vesalius.answers import contract
-
-    last = predictor.stages[-1]
-    if not contract.of(last.task.answer.__name__).asks:
-        return ()
-    return tuple(n for n in names(methods.KIND) if all(map(methods.get(n).suits, last.models)))
 
 
 def _machine(predictor: Predictor) -> str:

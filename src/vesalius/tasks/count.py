@@ -119,6 +119,12 @@ class Count(Task):
         names = names_of(target)
         if not names:
             return (f"something to count (no case has a box in '{target.name}')",)
+        for info in () if target.labels else target.parts or (target,):
+            if info.unit:
+                return (
+                    f"counts, which have no unit ('{info.name}' is in {info.unit}: without --task it is learned as a "
+                    f"number; a count is called without '{info.unit}')",
+                )
         for case in held:
             for name in names:
                 x = census(case.targets[target.name])[name]

@@ -8,10 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, overload
 
-from vesalius import cohorts
 from vesalius.core.bundle import Bundle
 from vesalius.core.case import Case
-from vesalius.core.cohort import Cohort, SetAside
+from vesalius.core.cohort import SetAside
 from vesalius.core.disk import assert_apart, new_folder
 from vesalius.core.errors import DataError, UnknownName, VesaliusError
 from vesalius.core.file_names import FileNames
@@ -28,7 +27,7 @@ from vesalius.run.change.result import Changes as Changes
 from vesalius.run.change.written import write_change, write_changes, write_page
 from vesalius.run.finished import Run, bundle_of
 from vesalius.run.stopping import all_or_nothing
-from vesalius.run.tabular import columns_of
+from vesalius.run.tabular import read_for
 from vesalius.run.wanted import only, reason_of, wanted_of
 
 __all__ = ["Change", "Changes", "change"]
@@ -200,9 +199,7 @@ def _pairs(
 
     Raises DataError where no case has an earlier visit.
     """
-    read = source if isinstance(source, Cohort) else cohorts.open_cohort(
-        source, layout=layout, columns=columns_of(bundle, columns), max_set_aside=1.0
-    )  # fmt: skip
+    read = read_for(bundle, source, layout=layout, columns=columns)
     before = {visit.case.id for case in read.cases for visit in case.earlier}
     last = [case for case in read.cases if case.earlier and case.id not in before]
     if not last:

@@ -29,7 +29,7 @@ from vesalius.run.degrading import Level, Scored, cells
 from vesalius.run.finished import Run, bundle_of
 from vesalius.run.grid import carry_out, opened
 from vesalius.run.past import past_of_bundle
-from vesalius.run.tabular import is_bare, untold
+from vesalius.run.tabular import assert_known_images, is_bare, untold, with_sources
 from vesalius.run.unseen import Choice, unseen
 from vesalius.verbs.evaluate import checked, target_of
 
@@ -109,7 +109,7 @@ def degrade(
         assert_restores(first, restorer)
     if columns is None and is_bare(model):
         target = target or model.stages[-1].plan.task.target
-    columns = untold(model, columns)
+    columns = untold(model, columns) if is_bare(model) else with_sources(model, data, columns)
     cohort = cohorts.open_cohort(
         data,
         layout=layout,
@@ -119,6 +119,7 @@ def degrade(
         labels=labels,
         max_set_aside=1.0,
     )
+    assert_known_images(model, cohort)
     cohort = cohorts.with_joined(cohort, target or model.stages[-1].plan.task.target)
     info = target_of(cohort, target, model)
     marks = Marks()

@@ -118,7 +118,9 @@ def evaluate(
             cohort = cohorts.with_joined(cohort, target or bundle.stages[-1].plan.task.target)
         assert_columns(by, cohort.cases, smallest_group)
         info = target_of(cohort, target, bundle)
-        cohort, info = checked(cohort, info, bundle, marks if past is not None else None, progress)
+        cohort, info = checked(
+            cohort, info, bundle, marks if past is not None else None, progress, to_learn=False
+        )
     name = info.name if info is not None else None
     experts = experts_in(cohort, name)
     if bundle is not None and experts:
@@ -159,14 +161,23 @@ def evaluate(
 
 
 def checked(
-    cohort: Cohort, info: TargetInfo | None, bundle: Bundle | None, marks: Marks | None, progress: Progress
+    cohort: Cohort,
+    info: TargetInfo | None,
+    bundle: Bundle | None,
+    marks: Marks | None,
+    progress: Progress,
+    *,
+    to_learn: bool = True,
 ) -> tuple[Cohort, TargetInfo | None]:
     """Return the cohort after every case was decoded, and its target with the labels that its masks hold.
 
-    Masks are in the label values that a bundle answers with. `marks` observe every case.
+    Masks are in the label values that a bundle answers with. `marks` observe every case. With `to_learn=False` the
+    cases are scored alone, and may hold none of the things that are looked for.
     """
     name = info.name if info is not None else None
-    cohort = cohorts.check(cohort, target=name, progress=progress, max_set_aside=1.0, observe=marks)
+    cohort = cohorts.check(
+        cohort, target=name, progress=progress, max_set_aside=1.0, observe=marks, to_learn=to_learn
+    )
     if name is None:
         return cohort, None
     kind = kinds.of(cohort.targets[name].kind)

@@ -25,6 +25,7 @@ from vesalius.explain.looking import source_of
 from vesalius.explain.stand_in import USUAL
 from vesalius.infer.given import Asked
 from vesalius.infer.predictor import Predictor
+from vesalius.plan.tables import IMAGELESS
 from vesalius.prepare.case import with_reference
 from vesalius.prepare.pixels import Pixels
 from vesalius.prepare.sources import image_sources
@@ -40,6 +41,7 @@ from vesalius.verbs.fit import fit
 
 USUAL_METHODS = ("gradcam", "integrated-gradients", "shap-kernel")
 PART_METHODS = ("sources", "frames")  # of models that join several sources, beside those of maps
+OF_TABLES = "columns"  # the method of models of a table alone
 ALL = "all"
 
 
@@ -76,7 +78,8 @@ def explain(
         source: One thing as `predict` takes it: a path, an image, an array; or a cohort.
         out: A new folder: a page a case, the maps, and `explanations.csv`.
         method: Names of `vesalius explainers`, or `"all"`; by default class-activation maps, integrated gradients and
-            Shapley values of superpixels, and of models of several sources what each source and each frame counts.
+            Shapley values of superpixels, and of models of several sources what each source and each frame counts; of
+            models of a table what each column counts.
             `"occlusion@xray"` is a map of the image of one source alone.
         ask: What is asked of the answer: `"tumour"`, `"region=2"`, `"box=1"`; by default what it says most of.
         samples: How many changed images a method may look at, by default its own number.
@@ -246,7 +249,8 @@ def methods_of(named: Sequence[str] | str | None, model: Bundle) -> tuple[str, .
     """
     plan, state = model.stages[-1].plan, model.stages[-1].state
     joined = tasks.get(plan.task.name).sources(state)
-    usual = (*USUAL_METHODS, *_of_parts(plan, joined))
+    bare = not joined and bool(plan.fingerprint.get(IMAGELESS))
+    usual = (OF_TABLES,) if bare else (*USUAL_METHODS, *_of_parts(plan, joined))
     given = (named,) if isinstance(named, str) else tuple(named or usual)
     given = tuple(names(known.KIND)) if ALL in given else given
     images = image_sources(plan.data, plan.sources) if joined and plan.data.images else ()

@@ -175,11 +175,13 @@ def few_shot(
     space = read_workspace(begun)
     info, start = space.target, begun.start
     kind = None if info is None else kinds.of(info.kind)
-    if info is None or kind is None or not kind.named or kind.several:
+    if info is None or kind is None or not kind.named or kind.several or kind.ordered:
         raise PlanError(
             "episodes need one class a case",
             found=f"a target of kind {info.kind}" if info else "no target",
-            hint="--target NAME of a class",
+            hint=f"--column label={info.name}, as classes without an order"
+            if info is not None and kind is not None and kind.ordered
+            else "--target NAME of a class",
         )
     if start is None:
         raise PlanError(

@@ -34,6 +34,7 @@ class DrawnBoxes(TargetKind):
     name: ClassVar[str] = "boxes"
     in_every_fold: ClassVar[bool] = False
     spelled: ClassVar[bool] = True
+    scored_without: ClassVar[bool] = True
 
     # --- recognised and read
 

@@ -96,7 +96,8 @@ class TargetKind:
     patients, so that it is in each of them. `spelled`: a value that is not `named` holds things with labels, as people
     spell and rename them. `asks_anyway`: what `question` asks of a column that nobody named is asked of one that a
     person named, too. `ahead`: a value says what happens after the images were taken, so that nobody knew it then.
-    `beside`: it says more of another target, and is not learned by itself.
+    `beside`: it says more of another target, and is not learned by itself. `scored_without`: answers can be scored
+    where no case holds anything, by what they find all the same.
     """
 
     name: ClassVar[str]
@@ -109,6 +110,7 @@ class TargetKind:
     asks_anyway: ClassVar[bool] = False
     ahead: ClassVar[bool] = False
     beside: ClassVar[bool] = False
+    scored_without: ClassVar[bool] = False
 
     @property
     def nominal(self) -> bool:
@@ -271,6 +273,13 @@ class TargetKind:
     def frames(self, value: Target) -> tuple[Box, ...]:
         """Return the boxes that a value marks on its image, for pictures of it."""
         return ()
+
+    def shown(self, value: Target, info: TargetInfo) -> Image | None:
+        """Return the label values that a value marks on its image, for pictures of it; None where it draws no mask.
+
+        It is asked of kinds that are not `drawn`, whose values are label values themselves. Raises what reading raises.
+        """
+        return None
 
     def apart(self, one: Target, other: Target) -> float | None:
         """Return how far two values lie apart: of names the share that they have not in common, of numbers their

@@ -16,7 +16,7 @@ from vesalius.cohorts._instances import mask_of
 from vesalius.cohorts._roles import called_like_files
 from vesalius.cohorts.targets._strata import by_name
 from vesalius.cohorts.targets.contract import Cells, Outlined, Row, TargetKind
-from vesalius.core import grids
+from vesalius.core import edges, grids
 from vesalius.core.case import InstanceMask, Target
 from vesalius.core.cohort import Label, TargetInfo
 from vesalius.core.errors import GeometryError, VesaliusError
@@ -37,6 +37,7 @@ class DrawnInstances(TargetKind):
     name: ClassVar[str] = "instances"
     in_every_fold: ClassVar[bool] = False
     spelled: ClassVar[bool] = True
+    scored_without: ClassVar[bool] = True
 
     def fits(self, cells: Cells) -> float:
         """Return whether the cells are called as files are."""
@@ -104,6 +105,19 @@ class DrawnInstances(TargetKind):
         """Return how many things of each label there are, of ids that are listed with their labels."""
         masks = [v for v in values if isinstance(v, InstanceMask)]
         return Counter(name for mask in masks for k, name in mask.labels.items() if k not in mask.crowd)
+
+    def shown(self, value: Target, info: TargetInfo) -> Image | None:
+        """Return each thing under the value of its label, with nothing where two things touch in a plane."""
+        if not isinstance(value, InstanceMask):
+            return None
+        found = formats.read_ids(value)
+        values = {x.name: x.value for x in info.labels}
+        ids = found.array[0]
+        held = np.unique(ids)
+        new = [0 if k in value.crowd else values.get(str(value.label_of(int(k))), 0) for k in held.tolist()]
+        new[0] = 0 if held[0] == 0 else new[0]
+        sorts = np.asarray(new, np.int32)[np.searchsorted(held, ids)]
+        return replace(found, array=edges.apart(ids, sorts)[None])
 
     def renamed(self, value: Target, new: Mapping[str, str]) -> Target | None:
         """Return the ids under other labels; those whose label becomes nothing are neither learned nor counted."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -82,7 +83,7 @@ class Asked:
         return np.array([self._known[row.tobytes()] for row in np.asarray(kept, bool)])
 
 
-def exact(answers: Asked, n: int) -> Array:
+def exact(answers: Callable[[Array], Array], n: int) -> Array:
     """Return the Shapley values `(n,)`: what each adds, as the mean over all orders in which they may come."""
     rows = np.array(list(itertools.product((False, True), repeat=n)))
     said = dict(zip(map(bytes, rows.astype(np.uint8)), answers(rows), strict=True))

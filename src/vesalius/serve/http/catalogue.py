@@ -9,18 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from vesalius.answers import contract as answers
-from vesalius.core import palette, registry
+from vesalius.core import palette
 from vesalius.core.bundle import Bundle
 from vesalius.core.calibration import operating_point
 from vesalius.core.errors import DataError, UnknownName
 from vesalius.explain import methods
 from vesalius.explain.contract import Method
+from vesalius.explain.fitting import explainers_of
 from vesalius.infer.clicking import takes_clicks
 from vesalius.infer.predictor import Predictor
 from vesalius.infer.selftest.checking import SelfTest
 from vesalius.serve.http.cards import page_of
 from vesalius.serve.http.measured import measured
 from vesalius.serve.http.problems import Problem
+from vesalius.serve.http.tables import columns_of, reads_table
 from vesalius.serve.models import LoadedModel, open_guards, open_models
 
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
@@ -144,12 +146,14 @@ def describe(name: str, bundle: Bundle, predictor: Predictor) -> dict[str, Any]:
         "unit": learned.unit if learned else plan.fingerprint.get("unit"),
         "channels": list(plan.data.channel_names),
         "covariates": list(predictor.needs),
+        "columns": columns_of(predictor),
+        "imageless": reads_table(predictor),
         "accepts_mismatch": predictor.accept_mismatch,
         "operating_point": operating_point(calibration.get("positive"), calibration.get("thresholds", {})),
         "calibrated": "temperature" in calibration,
         "frames": predictor.over_frames,
         "clicks": takes_clicks(predictor),
-        "explainers": _explainers(kind, predictor),
+        "explainers": list(explainers_of(predictor)),
         "doubts": list(predictor.ways_of_doubting),
         "asks": list(answers.of(kind).asks_of(values)),
         "sources": list(predictor.stages[-1].task.sources(stage.state)),
@@ -173,13 +177,3 @@ def _proven(found: SelfTest) -> dict[str, Any]:
             "largest": found.largest,
         }
     }
-
-
-def _explainers(kind: str, predictor: Predictor) -> list[str]:
-    """Return the methods that can explain a model's answers, where anything can be asked of these; maps come first."""
-    if not answers.of(kind).asks:
-        return []
-    models = predictor.stages[-1].models
-    each = {name: methods.get(name) for name in registry.names(methods.KIND)}
-    maps_first = sorted(each, key=lambda name: not isinstance(each[name], Method))
-    return [name for name in maps_first if all(map(each[name].suits, models))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path as FilePath
 from typing import Annotated, Any
@@ -266,9 +266,10 @@ def file(job: JobId, case: CaseId, file: str, service: Serving, caller: User) ->
 async def predict(request: Request, response: Response, service: Serving, caller: User) -> Any:
     """Upload and ask in one call; waits for the job, and answers 202 with it where it takes too long.
 
-    Where no case is answered, the job comes under the status of its `error`: 422 for an image that the model refuses.
+    A model of a table is asked without a file, by `covariates` alone. Where no case is answered, the job comes under
+    the status of its `error`: 422 for an image that the model refuses.
     """
-    study, fields = await receive_study(request, service, caller)
+    study, fields = await receive_study(request, service, caller, without=partial(_reads_table, service))
     try:
         _assert_known(fields, _FIELDS)
         model = service.models.get(fields.get("model"))
@@ -378,15 +379,28 @@ def file_response(
         raise not_found("file") from None
 
 
+def _reads_table(service: Service, fields: Mapping[str, str]) -> bool:
+    """Return whether the model that a form asks reads a table. Raises Problem, UnknownName."""
+    return bool(service.models.get(fields.get("model")).about["imageless"])
+
+
 async def receive_study(
-    request: Request, service: Service, caller: Caller, field: str = "files"
+    request: Request,
+    service: Service,
+    caller: Caller,
+    field: str = "files",
+    *,
+    without: Callable[[Mapping[str, str]], bool] | None = None,
 ) -> tuple[UploadedStudy, dict[str, str]]:
-    """Receive an upload and keep it as a study. Raises Problem."""
+    """Receive an upload and keep it as a study; `without` says by a form's fields whether no file may come.
+
+    Raises Problem.
+    """
     async with service.studies.receiving(caller) as (study_id, folder):
         form = await uploads.receive(request, folder, service.bounds, service.studies.room(study_id))
         files = [f for f in form.files if f.field == field]
         others = [f for f in form.files if f.field != field]
-        if not files:
+        if not files and not (not others and without is not None and without(form.fields)):
             found = f"one in the field '{others[0].field[:40]}'" if others else None
             raise Problem(422, f"no file in the field '{field}'", found=found)
         if others:  # perhaps slices of the same series

@@ -73,6 +73,7 @@ class InferenceJob:
             "kind": self.kind,
             "explainer": self.explainer,
             "ask": self.ask,
+            "covariates": dict(self.covariates),
             "earlier": None
             if self.earlier is None
             else {"study": self.earlier.study.id, "case": self.earlier.case.id},

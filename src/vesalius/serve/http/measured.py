@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from vesalius.answers import contract
@@ -10,6 +11,7 @@ from vesalius.core.scorecard import Interval, Scorecard
 from vesalius.evaluate.own_card import is_of, scorecard_within
 from vesalius.evaluate.standing import standing
 
+UNITS = r"_(mm2|mm|ml|px)$"  # that a metric's name may end in
 _OTHER = "The scorecard in this bundle was measured on another model, so its figures are not shown."
 
 
@@ -52,6 +54,7 @@ def _nothing(*banners: dict[str, str]) -> dict[str, Any]:
 def _figure(card: Scorecard, name: str, found: Interval) -> dict[str, Any]:
     trivial = card.baseline.get(name)
     return {
+        "called": _called(card, name),
         "value": found.value,
         "low": found.low,
         "high": found.high,
@@ -59,6 +62,14 @@ def _figure(card: Scorecard, name: str, found: Interval) -> dict[str, Any]:
         "baseline": None if trivial is None else trivial.value,
         "standing": standing(card, name),
     }
+
+
+def _called(card: Scorecard, name: str) -> str:
+    """Return how a metric is written, as in a report, without the label and the unit that its name ends in."""
+    metric = name.partition("/")[0]
+    plain = re.sub(UNITS, "", metric)
+    names = contract.of(card.answer).metric_names
+    return names.get(metric) or names.get(plain) or plain.replace("_", " ")
 
 
 def _headlines(card: Scorecard) -> list[str]:

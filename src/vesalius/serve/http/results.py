@@ -68,9 +68,10 @@ def files(answer: Answer, source: Image, folder: Path, *, dicom: bool) -> dict[s
         name, lead = type(one).__name__.lower(), f"{parts[part]}." if part else ""
         found[f"{lead}{name}.nii.gz"] = formats.write(one, folder / f"answer.{lead}nii.gz", source=source)
     found |= write_listings(answer, folder, lead="answer.")
-    with DRAWING:
-        overlay(source, answer, folder / "answer.overlay.png")
-    found["overlay.png"] = folder / "answer.overlay.png"
+    if source.array.size > 1:  # of a case without an image there is nothing to draw on
+        with DRAWING:
+            overlay(source, answer, folder / "answer.overlay.png")
+        found["overlay.png"] = folder / "answer.overlay.png"
     for suffix in contract.of(answer).objects_of(answer) if dicom else ():
         try:
             found[suffix.removeprefix(".")] = formats.write(answer, folder / f"answer{suffix}")

@@ -41,7 +41,7 @@ class CaseBody(BaseModel):
     times_s: list[float] | None
     channels: int
     colour: bool
-    source: Literal["dicom", "other"]
+    source: Literal["dicom", "other", "none"]
     display: dict[str, Any]
     patient: str | None
     study_date: str | None
@@ -69,9 +69,11 @@ class StudyBody(BaseModel):
 class FigureBody(BaseModel):
     """One metric of a scorecard on `n` cases with its 95 % interval, and what the trivial answer reaches.
 
-    `standing` says how it stands beside that: `beaten` (clearly), `better`, `level` or `worse`; null if nothing says.
+    `called` is how it is written, without the label and the unit that its name ends in. `standing` says how it stands
+    beside that: `beaten` (clearly), `better`, `level` or `worse`; null if nothing says.
     """
 
+    called: str
     value: float | None
     low: float | None
     high: float | None
@@ -142,6 +144,19 @@ class DriftBody(BaseModel):
     features: list[FollowedBody]
 
 
+class ColumnBody(BaseModel):
+    """What a model knows of a patient beside images: whether each case `needed` it in training, and its values.
+
+    `values` are the words that it learned from, `low` and `high` the ends of its numbers; null where neither is known.
+    """
+
+    name: str
+    needed: bool
+    values: list[str] | None
+    low: float | None
+    high: float | None
+
+
 class ModelBody(BaseModel):
     """A bundle that this service answers with; `baseline_is` says which trivial answer its scorecard compares with.
 
@@ -150,7 +165,8 @@ class ModelBody(BaseModel):
     `doubts` the ways in which they can be doubted. `frames` says how frames that come one by one are answered: each by
     itself, after those before it (a `stream`), or not at all, by a model that must see the whole cine. `sources` are
     what comes together in a model of several sources; those among `inputs` are images. `clicks` is whether it answers a
-    person's strokes (`/api/clicks`) and nothing without them.
+    person's strokes (`/api/clicks`) and nothing without them. `columns` are what else may be known of a patient, of
+    which `covariates` must be; a model that is `imageless` reads them alone.
     `banners` come before every figure of the scorecard; `headlines` are the metrics that come first, `measured_on` what
     all of them are of.
     """
@@ -184,6 +200,8 @@ class ModelBody(BaseModel):
     drift: DriftBody
     clicks: bool = False
     sources: list[str] = Field(default_factory=list)
+    columns: list[ColumnBody] = Field(default_factory=list)
+    imageless: bool = False
 
 
 class VerdictBody(BaseModel):
@@ -340,9 +358,9 @@ class TruthBody(AnswerBody):
 class JobBody(BaseModel):
     """A job. `error` of one that is done names a case that could not be answered, beside others that were.
 
-    `earlier` is the earlier visit, `study` and `case`, of a job of kind `change`.
-    `failures` are those of all cases that could not be answered, by their ids; of an explanation whose map does not
-    hold, why.
+    `earlier` is the earlier visit, `study` and `case`, of a job of kind `change`. `covariates` are what it was told of
+    the patient. `failures` are those of all cases that could not be answered, by their ids; of an explanation whose map
+    does not hold, why.
     """
 
     job: str
@@ -351,6 +369,7 @@ class JobBody(BaseModel):
     kind: Literal["predict", "explain", "change", "advise"]
     explainer: str | None
     ask: str | None
+    covariates: dict[str, float | str]
     earlier: dict[str, str] | None
     status: Literal["queued", "running", "done", "failed", "cancelled"]
     progress: float

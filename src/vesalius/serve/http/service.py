@@ -37,6 +37,7 @@ from vesalius.serve.http.shared.sharing import Shared, Sharing, assert_shareable
 from vesalius.serve.http.similar import SimilarCases
 from vesalius.serve.http.studies import Studies
 from vesalius.serve.http.study import StoredCase, UploadedStudy
+from vesalius.serve.http.tables import assert_fits
 from vesalius.serve.http.truth import Truths, on_image
 from vesalius.serve.http.visits import EarlierVisit
 from vesalius.serve.http.workdir import WorkDir
@@ -208,6 +209,7 @@ class Service:
             cases = (joined(study, images, case_id, model),)
         given = dict(covariates or {})
         for case in cases:
+            assert_fits(model.name, table=bool(model.about["imageless"]), case=case)
             _require(model, {**case.case.covariates, **given})
         job = self.jobs.add(
             model,

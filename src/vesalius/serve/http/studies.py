@@ -21,6 +21,7 @@ from vesalius.serve.http.keys import Caller
 from vesalius.serve.http.limits import Bounds
 from vesalius.serve.http.problems import Problem, not_found, problem_of
 from vesalius.serve.http.study import StoredCase, UploadedStudy
+from vesalius.serve.http.tables import assert_image, blank_study
 from vesalius.serve.http.uploads import Received, Room, unpack
 
 
@@ -93,10 +94,13 @@ class Studies:
         made: str = "",
         covariates: Mapping[str, float | str | None] | None = None,
     ) -> UploadedStudy:
-        """Look at what was uploaded and keep it. Raises Problem 422 where there is no image in it, 413.
+        """Look at what was uploaded and keep it; of no file at all a patient without an image.
 
+        Raises Problem 422 where there is no image in it, 413.
         `made` says which sort of sample it is where no client sent the files, and `covariates` what is known with them.
         """
+        if not received:
+            return self.keep(blank_study(UploadedStudy(study_id, caller.name, folder, (), (), 0)))
         files, strays = unpack(tuple(received), folder, self.bounds, self.room(study_id))
         files, again = copies.once(files)
         size = sum(f.size for f in files)
@@ -194,6 +198,7 @@ class Studies:
 
     def image(self, study: UploadedStudy, case: StoredCase, *, first: bool = False) -> Path:
         """Return the case's image as a NIfTI to look at, or its first frame or channel, made once. Raises Problem."""
+        assert_image(case)
         about = case.about
         first = first and (about["frames"] > 1 or (about["channels"] > 1 and not about["colour"]))
         make = display.first_volume if first else display.volume
@@ -202,6 +207,7 @@ class Studies:
 
     def preview(self, study: UploadedStudy, case: StoredCase) -> Path:
         """Return the case's middle plane as a PNG, made once. Raises Problem."""
+        assert_image(case)
         return self._made(
             study, f"{case.id}.png", lambda path: display.preview(load_reference(case.case), path)
         )

@@ -99,7 +99,9 @@ class Workers:
             found = answer()
             if isinstance(found, DataError):
                 raise found
-            self._finish(unit, found, load_reference(case))
+            bare = case.reference is None and not case.images
+            reference = unit.job.model.predictor().reference_of(case) if bare else load_reference(case)
+            self._finish(unit, found, reference)
         except _Cancelled:
             pass
         except VesaliusError as error:

@@ -1,6 +1,7 @@
 // Advice about the case that is seen: asking for the page of what each treatment is foretold to bring, or why there is none.
 import * as api from "./api.ts";
 import { fill, h } from "./dom.ts";
+import { whatIsKnown } from "./known.ts";
 import { announce } from "./say.ts";
 import { now } from "./store.ts";
 import type { Held } from "./types.ts";
@@ -25,7 +26,8 @@ export function adviceOf(answer: Held): HTMLElement {
 async function asked(answer: Held): Promise<string> {
   const { study, model } = now();
   if (!study || !model) return "No study is open.";
-  const started = await api.start({ model: answer.model, study: study.study, case: answer.case, kind: "advise" });
+  const covariates = whatIsKnown(study, false);
+  const started = await api.start({ model: answer.model, study: study.study, case: answer.case, kind: "advise", ...(covariates ? { covariates } : {}) });
   const ended = await api.follow(started.job, () => undefined);
   const page = ended.answers.find((a) => a.case === answer.case)?.files[PAGE];
   if (ended.status !== "done" || !page) throw new api.Failure(ended.error ?? { error: "nothing can be said of this case" }, 500);

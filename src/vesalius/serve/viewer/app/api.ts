@@ -126,6 +126,8 @@ interface Asked {
   /** Cases by a model's names for its images. */
   images?: Record<string, string>;
   earlier?: { study: string; case: string };
+  /** What is known of the patient, by the model's names for it. */
+  covariates?: Record<string, number | string>;
 }
 
 export function start(body: Asked): Promise<Job> {

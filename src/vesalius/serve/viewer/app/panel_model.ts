@@ -5,6 +5,7 @@ import { wantClicks } from "./click/start.ts";
 import { chosenAsk, chosenExplainers, fillAsking } from "./asking.ts";
 import { byId, fill, h } from "./dom.ts";
 import { seeNext } from "./explained.ts";
+import { fillKnown, whatIsKnown } from "./known.ts";
 import { goesLive, seesTime } from "./live.ts";
 import { besideText, measuredOn, metricName, valueText } from "./metrics.ts";
 import { announce, guarded, quiet, report } from "./say.ts";
@@ -37,12 +38,13 @@ export function modelPanel(): void {
   byId("accept").addEventListener("change", () => set({ accepted: byId<HTMLInputElement>("accept").checked }));
   on(["study", "caseId", "model"], () => void judge());
   on(["study", "caseId", "model", "models"], () => fillSources(chosenModel(), now().study, chosenCase()));
+  on(["study", "caseId", "model", "models"], () => fillKnown(chosenModel(), now().study, chosenCase()));
   on(["study", "caseId", "model", "models", "job", "verdict", "accepted"], () => {
     const { study, caseId, model, job, verdict, accepted } = now();
     const refused = isRefused();
     const busy = job !== null && running(job);
     const timed = (chosenCase()?.frames ?? 1) > 1 && !seesTime(chosenModel()); // the service says so, too
-    const whole = !timed && !unplaced(chosenModel(), chosenCase()) && (!refused || accepted);
+    const whole = !timed && !chosenModel()?.imageless && !unplaced(chosenModel(), chosenCase()) && (!refused || accepted);
     const ready = Boolean(study && !study.gone && caseId && model) && !busy && whole;
     byId<HTMLButtonElement>("run").disabled = !ready;
     byId<HTMLButtonElement>("explain").disabled = !ready || Boolean(chosenModel()?.clicks);
@@ -78,6 +80,7 @@ export async function ask(kind: "predict" | "explain", more: { explainer?: strin
   if (images && !Object.keys(images).length) throw new api.Failure({ error: "no image is given", hint: "choose which image is which" }, 422);
   const about = images && !Object.values(images).includes(caseId) ? Object.values(images)[0]! : caseId; // the answer lies on it
   const every = !images && byId<HTMLInputElement>("every").checked && study.cases.length > 1;
+  const covariates = whatIsKnown(study, every);
   if (about !== caseId) set({ caseId: about });
   const started = await api.start({
     model,
@@ -85,6 +88,7 @@ export async function ask(kind: "predict" | "explain", more: { explainer?: strin
     case: every ? null : about,
     kind,
     ...(images ? { images } : {}),
+    ...(covariates ? { covariates } : {}),
     ...(now().accepted ? { accept_mismatch: true } : {}),
     ...more,
   });
@@ -129,6 +133,7 @@ async function judge(): Promise<void> {
 
 /** What speaks against asking this model about this image, in words; empty if nothing is known to. */
 function doubt(model: Model | null, shown: Case | null, verdict: Verdict | null): string {
+  if (model?.imageless) return "This model reads the columns of a table and looks at no image: ask it by vesalius predict, or by POST /api/predict without a file.";
   if (!model || !shown) return "";
   const other = verdict?.mismatch.length ? `This model learned from another kind of image: ${verdict.mismatch.join("; ")}.` : "";
   const unfit = shape(model, shown);
@@ -185,7 +190,7 @@ function facts(model: Model): HTMLElement {
   const expects = [model.modality, model.unit].filter(Boolean).join(", ");
   if (expects) rows.push(["Expects", expects]);
   if (model.labels.length) rows.push(["Labels", called(model.labels).map((name) => (/[,;]/.test(name) ? `\u2018${name}\u2019` : name)).join(", ")]);
-  const standing = (...kinds: string[]) => [...first, ...others].filter((name) => kinds.includes(card[name]!.standing ?? "")).map(metricName);
+  const standing = (...kinds: string[]) => [...first, ...others].filter((name) => kinds.includes(card[name]!.standing ?? "")).map((name) => metricName(name, card[name]!));
   const [weak, worse] = [standing("better", "level"), standing("worse")];
   const compared = first.some((name) => typeof card[name]!.baseline === "number");
   const list = (some: string[]) => h("ul", { class: "figures" }, some.map((name) => figure(name, card[name]!, model.measured_on?.cases ?? null)));
@@ -222,5 +227,5 @@ function cardLink(name: string): HTMLElement {
 
 /** A figure in two lines: what it is and its value; its interval and what it is held against. */
 function figure(name: string, found: Figure, all: number | null): HTMLElement {
-  return h("li", {}, h("span", { class: "name" }, metricName(name)), h("span", { class: "number" }, valueText(found)), h("span", { class: "faint" }, besideText(found, all)));
+  return h("li", {}, h("span", { class: "name" }, metricName(name, found)), h("span", { class: "number" }, valueText(found)), h("span", { class: "faint" }, besideText(found, all)));
 }

@@ -5,7 +5,7 @@ import { explanations } from "./explained.ts";
 import { Drawn, section } from "./kinds.ts";
 import { fileStem } from "./names.ts";
 import { questions } from "./questions.ts";
-import { imageNotes, remarks } from "./remarks.ts";
+import { imageNotes, remarks, toldOf } from "./remarks.ts";
 import { guarded } from "./say.ts";
 import type { Stage } from "./stage.ts";
 import { caseAnswers, chosenCase, chosenModel, now, on } from "./store.ts";
@@ -46,7 +46,7 @@ export function resultPanel(stage: Stage, ready: () => Promise<void>): void {
     await drawn.clear(answers.map((a) => a.kind));
     const why = answers.filter((a) => a.by === "explain");
     for (const answer of answers.filter((a) => a.by !== "explain")) {
-      const parts = [imageNotes(answer.notes), remarks(answer.outside), await section(answer, { stage, current, file: (name) => file(answer, name) }, drawn), weighed(answer), questions(answer), downloads(answer)];
+      const parts = [imageNotes(answer.notes), toldOf(answer.told), remarks(answer.outside), await section(answer, { stage, current, file: (name) => file(answer, name) }, drawn), weighed(answer), questions(answer), downloads(answer)];
       if (current()) byId("results").append(h("section", { class: "answer", "data-kind": answer.kind }, parts.flat().filter((part) => part !== null)));
     }
     if (!why.length || !current()) return;

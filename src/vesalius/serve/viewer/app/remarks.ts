@@ -1,4 +1,5 @@
 // What must be read before an answer: in what its image differs from those that the model learned from.
+import { written } from "./called.ts";
 import { h } from "./dom.ts";
 
 const ACCEPTED = "accepted: "; // how the service marks what would be refused, had nobody told it to go on
@@ -7,6 +8,12 @@ const UNLIKE = "unlike the training cases: "; // how it marks an image whose way
 /** A paragraph of what must be known of the image itself; null where there is nothing. */
 export const imageNotes = (notes: string[] | undefined): HTMLElement | null =>
   notes?.length ? h("p", { class: "warn" }, `Of the image: ${notes.join("; ")}.`) : null;
+
+/** A paragraph of what the model was told of the patient; null where it was told nothing. */
+export function toldOf(told: Record<string, number | string> | undefined): HTMLElement | null {
+  const each = Object.entries(told ?? {}).map(([name, value]) => `${written(name)} ${value}`);
+  return each.length ? h("p", { class: "faint told" }, `Told: ${each.join(", ")}.`) : null;
+}
 
 /** A paragraph of the remarks that an answer came with; null where the image is as those that the model learned from. */
 export function remarks(outside: string[] | null | undefined): HTMLElement | null {

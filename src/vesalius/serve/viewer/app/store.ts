@@ -78,7 +78,7 @@ export function caseAnswers(): Held[] {
 
 /** A job's answers, each with what it needs to be told from others. */
 const answersOf = (job: Job): Held[] => {
-  const about = { model: job.model, by: job.kind, explainer: job.explainer, ask: job.ask, earlier: job.earlier ?? null, job: job.job, at: job.created };
+  const about = { model: job.model, by: job.kind, explainer: job.explainer, ask: job.ask, earlier: job.earlier ?? null, told: job.covariates ?? {}, job: job.job, at: job.created };
   const given = job.answers.map((a): Held => ({ ...a, ...about }));
   return job.kind === "explain" ? [...given, ...(job.failures ?? []).map((f) => ({ ...unseen(f), ...about }))] : given;
 };

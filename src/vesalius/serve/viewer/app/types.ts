@@ -34,6 +34,9 @@ export interface Model {
   /** The names of its images, and of all that comes together in a model of several sources. */
   inputs?: string[];
   sources?: string[];
+  /** What else may be known of a patient; and whether the model reads that alone, and no image. */
+  columns?: Column[];
+  imageless?: boolean;
   modality: string | null;
   unit: string | null;
   /** Whether the service answers images of another modality or unit without being told to. */
@@ -54,6 +57,15 @@ export interface Model {
   banners?: { kind: string; text: string }[];
 }
 
+/** What a model knows of a patient beside images, and which values it learned from. */
+export interface Column {
+  name: string;
+  needed: boolean;
+  values: string[] | null;
+  low: number | null;
+  high: number | null;
+}
+
 /** What a scorecard's figures are of; never of the image that is seen. */
 export interface MeasuredOn {
   split: string;
@@ -65,6 +77,8 @@ export interface MeasuredOn {
 }
 
 export interface Figure {
+  /** How it is written, without its unit and its label. */
+  called?: string;
   value: number | null;
   low?: number | null;
   high?: number | null;
@@ -224,6 +238,8 @@ export interface Held extends Answer {
   by: "predict" | "explain" | "change" | "advise";
   /** Of a comparison: the earlier visit. */
   earlier?: { study: string; case: string } | null;
+  /** What the job was told of the patient. */
+  told?: Record<string, number | string>;
   /** Of an explanation: its method, what was asked, and why its map is not shown, where it does not hold. */
   explainer?: string | null;
   ask?: string | null;
@@ -262,6 +278,8 @@ export interface Job {
   study: string;
   kind: "predict" | "explain" | "change" | "advise";
   earlier?: { study: string; case: string } | null;
+  /** What the job was told of the patient. */
+  covariates?: Record<string, number | string>;
   explainer?: string | null;
   ask?: string | null;
   failures?: (Fault & { case: string })[];

@@ -3,6 +3,7 @@ import * as api from "./api.ts";
 import { byId, fill, h } from "./dom.ts";
 import { called } from "./called.ts";
 import { caseName } from "./names.ts";
+import { whatIsKnown } from "./known.ts";
 import { announce } from "./say.ts";
 import { chosenCase, now, set, withAll } from "./store.ts";
 import type { Case, Growth, Held, Reach } from "./types.ts";
@@ -43,7 +44,8 @@ export async function compare(visit: Visit): Promise<void> {
   const panel = byId("beside-panel");
   const bar = h("progress", { max: 1, value: 0, "aria-label": "Comparing both visits" });
   fill(panel, h("p", { class: "faint" }, "Comparing both visits…"), bar);
-  const started = await api.start({ model, study: study.study, case: caseId, kind: "change", earlier: { study: visit.study, case: visit.shown.case } });
+  const covariates = whatIsKnown(study, false);
+  const started = await api.start({ model, study: study.study, case: caseId, kind: "change", earlier: { study: visit.study, case: visit.shown.case }, ...(covariates ? { covariates } : {}) });
   const ended = await api.follow(started.job, (job) => (bar.value = job.progress));
   fill(panel);
   if (ended.status !== "done") throw new api.Failure(ended.error ?? { error: "the visits could not be compared" }, 500);
