@@ -9,7 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vesalius.learn.parallel.rows import gathered, split_now
+from vesalius.learn.parallel.joined import gathered
+from vesalius.learn.parallel.rows import split_now
 
 
 def own_rows(tensor: Tensor) -> Tensor:

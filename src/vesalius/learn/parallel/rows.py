@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from vesalius.learn.parallel.crew import Crew
 from vesalius.learn.parallel.draws import ByPlace
+from vesalius.learn.parallel.joined import cut, gathered
 from vesalius.learn.parallel.norms import convert
 
 _PLAIN = (str, int, float, bool, torch.Generator, torch.dtype, torch.device, slice)
@@ -114,11 +115,10 @@ class _Splitter:
         _INSIDE.append(self)
         mode.begin()
 
-        def cut(t: Tensor) -> Tensor:
-            found: Tensor = _Cut.apply(t, n, self.crew)  # type: ignore[no-untyped-call]
-            return found
+        def of_own(t: Tensor) -> Tensor:
+            return cut(t, n, self.crew)
 
-        return _mapped(args, cut), _mapped(kwargs, cut)
+        return _mapped(args, of_own), _mapped(kwargs, of_own)
 
     def _leave(self, inside: _Entered, out: Any) -> Any:
         self.inside, self.crew.splits = None, False
@@ -236,67 +236,3 @@ def _mapped(value: Any, how: Callable[[Tensor], Tensor], *, scalars: bool = True
             return each
         return type(value)(*each) if hasattr(value, "_fields") else tuple(each)
     raise _Unsplit
-
-
-def gathered(tensor: Tensor, rows: int, times: int, crew: Crew) -> Tensor:
-    """Return all rows of a tensor of which each process has its share, with gradients.
-
-    There are `rows` in all of what went in, and `times` as many of what came out: `(times · rows, …)`.
-    """
-    shares = [times * (s.stop - s.start) for s in (crew.rows(rows, k) for k in range(crew.size))]
-    if not tensor.is_floating_point():
-        return _all_rows(tensor, shares, crew)
-    found: Tensor = _Gather.apply(tensor, shares, crew)  # type: ignore[no-untyped-call]
-    return found
-
-
-class _Gather(torch.autograd.Function):
-    """All rows from each process's; on the way back a process keeps what belongs to its own, times their number."""
-
-    @staticmethod
-    def forward(ctx: Any, tensor: Tensor, shares: list[int], crew: Crew) -> Tensor:
-        """Return the rows of all."""
-        first = sum(shares[: crew.rank])
-        ctx.own, ctx.size = slice(first, first + shares[crew.rank]), crew.size
-        return _all_rows(tensor.detach(), shares, crew)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> Any:
-        """Return the gradient of this process's rows."""
-        return grads[0][ctx.own] * ctx.size, None, None
-
-
-class _Cut(torch.autograd.Function):
-    """A process's rows of all; on the way back what every process found of its own, so that all have every row's.
-
-    What the module's gradients were multiplied by (see `_Gather`) is taken out again: what lies before it may be
-    another module whose rows are shared, or something that each process computes from every row alike.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, tensor: Tensor, rows: int, crew: Crew) -> Tensor:
-        """Return the rows of this process."""
-        ctx.shares = [s.stop - s.start for s in (crew.rows(rows, k) for k in range(crew.size))]
-        ctx.crew = crew
-        return tensor[crew.rows(rows)]
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> Any:
-        """Return the gradient of all rows."""
-        return _all_rows(grads[0], ctx.shares, ctx.crew) / ctx.crew.size, None, None
-
-
-def _all_rows(tensor: Tensor, shares: list[int], crew: Crew) -> Tensor:
-    """Return the rows of all processes one after another; shorter shares travel with rows that are thrown away."""
-    most = max(shares)
-    bytes_ = tensor.contiguous()
-    kind = bytes_.dtype
-    if kind not in (torch.float32, torch.float64, torch.int64):
-        bytes_ = bytes_.reshape(len(bytes_), -1).view(torch.uint8)
-    sent = bytes_
-    if len(bytes_) < most:
-        sent = torch.cat([bytes_, bytes_.new_zeros((most - len(bytes_), *bytes_.shape[1:]))])
-    found = [torch.empty_like(sent) for _ in shares]
-    torch.distributed.all_gather(found, sent, group=crew.steps)
-    joined = torch.cat([one[:n] for one, n in zip(found, shares, strict=True)])
-    return joined if joined.dtype == kind else joined.view(kind).reshape(-1, *tensor.shape[1:])
