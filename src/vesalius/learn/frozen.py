@@ -19,6 +19,7 @@ from vesalius.core.words import listed
 from vesalius.infer.asked import inferred
 from vesalius.learn.examples import augmented, centres_of, patch_of
 from vesalius.learn.heads import Head, Rows
+from vesalius.learn.parallel.inside import all_rows
 from vesalius.prepare.batch import Batch, Example
 from vesalius.tasks.contract import Task, Wanted
 
@@ -129,7 +130,9 @@ def features_of(
     """
     linear = assert_linear(task, "prototypes")
     given: list[Tensor] = []
-    handle = linear.last_layer(model).register_forward_pre_hook(lambda _, inputs: given.append(inputs[0]))
+    handle = linear.last_layer(model).register_forward_pre_hook(
+        lambda _, inputs: given.append(all_rows(inputs[0]))
+    )
     try:
         with torch.inference_mode(frozen):
             inferred(task, model, batch, torch.Generator().manual_seed(0))

@@ -204,6 +204,7 @@ class _Training:
                 self.keep_at_times()
         saved.done = True
         self._keep()
+        self.crew.count_time()
 
     def _own(self, threads: int) -> int:
         """Return how many of so many threads this process computes with: its share of those of its machine."""
@@ -288,6 +289,7 @@ class _Training:
         stopped, tired = self.crew.agree(stop.is_set(), patience is not None and saved.stale >= patience)
         if stopped:
             self._keep()
+            self.crew.count_time()
             raise Interrupted(f"interrupted at step {saved.step} of {steps}; saved", hint="--resume")
         if late or tired:
             saved.ran_out = late and saved.step < steps

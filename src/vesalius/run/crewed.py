@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vesalius.core.disk import write_text
-from vesalius.core.errors import BundleError, PlanError
+from vesalius.core.errors import BundleError, ClusterError, PlanError
 from vesalius.core.plan import Plan, load_plan
 from vesalius.core.progress import Progress, Silent
 from vesalius.learn import loop
@@ -48,11 +48,18 @@ def led(carry: Carry, asked: Asked, *, resume: bool, launch: Launch | None = Non
 
     They are processes of this machine, or those that `launch` starts.
     Of processes that a launcher started the first carries it out, and the others take part in its training. Raises
-    what `carry` raises, and PlanError where so many processes cannot be had.
+    what `carry` raises, PlanError where so many processes cannot be had, and ClusterError where one is gone.
     """
     crew = crews.joined(asked.device)
     if crew is not None:
-        return _led(carry, asked, resume, crew)
+        try:
+            return _led(carry, asked, resume, crew)
+        except crews.CrewLost as error:
+            raise ClusterError(
+                "a process of those that train together is gone, or does not answer",
+                found=f"{error}, process {crew.rank} of {crew.size}",
+                hint="torchrun --max-restarts 3, or the same command with --resume",
+            ) from error
     size = _size(asked, resume)
     if asked.dry_run or (size == 1 and launch is None):
         return carry(asked, resume=resume)
@@ -67,15 +74,22 @@ def _led(carry: Carry, asked: Asked, resume: bool, crew: Crew) -> Run:
         loop.follow(crew)
         return _followed(crew.hand(None))
     place: Path | None = None
+    there = True
     try:
         asked = _of_all(asked, crew)
         run = carry(asked, resume=resume or _is_begun(asked, crew))
         place = run.path
         return run
+    except crews.CrewLost:
+        there = False  # nobody is left to be told
+        raise
     finally:
         with suppress(crews.CrewLost):  # what ends this process is worth more words
-            crew.hand(None)
-            crew.hand(place)
+            if there:
+                crew.hand(None)
+                crew.hand(place)
+        if crew.pulse is not None:
+            crew.pulse.end()  # the others end now, and nothing is waited for
 
 
 def _followed(path: Path | None) -> Run:

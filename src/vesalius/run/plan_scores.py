@@ -7,7 +7,7 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from vesalius.core.disk import output_errors
 from vesalius.core.errors import BudgetError, PlanError
 from vesalius.core.plan import Plan, override, steps_fixed
 from vesalius.core.progress import Progress, Silent
@@ -141,7 +142,7 @@ class PlanScores:
             patients=len(set(patients)),
             parameters=count_parameters(model),
         )
-        (self.folder / "checkpoints" / f"{name}-{MEMBER}.pt").unlink(missing_ok=True)
+        self.forget(name)
         return done
 
     def trained(
@@ -195,7 +196,28 @@ class PlanScores:
 
     def forget(self, name: str) -> None:
         """Remove what a training left that does not go on."""
-        (self.folder / "checkpoints" / f"{name}-{MEMBER}.pt").unlink(missing_ok=True)
+        self._checkpoint(self.folder, name).unlink(missing_ok=True)
+
+    def take_over(self, name: str, folders: Iterable[Path]) -> bool:
+        """Have a training go on where who worked in one of these folders left it, if that is later than what is here.
+
+        Nobody may work on it any more. Returns whether a checkpoint was there. Raises OutputError.
+        """
+        own = self._checkpoint(self.folder, name)
+        with output_errors(own):
+            there = [p for p in (self._checkpoint(folder, name) for folder in folders) if p.is_file()]
+            last = max(
+                (*there, *([own] if own.is_file() else [])), key=lambda p: p.stat().st_mtime, default=own
+            )
+            if last != own:
+                own.parent.mkdir(parents=True, exist_ok=True)
+                last.replace(own)
+            for path in there:
+                path.unlink(missing_ok=True)
+        return last != own
+
+    def _checkpoint(self, folder: Path, name: str) -> Path:
+        return folder / "checkpoints" / f"{name}-{MEMBER}.pt"
 
     def release(self) -> None:
         """Remove the cases that this process prepared; checkpoints, and what other processes prepared, stay."""

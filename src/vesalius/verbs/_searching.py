@@ -148,6 +148,8 @@ class Job:
 
     def measure(self, settings: Mapping[str, Any], name: str, look: Look) -> Mapping[str, Any]:
         """Return what a plan comes to, as the store keeps it. Raises PlanError where it cannot be compared."""
+        others = (p for p in self.scores.folder.parent.glob("*") if p != self.scores.folder)
+        self.scores.take_over(name, others)  # what a worker that is gone had begun
         found = self.scores.score(settings, self.scores.groups[0], name=name, look=look)
         losses = any(path.startswith("loss") for path in self.space.paths)
         comparable([found, *self._default()], losses=losses)

@@ -77,5 +77,25 @@ def test_a_study_that_ended_a_worker_and_then_rests_is_not_left_behind(tmp_path:
     ledger = Studies(tmp_path)
     ledger.enlist([("a", "a", "other")])
     job = ledger.next(0.0)
-    assert job is not None and not ledger.lose(job.n, "it ended", worker="w", tries=3)
+    assert job is not None and ledger.lose(job.n, "it ended", worker="w", tries=3) == (False, [])
     assert led(tmp_path, ledger, Restless({"a": 1})) == {"a": DONE}
+
+
+class Deadly(Restless):
+    """A pool whose worker each study ends."""
+
+    def wait(self, timeout_s: float) -> list[Ended | Lost]:
+        return [Lost(event.job, "it ended", "w") for event in super().wait(timeout_s)]
+
+
+def test_what_was_answered_of_a_study_goes_when_it_ends_its_worker_later(tmp_path: Path) -> None:
+    ledger = Studies(tmp_path)
+    ledger.enlist([("a", "a", "other")])
+    case = CaseResult("a", {"case": "a"}, {})
+    made = ("a.nii.gz", "a.dcm")
+    ledger.finish(Result(1, (case,), made=made, staged="s", fingerprint="old"), worker="w", bundle="h")
+    for name in made:
+        (tmp_path / name).write_text("of what was there before")
+    assert ledger.again(1, "changed") and led(tmp_path, ledger, Deadly({"a": 0})) == {"a": ASIDE}
+    assert not any((tmp_path / name).exists() for name in made), "files of which no row is left"
+    assert list(ledger.rows("SELECT made, staged FROM studies")) == [("[]", "")]

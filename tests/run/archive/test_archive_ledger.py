@@ -81,7 +81,7 @@ def test_a_study_is_set_aside_after_its_tries_and_not_tried_again_for_nothing(le
     for k in range(10):
         job = ledger.next(0.0, suspects=k > 0)
         assert job is not None and ledger.next(0.0) is None
-        assert ledger.lose(job.n, "it ended", worker="w", tries=10) is (k == 9)
+        assert ledger.lose(job.n, "it ended", worker="w", tries=10) == (k == 9, [])
     assert states(ledger) == {"a": ASIDE} and tables.set_aside(ledger)[0].case == "a"
     assert "set aside after 10 tries" in tables.set_aside(ledger)[0].reason
     ledger.reopen(10)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,9 +17,10 @@ from vesalius.core.errors import PlanError, VesaliusError
 from vesalius.learn.parallel import places
 from vesalius.learn.parallel.gradients import mean
 from vesalius.learn.parallel.places import Place
+from vesalius.learn.parallel.pulse import Pulse
 
 T = TypeVar("T")
-STEP_S = 600.0  # a step that one process has not finished after so long is taken to hang
+STEP_S = 600.0  # a step that one process has not finished after so long is taken to hang, and so is one that is silent
 IDLE = timedelta(days=30)  # a follower waits for as long as the leader reads, plans and validates
 
 
@@ -45,6 +47,10 @@ class Crew:
     active: bool = field(default=False, init=False)
     splits: bool = field(default=False, init=False)  # within a module that computes some rows alone
     notes: Path | None = field(default=None, init=False)  # where what the launcher should know is written
+    others_s: float = field(
+        default=0.0, init=False
+    )  # of processor time that the others had used when it was counted
+    pulse: Pulse | None = field(default=None, init=False)
 
     def __deepcopy__(self, memo: object) -> Crew:
         return self
@@ -117,6 +123,13 @@ class Crew:
                 torch.distributed.all_reduce(value, group=self.steps)
         return value
 
+    def largest(self, value: Tensor) -> Tensor:
+        """Return the largest of each number over all processes, in place; without gradients."""
+        if not self.alone:
+            with _lost():
+                torch.distributed.all_reduce(value, torch.distributed.ReduceOp.MAX, group=self.steps)
+        return value
+
     def mean_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
         """Replace gradients by their mean over all processes; see `gradients.py`."""
         if not self.alone:
@@ -133,8 +146,16 @@ class Crew:
         finally:
             self.active = before
 
+    def count_time(self) -> None:
+        """Have every process know how many seconds of processor time the others have used so far, in `others_s`."""
+        if not self.alone:
+            used = self.each(time.process_time())
+            self.others_s = sum(used) - used[self.rank]
+
     def end(self) -> None:
         """Leave the process group; nothing can be said to one another after it."""
+        if self.pulse is not None:
+            self.pulse.end()
         if not self.alone and torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
 
@@ -227,6 +248,7 @@ def join(place: Place, device: str | None = None, *, step_s: float = STEP_S) -> 
         )
         made.steps = torch.distributed.group.WORLD
         made.idle = torch.distributed.new_group(backend="gloo", timeout=IDLE)
+        made.pulse = Pulse(place, step_s)
     return made
 
 

@@ -4,7 +4,8 @@ Every process draws the whole batch and computes the loss of all of it; only the
 the work is, see a part. So any loss is what one process finds, also one that is no mean over cases (Dice over the
 batch, Cox, contrast). On the way back each process has the gradients through its own rows, multiplied by the number of
 processes, so that their mean (`gradients.py`) is the gradient of the whole; what is computed from every row alike, such
-as a learned temperature, comes out right in the same mean.
+as a learned temperature, comes out right in the same mean. What one such module gives to the next has, between the two,
+the gradient of every row on every process.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from torch import Tensor, nn
 
 from vesalius.learn.parallel.crew import Crew
 from vesalius.learn.parallel.draws import ByPlace
+from vesalius.learn.parallel.joined import cut, gathered
 from vesalius.learn.parallel.norms import convert
 
 _PLAIN = (str, int, float, bool, torch.Generator, torch.dtype, torch.device, slice)
@@ -49,15 +51,34 @@ def share(model: nn.Module, crew: Crew) -> None:
             module.register_forward_hook(after, with_kwargs=True, always_call=True)
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Split:
+    """What is shared at a moment: so many rows, of which `own` are computed here."""
+
+    rows: int
+    own: slice
+    crew: Crew
+
+
+def split_now() -> Split | None:
+    """Return what is shared at this moment; None where a module is computed as a whole, or outside of all modules."""
+    inside = _INSIDE[-1].inside if _INSIDE else None
+    return None if inside is None else Split(inside.rows, inside.mode.own, _INSIDE[-1].crew)
+
+
 @dataclasses.dataclass(eq=False)
 class _Entered:
-    """A module that computes some rows: what it was called with, and what draws by place while it does."""
+    """A module that computes some rows: what it was called with, and what draws by place while it does.
+
+    `before` puts back what it draws from and counts in, until it is known whether its rows can be shared.
+    """
 
     module: nn.Module
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     rows: int
     mode: ByPlace
+    before: Callable[[], None]
 
 
 class _Splitter:
@@ -88,11 +109,16 @@ class _Splitter:
             return None
         own = self.crew.rows(n)
         mode = ByPlace(n, own)
-        self.inside = _Entered(module, args, kwargs, n, mode)
+        before = _untouched if module in self.whole else _remembered(module)
+        self.inside = _Entered(module, args, kwargs, n, mode, before)
         self.crew.splits = True
         _INSIDE.append(self)
         mode.begin()
-        return _mapped(args, lambda t: t[own]), _mapped(kwargs, lambda t: t[own])
+
+        def of_own(t: Tensor) -> Tensor:
+            return cut(t, n, self.crew)
+
+        return _mapped(args, of_own), _mapped(kwargs, of_own)
 
     def _leave(self, inside: _Entered, out: Any) -> Any:
         self.inside, self.crew.splits = None, False
@@ -106,6 +132,7 @@ class _Splitter:
             times = _times(out, own.stop - own.start)
             self.whole[module] = None in (said := self.crew.each(times)) or any(s != said[0] for s in said)
         if self.whole[module]:
+            inside.before()
             return module.forward(*inside.args, **inside.kwargs)
         n = inside.rows
 
@@ -130,15 +157,35 @@ def carried() -> Callable[[], AbstractContextManager[None]]:
     def again() -> Iterator[None]:
         before, mode = splitter.inside, ByPlace(inside.mode.rows, inside.mode.own)
         splitter.inside = inside
+        _INSIDE.append(splitter)
         splits, splitter.crew.splits = splitter.crew.splits, True
         mode.begin()
         try:
             yield
         finally:
             mode.end()
+            _INSIDE.pop()
             splitter.inside, splitter.crew.splits = before, splits
 
     return again
+
+
+def _untouched() -> None:
+    """Put nothing back."""
+
+
+def _remembered(module: nn.Module) -> Callable[[], None]:
+    """Return what puts torch's generator and a module's buffers back to where they are now."""
+    drawn = torch.get_rng_state()
+    held = [(buffer, buffer.clone()) for buffer in module.buffers()]
+
+    @torch.no_grad()
+    def back() -> None:
+        torch.set_rng_state(drawn)
+        for buffer, was in held:
+            buffer.copy_(was)
+
+    return back
 
 
 def rows_of(value: Any) -> int | None:
@@ -189,47 +236,3 @@ def _mapped(value: Any, how: Callable[[Tensor], Tensor], *, scalars: bool = True
             return each
         return type(value)(*each) if hasattr(value, "_fields") else tuple(each)
     raise _Unsplit
-
-
-def gathered(tensor: Tensor, rows: int, times: int, crew: Crew) -> Tensor:
-    """Return all rows of a tensor of which each process has its share, with gradients.
-
-    There are `rows` in all of what went in, and `times` as many of what came out: `(times · rows, …)`.
-    """
-    shares = [times * (s.stop - s.start) for s in (crew.rows(rows, k) for k in range(crew.size))]
-    if not tensor.is_floating_point():
-        return _all_rows(tensor, shares, crew)
-    found: Tensor = _Gather.apply(tensor, shares, crew)  # type: ignore[no-untyped-call]
-    return found
-
-
-class _Gather(torch.autograd.Function):
-    """All rows from each process's; on the way back a process keeps what belongs to its own, times their number."""
-
-    @staticmethod
-    def forward(ctx: Any, tensor: Tensor, shares: list[int], crew: Crew) -> Tensor:
-        """Return the rows of all."""
-        first = sum(shares[: crew.rank])
-        ctx.own, ctx.size = slice(first, first + shares[crew.rank]), crew.size
-        return _all_rows(tensor.detach(), shares, crew)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> Any:
-        """Return the gradient of this process's rows."""
-        return grads[0][ctx.own] * ctx.size, None, None
-
-
-def _all_rows(tensor: Tensor, shares: list[int], crew: Crew) -> Tensor:
-    """Return the rows of all processes one after another; shorter shares travel with rows that are thrown away."""
-    most = max(shares)
-    bytes_ = tensor.contiguous()
-    kind = bytes_.dtype
-    if kind not in (torch.float32, torch.float64, torch.int64):
-        bytes_ = bytes_.reshape(len(bytes_), -1).view(torch.uint8)
-    sent = bytes_
-    if len(bytes_) < most:
-        sent = torch.cat([bytes_, bytes_.new_zeros((most - len(bytes_), *bytes_.shape[1:]))])
-    found = [torch.empty_like(sent) for _ in shares]
-    torch.distributed.all_gather(found, sent, group=crew.steps)
-    joined = torch.cat([one[:n] for one, n in zip(found, shares, strict=True)])
-    return joined if joined.dtype == kind else joined.view(kind).reshape(-1, *tensor.shape[1:])

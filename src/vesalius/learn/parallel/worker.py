@@ -14,8 +14,8 @@ from vesalius.core.errors import VesaliusError
 from vesalius.learn.parallel import crew as crews
 from vesalius.learn.parallel.launch import Job
 from vesalius.learn.parallel.notes import Notes
+from vesalius.learn.parallel.pulse import LOST
 
-LOST = 75  # the exit code of a process that lost another: a failure that may pass (sysexits.h, EX_TEMPFAIL)
 FAULT = 70
 WORD_S = 2.0
 

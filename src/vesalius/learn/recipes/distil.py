@@ -19,6 +19,7 @@ from vesalius.infer.asked import inferred
 from vesalius.infer.layers import maps_of, watched
 from vesalius.learn.checkpoint import Checkpoint
 from vesalius.learn.examples import Batches, batches
+from vesalius.learn.parallel.inside import all_rows
 from vesalius.learn.recipes.contract import Member
 from vesalius.learn.recipes.supervised import Supervised
 from vesalius.learn.unlabelled import beside, weak
@@ -235,7 +236,7 @@ def deepest(model: nn.Module) -> Iterator[list[Tensor]]:
         yield found
         return
     handle = net.register_forward_hook(
-        lambda module, inputs, output: found.extend(maps_of(module, output)[-1:])
+        lambda module, inputs, output: found.extend(map(all_rows, maps_of(module, output)[-1:]))
     )
     try:
         yield found

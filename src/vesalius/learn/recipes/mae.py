@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from vesalius.core.errors import PlanError
 from vesalius.core.plan import Plan, Section
+from vesalius.learn.parallel import inside
 from vesalius.learn.pretext import Pretext, Views
 from vesalius.learn.recipes.contract import Member
 from vesalius.learn.seeing import flat
@@ -87,6 +88,12 @@ class MAE(Pretext):
         o, channels = self.options, plan.data.inputs
         if isinstance(net, ReadsPatches):
             return TokenDecoder(net, channels, o)
+        if plan.train.recompute or plan.train.accumulate > 1:
+            raise PlanError(
+                "recipe 'mae' hides places inside a convolutional net, which is not to be computed in parts or again",
+                found=f"train.recompute={plan.train.recompute}, train.accumulate={plan.train.accumulate}".lower(),
+                hint="--set train.recompute=false train.accumulate=1, or a transformer, such as net.name=vit-tiny",
+            )
         return MapDecoder(net, plan.data.size[-net.dims :], channels, o)
 
     def terms(self, net: Net, seen: Views) -> dict[str, Tensor]:
@@ -243,23 +250,26 @@ def sparse(net: nn.Module, seen: Tensor) -> Iterator[None]:
     handles = []
 
     def fine(x: Any) -> bool:
-        ours = isinstance(x, Tensor) and x.ndim == seen.ndim and len(x) == len(seen)
+        ours = isinstance(x, Tensor) and x.ndim == seen.ndim and len(x) == len(inside.own_rows(seen))
         return ours and all(n >= g for n, g in zip(x.shape[2:], seen.shape[2:], strict=True))
+
+    def mask_of(x: Tensor) -> Tensor:
+        return spread_to(inside.own_rows(seen), x.shape[2:])
 
     def filled(module: nn.Module, args: tuple[Any, ...]) -> Any:
         x = args[0]
         if not fine(x) or not module.training:
             return None
-        mask = spread_to(seen, x.shape[2:])
+        mask = mask_of(x)
         axes = [0, *range(2, x.ndim)]
-        n = mask.sum().clamp_min(1.0)
-        mean = (x * mask).sum(dim=axes, keepdim=True) / n
-        deviation = (((x - mean) ** 2 * mask).sum(dim=axes, keepdim=True) / n).sqrt()
+        n = inside.total(mask.sum()).clamp_min(1.0)
+        mean = inside.total((x * mask).sum(dim=axes, keepdim=True)) / n
+        deviation = (inside.total(((x - mean) ** 2 * mask).sum(dim=axes, keepdim=True)) / n).sqrt()
         sides = torch.arange(x[0, 0].numel(), device=x.device).reshape(x.shape[2:]) % 2 * 2.0 - 1
         return (torch.where(mask > 0, x, (mean + deviation * sides).detach()),)
 
     def emptied(module: nn.Module, args: Any, out: Any) -> Any:
-        return out * spread_to(seen, out.shape[2:]) if fine(out) else out
+        return out * mask_of(out) if fine(out) else out
 
     for module in net.modules():
         if isinstance(module, NORMS):

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from vesalius.core.errors import PlanError
+from vesalius.learn.parallel import inside
 from vesalius.learn.recipes.contract import Member
 from vesalius.learn.recipes.distil import Distil, DistilOptions
 
@@ -29,6 +31,12 @@ class Rounded(Distil):
     """
 
     def __init__(self, given: Member, options: DistilOptions) -> None:
+        if given.plan.train.accumulate > 1:
+            raise PlanError(
+                "recipe 'rounded' finds the ends of what enters a layer in the whole batch, which no net sees in parts",
+                found=f"train.accumulate={given.plan.train.accumulate}",
+                hint="--set train.accumulate=1, or train.recompute=true",
+            )
         super().__init__(given, options)
         self._whole: dict[Tensor, Tensor] = {}
 
@@ -66,8 +74,8 @@ def rounded_weight(weight: Tensor, axis: int) -> Tensor:
 
 def rounded_values(x: Tensor) -> Tensor:
     """Return values rounded to 255 levels between their ends, 0 among these; gradients pass as if they were not."""
-    low, high = x.detach().amin().clamp_max(0), x.detach().amax().clamp_min(0)
-    scale = ((high - low) / (2 * LEVELS)).clamp_min(1e-12)
+    ends = inside.largest(torch.stack([-x.detach().amin(), x.detach().amax()])).clamp_min(0)
+    scale = (ends.sum() / (2 * LEVELS)).clamp_min(1e-12)
     return x + ((x.detach() / scale).round() * scale - x.detach())
 
 

@@ -96,7 +96,8 @@ class Lead:
             self.ledger.store(event.job.n, why)
             return
         if isinstance(event, Lost):
-            aside = self.ledger.lose(event.job.n, event.reason, worker=event.worker, tries=self.tries)
+            aside, gone = self.ledger.lose(event.job.n, event.reason, worker=event.worker, tries=self.tries)
+            drop(self.out, gone)
             self.progress.note(
                 f"{'set aside' if aside else 'to be tried again, alone'}: {event.job.study}: {event.reason}"
             )

@@ -234,21 +234,21 @@ class Studies:
                 "UPDATE studies SET unstored = ?, stored = ? WHERE n = ?", (unstored, not unstored, n)
             )
 
-    def lose(self, n: int, reason: str, *, worker: str, tries: int) -> bool:
-        """Write down that a study ended its worker; after `tries` times it is set aside. Returns whether it is."""
+    def lose(self, n: int, reason: str, *, worker: str, tries: int) -> tuple[bool, list[str]]:
+        """Write down that a study ended its worker. Returns whether that was its last try, and files of no answer."""
         with self.change() as base:
             forget(base, n)
-            (before,) = base.execute("SELECT tries FROM studies WHERE n = ?", (n,)).fetchone()
+            found = base.execute("SELECT tries, study, made FROM studies WHERE n = ?", (n,))
+            before, study, made = found.fetchone()
             aside = before + 1 >= tries
             said = f"{reason}; set aside after {before + 1} tries" if aside else reason
             base.execute(
-                "UPDATE studies SET state = ?, tries = ?, reason = ?, worker = ? WHERE n = ?",
+                "UPDATE studies SET state = ?, tries = ?, reason = ?, worker = ?, staged = '', made = '[]' WHERE n = ?",
                 (ASIDE if aside else WAITING, before + 1, said, worker, n),
             )
             if aside:
-                (study,) = base.execute("SELECT study FROM studies WHERE n = ?", (n,)).fetchone()
                 base.execute("INSERT INTO faults VALUES (?, ?, ?)", (n, study, said))
-        return bool(aside)
+        return bool(aside), list(json.loads(made))
 
     def set_aside(self, n: int, reason: str) -> list[str]:
         """Write down why a study is not looked at any more. Returns files that are no longer of any answer."""

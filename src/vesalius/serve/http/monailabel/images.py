@@ -6,6 +6,7 @@ import random
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
 
 from vesalius import formats
 from vesalius.core.case import Ref
@@ -15,8 +16,11 @@ from vesalius.serve.http.access import Serving, User
 from vesalius.serve.http.audit import Details
 from vesalius.serve.http.datastore import FINAL, STRATEGIES, DatastoreEntry, ImageId, described, params
 from vesalius.serve.http.endpoints import file_response, receive_study
+from vesalius.serve.http.keys import Caller
 from vesalius.serve.http.next_case import listed
 from vesalius.serve.http.problems import Problem, not_found
+from vesalius.serve.http.service import Service
+from vesalius.serve.http.study import UploadedStudy
 
 router = APIRouter()
 
@@ -47,14 +51,19 @@ def datastore(service: Serving, caller: User, output: Literal["train", "stats", 
 @router.put("/datastore/image", openapi_extra=schemas.multipart(files="file", many=False))
 async def add_image(request: Request, service: Serving, caller: User, image: ImageId = "") -> dict[str, str]:
     """Upload one image under a name of the client's choosing; another of that name goes."""
-    store = service.datastore
     study, fields = await receive_study(request, service, caller, "file")
+    return await run_in_threadpool(_called, service, caller, study, image, fields.get("params", "{}"))
+
+
+def _called(service: Service, caller: Caller, study: UploadedStudy, image: str, said: str) -> dict[str, str]:
+    """Give a study that was just uploaded its name as an image. Raises Problem 422."""
+    store = service.datastore
     if len(study.cases) != 1:
         service.forget(study)
         raise Problem(422, "one image at a time", found=f"{len(study.cases)} images")
     alias = image or formats.stem(next(iter(study.labels.values()), study.id))
     old = store.images(caller).get(alias)
-    info = params(fields.get("params", "{}"))
+    info = params(said)
 
     def called(entry: DatastoreEntry) -> None:
         entry.alias, entry.info = alias, info

@@ -45,7 +45,7 @@ async def save_label(
             files = [uploads.with_suffix(f) for f in form.files if f.field == "label"]
             if len(files) != 1:
                 raise Problem(422, "one label is needed", found=str(len(files)))
-            about = project_case(service, caller, study)
+            about = await run_in_threadpool(project_case, service, caller, study)
             if about is not None:
                 told = params(form.fields.get("params", "{}"))
                 await run_in_threadpool(save_drawing, service, caller, about, files[0], tag, told)
@@ -53,7 +53,9 @@ async def save_label(
                 place = (
                     study.folder / "labels" / "project" / "label.nii.gz"
                 )  # where none lies: the project has it
-                store.change(study, lambda entry: entry.labels.__setitem__(tag, (place, told)))
+                await run_in_threadpool(
+                    store.change, study, lambda entry: entry.labels.__setitem__(tag, (place, told))
+                )
                 return {"image": image, "label": image}
             await run_in_threadpool(_readable, files[0])
             label = (files[0].path, params(form.fields.get("params", "{}")))
@@ -64,7 +66,7 @@ async def save_label(
             raise
     if old is not None:
         await run_in_threadpool(_drop, service, study, old[0])
-    service.audit.add(caller.name, "label", {"study": study.id})
+    await run_in_threadpool(service.audit.add, caller.name, "label", {"study": study.id})
     return {"image": image, "label": image}
 
 
