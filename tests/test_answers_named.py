@@ -17,6 +17,7 @@ OWN = {  # the files of a kind, and rooms that are about kinds
     "metrics": "one file judges one kind",
     "dicom/read": "what an object is read as",
     "dicom/write": "an object holds the kinds that it was made for",
+    "shapes": "a room about surfaces, and of the masks that they are laid about",
     "tasks": "a task's own file names the answer that it ends in",
 }
 KNOWN: dict[str, str] = {}

@@ -169,3 +169,11 @@ def test_pieces_that_slabs_cut_are_whole(monkeypatch: pytest.MonkeyPatch) -> Non
     apart = surface_of(of(bits))
     assert np.allclose(whole.vertices_mm, apart.vertices_mm, atol=1e-4)
     assert len(whole.faces) == len(apart.faces) and checked(apart).sound
+
+
+def test_two_labels_of_one_name_are_refused() -> None:
+    array = np.zeros((1, 6, 6, 6), np.uint8)
+    array[0, 1:3, 1:3, 1:3], array[0, 4:, 4:, 4:] = 1, 2
+    mask = Mask(image=Image(array, affine=np.eye(4)), labels=(Label(1, "a"), Label(2, "a")))
+    with pytest.raises(DataError, match="two labels have one name"):
+        surface_of(mask)

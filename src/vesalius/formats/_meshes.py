@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -94,10 +95,10 @@ def no_header(ref: Ref) -> Header:
 
 def to_write(thing: Image | Answer) -> list[tuple[Label | None, Array, Array]]:
     """Return each label's vertices and faces. Raises OutputError for what is no mesh, or has no faces."""
-    if not isinstance(thing, Surface):
+    if not hasattr(thing, "vertices_mm"):
         raise OutputError("a file of meshes holds a surface", found=type(thing).__name__)
     try:
-        found = [(label, *mesh_of(one)) for label, one in pieces(thing)]
+        found = [(label, *mesh_of(one)) for label, one in pieces(cast(Surface, thing))]
     except DataError as error:
         raise OutputError(f"the mesh cannot be written: {error.what}", found=error.found) from error
     if not any(len(faces) for _, _, faces in found):

@@ -47,5 +47,5 @@ def write(thing: Image | Answer, path: Path, *, source: Image | None = None) -> 
 
     kind, data = (m3d.OBJ, obj) if path.name.lower().endswith(".obj.dcm") else (m3d.STL, stl)
     meshes.to_write(thing)
-    if isinstance(thing, Surface):
+    if not isinstance(thing, Image):
         study.save(m3d.document(thing, data.encoded(thing), kind, source), path)

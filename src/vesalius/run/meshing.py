@@ -6,10 +6,13 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+
+import numpy as np
 
 from vesalius import formats
 from vesalius.answers import contract
+from vesalius.core.answers import Answer, ImageAnswer
 from vesalius.core.answers.mask import Mask
 from vesalius.core.answers.surface import Surface
 from vesalius.core.cohort import Label
@@ -89,7 +92,7 @@ def made_of(path: Path, how: How) -> Made:
         return _finished(name, chosen, how, (*found.notes, *mended.notes), None)
     if how.frame is not None:
         raise DataError("a mask says itself where it lies", found=f"--frame {how.frame}", hint="no --frame")
-    laid = _laid(_answer(path, how), how)
+    laid = _laid_of(path, how)
     return _finished(name, laid.surface, how, laid.notes, laid)
 
 
@@ -101,22 +104,32 @@ def masks_below(folder: Path) -> list[Path]:
     return found
 
 
-def _answer(path: Path, how: How) -> Mask | Image | Surface:
-    """Return the mask in a file, with names where the file, or an answer beside it, has them."""
+def _laid_of(path: Path, how: How) -> Extracted:
+    """Return the surfaces of a mask's labels in a file, named where the file, or an answer beside it, has names."""
     if path.name.lower().endswith(".json"):
         answer = formats.read_answer(path)
-        if isinstance(answer, Mask):
-            return answer
+        if _has_labels(answer):
+            return _laid(cast(Mask, answer), how)
         surface = contract.of(answer).surface(answer)
         if surface is None:
             raise DataError(f"{path}: no surface can be made of it", found=type(answer).__name__)
-        return surface
+        return Extracted(_chosen(surface, how.labels))
     beside = path.with_name(f"{formats.stem(path)}.json")
     if beside.is_file():
         with contextlib.suppress(VesaliusError):  # another kind of JSON
             told = formats.read_answer(beside)
-            if isinstance(told, Mask):
-                return told
+            if _has_labels(told):
+                return _laid(cast(Mask, told), how)
+    return _laid(_named(path, how), how)
+
+
+def _has_labels(answer: Answer) -> bool:
+    """Return whether an answer has labels on a grid, one for each voxel or several."""
+    return isinstance(answer, ImageAnswer) and answer.holds == "labels" and hasattr(answer, "overlapping")
+
+
+def _named(path: Path, how: How) -> Mask | Image:
+    """Return the labels in a file of an image, with names where the file has them or they were given."""
     image = formats.read_mask(path)
     named = {x.value: x for x in formats.labels(path)}
     named |= {value: Label(value, name) for value, name in (how.names or {}).items()}
@@ -125,23 +138,18 @@ def _answer(path: Path, how: How) -> Mask | Image | Surface:
         return Mask(image=image, labels=planes, overlapping=True, source=image.source)
     if not named:
         return image
-    import numpy as np
-
     values = [int(v) for v in np.unique(image.array) if v != 0]
     labels = tuple(named.get(v, Label(v, f"label {v}")) for v in values)
     return Mask(image=image, labels=labels, source=image.source)
 
 
-def _laid(thing: Mask | Image | Surface, how: How) -> Extracted:
-    if isinstance(thing, Surface):
-        return Extracted(_chosen(thing, how.labels))
+def _laid(thing: Mask | Image, how: How) -> Extracted:
     told: dict[str, Any] = {"smooth": SMOOTH if how.smooth is None else how.smooth, "keep": how.keep}
     if not how.labels:
         return extracted(thing, **told)
     found = [extracted(thing, int(x) if x.lstrip("-").isdigit() else x, **told) for x in how.labels]
-    first = found[0]
     return replace(
-        first,
+        found[0],
         surface=joined([x.surface for x in found]),
         notes=tuple(note for x in found for note in x.notes),
         **{

@@ -278,6 +278,11 @@ def _together(found: Sequence[Extracted | None], thing: Mask | Image) -> Extract
     there = [x for x in found if x is not None]
     if not there:
         raise DataError("there is nothing to lay a surface about", found="no voxel of a label")
+    named = [name for x in there for name in x.mask_ml]
+    if len(set(named)) < len(named):
+        raise DataError(
+            "two labels have one name, and their meshes could not be told apart", found=listed(named)
+        )
     told: dict[str, Any] = {"source": thing.source}
     if isinstance(thing, Mask):
         told |= {name: getattr(thing, name) for name in ("case_id", "bundle", "by", "outside", "withheld")}
