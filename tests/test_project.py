@@ -134,7 +134,9 @@ def test_ci_fails_when_anything_fails() -> None:
     text = path.read_text(encoding="utf-8")
     assert "set -euo pipefail" in text
     assert path.stat().st_mode & 0o111, "it must be executable"
+    assert 'wait "$extras" || { cat "$said"; exit 1; }' in text  # what is fetched meanwhile
     assert [line for line in text.splitlines() if line.startswith("make")] == [
+        "make install",
         "make check",
         "make test",
         "make test-extras",
