@@ -95,7 +95,7 @@ def symmetry_plane(mask: Array, affine: Array, *, near: Array | None = None, lev
             chosen.append(start)
         if len(chosen) == REFINED:
             break
-    found = [_closest(points, rough, start) for start in chosen]
+    found = [_settled(points.some(1200), rough, _closest(points, rough, start)) for start in chosen]
     some = points.some(1500)
     fits = sorted(((_cost(some, rough, plane), plane) for plane in found), key=lambda fit: fit[0])
     if near is not None:
@@ -164,11 +164,10 @@ def _settled(points: Points, onto: Matcher, plane: Plane) -> Plane:
 
     So asymmetry is halved by the plane and not left aside, and what a defect lacks is.
     """
-    some = points.some(5000)
-    for _ in range(10):
-        found, far = onto.nearest(some.moved(plane.matrix()))
+    for _ in range(12):
+        found, far = onto.nearest(points.moved(plane.matrix()))
         kept = far <= max(CUT * float(np.median(far)), float(np.quantile(far, KEPT)))
-        before, plane = plane, _along(plane, some.places[kept], onto.points, found[kept])
+        before, plane = plane, _along(plane, points.places[kept], onto.points, found[kept])
         if before.apart(plane) < 5e-3 and abs(float(before.signed_mm(plane.point_mm))) < 5e-3:
             break
     return plane
@@ -216,7 +215,7 @@ def _judged(fits: list[tuple[float, Plane]], points: Points, *, voxel_mm: float)
             hint="near=(1, 0, 0), the LPS direction that the plane lies across",
         )
     least = min(ahead, default=1.0)
-    plane = _settled(points, onto, rough)
+    plane = _settled(points.some(5000), onto, rough)
     turned = points.some(5000).moved(plane.matrix())
     matched, far = onto.nearest(turned)
     gap = ((turned.places - onto.points.places[matched]) * onto.points.normals[matched]).sum(axis=1)
