@@ -1,0 +1,1 @@
+"""Shapes: surfaces of masks, models of anatomies, and what is designed from them."""
