@@ -14,11 +14,11 @@ from vesalius.shapes.models.cloud import Cloud, vertex_normals
 from vesalius.shapes.models.model import ShapeModel
 from vesalius.shapes.models.posterior import Columns, Posterior, columns_of, posterior
 
-ROUNDS = 20
+ROUNDS = 25
 WIDE, NARROW = 0.25, 0.03  # of the size: how far a vertex looks for its place, at first and at last
 FEW = 400  # vertices that are looked at while it is searched
 FINE = 3000  # points of the observed surface that are looked at
-COUNTS = 150  # observations that count as one each; more of them say little more, as neighbours err together
+COUNTS = 100  # observations that count as one each; more of them say little more, as neighbours err together
 AGREE = 0.5  # cosine of the angle between normals, from which two places can be the same
 NEIGHBOURS, RIM = 24, 0.33  # points that tell an edge, and how far to one side of their reach their middle lies there
 LEAST = 0.05  # of the vertices that must be seen

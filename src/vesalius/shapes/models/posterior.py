@@ -10,7 +10,7 @@ from vesalius.core.image import Array
 from vesalius.shapes.models.model import ShapeModel
 
 LOOSE = 0.5  # how far the pose may be off, one standard deviation, of the shape's size or in radians
-SLIDE = 0.05  # of the shape's size: how little a closest point says along the surface
+SLIDE = 0.5  # of the shape's size: how little a closest point says along the surface
 
 
 @dataclass(frozen=True, eq=False)
