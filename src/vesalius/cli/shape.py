@@ -17,7 +17,9 @@ def shape(
     out: Path = typer.Option(
         ..., "--output", "-o", help="A new folder; the same again goes on where it was."
     ),
-    label: str | None = typer.Option(None, "--label", help="The label that is learned.", show_default="the only one"),
+    label: str | None = typer.Option(
+        None, "--label", help="The label that is learned.", show_default="the only one"
+    ),
     target: str | None = typer.Option(
         None, "--target", help="The target that is drawn.", show_default="the only one"
     ),

@@ -28,7 +28,9 @@ def filled(surface: Surface, grid: Image) -> Array:
         _cross(corner, toggles)
     inside = np.cumsum(toggles, axis=0)
     if inside[-1].any():
-        raise GeometryError("the surface is not closed, so that nothing says what is inside", hint="`vesalius mesh`")
+        raise GeometryError(
+            "the surface is not closed, so that nothing says what is inside", hint="`vesalius mesh`"
+        )
     return np.asarray(inside[:-1] != 0)
 
 

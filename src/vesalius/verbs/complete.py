@@ -81,7 +81,8 @@ def _written(
     folder: Path, model: ShapeModel, found: Any, mask: Any, grid: Image | None, document: dict[str, Any]
 ) -> dict[str, Path]:
     files = {
-        name: folder / f"completed.{end}" for name, end in (("surface", "stl"), ("json", "json"), ("page", "html"))
+        name: folder / f"completed.{end}"
+        for name, end in (("surface", "stl"), ("json", "json"), ("page", "html"))
     }
     files["band"] = folder / "band.csv"
     write_surface(found.surface, files["surface"])

@@ -86,7 +86,9 @@ def _mask(surface: Surface, model: ShapeModel, spacing_mm: float, path: Path) ->
     low = surface.vertices_mm.min(axis=0) - MARGIN * spacing_mm
     size = np.ceil((surface.vertices_mm.max(axis=0) - low) / spacing_mm).astype(int) + MARGIN
     if np.prod(size.astype(float)) > MOST_VOXELS:
-        raise DataError("the grid would be too large", found=f"{size.tolist()} voxels", hint="a coarser --spacing")
+        raise DataError(
+            "the grid would be too large", found=f"{size.tolist()} voxels", hint="a coarser --spacing"
+        )
     affine = np.diag([spacing_mm] * 3 + [1.0])
     affine[:3, 3] = low
     grid = Image(np.zeros((1, *size[::-1]), dtype=np.uint8), affine=affine)

@@ -21,6 +21,7 @@ from vesalius.run.shape.reading import shapes_of
 from vesalius.run.shape.result import Shaped as Shaped
 from vesalius.shapes.models.calibrating import MOST, calibrated
 from vesalius.shapes.models.figures import figures_of
+from vesalius.shapes.models.cloud import SAMPLES
 from vesalius.shapes.models.file import FOLDER, save_model
 from vesalius.shapes.models.learning import ROUNDS, correspond, model_of
 from vesalius.shapes.reduce import reduced
@@ -102,6 +103,7 @@ def shape(
             found = correspond(
                 read.surfaces,
                 lambda one: _mesh(one, points),
+                samples=min(SAMPLES, max(1000, 4 * points)),
                 sizes=without_size,
                 turned=turned,
                 keep_unusual=keep_unusual,

@@ -46,7 +46,9 @@ def page(model: ShapeModel, left_out: Mapping[str, str], notes: tuple[str, ...])
     )
 
 
-def completion_page(model: ShapeModel, surface: Surface, seen: Array, band: Array | None, told: Mapping[str, Any]) -> str:
+def completion_page(
+    model: ShapeModel, surface: Surface, seen: Array, band: Array | None, told: Mapping[str, Any]
+) -> str:
     """Return the page of a completion: what was seen and what was made up, and how far it can be trusted where."""
     scaled = None if band is None else scale_of([band], "band", "mm")
     views = []
@@ -55,7 +57,15 @@ def completion_page(model: ShapeModel, surface: Surface, seen: Array, band: Arra
         views.append(
             {
                 "what": f"{view}: what was seen is low, what was completed is high",
-                "src": address(picture_of(surface, view=view, colours=[parts], scale=scale_of([parts], "completed", ""), size=SIZE)),
+                "src": address(
+                    picture_of(
+                        surface,
+                        view=view,
+                        colours=[parts],
+                        scale=scale_of([parts], "completed", ""),
+                        size=SIZE,
+                    )
+                ),
             }
         )
         if band is not None:
@@ -105,7 +115,9 @@ def _figures(model: ShapeModel) -> Table:
         f"Of left-out shapes, the mean shape is {_said(found['mean_mm'])} mm away and the nearest other shape "
         f"{_said(found['nearest_mm'])} mm; 95 % intervals over shapes."
     )
-    return Table("Three figures", ["modes", "compactness", "generalisation in mm", "specificity in mm"], rows, text)
+    return Table(
+        "Three figures", ["modes", "compactness", "generalisation in mm", "specificity in mm"], rows, text
+    )
 
 
 def _cell(found: Mapping[str, Any]) -> Cell:
@@ -131,7 +143,9 @@ def _mode(model: ShapeModel, k: int) -> dict[str, Any]:
 def _moving(model: ShapeModel, k: int, frame: Array) -> str:
     turn = np.linspace(0, 2 * np.pi, FRAMES, endpoint=False)
     frames = [
-        Pictures.fromarray(picture_of(model.surface(_along(k, FAR * np.sin(t))), size=SIZE, frame_mm=frame)).quantize(64)
+        Pictures.fromarray(
+            picture_of(model.surface(_along(k, FAR * np.sin(t))), size=SIZE, frame_mm=frame)
+        ).quantize(64)
         for t in turn
     ]
     data = io.BytesIO()

@@ -78,7 +78,9 @@ def _value(mask: Image, names: dict[str, int], label: str | None, named: str) ->
         return int(wanted)
     if label is not None or len(held) != 1:
         raise DataError(
-            f"the mask has no label '{wanted}'", found=listed([*names] or [str(v) for v in held]), hint="--label VALUE"
+            f"the mask has no label '{wanted}'",
+            found=listed([*names] or [str(v) for v in held]),
+            hint="--label VALUE",
         )
     return held[0]
 
@@ -86,8 +88,14 @@ def _value(mask: Image, names: dict[str, int], label: str | None, named: str) ->
 def _hidden(missing: Path | str | Image, mask: Image, at: Array) -> Array:
     """Return which vertices, at indexes `(V, 3)` in x, y, z, lie in or beside what is hidden."""
     told = missing if isinstance(missing, Image) else formats.read_mask(missing)
-    if told.shape != mask.shape or told.affine is None or not np.allclose(told.affine, mask.affine, atol=1e-3):
-        raise GeometryError("what is missing is drawn on another grid than the mask", hint="one on the mask's grid")
+    if (
+        told.shape != mask.shape
+        or told.affine is None
+        or not np.allclose(told.affine, mask.affine, atol=1e-3)
+    ):
+        raise GeometryError(
+            "what is missing is drawn on another grid than the mask", hint="one on the mask's grid"
+        )
     wide = ndimage.binary_dilation(told.array[0] != 0, iterations=2)
     low = np.clip(np.rint(at[:, ::-1]).astype(int), 0, np.array(mask.shape) - 1)
     return np.asarray(wide[tuple(low.T)])

@@ -80,7 +80,9 @@ def shapes_of(
             left[case.id] = str(error)
         progress.advance(WORK)
     progress.finish(WORK)
-    notes = (f"Small pieces beside the largest were left away in {counted(dropped, 'case')}.",) if dropped else ()
+    notes = (
+        (f"Small pieces beside the largest were left away in {counted(dropped, 'case')}.",) if dropped else ()
+    )
     several = sum("several pieces" in why for why in left.values())
     if several > len(surfaces):
         raise DataError(
@@ -101,7 +103,9 @@ def whole(bits: Array, name: str) -> tuple[Array, bool]:
     pieces, count = ndimage.label(bits, ndimage.generate_binary_structure(3, 3))
     sizes = np.bincount(pieces.ravel())[1:]
     if count > 1 and np.sort(sizes)[-2] > SMALL * sizes.sum():
-        raise DataError(f"'{name}' is in several pieces", found=counted(int((sizes > SMALL * sizes.sum()).sum()), "piece"))
+        raise DataError(
+            f"'{name}' is in several pieces", found=counted(int((sizes > SMALL * sizes.sum()).sum()), "piece")
+        )
     bits = pieces == int(sizes.argmax()) + 1
     if at_edge(bits):
         raise DataError(f"'{name}' is cut by the image's edge", hint="`vesalius complete` takes such a mask")
@@ -117,7 +121,8 @@ def placed(mask: Image) -> Array:
     """Return the affine of a mask. Raises DataError where it does not say where it lies."""
     if mask.affine is None:
         raise DataError(
-            "the mask does not say where it lies, so that left and right are not known", hint="a file with an affine"
+            "the mask does not say where it lies, so that left and right are not known",
+            hint="a file with an affine",
         )
     return mask.affine
 
@@ -173,6 +178,8 @@ def _label(labels: Sequence[Label], label: str | None) -> Label:
         return one
     if len(found) != 1:
         raise DataError(
-            "a shape model is of one label", found=listed([x.name for x in found]) or "none", hint="--label NAME"
+            "a shape model is of one label",
+            found=listed([x.name for x in found]) or "none",
+            hint="--label NAME",
         )
     return found[0]

@@ -13,7 +13,9 @@ from vesalius.shapes.models.scoring import Unusual
 
 def document_of(model: ShapeModel, found: Completion, rare: Unusual | None) -> dict[str, Any]:
     """Return a completion as JSON takes it, with a sentence that says it."""
-    band = None if found.band_mm is None else found.band_mm[~found.seen if (~found.seen).any() else found.seen]
+    band = (
+        None if found.band_mm is None else found.band_mm[~found.seen if (~found.seen).any() else found.seen]
+    )
     said = f"{found.missing:.0%} of the surface was not seen."
     if band is not None:
         said += (

@@ -96,7 +96,9 @@ def starts(source: Cloud, target: Cloud, *, turned: bool) -> list[Pose]:
     """Return poses to start from: middle on middle, and where directions are not known the principal axes, too."""
     turns = [np.eye(3)]
     if turned:
-        own, other = (np.linalg.svd(c.points_mm - c.middle_mm, full_matrices=False)[2] for c in (source, target))
+        own, other = (
+            np.linalg.svd(c.points_mm - c.middle_mm, full_matrices=False)[2] for c in (source, target)
+        )
         for signs in ((1, 1), (1, -1), (-1, 1), (-1, -1)):
             turn = (other.T * np.array([*signs, 1.0])) @ own
             turn = (other.T * np.array([*signs, np.sign(np.linalg.det(turn))])) @ own

@@ -37,7 +37,9 @@ class Held:
     seen_off_mm: float
 
 
-def calibrated(found: Corresponding, *, seed: int = 0, advance: Callable[[], None] = lambda: None) -> dict[str, Any]:
+def calibrated(
+    found: Corresponding, *, seed: int = 0, advance: Callable[[], None] = lambda: None
+) -> dict[str, Any]:
     """Return what a model of these shapes can promise, measured on each left out, as `ShapeModel.promised` holds it.
 
     A part of each left-out shape is taken away, by planes in any direction and by balls in turn, and completed by a
@@ -68,9 +70,7 @@ def calibrated(found: Corresponding, *, seed: int = 0, advance: Callable[[], Non
             held.append(_held(model, one, all_of, cloud))
     if len(held) < 5:
         return {}
-    coverage = [
-        float((one.ratios <= _factor([h for h in held if h is not one])).mean()) for one in held
-    ]
+    coverage = [float((one.ratios <= _factor([h for h in held if h is not one])).mean()) for one in held]
     return {
         "level": LEVEL,
         "factor": _factor(held),

@@ -78,7 +78,9 @@ def cloud_of(surface: Surface, *, samples: int = SAMPLES, seed: int = 0) -> Clou
         raise DataError("a surface without area", found=f"{len(faces)} faces", hint="another mesh")
     random = np.random.default_rng(seed)
     ends = np.cumsum(doubled)
-    at = (np.arange(samples) + random.random(samples)) / samples * ends[-1]  # one in each equal share of the area
+    at = (
+        (np.arange(samples) + random.random(samples)) / samples * ends[-1]
+    )  # one in each equal share of the area
     chosen = np.minimum(np.searchsorted(ends, at), len(faces) - 1)
     chosen = random.permutation(chosen)
     a, b = random.random((2, samples))

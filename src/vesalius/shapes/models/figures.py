@@ -47,7 +47,10 @@ def figures_of(found: Corresponding, modes: int, *, seed: int = 0) -> dict[str, 
         "modes": counts,
         "compactness": [float(whole.every[:k].sum() / max(whole.every.sum(), 1e-300)) for k in counts],
         "generalisation_mm": [interval_json(mean_of(general[k])) for k in counts],
-        "specificity_mm": [interval_json(mean_of(_specific(points, whole.mean, whole.vectors[:k], scores[:, :k]))) for k in counts],
+        "specificity_mm": [
+            interval_json(mean_of(_specific(points, whole.mean, whole.vectors[:k], scores[:, :k])))
+            for k in counts
+        ],
         "mean_mm": interval_json(mean_of(mean)),
         "nearest_mm": interval_json(mean_of(nearest)),
     }
@@ -57,7 +60,9 @@ def mean_of(values: Sequence[float], *, seed: int = 0) -> Interval:
     """Return the mean over shapes with its 95 % interval, by drawing shapes with replacement."""
     found = np.asarray(values, dtype=np.float64)
     if len(found) < 2:
-        return Interval(float(found.mean()) if len(found) else None, None, None, len(found), reason="one shape")
+        return Interval(
+            float(found.mean()) if len(found) else None, None, None, len(found), reason="one shape"
+        )
     random = np.random.default_rng(seed)
     drawn = found[random.integers(0, len(found), (RESAMPLES, len(found)))].mean(axis=1)
     low, high = np.quantile(drawn, (0.025, 0.975))
@@ -66,7 +71,8 @@ def mean_of(values: Sequence[float], *, seed: int = 0) -> Interval:
 
 def _specific(points: Array, mean: Array, vectors: Array, scores: Array) -> list[float]:
     return [
-        min(_apart(one - other) for other in points) for one in mean + np.einsum("nk,kvc->nvc", scores, vectors)
+        min(_apart(one - other) for other in points)
+        for one in mean + np.einsum("nk,kvc->nvc", scores, vectors)
     ]
 
 

@@ -78,7 +78,9 @@ def card(model: ShapeModel) -> str:
             f"Bands of {known['level']:.0%} held {cover['value']:.0%} ({cover['low']:.0%} to {cover['high']:.0%}) of unseen "
             f"places of {known['shapes']} left-out shapes with {known['missing'][0]:.0%} to {known['missing'][1]:.0%} missing."
         )
-    lines.append("It is made of other people's shapes: what is special of a patient and not seen, it cannot know.")
+    lines.append(
+        "It is made of other people's shapes: what is special of a patient and not seen, it cannot know."
+    )
     return "\n".join(lines) + "\n"
 
 

@@ -20,7 +20,10 @@ FEW = 400  # vertices that are looked at while it is searched
 FINE = 3000  # points of the observed surface that are looked at
 COUNTS = 100  # observations that count as one each; more of them say little more, as neighbours err together
 AGREE = 0.5  # cosine of the angle between normals, from which two places can be the same
-NEIGHBOURS, RIM = 24, 0.33  # points that tell an edge, and how far to one side of their reach their middle lies there
+NEIGHBOURS, RIM = (
+    24,
+    0.33,
+)  # points that tell an edge, and how far to one side of their reach their middle lies there
 LEAST = 0.05  # of the vertices that must be seen
 
 
@@ -61,12 +64,24 @@ def fit(model: ShapeModel, surface: Cloud, *, whole: bool, columns: Columns | No
             hint="a larger part, or the model of this anatomy",
         )
     other = surface.mirrored().thinned(FINE)
-    mirror = _off(model.mean_mm, vertex_normals(model.mean_mm, model.faces), other, _searched(model, other, whole=whole)[0])
+    mirror = _off(
+        model.mean_mm,
+        vertex_normals(model.mean_mm, model.faces),
+        other,
+        _searched(model, other, whole=whole)[0],
+    )
     own = _off(model.mean_mm, vertex_normals(model.mean_mm, model.faces), observed, sought[0])
     apart = float(np.linalg.norm(tried[0].points_mm - tried[-1].points_mm, axis=1).mean())
     unsure = apart > 0.1 * model.size_mm and tried[-1].off_mm < 1.1 * best.off_mm
     return Fit(
-        best.points_mm, best.seen, best.spread_mm, best.pose, best.weights, best.off_mm, mirror < CLEARLY * own, unsure
+        best.points_mm,
+        best.seen,
+        best.spread_mm,
+        best.pose,
+        best.weights,
+        best.off_mm,
+        mirror < CLEARLY * own,
+        unsure,
     )
 
 
@@ -101,7 +116,9 @@ def _starts(model: ShapeModel, mean: Cloud, observed: Cloud) -> list[Pose]:
             middles.append(mean.points_mm[mean.points_mm[:, axis] > bound].mean(axis=0))
     turns = [np.eye(3)]
     if model.turned:
-        own, other = (np.linalg.svd(c.points_mm - c.middle_mm, full_matrices=False)[2] for c in (mean, observed))
+        own, other = (
+            np.linalg.svd(c.points_mm - c.middle_mm, full_matrices=False)[2] for c in (mean, observed)
+        )
         for signs in ((1, 1), (1, -1), (-1, 1), (-1, -1)):
             turn = (other.T * np.array([*signs, 1.0])) @ own
             turns.append((other.T * np.array([*signs, np.sign(np.linalg.det(turn))])) @ own)
@@ -168,7 +185,8 @@ def _fitted(model: ShapeModel, columns: Columns, observed: Cloud, pose: Pose, *,
         raise DataError("the surface does not lie on the model anywhere", hint="the model of this anatomy")
     normals = vertex_normals(points, model.faces)
     spread = found.spread_mm(normals, model.noise_mm) * pose.scale
-    off = _off(points, normals, observed, pose)
+    far = Cloud(points, normals).distance_mm(pose.back(observed.points_mm))
+    off = pose.scale * float(np.sort(far)[: max(1, int(0.9 * len(far)))].mean())
     return Fit(pose(points), seen, spread, pose, found.weights[: columns.modes], off)
 
 

@@ -20,7 +20,9 @@ def generate(
     number of the first case. Raises DataError for no case, or a limit that is not positive.
     """
     if cases < 1 or not limit > 0:
-        raise DataError("anatomies are one or more, within a limit above 0", found=f"{cases} within {limit:g}")
+        raise DataError(
+            "anatomies are one or more, within a limit above 0", found=f"{cases} within {limit:g}"
+        )
     made = []
     for k in range(first, first + cases):
         random = np.random.default_rng((seed, k))

@@ -66,7 +66,9 @@ class ShapeModel(Shown):
             return self.mean_mm
         b = np.asarray(deviations, dtype=np.float64)
         if b.ndim != 1 or len(b) > len(self.variances):
-            raise DataError(f"the model has {counted(len(self.variances), 'mode')}", found=f"{b.size} deviations")
+            raise DataError(
+                f"the model has {counted(len(self.variances), 'mode')}", found=f"{b.size} deviations"
+            )
         own = b * np.sqrt(self.variances[: len(b)])
         return np.asarray(self.mean_mm + np.tensordot(own, self.modes[: len(b)], axes=1))
 

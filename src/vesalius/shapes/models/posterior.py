@@ -62,7 +62,14 @@ def columns_of(model: ShapeModel) -> Columns:
 
 
 def posterior(
-    model: ShapeModel, columns: Columns, chosen: Array, targets_mm: Array, normals: Array, *, noise_mm: float, weights: Array
+    model: ShapeModel,
+    columns: Columns,
+    chosen: Array,
+    targets_mm: Array,
+    normals: Array,
+    *,
+    noise_mm: float,
+    weights: Array,
 ) -> Posterior:
     """Return the posterior given that vertices `chosen` `(M,)` lie at targets `(M, 3)`, surely along normals `(M, 3)`.
 

@@ -39,8 +39,10 @@ def unusual(model: ShapeModel, surface: Surface) -> Unusual:
     """Return how unusual a whole surface is for a model. Raises DataError where the model holds no left-out shapes."""
     known = model.promised
     if not known:
-        raise DataError("the model holds no left-out shapes to compare with", hint="a model of 5 shapes or more")
-    cloud = cloud_of(surface)
+        raise DataError(
+            "the model holds no left-out shapes to compare with", hint="a model of 5 shapes or more"
+        )
+    cloud = cloud_of(surface, samples=min(3000, max(1000, 4 * len(model.mean_mm))))
     fitted = fit(model, cloud, whole=True)
     said: Completion = completion_of(model, fitted)
     far = deviations(fitted)
@@ -49,7 +51,15 @@ def unusual(model: ShapeModel, surface: Surface) -> Unusual:
     own = _joined(far, residual, lengths, rests)
     others = np.array([_joined(a, b, lengths, rests) for a, b in zip(lengths, rests, strict=True)])
     p = (1 + int((others >= own).sum())) / (len(others) + 1)
-    return Unusual(far, residual, float(p), len(others), _where(model, fitted.pose.back(fitted.points_mm)), said.surface, said.notes)
+    return Unusual(
+        far,
+        residual,
+        float(p),
+        len(others),
+        _where(model, fitted.pose.back(fitted.points_mm)),
+        said.surface,
+        said.notes,
+    )
 
 
 def _joined(length: float, rest: float, lengths: Array, rests: Array) -> float:
