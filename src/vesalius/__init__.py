@@ -317,9 +317,9 @@ if TYPE_CHECKING:
     from vesalius.verbs.cohort_from_dataset import cohort_from_dataset as cohort_from_dataset
     from vesalius.verbs.compare import Comparison as Comparison
     from vesalius.verbs.compare import compare as compare
-    from vesalius.verbs.compress import compress as compress
     from vesalius.verbs.complete import Completed as Completed
     from vesalius.verbs.complete import complete as complete
+    from vesalius.verbs.compress import compress as compress
     from vesalius.verbs.consensus import Consensus as Consensus
     from vesalius.verbs.consensus import consensus as consensus
     from vesalius.verbs.degrade import Degraded as Degraded
@@ -369,9 +369,9 @@ if TYPE_CHECKING:
     from vesalius.verbs.search import Search as Search
     from vesalius.verbs.search import search as search
     from vesalius.verbs.selftest import selftest as selftest
-    from vesalius.verbs.simulate_labelling import simulate_labelling as simulate_labelling
     from vesalius.verbs.shape import Shaped as Shaped
     from vesalius.verbs.shape import shape as shape
+    from vesalius.verbs.simulate_labelling import simulate_labelling as simulate_labelling
     from vesalius.verbs.suggest import Suggested as Suggested
     from vesalius.verbs.suggest import suggest as suggest
     from vesalius.verbs.torch_dataset import torch_dataset as torch_dataset

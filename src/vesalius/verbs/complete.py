@@ -1,4 +1,4 @@
-"""complete: the whole anatomy that goes with a part of it, with a band, by a shape model; and how unusual a whole one is."""
+"""complete: the whole anatomy that goes with a part of it, with a band; and how unusual a whole one is."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def complete(
     """Complete what is missing of an anatomy, and say how surely, by a model that `shape` learned.
 
     Pose and shape go by what is seen alone. Where a mask touches the image's edge, and in large planes, it is taken as
-    cut. The band is that of left-out shapes with a part missing. With `whole` nothing is missing, and the answer says how
-    unusual the shape is.
+    cut. The band is that of left-out shapes with a part missing. With `whole` nothing is missing, and the answer says
+    how unusual the shape is.
 
     Args:
         model: A model, or the folder that `shape` wrote.

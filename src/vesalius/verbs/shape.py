@@ -20,8 +20,8 @@ from vesalius.run.shape.page import page
 from vesalius.run.shape.reading import shapes_of
 from vesalius.run.shape.result import Shaped as Shaped
 from vesalius.shapes.models.calibrating import MOST, calibrated
-from vesalius.shapes.models.figures import figures_of
 from vesalius.shapes.models.cloud import SAMPLES
+from vesalius.shapes.models.figures import figures_of
 from vesalius.shapes.models.file import FOLDER, save_model
 from vesalius.shapes.models.learning import ROUNDS, correspond, model_of
 from vesalius.shapes.reduce import reduced
@@ -50,8 +50,8 @@ def shape(
 ) -> Shaped:
     """Learn how the surface of one anatomy differs between people: a mean, modes, and what they can promise.
 
-    Writes `model`, a sealed folder that names no case, `shape.html` with the three figures and the modes as pictures, and
-    `shape.json`. Registrations are kept case by case: begun again with the same `out`, they are not done again.
+    Writes `model`, a sealed folder that names no case, `shape.html` with the three figures and the modes as pictures,
+    and `shape.json`. Registrations are kept case by case: begun again with the same `out`, they are not done again.
 
     Args:
         data: A cohort with masks, its path as for `read`, or a folder of meshes (STL, OBJ, PLY, GLB, 3MF).

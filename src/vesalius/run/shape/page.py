@@ -1,4 +1,4 @@
-"""The page of a shape model: what it promises, its three figures, its modes in pictures that move, and who is left out."""
+"""The page of a shape model: what it promises, its three figures, its modes in moving pictures, and who is left out."""
 
 from __future__ import annotations
 
@@ -94,7 +94,8 @@ def _headline(model: ShapeModel) -> str:
         return "Too few shapes were left out to promise a band."
     cover, error = known["coverage"], known["error_mm"]
     return (
-        f"With {known['missing'][0]:.0%} to {known['missing'][1]:.0%} of a left-out shape missing, what is completed is "
+        f"With {known['missing'][0]:.0%} to {known['missing'][1]:.0%} of a left-out shape missing, what is completed "
+        "is "
         f"{error['value']:.2f} mm ({error['low']:.2f} to {error['high']:.2f}) from the truth, and bands of "
         f"{known['level']:.0%} hold {cover['value']:.0%} ({cover['low']:.0%} to {cover['high']:.0%}) of it."
     )

@@ -64,7 +64,7 @@ def part_from(
         notes.append("The mask is cut by the image's edge, and nothing is taken as known there.")
     if missing is not None:
         seen &= ~_hidden(missing, mask, at)
-    return Part(surface, None if seen.all() else seen, mask, tuple(notes))
+    return Part(surface, None if seen.all() else np.asarray(seen), mask, tuple(notes))
 
 
 def _value(mask: Image, names: dict[str, int], label: str | None, named: str) -> int:
@@ -88,11 +88,7 @@ def _value(mask: Image, names: dict[str, int], label: str | None, named: str) ->
 def _hidden(missing: Path | str | Image, mask: Image, at: Array) -> Array:
     """Return which vertices, at indexes `(V, 3)` in x, y, z, lie in or beside what is hidden."""
     told = missing if isinstance(missing, Image) else formats.read_mask(missing)
-    if (
-        told.shape != mask.shape
-        or told.affine is None
-        or not np.allclose(told.affine, mask.affine, atol=1e-3)
-    ):
+    if told.shape != mask.shape or not np.allclose(placed(told), placed(mask), atol=1e-3):
         raise GeometryError(
             "what is missing is drawn on another grid than the mask", hint="one on the mask's grid"
         )

@@ -28,9 +28,9 @@ class Shaped:
 
 @dataclass(frozen=True, eq=False)
 class Completed:
-    """A surface that was completed: the `completion`, its `mask` `(Z, Y, X)` where a mask was given, and how unusual it is.
+    """A surface that was completed: the `completion`, and its `mask` `(Z, Y, X)` where a mask was given.
 
-    `unusual` is None where a part is missing. `files` are what was written, by what they hold.
+    `unusual` says how unusual it is, and is None where a part is missing. `files` are what was written, by what they hold.
     """
 
     completion: Completion

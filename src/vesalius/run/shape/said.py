@@ -19,7 +19,8 @@ def document_of(model: ShapeModel, found: Completion, rare: Unusual | None) -> d
     said = f"{found.missing:.0%} of the surface was not seen."
     if band is not None:
         said += (
-            f" There the true surface lies within {np.median(band):.1f} mm (the middle place; {band.max():.1f} mm at worst) "
+            f" There the true surface lies within {np.median(band):.1f} mm "
+            f"(the middle place; {band.max():.1f} mm at worst) "
             f"at {found.level:.0%} of places, as of left-out shapes."
         )
     if rare is not None:

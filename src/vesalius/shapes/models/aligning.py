@@ -46,7 +46,7 @@ def still() -> Pose:
 def procrustes(source: Array, target: Array, *, sizes: bool = False, weights: Array | None = None) -> Pose:
     """Return the pose that brings corresponding points `(N, 3)` nearest to others by least squares.
 
-    With `sizes` the scale is fitted too. The rotation is proper: where a mirror image would fit better, it is not taken.
+    With `sizes` the scale is fitted too. The rotation is proper: no mirror image is taken.
     Source: Umeyama 1991.
     """
     w = np.ones(len(source)) if weights is None else weights

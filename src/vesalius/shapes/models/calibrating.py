@@ -55,7 +55,7 @@ def calibrated(
         own = [int(k) for k in part if int(k) in chosen]
         if not own:
             continue
-        model = model_of(found, np.setdiff1d(np.arange(n), part), seed=None)
+        model = model_of(found, np.setdiff1d(np.arange(n), part).tolist(), seed=None)
         columns = columns_of(model)
         for k in own:
             cloud = found.clouds[k]
@@ -112,7 +112,7 @@ def _held(model: ShapeModel, part: Fit, whole: Fit, cloud: Cloud) -> Held:
 
 
 def _factor(held: list[Held]) -> float:
-    """Return the factor that holds the level on average over shapes, each counting alike, and one more that is worst."""
+    """Return the factor that holds the level on average over shapes, each counting alike, and one worse than all."""
     ratios = np.concatenate([h.ratios for h in held])
     weights = np.concatenate([np.full(len(h.ratios), 1 / len(h.ratios)) for h in held])
     order = np.argsort(ratios)

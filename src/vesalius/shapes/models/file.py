@@ -55,7 +55,8 @@ def load_model(path: Path | str) -> ShapeModel:
     with damage_named(path, SHAPE):
         arrays = sealed.arrays(_ARRAYS)
         head: dict[str, Any] = dict(sealed.head)
-        model = ShapeModel(**{n: arrays[n] for n in _NAMES}, **{n: head[n] for n in _TOLD})
+        fields: dict[str, Any] = {**{n: arrays[n] for n in _NAMES}, **{n: head[n] for n in _TOLD}}
+        model = ShapeModel(**fields)
     if head.get("unit") != "mm" or not _sound(model):
         raise BundleError(f"{path} is a damaged shape", found="arrays that do not fit one another")
     return replace(model, hash=sealed.hash)
@@ -67,16 +68,17 @@ def card(model: ShapeModel) -> str:
     lines = [
         f"# Shape model of {model.label or 'one label'}",
         "",
-        f"Learned from {counted(model.shapes, 'shape')}: {counted(len(model.variances), 'mode')}, of which {model.sound} "
-        f"stand out from chance; {len(model.mean_mm)} vertices in mm, axes as in LPS.",
+        f"Learned from {counted(model.shapes, 'shape')}: {counted(len(model.variances), 'mode')}, of which "
+        f"{model.sound} stand out from chance; {len(model.mean_mm)} vertices in mm, axes as in LPS.",
         "Size was taken out." if model.sizes else "Size is part of the shape.",
         f"The template stays {model.residual_mm:.2f} mm from the shapes on average.",
     ]
     if known:
         cover = known["coverage"]
         lines.append(
-            f"Bands of {known['level']:.0%} held {cover['value']:.0%} ({cover['low']:.0%} to {cover['high']:.0%}) of unseen "
-            f"places of {known['shapes']} left-out shapes with {known['missing'][0]:.0%} to {known['missing'][1]:.0%} missing."
+            f"Bands of {known['level']:.0%} held {cover['value']:.0%} ({cover['low']:.0%} to {cover['high']:.0%}) "
+            f"of unseen places of {known['shapes']} left-out shapes with {known['missing'][0]:.0%} to "
+            f"{known['missing'][1]:.0%} missing."
         )
     lines.append(
         "It is made of other people's shapes: what is special of a patient and not seen, it cannot know."

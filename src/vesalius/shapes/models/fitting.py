@@ -31,8 +31,8 @@ LEAST = 0.05  # of the vertices that must be seen
 class Fit:
     """A model on a surface: `points_mm` `(V, 3)` in the surface's place, which vertices are `seen` `(V,)`.
 
-    `spread_mm` `(V,)` is the posterior's standard deviation along the normal, `pose` leads from the model's frame to the
-    surface's place, `weights` `(K,)` are standard deviations along the modes, `off_mm` is how far the observed surface
+    `spread_mm` `(V,)` is the posterior's standard deviation along the normal, `pose` leads from the model's frame to
+    the surface's place, `weights` `(K,)` are standard deviations along the modes, `off_mm` is how far the observed surface
     is from the model's, on average, and `mirrored` says that the mirror image fits clearly better.
     """
 
@@ -149,7 +149,7 @@ def _off(points: Array, normals: Array, observed: Cloud, pose: Pose) -> float:
 
 
 def _fitted(model: ShapeModel, columns: Columns, observed: Cloud, pose: Pose, *, whole: bool) -> Fit:
-    """Return the model fitted from a pose: closest points, then the posterior of pose and shape, from wide to narrow."""
+    """Return the model fitted from a pose: closest points, then the posterior, from wide to narrow."""
     size, v = model.size_mm, len(model.mean_mm)
     points = model.mean_mm
     every = np.arange(v)
@@ -191,7 +191,7 @@ def _fitted(model: ShapeModel, columns: Columns, observed: Cloud, pose: Pose, *,
 
 
 def _back(points: Array, normals: Array, observed: Cloud, reach: float) -> tuple[Array, Array, Array]:
-    """Return of each observed point the vertex that it is nearest to, its place and its normal; those turned away, not."""
+    """Return of each observed point its nearest vertex, its place and its normal; not of those turned away."""
     weight = max(2 * reach, 0.1 * observed.size_mm)
     tree = cKDTree(np.concatenate([points, weight * normals], axis=1))
     own = tree.query(np.concatenate([observed.points_mm, weight * observed.normals], axis=1))[1]

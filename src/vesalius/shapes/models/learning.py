@@ -63,8 +63,9 @@ def correspond(
 ) -> Corresponding:
     """Return the shapes in correspondence, found by smooth registration of a template: the medoid, then the mean.
 
-    `mesh` makes of a surface a template's: fewer vertices, still watertight. So many `samples` of each are compared. `keep` gives back a registration that was
-    done before. With `turned` the shapes' directions are not those of LPS and are found; with `sizes` size is taken out.
+    `mesh` makes of a surface a template's: fewer vertices, still watertight. So many `samples` of each are compared.
+    `keep` gives back a registration that was done before. With `turned` the shapes' directions are not those of LPS and are found; with
+    `sizes` size is taken out.
 
     Raises DataError where fewer than five shapes are left.
     """
@@ -183,7 +184,8 @@ def _medoid(clouds: Mapping[str, Cloud], *, turned: bool) -> str:
         for j, b in enumerate(few[:i]):
             tried = starts(clouds[a], clouds[b], turned=turned)
             far[i, j] = far[j, i] = min(apart(clouds[a], clouds[b], pose) for pose in tried)
-    return few[int(np.median(far, axis=1).argmin())]
+    best: str = few[int(np.median(far, axis=1).argmin())]
+    return best
 
 
 def _failed(found: Mapping[str, Registered], template: Template) -> dict[str, str]:
@@ -232,7 +234,8 @@ def _notes(names: Sequence[str], left: Mapping[str, str]) -> tuple[str, ...]:
     mirrored = [name for name, why in left.items() if "mirror" in why]
     if len(mirrored) > 0.1 * (len(names) + len(left)):
         notes.append(
-            f"{counted(len(mirrored), 'shape')} of {len(names) + len(left)} fit better mirrored: learn each side by itself."
+            f"{counted(len(mirrored), 'shape')} of {len(names) + len(left)} fit better mirrored: "
+            "learn each side by itself."
         )
     if len(names) < 20:
         notes.append(f"Learned from {counted(len(names), 'shape')}: modes and bands are uncertain.")

@@ -19,8 +19,8 @@ from vesalius.core.words import counted
 class ShapeModel(Shown):
     """How the surface of one anatomy differs between people; corresponding vertices in mm, centred, axes as in LPS.
 
-    `mean_mm` is `(V, 3)`, `faces` `(F, 3)`; `modes` `(K, V, 3)` are orthonormal and `variances` `(K,)` theirs in mm², the
-    greatest first, of which `sound` stand out from chance. `smooth` `(V, R)` are columns of further smooth movements,
+    `mean_mm` is `(V, 3)`, `faces` `(F, 3)`; `modes` `(K, V, 3)` are orthonormal and `variances` `(K,)` theirs in mm²,
+    the greatest first, of which `sound` stand out from chance. `smooth` `(V, R)` are columns of further smooth movements,
     the same for each axis, and `smooth_variances` `(R,)` theirs: what left-out shapes did beyond the modes.
     `noise_mm` is the standard deviation of what is left of each coordinate.
 

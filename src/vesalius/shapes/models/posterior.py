@@ -1,4 +1,4 @@
-"""The posterior of a shape model given where a part of the surface lies: probabilistic components, smooth rest, pose."""
+"""The posterior of a shape model given where a part of the surface lies: modes, smooth rest, pose."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SLIDE = 0.5  # of the shape's size: how little a closest point says along the su
 
 @dataclass(frozen=True, eq=False)
 class Columns:
-    """What moves a model's vertices: `(3 V, P)` in mm for weights of variance 1, and how many are modes and smooth ones.
+    """What moves a model's vertices: `(3 V, P)` in mm for weights of variance 1, and how many are modes, and smooth.
 
     In the order: modes, smooth movements along x, y and z, three shifts, three turns, and a scale where sizes are free.
     """
