@@ -1,4 +1,4 @@
-"""Shape models: correspondence, modes, completion, drawing, scores and the sealed folder, each against what is known."""
+"""Shape models: correspondence, modes, completion, drawing, scores and the sealed folder, each as it is known."""
 
 from __future__ import annotations
 

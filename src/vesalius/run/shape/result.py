@@ -28,9 +28,10 @@ class Shaped:
 
 @dataclass(frozen=True, eq=False)
 class Completed:
-    """A surface that was completed: the `completion`, and its `mask` `(Z, Y, X)` where a mask was given.
+    """A completed surface: the `completion`, and its `mask` `(Z, Y, X)` where a mask was given.
 
-    `unusual` says how unusual it is, and is None where a part is missing. `files` are what was written, by what they hold.
+    `unusual` says how unusual it is, and is None where a part is missing. `files` are what was written, by what
+    they hold.
     """
 
     completion: Completion

@@ -61,8 +61,8 @@ def calibrated(
             cloud = found.clouds[k]
             seen = part_of(cloud, share=float(random.uniform(*MISSING)), ball=k % 2 == 1, random=random)
             try:
-                one = fit(model, cloud.only(seen), whole=False, columns=columns)
-                all_of = fit(model, cloud, whole=True, columns=columns)
+                one = fit(model, cloud.only(seen), whole=False, columns=columns, mirrors=False)
+                all_of = fit(model, cloud, whole=True, columns=columns, mirrors=False)
             except DataError:
                 continue
             finally:

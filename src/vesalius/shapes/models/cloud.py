@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -20,10 +21,11 @@ class Cloud:
 
     points_mm: Array
     normals: Array
-    tree: cKDTree = field(init=False, repr=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "tree", cKDTree(self.points_mm))
+    @cached_property
+    def tree(self) -> cKDTree:
+        """What finds the nearest points."""
+        return cKDTree(self.points_mm)
 
     @property
     def middle_mm(self) -> Array:

@@ -21,8 +21,8 @@ def figures_of(found: Corresponding, modes: int, *, seed: int = 0) -> dict[str, 
 
     Compactness is the share of the variance. Generalisation is the mean distance in mm of corresponding vertices of a
     left-out shape from what a model of the others says of it, a tenth left out at a time; specificity that of a drawn
-    shape from the nearest shape that was learned from. `mean_mm` and `nearest_mm` are what the mean shape and the nearest
-    other shape come to on left-out shapes. Sources: Davies 2002; Styner et al. 2003.
+    shape from the nearest shape that was learned from. `mean_mm` and `nearest_mm` are what the mean shape and the
+    nearest other shape come to on left-out shapes. Sources: Davies 2002; Styner et al. 2003.
     """
     points = found.points
     whole = modes_of(points, share=1.0, seed=None)

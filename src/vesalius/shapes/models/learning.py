@@ -64,8 +64,8 @@ def correspond(
     """Return the shapes in correspondence, found by smooth registration of a template: the medoid, then the mean.
 
     `mesh` makes of a surface a template's: fewer vertices, still watertight. So many `samples` of each are compared.
-    `keep` gives back a registration that was done before. With `turned` the shapes' directions are not those of LPS and are found; with
-    `sizes` size is taken out.
+    `keep` gives back a registration that was done before. With `turned` the shapes' directions are not those of
+    LPS and are found; with `sizes` size is taken out.
 
     Raises DataError where fewer than five shapes are left.
     """
