@@ -22,7 +22,7 @@ from vesalius.shapes.scale import scale_of
 
 TEMPLATE = Path(__file__).parent / "shape.html.j2"
 SHOWN = 3  # modes
-FRAMES = 12  # of an animation, there and back
+FRAMES = 10  # of an animation, there and back
 SIZE = (260, 260)
 FAR = 3.0  # standard deviations to each side
 
