@@ -508,6 +508,22 @@ def test_consensus(tmp_path: Path, ask: Ask) -> None:
     assert found["method"] == "dawid-skene" and len(found["experts"]) == 3 and len(found["pairs"]) == 3
 
 
+def test_shape_complete_and_morph(tmp_path: Path, ask: Ask) -> None:
+    from tests.shapes.models._beans import bean
+
+    from vesalius.shapes.files import write_surface
+
+    (tmp_path / "in").mkdir()
+    for k in range(5):
+        write_surface(bean(k), tmp_path / "in" / f"{k}.ply")
+    out = tmp_path / "out"
+    found = ask("shape", tmp_path / "in", "-o", out, "--points", 60, "--label", "bean")["result"]
+    assert found["shapes"] == 5 and found["label"] == "bean" and found["promised"]["shapes"] == 5
+    whole = (tmp_path / "in" / "0.ply", "-o", tmp_path / "done", "--whole")
+    assert 0 < ask("complete", out, *whole)["result"]["unusual"]["p"] <= 1
+    assert ask("morph", out, "-o", tmp_path / "drawn", "--cases", 2)["result"]["cases"] == 2
+
+
 def test_label(tmp_path: Path, ask: Ask) -> None:
     said = (
         "case,report\na,Small left effusion. No nodule.\nb,Possible effusion.\nc,Large right pneumothorax.\n"

@@ -17,6 +17,7 @@ from vesalius.cli import (
     change,
     clean,
     compare,
+    complete,
     compress,
     consensus,
     degrade,
@@ -38,7 +39,11 @@ from vesalius.cli import (
     inspect,
     label,
     listing,
+<<<<<<< HEAD
     mesh,
+=======
+    morph,
+>>>>>>> w-ssm
     phantom,
     predict,
     pretrain,
@@ -47,6 +52,7 @@ from vesalius.cli import (
     search,
     selftest,
     serve,
+    shape,
     suggest,
     transfer,
     weights,
@@ -86,6 +92,9 @@ for verb in (
     annotate,
     gather,
     consensus,
+    shape,
+    complete,
+    morph,
     label,
     transfer,
     scale,
