@@ -64,10 +64,10 @@ def _placeless(image: Image) -> bool:
 
 def _moved(label: Label, place: int, sides: tuple[Side, Side], between: Between) -> Moved | None:
     """Return how far one label's surface moved; None where no part of it is seen at both visits."""
-    affines = between.earlier.affine, between.later.affine
-    if affines[0] is None or affines[1] is None:
+    first, second = between.earlier.affine, between.later.affine
+    if first is None or second is None:
         return None
-    one, two = (surface_of_bits(s.bits, a) for s, a in zip(sides, affines, strict=True))
+    one, two = surface_of_bits(sides[0].bits, first), surface_of_bits(sides[1].bits, second)
     matrix = between.registration.matrix
     back = np.linalg.inv(matrix)
     laid = Surface(vertices_mm=_at(one.vertices_mm, back), faces=one.faces)
@@ -125,8 +125,8 @@ def _at(points: Array, matrix: Array) -> Array:
 def _within(points: Array, image: Image) -> Array:
     """Return which points lie between the middles of an image's outermost voxels."""
     index = _at(points, np.linalg.inv(np.asarray(image.affine)))
-    found: Array = ((index >= 0) & (index <= np.array(image.shape[::-1]) - 1)).all(axis=1)
-    return found
+    inside = (index >= 0) & (index <= np.array(image.shape[::-1]) - 1)
+    return np.asarray(inside.all(axis=1))
 
 
 def _way(far: Array, area: Array) -> Way:

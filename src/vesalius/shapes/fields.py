@@ -54,7 +54,8 @@ def volume_map(mask: Mask, label: Label | str | int | None = None) -> Map:
     Voxels of one label that share a side, an edge or a corner are one piece. With `label` it is of that one alone;
     where labels overlap one has to be named. Raises GeometryError without spacing, DataError for an empty mask.
     """
-    voxel = float(np.prod(_spacing(mask))) / 1000
+    spacing, affine = _spacing(mask), mask.image.affine
+    voxel = float(np.prod(spacing) if affine is None else abs(np.linalg.det(affine[:3, :3]))) / 1000
     field = np.full(mask.image.shape, np.nan, dtype=np.float32)
     pieces = 0
     for bits in _parts(mask, label):
