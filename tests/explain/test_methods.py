@@ -175,7 +175,7 @@ def test_noise_does_not_melt_pieces_into_one(shape: tuple[int, ...]) -> None:
 
 
 def test_every_method_is_tried_here_or_on_a_network() -> None:
-    parts = {"frames", "sources"}  # see test_parts.py
+    parts = {"columns", "frames", "sources"}  # see test_parts.py
     assert set(names("explain.methods")) == {*BLACK_BOX, *parts, "gradcam", "gradcam-plus", "rollout"}
 
 
