@@ -39,11 +39,8 @@ from vesalius.cli import (
     inspect,
     label,
     listing,
-<<<<<<< HEAD
     mesh,
-=======
     morph,
->>>>>>> w-ssm
     phantom,
     predict,
     pretrain,
