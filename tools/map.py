@@ -27,6 +27,7 @@ FLOORS: dict[str, int] = {
     "weights": 2,
     "formats": 2,
     "phantom": 2,
+    "shapes": 3,
     "cohorts": 3,
     "prepare": 3,
     "answers": 4,
