@@ -62,11 +62,11 @@ def design(
     direction = np.asarray(axis, dtype=np.float64) if axis is not None else insertion_axis(bone, hole.missing)[0]
     part = mended(framed(bone, hole.missing, direction, step_mm=step_mm), chosen)
     made, findings = _checked(part, bone, chosen)
-    for _ in range(ROUNDS):
+    for k in range(1, ROUNDS + 1):
         short = _short(findings)
         if short <= 0:
             break
-        part = finished(part.without(part.bone_mm - _asked(findings) - short - _SPARE_MM - part.step_mm / 2), chosen)
+        part = finished(part.without(part.bone_mm - _asked(findings) - short - 2 * _SPARE_MM * k - 0.15 * part.step_mm), chosen)
         made, findings = _checked(part, bone, chosen)
     broken = [f for f in findings if not f.kept]
     if broken:

@@ -14,6 +14,7 @@ NAMES = {"clearance": "Between part and bone there is room"}
 ORDER = 30
 OPTIONS = {"least_mm": 0.5}
 LIMITS = {"least_mm": {"ge": 0.1, "le": 5}}
+_SPARE = 0.15  # steps, for what a mesh cuts off between points
 _REACH_MM = 6.0  # how near to bone the surface is that faces it
 
 
@@ -23,8 +24,8 @@ class Clearance(Rule):
     name: ClassVar[str] = "clearance"
 
     def mend(self, part: Part, values: Mapping[str, Any]) -> Part:
-        """Return the part without what lies nearer to bone than the gap and half a step."""
-        room = float(values["least_mm"]) + 0.5 * part.step_mm
+        """Return the part without what lies nearer to bone than the gap and a part of a step."""
+        room = float(values["least_mm"]) + _SPARE * part.step_mm
         return part.without(part.bone_mm - room)
 
     def check(self, made: Made, values: Mapping[str, Any]) -> Finding:

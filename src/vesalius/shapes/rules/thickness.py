@@ -30,7 +30,8 @@ class Thickness(Rule):
         least = float(values["least_mm"])
         if least <= 0 or not part.inside.any():
             return part
-        ridge = _middle(part.distance_mm, part.step_mm) & (part.distance_mm > -least / 2)
+        thin = ndimage.binary_dilation(_thin(part.inside, part.step_mm, least), iterations=2)
+        ridge = thin & _middle(part.distance_mm, part.step_mm) & (part.distance_mm > -least / 2)
         if not ridge.any():
             return part
         reach = least / 2 + part.step_mm / 2

@@ -26,7 +26,7 @@ class Undercut(Rule):
 
     def mend(self, part: Part, values: Mapping[str, Any]) -> Part:
         """Return the part without the points from which the way along the axis comes too near to bone."""
-        near = part.bone_mm < float(values["room_mm"]) + 0.5 * part.step_mm
+        near = part.bone_mm < float(values["room_mm"]) + 0.15 * part.step_mm
         shadow = held_back(near)
         if not (shadow & part.inside).any():
             return part
