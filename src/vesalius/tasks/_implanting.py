@@ -64,7 +64,11 @@ def mirrored(x: Tensor) -> Tensor:
             flipped = x[k].flip(-1)
             if abs(shift) >= n:
                 continue
-            to, of = (slice(shift, n), slice(0, n - shift)) if shift >= 0 else (slice(0, n + shift), slice(-shift, n))
+            to, of = (
+                (slice(shift, n), slice(0, n - shift))
+                if shift >= 0
+                else (slice(0, n + shift), slice(-shift, n))
+            )
             out[k, ..., to] = flipped[..., of]
         return out
 

@@ -107,7 +107,9 @@ class Implant(Segment):
         super().check_plan(plan, target)
         if len(plan.data.images) != 1 or plan.sources.frames:
             raise PlanError(
-                "an implant is found in one image", found=", ".join(plan.data.images), hint="--set data.images"
+                "an implant is found in one image",
+                found=", ".join(plan.data.images),
+                hint="--set data.images",
             )
         options = options_of("tasks", self.name, plan.task.options, where="task.options")
         if not float(options["bone"]) > 0:

@@ -1,1 +1,1 @@
-"""A part designed for a defect: what is missing by a model, by mirroring or by the other side; its files and its page."""
+"""A part designed for a defect: what is missing, by whichever way; the part, its files and its page."""

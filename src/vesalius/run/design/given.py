@@ -26,9 +26,7 @@ class Given:
     case: Case
 
 
-def given(
-    source: Any, *, threshold: float | None = None, label: int | None = None
-) -> Given:
+def given(source: Any, *, threshold: float | None = None, label: int | None = None) -> Given:
     """Return the one image of a bone that a source holds: a path, a case, or an image in memory.
 
     `threshold` is the least value of bone, `label` which label of a mask the bone is. Raises DataError where the source

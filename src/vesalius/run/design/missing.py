@@ -1,4 +1,4 @@
-"""What is missing of a bone, by whoever says it: a trained model, a mirror image, a shape model, the other side, a mask."""
+"""What is missing of a bone: by a trained model, a mirror image, a shape model, the other side, or a mask."""
 
 from __future__ import annotations
 
@@ -57,7 +57,12 @@ def way_of(by: str | None, sources: Sources) -> str:
     if by not in WAYS:
         raise UnknownName("way to find what is missing", by, WAYS)
     if not held[by]:
-        needs = {"model": "--model BUNDLE", "shape": "--shape MODEL", "other-side": "--other BONE", "mask": "--missing MASK"}
+        needs = {
+            "model": "--model BUNDLE",
+            "shape": "--shape MODEL",
+            "other-side": "--other BONE",
+            "mask": "--missing MASK",
+        }
         raise DataError(f"--by {by} lacks what it needs", hint=needs[by])
     return by
 
@@ -89,7 +94,9 @@ def _by_model(bone: Given, sources: Sources) -> Missing:
         )
     if answer.withheld is not None:
         raise DataError("the bundle's answer was withheld", found=answer.withheld)
-    outside = tuple(f"the model's image is unlike those that it learned from: {text}" for text in answer.outside or ())
+    outside = tuple(
+        f"the model's image is unlike those that it learned from: {text}" for text in answer.outside or ()
+    )
     return Missing(opened(answer.image.array[0] > 0), "model", outside)
 
 
@@ -149,7 +156,9 @@ def _by_mask(bone: Given, sources: Sources) -> Missing:
     share = float((told.bone & bone.bone).sum() / max(int(told.bone.sum()), 1))
     if share > 0.2:
         raise DataError(
-            "the mask of what is missing lies in bone that is there", found=f"{share:.0%} of it", hint="--missing MASK"
+            "the mask of what is missing lies in bone that is there",
+            found=f"{share:.0%} of it",
+            hint="--missing MASK",
         )
     return Missing(told.bone, "mask")
 

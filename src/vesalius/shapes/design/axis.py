@@ -23,7 +23,9 @@ def insertion_axis(bone: Bone, missing: Array) -> tuple[Array, float]:
     middle = points.mean(axis=0)
     everything = np.argwhere(bone.mask)[::7, ::-1] @ bone.affine[:3, :3].T + bone.affine[:3, 3]
     outward = middle - everything.mean(axis=0)
-    values, vectors = np.linalg.eigh(np.cov((points - middle).T)) if len(points) > 3 else (np.ones(3), np.eye(3))
+    values, vectors = (
+        np.linalg.eigh(np.cov((points - middle).T)) if len(points) > 3 else (np.ones(3), np.eye(3))
+    )
     thin = vectors[:, 0] * (1.0 if vectors[:, 0] @ outward >= 0 else -1.0)
     flat = values[0] < 0.5 * values[1]
     straight = thin if flat else outward / max(float(np.linalg.norm(outward)), 1e-9)

@@ -59,14 +59,19 @@ def design(
     chosen = rules.values_of(values or {})
     bone = bone_from(bone_mask, affine)
     hole = one_hole(bone, missing, number=number)
-    direction = np.asarray(axis, dtype=np.float64) if axis is not None else insertion_axis(bone, hole.missing)[0]
+    direction = (
+        np.asarray(axis, dtype=np.float64) if axis is not None else insertion_axis(bone, hole.missing)[0]
+    )
     part = mended(framed(bone, hole.missing, direction, step_mm=step_mm), chosen)
     made, findings = _checked(part, bone, chosen)
     for k in range(1, ROUNDS + 1):
         short = _short(findings)
         if short <= 0:
             break
-        part = finished(part.without(part.bone_mm - _asked(findings) - short - 2 * _SPARE_MM * k - 0.15 * part.step_mm), chosen)
+        part = finished(
+            part.without(part.bone_mm - _asked(findings) - short - 2 * _SPARE_MM * k - 0.15 * part.step_mm),
+            chosen,
+        )
         made, findings = _checked(part, bone, chosen)
     broken = [f for f in findings if not f.kept]
     if broken:
@@ -102,7 +107,9 @@ def finished(part: Part, values: Mapping[str, Mapping[str, Any]]) -> Part:
 def made_of(part: Part, bone: Bone) -> Made:
     """Return a part as it would be made: its mesh, and the voxels of the image that it fills."""
     field = Image(-part.distance_mm[None], affine=part.affine)
-    return Made(part, surface_of(field, level=0.0, smooth=0.0), filled(part, bone.affine, bone.mask.shape), bone)
+    return Made(
+        part, surface_of(field, level=0.0, smooth=0.0), filled(part, bone.affine, bone.mask.shape), bone
+    )
 
 
 def _checked(

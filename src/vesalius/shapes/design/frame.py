@@ -1,4 +1,4 @@
-"""The grid on which a part is designed: cubes in millimetres around the defect, standing along the axis of insertion."""
+"""The grid on which a part is designed: cubes around the defect, standing along the axis of insertion."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from vesalius.shapes.design.part import Bone, Part, signed, to_index
 MARGIN_MM = 14.0  # of bone around the defect that is looked at
 MOST = 6_000_000  # points of the grid
 FINEST_MM, COARSEST_MM = 0.5, 1.5
-_SMOOTH = 0.6  # voxels: what takes the stairs off a mask, and moves its surface by less than a tenth of a voxel
+_SMOOTH = (
+    0.6  # voxels: what takes the stairs off a mask, and moves its surface by less than a tenth of a voxel
+)
 
 
 def bone_from(mask: Array, affine: Array) -> Bone:

@@ -56,7 +56,9 @@ def assert_fit(image: Image) -> tuple[str, ...]:
             found=" × ".join(f"{e:.3g}" for e in extent) + " mm",
             hint="an image whose affine is in millimetres",
         )
-    notes = [f"the voxels are {said} mm: fits are no better known than that"] if spacing.max() > COARSE_MM else []
+    notes = (
+        [f"the voxels are {said} mm: fits are no better known than that"] if spacing.max() > COARSE_MM else []
+    )
     metal = metal_of(image)
     if metal:
         notes.append(f"{metal:.2%} of the image is metal: its streaks may be taken for bone, or hide it")
@@ -84,7 +86,9 @@ def one_hole(bone: Bone, missing: Array, *, number: int | None = None) -> Hole:
     real = [k for k in order if sizes[k] >= BESIDE * sizes[order[0]]]
     if number is not None and not 1 <= number <= len(real):
         raise DataError(
-            f"there is no defect {number}", found=counted(len(real), "defect"), hint=f"--defect 1 to {len(real)}"
+            f"there is no defect {number}",
+            found=counted(len(real), "defect"),
+            hint=f"--defect 1 to {len(real)}",
         )
     if len(real) > 1 and number is None:
         said = ", ".join(f"{k + 1}: {sizes[one]:.1f} ml" for k, one in enumerate(real[:6]))

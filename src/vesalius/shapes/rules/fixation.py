@@ -22,12 +22,12 @@ _MOST = 3000
 
 
 class Fixation(Rule):
-    """Beside each point of the border the bone's thickness along the axis is measured; places are chosen far apart."""
+    """Beside each point of the border the bone is measured along the axis; places are chosen far apart."""
 
     name: ClassVar[str] = "fixation"
 
     def check(self, made: Made, values: Mapping[str, Any]) -> Finding:
-        """Find places whose bone is thick enough, the first one the thickest, each next the farthest from the others."""
+        """Find places whose bone is thick enough: the thickest first, each next the farthest from the others."""
         wanted, apart = int(values["places"]), float(values["apart_mm"])
         points, thick = border(made)
         strong = points[thick >= float(values["bone_mm"])]
@@ -63,7 +63,9 @@ def border(made: Made) -> tuple[Array, Array]:
     if not len(near):
         return np.zeros((0, 3)), np.zeros(0)
     small = 0.5 * bone.voxel_mm
-    slope = np.stack([bone.distance_at(near + small * e) - bone.distance_at(near - small * e) for e in np.eye(3)], 1)
+    slope = np.stack(
+        [bone.distance_at(near + small * e) - bone.distance_at(near - small * e) for e in np.eye(3)], 1
+    )
     toward = -(slope - (slope @ axis)[:, None] * axis)
     length = np.linalg.norm(toward, axis=1)
     near, toward = near[length > 1e-3], toward[length > 1e-3] / length[length > 1e-3][:, None]
