@@ -1,8 +1,8 @@
 """Marching cubes on bits: where a mesh passes between voxels, and how its corners hang together.
 
-The table of Lorensen and Cline (1987) is asked about bits alone, so the mesh is closed and manifold whatever they are, and
-each of its corners lies on the line between a voxel inside and a neighbour outside, one corner for each such pair. Where
-on that line is `_field`'s to say. Voxels that touch along an edge are joined.
+The table of Lorensen and Cline (1987) is asked about bits alone, so the mesh is closed and manifold whatever they are,
+and each of its corners lies on the line between a voxel inside and a neighbour outside, one corner for each such pair.
+Where on that line is `_field`'s to say. Voxels that touch along an edge are joined.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ SLAB = 1 << 24  # voxels that are looked at together
 class Net:
     """A mesh whose corners lie between voxels.
 
-    `inside` `(V, 3)` is the voxel `(z, y, x)` inside of each corner, `axis` `(V,)` the axis of the array along which its
-    neighbour outside lies, `side` `(V,)` whether that comes after it (1) or before (−1). `faces` `(F, 3)` are
+    `inside` `(V, 3)` is the voxel `(z, y, x)` inside of each corner, `axis` `(V,)` the axis of the array along which
+    its neighbour outside lies, `side` `(V,)` whether that comes after it (1) or before (−1). `faces` `(F, 3)` are
     counter-clockwise from outside in coordinates `(x, y, z)`.
     """
 
@@ -67,7 +67,7 @@ def net_of(bits: Array) -> Net:
 
 def _at(bits: Array, place: Array) -> Array:
     within = ((place >= 0) & (place < bits.shape)).all(axis=1)
-    found = np.zeros(len(place), bool)
+    found: Array = np.zeros(len(place), bool)
     found[within] = bits[tuple(place[within].T)]
     return found
 
@@ -85,7 +85,7 @@ def _slab(bits: Array, low: int, high: int) -> tuple[Array, Array]:
 
     none = np.zeros(0, np.int64), np.zeros((0, 3), np.int64)
     inner = bits[max(low, 0) : high + 1]
-    held = inner.any(axis=0)
+    held: Array = np.asarray(inner.any(axis=0))
     rows, columns = np.flatnonzero(held.any(axis=1)), np.flatnonzero(held.any(axis=0))
     if not len(rows):
         return none

@@ -2,8 +2,8 @@
 
 The bits are blurred, and a corner lies where the blurred bits cross their own mean over the borders near by. So a thin
 sheet, whose blurred bits nowhere reach one half, keeps its thickness, and no voxel's centre changes sides: nothing
-vanishes, and nothing is joined. Then the corners of each closed piece move along their lines until it encloses its voxels'
-volume, which is a sum over the faces between voxels (the divergence theorem).
+vanishes, and nothing is joined. Then the corners of each closed piece move along their lines until it encloses its
+voxels' volume, which is a sum over the faces between voxels (the divergence theorem).
 """
 
 from __future__ import annotations

@@ -68,9 +68,9 @@ def extracted(
     """Return a closed surface about a label of a mask, or of all labels, with what is to be said of it.
 
     `thing` is a mask, or an image `(1, Z, Y, X)` of labels or of bits; with `level` an image of any numbers, and the
-    surface lies where these cross it. `smooth` is how far the voxels' steps are smoothed, in voxels. `keep` is `all` of a
-    label's pieces, or the `largest`, cavities with it. Each piece encloses the volume of its voxels, and no voxel's
-    centre changes sides. Faces are counter-clockwise from outside, whichever hand the affine has.
+    surface lies where these cross it. `smooth` is how far the voxels' steps are smoothed, in voxels. `keep` is `all`
+    of a label's pieces, or the `largest`, cavities with it. Each piece encloses the volume of its voxels, and no
+    voxel's centre changes sides. Faces are counter-clockwise from outside, whichever hand the affine has.
 
     Raises GeometryError without an affine or for a single plane, DataError where a label is not there or holds nothing.
     """
@@ -116,7 +116,7 @@ def _plane(image: Image) -> Array:
             found=f"{image.array.shape[0]} channels",
             hint="an image of one channel",
         )
-    return image.array[0]
+    return np.asarray(image.array[0])
 
 
 def _parts(
@@ -239,7 +239,7 @@ def _off(label: Label, net: Net, corners: Array, piece: Array, voxels: Array, ml
 
 def _box(bits: Array) -> tuple[slice, slice, slice] | None:
     """Return the box `(z, y, x)` of the voxels that are True."""
-    flat = bits.any(axis=0)
+    flat: Array = np.asarray(bits.any(axis=0))
     ends = []
     for line in (bits.any(axis=(1, 2)), flat.any(axis=1), flat.any(axis=0)):
         held = np.flatnonzero(line)
@@ -265,7 +265,7 @@ def _cut(bits: Array, start: Array, shape: tuple[int, ...]) -> tuple[str, ...]:
     """Return which edges of the image the voxels touch."""
     found = []
     for axis in range(3):
-        touched = bits.any(axis=tuple(k for k in range(3) if k != axis))
+        touched: Array = np.asarray(bits.any(axis=tuple(k for k in range(3) if k != axis)))
         if start[axis] == 0 and touched[0]:
             found.append(_EDGES[2 * axis])
         if start[axis] + bits.shape[axis] == shape[axis] and touched[-1]:

@@ -15,8 +15,8 @@ from vesalius.core.shown import some
 class Surface(Answer):
     """A triangle mesh in LPS millimetres, the corners of each face counter-clockwise as seen from outside.
 
-    A mesh of several things has `labels`, and in `face_labels` `(F,)` the value of each face's label. `spacing_mm` is that
-    of the grid which the mesh was made from.
+    A mesh of several things has `labels`, and in `face_labels` `(F,)` the value of each face's label. `spacing_mm` is
+    that of the grid which the mesh was made from.
     """
 
     vertices_mm: Array  # (V, 3)
