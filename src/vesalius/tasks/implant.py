@@ -115,7 +115,7 @@ class Implant(Segment):
         if not float(options["bone"]) > 0:
             raise PlanError(
                 "nothing says from which value on the image is bone",
-                hint="--set task.options.bone=200 for a CT, 0.5 for masks",
+                hint="--set task.options.bone=200 for a CT whose files do not say that it is one",
             )
 
     def summary(self, cases: Sequence[Case], target: TargetInfo | None, plan: Plan) -> Statistics:
@@ -249,6 +249,8 @@ def _threshold(prints: Fingerprint) -> float:
     """Return from which value on an image is bone, as far as the training images say it."""
     if prints.unit == "HU":
         return BONE_HU
+    if prints.low < 0:
+        return 0.0  # neither a mask nor a picture: `check_plan` asks for it
     middle = (prints.low + prints.high) / 2
     return round(float(middle), 6) if middle > 0 else 0.5
 
@@ -256,6 +258,8 @@ def _threshold(prints: Fingerprint) -> float:
 def _why(prints: Fingerprint) -> str:
     if prints.unit == "HU":
         return "bone in Hounsfield units, where partial volume still counts"
+    if prints.low < 0:
+        return "the images have no unit, and nobody knows what in them is bone"
     return "half way between the darkest and the brightest values, as the images have no unit"
 
 

@@ -123,7 +123,7 @@ def _by_mirror(bone: Given, sources: Sources) -> Missing:
 
     found = mirror_completion(bone.bone, _affine(bone), near=np.array([1.0, 0.0, 0.0]))
     told = f"mirrored at a plane about which the bone is symmetric within {found.residual_mm:.1f} mm"
-    return Missing(found.implant, "mirror", (told,))
+    return Missing(found.implant, "mirror", (told, *((found.doubt,) if found.doubt else ())))
 
 
 def _by_other_side(bone: Given, sources: Sources) -> Missing:
@@ -142,7 +142,7 @@ def _by_other_side(bone: Given, sources: Sources) -> Missing:
         )
     found = other_side(bone.bone, mask, affine)
     told = f"the other side, mirrored, lies {found.residual_mm:.1f} mm from what is left"
-    return Missing(found.implant, "other-side", (told,))
+    return Missing(found.implant, "other-side", (told, *((found.doubt,) if found.doubt else ())))
 
 
 def _by_mask(bone: Given, sources: Sources) -> Missing:
