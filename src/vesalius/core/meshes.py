@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -120,3 +120,26 @@ def joined(surfaces: Sequence[Surface], labels: Iterable[Label] | None = None) -
         labels=tuple(told),
         face_labels=np.concatenate(values),
     )
+
+
+FRAMES = ("LPS", "RAS")
+UNITS_MM = {"micron": 1e-3, "mm": 1.0, "cm": 10.0, "inch": 25.4, "foot": 304.8, "m": 1000.0}
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """A mesh as a file has it, in LPS mm, and what the file says of its frame and unit.
+
+    `frame` is `LPS` or `RAS` where the file says which; None, and then LPS was assumed. `unit` is that of its numbers
+    where it or its format says one; None, and then millimetres were assumed.
+    """
+
+    surface: Surface
+    frame: str | None
+    unit: str | None
+
+
+def from_ras(surface: Surface) -> Surface:
+    """Return a mesh whose numbers were RAS, in LPS: x and y change signs, a half turn without a mirror."""
+    points = np.asarray(surface.vertices_mm, np.float64) * np.array([-1.0, -1.0, 1.0])
+    return replace(surface, vertices_mm=points + 0.0)

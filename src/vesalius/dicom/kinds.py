@@ -73,6 +73,7 @@ _HINTS = {
     "SEG": "formats.read_mask",
     "RTSTRUCT": "formats.read_mask, with the image's files beside it",
     "SR": "formats.read_answer",
+    "SURFACE": "vesalius mesh, or formats.read_answer",
     "DICOMDIR": "the folder that it lies in",
 }
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from vesalius.core.answers.surface import Surface
-from vesalius.core.image import Array
+from vesalius.core.merged import merged as one_each
 from vesalius.core.meshes import mesh_of, used
 from vesalius.core.words import counted
 
@@ -27,7 +27,8 @@ def repaired(surface: Surface) -> Repaired:
     """
     points, faces = mesh_of(surface)
     notes = []
-    merged, corners = merged_vertices(points, faces)
+    merged, place = one_each(points)
+    corners = place[faces]
     if len(merged) < len(points):
         notes.append(f"{counted(len(points) - len(merged), 'vertex', 'vertices')} merged into equal ones")
     kept = np.ones(len(corners), bool)
@@ -44,15 +45,3 @@ def repaired(surface: Surface) -> Repaired:
     lean, own = used(merged, corners[first])
     labels = None if surface.face_labels is None else np.asarray(surface.face_labels)[first]
     return Repaired(replace(surface, vertices_mm=lean, faces=own, face_labels=labels), tuple(notes))
-
-
-def merged_vertices(points: Array, faces: Array) -> tuple[Array, Array]:
-    """Return a mesh with one vertex for each place, in the order in which they first come."""
-    rows = np.ascontiguousarray(points + 0.0).view(np.dtype((np.void, points.dtype.itemsize * 3))).reshape(-1)
-    _, first, back = np.unique(rows, return_index=True, return_inverse=True)
-    if len(first) == len(points):
-        return points, faces
-    rank = np.empty(len(first), np.int64)
-    order = np.argsort(first)
-    rank[order] = np.arange(len(first))
-    return points[first[order]], rank[back.reshape(-1)][faces]

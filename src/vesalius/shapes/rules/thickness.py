@@ -30,7 +30,7 @@ class Thickness(Rule):
         least = float(values["least_mm"])
         if least <= 0 or not part.inside.any():
             return part
-        thin = ndimage.binary_dilation(_thin(part.inside, part.step_mm, least), iterations=2)
+        thin = ndimage.binary_dilation(_thin(part.inside, part.step_mm, least + part.step_mm), iterations=2)
         ridge = thin & _middle(part.distance_mm, part.step_mm) & (part.distance_mm > -least / 2)
         if not ridge.any():
             return part
@@ -53,10 +53,10 @@ class Thickness(Rule):
         thickest = 2 * float(-part.distance_mm.min())
         return Finding(
             self.name,
-            share <= float(values["thin_share"]),
+            share <= float(values["thin_share"]) and thickest >= least,
             f"{share:.1%} of the part is thinner than {least:g} mm; its largest thickness is {thickest:.1f} mm",
             {"thin_share": share, "thickest_mm": thickest, "least_mm": least},
-            f"--rule thickness={max(thickest * 0.6, 0.5):.2g}, or a defect of thicker bone",
+            f"--rule thickness={max(thickest * 0.6, 0.5):.2g}, where the bone itself is so thin",
         )
 
 
