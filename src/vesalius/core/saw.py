@@ -17,8 +17,8 @@ SHAPES = (ROUND, CORNERS)
 class Saw:
     """A hole around an axis that points outward, by its cross-section at a point of the surface.
 
-    `radii_mm` (K,) is the distance from the axis to the wall at angles 2πk/K from `across`, in the plane through `point_mm`;
-    `slope` is by how many mm the hole is wider a mm further out, and `depth_mm` how far it reaches inward.
+    `radii_mm` (K,) is the distance from the axis to the wall at angles 2πk/K from `across`, in the plane through
+    `point_mm`; `slope` is by how many mm the hole is wider a mm further out, and `depth_mm` how far it reaches inward.
     """
 
     point_mm: Array  # (3,)

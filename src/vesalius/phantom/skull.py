@@ -1,4 +1,4 @@
-"""CT of a skull whose plane of symmetry and mirror error are known, whole or with a hole and the piece that fills it."""
+"""CT of a skull whose plane of symmetry and mirror error are known, whole or with a hole and the piece that fits."""
 
 from __future__ import annotations
 

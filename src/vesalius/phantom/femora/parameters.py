@@ -6,7 +6,7 @@ between the sides are choices. Sides differ by about 1 mm on the surface, as tho
 
 from __future__ import annotations
 
-FIELD_MM = (340.0, 130.0, 510.0)  # x, y, z: 136 by 52 by 204 voxels of 2.5 mm
+FIELD_MM = (380.0, 130.0, 510.0)  # x, y, z: 152 by 52 by 204 voxels of 2.5 mm
 PLANES = 204
 MALE, FEMALE = "M", "F"
 LENGTH_MM = {MALE: (452.0, 20.0), FEMALE: (420.0, 18.0)}
@@ -25,13 +25,13 @@ SIDE_RMS_MM = (
     0.4,
     1.6,
 )  # mirror error on the surface: median, deviation of the logarithm, least, most
-LEAN_DEG = 3.0  # deviation of each femur's own turn in the field, about each axis
+LEAN_DEG = (2.0, 1.2, 4.0)  # deviation of each femur's own turn about x, y and z
 
 PIECE_MM = (30.0, 80.0)  # length that is missing of a shaft
 PIECE_AT = (0.35, 0.65)  # where its middle lies, as a share of the length from above
 END_AT = (0.20, 0.28)  # where an upper end is sawn off
 BREAK_AT = (0.3, 0.6)
-BREAK_MM, BREAK_DEG = (4.0, 15.0), (4.0, 14.0)  # how far the lower fragment is moved and turned
+BREAK_MM, BREAK_DEG = (4.0, 15.0), (3.0, 7.0)  # how far the lower fragment is moved and turned
 
 AIR, FAT, MUSCLE, MARROW, SPONGE, COMPACT = -1000.0, -90.0, 55.0, -40.0, 320.0, 1450.0
 NOISE_HU = (10.0, 25.0)

@@ -1,4 +1,4 @@
-"""A hole in the vault as a craniotomy leaves it: where, how large, in which shape, and whether it crosses the midline."""
+"""A hole in the vault as a craniotomy leaves it: where it lies, how large it is, and in which shape."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vesalius.phantom.skulls.person import Person
 
 @dataclass(frozen=True, eq=False)
 class Hole:
-    """A hole: the bone that it lies in, its shape's name, its diameter in mm, its walls' slope, and the saw (in the head)."""
+    """A hole: the bone that it lies in, its shape, its diameter in mm, its walls' slope, and the saw in the head."""
 
     place: str
     shape: str

@@ -2,8 +2,8 @@
 
 Length, breadth and the thickness of three bones are the means of 3000 adults by CT (Li et al., Int. J. Vehicle Safety
 2(4), 2007). The mean distance of 533 heads from their mirror image is 1.5 ± 0.5 mm, 0.5 to 4.8 (Cho et al., Plast.
-Reconstr. Surg., stereophotogrammetry); the law of `MIRROR_RMS_MM` gives that as a root mean square. What has no source is
-a choice, and said to be one.
+Reconstr. Surg., stereophotogrammetry); the law of `MIRROR_RMS_MM` gives that as a root mean square. What has no
+source is a choice, and said to be one.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ TABLES_MM = (1.6, 1.3)  # compact bone outside and inside of the diploë
 MIRROR_RMS_MM = (2.1, 0.30, 1.1, 4.0)  # median, deviation of the logarithm, least, most
 FACE_SHIFT_MM = 1.2  # deviation of how far the lowest part of the face lies to a side
 
-# Bumps of the braincase: direction (x left, y back, z up), mean height and deviation in mm, and how narrow: a bump falls
-# to 1/e at an angle of sqrt(2/narrow). Those off the midline come on both sides.
+# Bumps of the braincase: direction (x left, y back, z up), mean height and deviation in mm, and how narrow: a bump
+# falls to 1/e at an angle of sqrt(2/narrow). Those off the midline come on both sides.
 BUMPS = {
     "brow": ((0.0, -1.0, -0.12), 2.0, 1.5, 18.0),
     "frontal": ((0.45, -0.8, 0.4), 1.0, 1.5, 9.0),
@@ -43,7 +43,7 @@ ODD_BUMPS, ODD_NARROW = 14, 4.5  # pairs with opposite signs: what makes sides d
 
 TILT_DEG = (6.0, 4.0, 7.0)  # deviations of turns about x, y and z
 SHIFT_MM = (4.0, 4.0, 3.0)  # deviations of shifts; none goes beyond 2 deviations
-MIDDLE_MM = (0.0, 0.0, -4.0)  # where the field's centre lies in the head
+MIDDLE_MM = (0.0, -3.0, -4.0)  # where the field's centre lies in the head
 
 DIAMETER_MM = (22.0, 90.0)  # of a hole, of the circle that has its area; each as likely
 MOST_MM = {"frontal": 90.0, "parietal": 90.0, "temporal": 60.0, "occipital": 80.0}

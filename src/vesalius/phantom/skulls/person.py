@@ -16,7 +16,7 @@ from vesalius.phantom.skulls.vault import Bumps, Vault, directions
 class Person:
     """One head: its vault, its face's scale and shift, and how it lies in the field.
 
-    `turn` (3, 3) and `shift_mm` (3,) take the head's coordinates, x left, y back, z up, to the field's around its middle.
+    `turn` (3, 3) and `shift_mm` (3,) take the head's coordinates, x left, y back, z up, to those of the field.
     """
 
     sex: str

@@ -16,9 +16,9 @@ from vesalius.phantom.skulls.person import Person
 
 @dataclass(frozen=True, eq=False)
 class Tissue:
-    """Shares of each voxel `(Z, Y, X)` float32: bone (and of it, vault), head, brain, fluid and air within.
+    """Shares of each voxel `(Z, Y, X)` float32: bone, its vault alone, head, brain, fluid, air.
 
-    `depth_mm` lies below the vault's outer surface, `thickness_mm` is its shell's there; `points` are the head's, in mm.
+    `depth_mm` lies below the vault's outer surface, `thickness_mm` is its shell's there; `points` are the head's.
     """
 
     points: Array  # (3, Z, Y, X)

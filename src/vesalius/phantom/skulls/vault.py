@@ -91,13 +91,13 @@ class Vault:
             weight = np.exp(kind(SHARP) * (cosine - kind(1)))
             total += weight * kind(self.bones_mm[bone])
             weights += weight
-        return np.maximum(total / weights * (1 + self.patches(ways)), kind(law.LEAST_MM))
+        return np.asarray(np.maximum(total / weights * (1 + self.patches(ways)), kind(law.LEAST_MM)))
 
     def base(self, points: Array) -> Array:
         """Return how far points `(3, …)` lie above the base in mm; it is higher in front."""
         kind, tilt = points.dtype.type, 0.15
         floor = (law.ABOVE - 1) * self.height_mm
-        height = points[2] - kind(floor) + kind(tilt) * points[1]
+        height: Array = points[2] - kind(floor) + kind(tilt) * points[1]
         return np.asarray(height * kind(1 / np.hypot(1, tilt)))
 
     def depth(self, points: Array) -> tuple[Array, Array]:
@@ -106,7 +106,8 @@ class Vault:
         ways = points / far
         down, base = self.radius(ways) - far, self.base(points)
         gap = np.maximum(BLEND_MM - np.abs(down - base), 0) / BLEND_MM
-        return np.minimum(down, base) - gap**2 * (BLEND_MM / 4), self.thickness(ways)
+        depth: Array = np.minimum(down, base) - gap**2 * (BLEND_MM / 4)
+        return depth, self.thickness(ways)
 
     def surface(self, ways: Array) -> tuple[Array, Array, Array]:
         """Return points (3, N) of the outer surface, unit normals (3, N), and their cosine with the direction (N,)."""
