@@ -19,6 +19,9 @@ ROOMS = {
     "core": READERS,
     "formats": READERS,
     "prepare/degradations": ("degrade",),
+    "shapes/rules": ("design",),
+    "shapes/design": ("design",),
+    "run/design": ("design",),
     "prepare": ("fit", "predict", "evaluate"),
     "infer": ("fit", "predict", "evaluate"),
     "infer/opinions": ("predict",),
@@ -41,6 +44,7 @@ ROOMS = {
     "language": ("fit", "prompt"),
 }
 FILES = {
+    "shapes/bone.py": ("design",),
     "cli/import_model.py": ("import",),
     "verbs/import_model.py": ("import",),
     "infer/alone.py": ("explain",),

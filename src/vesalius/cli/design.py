@@ -30,7 +30,7 @@ def design(
         show_default="the best that is given, else mirror",
     ),
     model: Path | None = typer.Option(None, "--model", help="A bundle of `fit --task implant`."),
-    shape: Path | None = typer.Option(None, "--shape", help="A shape model of `vesalius shape`."),
+    shape: Path | None = typer.Option(None, "--shape", help="A statistical shape model of the bone."),
     other: Path | None = typer.Option(
         None, "--other", help="The healthy bone of the other side, on the same grid."
     ),

@@ -21,7 +21,7 @@ from vesalius.shapes.views import VIEWS
 
 BONE, PART = "#d9cfb8", "#0f7c8a"
 MOST_FACES = 60_000
-SIZE = (360, 360)
+SIZE = (300, 300)
 _SECTIONS = (("axial", 0), ("coronal", 1), ("sagittal", 2))
 _HIGH = 320  # pixels of a section's longer side, at least
 

@@ -18,8 +18,7 @@ from vesalius.shapes.design.part import Bone, Made, Part
 from vesalius.shapes.extract import surface_of
 from vesalius.shapes.rules import Finding
 
-ROUNDS = 4  # in which a part that came out too tight is loosened
-_SPARE_MM = 0.05
+ROUNDS = 4  # in which a part that came out too tight is mended by stricter values
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,14 +63,16 @@ def design(
     )
     part = mended(framed(bone, hole.missing, direction, step_mm=step_mm), chosen)
     made, findings = _checked(part, bone, chosen)
-    for k in range(1, ROUNDS + 1):
-        short = _short(findings)
-        if short <= 0:
+    tight = dict(chosen)
+    for _ in range(ROUNDS):
+        again = [f for f in findings if not f.kept and rules.get(f.rule).stricter(tight[f.rule], f)]
+        if not again:
             break
-        part = finished(
-            part.without(part.bone_mm - _asked(findings) - short - 2 * _SPARE_MM * k - 0.15 * part.step_mm),
-            chosen,
-        )
+        for finding in again:
+            rule = rules.get(finding.rule)
+            tight[finding.rule] = rule.stricter(tight[finding.rule], finding)
+            part = rule.mend(part, tight[finding.rule])
+        part = finished(part, chosen)
         made, findings = _checked(part, bone, chosen)
     broken = [f for f in findings if not f.kept]
     if broken:
@@ -118,12 +119,3 @@ def _checked(
     made = made_of(part, bone)
     return made, tuple(rules.get(name).check(made, values[name]) for name in rules.ordered())
 
-
-def _short(findings: tuple[Finding, ...]) -> float:
-    """Return by how many mm the made part is nearer to the bone than it may be; 0 where it is not."""
-    tight = [f for f in findings if "asked_mm" in f.figures and not f.kept]
-    return max((f.figures["asked_mm"] - f.figures["least_mm"] for f in tight), default=0.0)
-
-
-def _asked(findings: tuple[Finding, ...]) -> float:
-    return max((f.figures["asked_mm"] for f in findings if "asked_mm" in f.figures), default=0.0)

@@ -28,6 +28,11 @@ class Clearance(Rule):
         room = float(values["least_mm"]) + _SPARE * part.step_mm
         return part.without(part.bone_mm - room)
 
+    def stricter(self, values: Mapping[str, Any], finding: Finding) -> Mapping[str, Any]:
+        """Return a wider gap by what the made part lacked."""
+        short = finding.figures["asked_mm"] - finding.figures["least_mm"]
+        return {**values, "least_mm": float(values["least_mm"]) + short + 0.05}
+
     def check(self, made: Made, values: Mapping[str, Any]) -> Finding:
         """Measure the distance from each vertex and each face's middle to the bone on the image's own grid."""
         vertices, faces = made.surface.vertices_mm, made.surface.faces

@@ -49,6 +49,10 @@ class Rule(ABC):
         """Return the part after all rules have mended it, without what they left; it may take away and not add."""
         return part
 
+    def stricter(self, values: Mapping[str, Any], finding: Finding) -> Mapping[str, Any]:
+        """Return values to mend by once more, where a made part broke the rule by little; by default none, empty."""
+        return {}
+
     @abstractmethod
     def check(self, made: Made, values: Mapping[str, Any]) -> Finding:
         """Return what is measured of the made part: of its mesh and its voxels, not of the field that it came from."""

@@ -32,6 +32,10 @@ class Undercut(Rule):
             return part
         return part.without(part.field_of(shadow))
 
+    def stricter(self, values: Mapping[str, Any], finding: Finding) -> Mapping[str, Any]:
+        """Return more room on the way out."""
+        return {**values, "room_mm": float(values["room_mm"]) + max(0.25, -finding.figures["room_mm"])}
+
     def check(self, made: Made, values: Mapping[str, Any]) -> Finding:
         """Follow vertices of the mesh outward along the axis, through the bone on the image's own grid."""
         axis = np.array(made.part.axis)
