@@ -112,11 +112,11 @@ def test_a_mirrored_bone_is_that_of_numpy_across_its_middle() -> None:
     assert mirrored(x)[0, 0, 0].nonzero().tolist() == [[0, 8], [1, 2]]
 
 
-@pytest.mark.parametrize(("shape", "most"), [((96, 96, 96), 96**3), ((300, 512, 512), 96**3), ((1, 40, 30), 96**3)])
+@pytest.mark.parametrize(
+    ("shape", "most"), [((96, 96, 96), 96**3), ((300, 512, 512), 96**3), ((1, 40, 30), 96**3)]
+)
 def test_the_whole_field_fits_the_budget(shape: tuple[int, int, int], most: int) -> None:
     size, coarser = field_size(shape, most)
     assert np.prod(size) <= most
     assert all(s * coarser >= n for s, n in zip(size, shape, strict=True))
     assert coarser == 1 or np.prod(size) > most / 2
-
-

@@ -102,7 +102,7 @@ def test_a_hole_that_widens_inward_is_drawn_free_or_refused_by_name() -> None:
 
 @pytest.mark.parametrize(
     ("values", "rule"),
-    [({"thickness": 12.0}, "thickness"), ({"fixation.places": 12}, "fixation"), ({"fair": 0.01}, "fair")],
+    [({"thickness": 12.0}, "flush"), ({"fixation.places": 12}, "fixation"), ({"fair": 0.01}, "fair")],
 )
 def test_a_part_that_cannot_pass_is_refused_by_the_rule_s_name(values: dict[str, float], rule: str) -> None:
     bone, hole, affine = ball()

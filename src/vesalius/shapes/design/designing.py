@@ -118,4 +118,3 @@ def _checked(
 ) -> tuple[Made, tuple[Finding, ...]]:
     made = made_of(part, bone)
     return made, tuple(rules.get(name).check(made, values[name]) for name in rules.ordered())
-

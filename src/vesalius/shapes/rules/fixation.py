@@ -28,10 +28,10 @@ class Fixation(Rule):
 
     def check(self, made: Made, values: Mapping[str, Any]) -> Finding:
         """Find places whose bone is thick enough: the thickest first, each next the farthest from the others."""
-        wanted, apart = int(values["places"]), float(values["apart_mm"])
+        wanted, apart, deep = int(values["places"]), float(values["apart_mm"]), float(values["bone_mm"])
         points, thick = border(made)
-        strong = points[thick >= float(values["bone_mm"])]
-        order = np.argsort(-thick[thick >= float(values["bone_mm"])], kind="stable")
+        strong = points[thick >= deep]
+        order = np.argsort(-thick[thick >= deep], kind="stable")
         chosen: list[Array] = []
         for _ in range(12 if len(strong) else 0):
             if not chosen:
@@ -46,7 +46,7 @@ class Fixation(Rule):
         return Finding(
             self.name,
             len(chosen) >= wanted,
-            f"{len(chosen)} places at least {apart:g} mm apart, with {float(values['bone_mm']):g} mm of bone beside them",
+            f"{len(chosen)} places at least {apart:g} mm apart, with {deep:g} mm of bone beside them",
             {"places": float(len(chosen)), "strong_share": share},
             f"--rule fixation.places={len(chosen)}, or less --rule fixation.bone_mm where the bone is thin",
             places,
