@@ -5,6 +5,7 @@ what comes in variants has an option for it. The file declares, as literals that
 
     FORMATS = ("nifti", "png")                the ways in which a cohort can be written; the first is the default
     OPTIONS = {"size": "small"}               its own options with their defaults
+    SMALL = {"size": 24}                      options with which it is quick to check; absent where the defaults are
     FINDINGS = ("lesion", "cyst")             what `twin` can leave out; absent where there is no `twin`
 
 and has

@@ -20,6 +20,7 @@ __all__ = ["FemurPatient", "patient", "twin"]
 
 FORMATS = ("nifti",)
 OPTIONS = {"size": 204, "defect": "none"}
+SMALL = {"size": 48}
 FINDINGS = ("defect",)
 
 Defect = Literal["none", "piece", "end", "fracture"]

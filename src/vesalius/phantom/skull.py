@@ -21,6 +21,7 @@ __all__ = ["SkullPatient", "patient", "twin"]
 
 FORMATS = ("nifti",)
 OPTIONS = {"size": 96, "defect": "one"}
+SMALL = {"size": 24}
 FINDINGS = ("defect",)
 DEFECTS = ("one", "none")
 ACROSS = 0.05  # share of the piece on its smaller side, from which a hole crosses the midline

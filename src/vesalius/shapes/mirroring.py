@@ -16,7 +16,7 @@ from vesalius.shapes.points import Points, points_of
 from vesalius.shapes.symmetry import Plane, symmetry_plane
 
 FAR_MM = (8.0, 6.0, 4.0)  # from bone, beyond which something is missing; the first at which something is
-BESIDE = 0.75  # voxels from the direction of the next bone, within which there is bone in a direction
+BESIDE = 0.6  # voxels from the direction of the next bone, within which there is bone in a direction
 SHIFTS_MM = (
     0.0,
     20.0,
@@ -132,7 +132,9 @@ def open_to_outside(whole: Array, there: Array, affine: Array) -> Array:
     aside = np.zeros(rest.shape)
     aside[rest] = gap * reach
     core, _ = _core(rest, aside, float(steps.max()))
-    return _with(rest & (aside > BESIDE * steps.max()), core)
+    inner = _with(rest & (aside > BESIDE * steps.max()), core)
+    rim = ndimage.distance_transform_edt(~inner, sampling=steps[::-1]) <= 1.8 * steps.max()
+    return _with(rest & rim, core)
 
 
 def _core(rest: Array, far: Array, voxel_mm: float) -> tuple[Array, float]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 from scipy.spatial import cKDTree
+from scipy.special import ndtri
 
 from vesalius.core.errors import DataError, GeometryError
 from vesalius.core.image import Array
@@ -69,6 +70,7 @@ def points_of(mask: Array, affine: Array, *, level: float = 0.5, most: int = 200
     field = _averaged(part, block) if block > 1 else part
     if mask.dtype == bool:
         field = ndimage.gaussian_filter(field, SMOOTH if block == 1 else 0.4, mode="nearest")
+        field, level = ndtri(np.clip(field, 1e-3, 1 - 1e-3)), 0.0  # a smoothed step becomes a straight slope
     index, slope = _crossings(field, level)
     at_edge = np.zeros(len(index), bool)
     whole = (index + 0.5) * block - 0.5 + np.array(low)

@@ -11,14 +11,15 @@ from vesalius.core.image import Array
 from vesalius.shapes.fitting import moved
 from vesalius.shapes.points import Matcher, Points, points_of
 
-LAST = 0.92  # share of the points that the last rounds count, for asymmetry is to be halved, not left aside
 KEPT = 0.75  # share of the points that a fit counts, the nearest: what a defect lacks is not among them
 STARTS, REFINED = 48, 6  # directions that are tried, and how many of them are refined
-APART_DEG = 12.0  # two planes nearer to one another are the same one
-RIVAL, DOUBTED = (
-    1.25,
-    1.5,
-)  # times the best plane's residual: another one fits alike; another one is worth a word
+APART_DEG, RIVAL_DEG = (
+    12.0,
+    30.0,
+)  # planes nearer to one another are the same one; further apart they are rivals
+FAR = 0.12  # of a shape's radius: no point counts as further than that
+CUT = 3.0  # times the median distance, beyond which a point has no counterpart
+ALIKE, DOUBTED = 0.08, 0.2  # share by which a plane is ahead, below which another one fits alike, or nearly
 UNLIKE = 0.05  # of a shape's radius: with a larger residual it is hardly symmetric
 
 
@@ -64,12 +65,13 @@ class Symmetry:
     """A fitted plane, how far the mirrored shape lies from the shape in mm, and what is to be doubted.
 
     `residual_mm` is a root mean square along the surface's normal over the nearest three quarters of the points;
-    `rival` is how many times worse the next plane fits. `doubt` is a sentence, or None.
+    `ahead` is the share of the surface that lies nearer to its mirror image by this plane than by the next one, less the
+    share for which it is the other way round. `doubt` is a sentence, or None.
     """
 
     plane: Plane
     residual_mm: float
-    rival: float
+    ahead: float
     doubt: str | None
 
 
@@ -77,32 +79,30 @@ def symmetry_plane(mask: Array, affine: Array, *, near: Array | None = None, lev
     """Return the plane that a mask or a field `(Z, Y, X)` is most symmetric about.
 
     Planes across the shape's principal axes, across the grid's axes and across directions spread over the sphere are
-    tried; the best are refined by matching the mirrored surface to the surface, nearest points first in closed form and
-    then along normals, over the nearest three quarters of the points (trimmed: Chetverikov et al. 2005). With `near`,
+    tried; the best are refined by matching the mirrored surface to the surface: in closed form over the nearest three
+    quarters of the points (trimmed: Chetverikov et al. 2005), then along normals over all that is not far. With `near`,
     an LPS direction such as (1, 0, 0), only planes whose normal lies within 45° of it are. `level` bounds a field.
 
     Raises DataError where several planes fit alike, as on a sphere or a box, and what `points_of` raises.
     """
     points = points_of(mask, affine, level=level)
-    onto = Matcher.of(points)
-    starts = _starts(points, affine, near)
-    few = points.some(500)
-    tried = sorted(((_cost(few, onto, start), k) for k, start in enumerate(starts)), key=lambda one: one[0])
+    rough = Matcher.of(points.some(3000))
+    few = points.some(250)
+    starts = sorted(_starts(points, affine, near), key=lambda start: _cost(few, rough, start))
     chosen: list[Plane] = []
-    for _, k in tried:
-        if all(starts[k].apart(other) > APART_DEG for other in chosen):
-            chosen.append(starts[k])
+    for start in starts:
+        if all(start.apart(other) > APART_DEG for other in chosen):
+            chosen.append(start)
         if len(chosen) == REFINED:
             break
-    fits = sorted(
-        ((_cost(points.some(4000), onto, p), p) for p in (_refined(points, onto, c) for c in chosen)),
-        key=lambda one: one[0],
-    )
+    found = [_closest(points, rough, start) for start in chosen]
+    some = points.some(1500)
+    fits = sorted(((_cost(some, rough, plane), plane) for plane in found), key=lambda fit: fit[0])
     if near is not None:
-        fits = [one for one in fits if _near(one[1].normal, near)]
+        fits = [fit for fit in fits if _near(fit[1].normal, near)]
         if not fits:
             raise DataError("no plane near that direction fits", hint="leave the direction away")
-    return _judged(fits, points, onto, voxel_mm=float(np.abs(np.linalg.det(affine[:3, :3])) ** (1 / 3)))
+    return _judged(fits, points, voxel_mm=float(np.abs(np.linalg.det(affine[:3, :3])) ** (1 / 3)))
 
 
 def mirrored(mask: Array, affine: Array, plane: Plane) -> Array:
@@ -135,31 +135,46 @@ def _near(normal: Array, near: Array) -> bool:
 
 
 def _cost(points: Points, onto: Matcher, plane: Plane) -> float:
-    """Return the root mean square distance of the mirrored points that lie nearest, in mm."""
+    """Return the root mean square distance of the mirrored points in mm, none of which counts as too far."""
     _, far = onto.nearest(points.moved(plane.matrix()))
-    kept = np.sort(far)[: max(int(KEPT * len(far)), 1)]
-    return float(np.sqrt(np.mean(kept**2)))
+    return float(np.sqrt(np.mean(np.minimum(far, FAR * points.radius_mm) ** 2)))
 
 
-def _refined(points: Points, onto: Matcher, plane: Plane) -> Plane:
-    """Return a plane refined: in closed form from matched points, then by least squares along normals."""
-    for number, rounds, share, by in (
-        (700, 12, KEPT, _closed),
-        (2000, 6, KEPT, _closed),
-        (6000, 8, LAST, _along),
-    ):
-        some = points.some(number)
-        for _ in range(rounds):
-            found, far = onto.nearest(some.moved(plane.matrix()))
-            kept = far <= np.quantile(far, share)
-            before = plane
-            plane = by(plane, some.places[kept], onto.points, found[kept])
-            if before.apart(plane) < 2e-3 and abs(float(before.signed_mm(plane.point_mm))) < 2e-3:
-                break
+def _ahead(points: Points, onto: Matcher, plane: Plane, other: Plane, *, voxel_mm: float) -> float:
+    """Return the share of points that one plane brings nearer to the surface than another, less the reverse share."""
+    one, two = (onto.nearest(points.moved(p.matrix()))[1] for p in (plane, other))
+    margin = max(0.5 * voxel_mm, float(np.median(one)))
+    return float((two > one + margin).mean() - (one > two + margin).mean())
+
+
+def _closest(points: Points, onto: Matcher, plane: Plane) -> Plane:
+    """Return a plane refined in closed form, from matched points of few."""
+    some = points.some(600)
+    for _ in range(25):
+        found, far = onto.nearest(some.moved(plane.matrix()))
+        kept = far <= np.quantile(far, KEPT)
+        before, plane = plane, _closed(some.places[kept], onto.points, found[kept])
+        if before.apart(plane) < 0.05 and abs(float(before.signed_mm(plane.point_mm))) < 0.02:
+            break
     return plane
 
 
-def _closed(plane: Plane, places: Array, target: Points, found: Array) -> Plane:
+def _settled(points: Points, onto: Matcher, plane: Plane) -> Plane:
+    """Return a plane refined along normals over all that lies within thrice the median distance.
+
+    So asymmetry is halved by the plane and not left aside, and what a defect lacks is.
+    """
+    some = points.some(5000)
+    for _ in range(10):
+        found, far = onto.nearest(some.moved(plane.matrix()))
+        kept = far <= max(CUT * float(np.median(far)), float(np.quantile(far, KEPT)))
+        before, plane = plane, _along(plane, some.places[kept], onto.points, found[kept])
+        if before.apart(plane) < 5e-3 and abs(float(before.signed_mm(plane.point_mm))) < 5e-3:
+            break
+    return plane
+
+
+def _closed(places: Array, target: Points, found: Array) -> Plane:
     """Return the plane that mirrors `places` closest to their matches.
 
     |Mp − q|² = |p − q|² + 4 (n·p − d)(n·q − d): d is the mean of n·(p + q)/2, n the least eigenvalue's eigenvector.
@@ -188,29 +203,31 @@ def _along(plane: Plane, places: Array, target: Points, found: Array) -> Plane:
     return Plane.of(middle + (d + step[0]) * normal, normal)
 
 
-def _judged(fits: list[tuple[float, Plane]], points: Points, onto: Matcher, *, voxel_mm: float) -> Symmetry:
-    """Return the best plane with its doubt. Raises DataError where another one fits alike."""
-    cost, plane = fits[0]
-    others = [(c, p) for c, p in fits[1:] if p.apart(plane) > APART_DEG]
-    allowed = max(cost, 0.15 * voxel_mm)
-    alike = [p for c, p in others if c < RIVAL * allowed]
+def _judged(fits: list[tuple[float, Plane]], points: Points, *, voxel_mm: float) -> Symmetry:
+    """Return the best plane, settled, with its doubt. Raises DataError where another one fits alike."""
+    rough, onto = fits[0][1], Matcher.of(points)
+    rivals = [plane for _, plane in fits[1:] if plane.apart(rough) > RIVAL_DEG]
+    ahead = [_ahead(points.some(1500), onto, rough, plane, voxel_mm=voxel_mm) for plane in rivals]
+    alike = [plane for plane, share in zip(rivals, ahead, strict=True) if share < ALIKE]
     if alike:
         raise DataError(
             "a shape that several planes halve alike has no plane of symmetry of its own",
-            found=f"{len(alike) + 1} planes, {plane.apart(alike[0]):.0f}° apart, within {cost:.2g} mm",
+            found=f"{len(alike) + 1} planes, {rough.apart(alike[0]):.0f}° apart, that fit within {fits[0][0]:.2g} mm",
             hint="near=(1, 0, 0), the LPS direction that the plane lies across",
         )
-    rival = min((c for c, _ in others), default=np.inf) / allowed
-    matched, far = onto.nearest(points.moved(plane.matrix()))
-    kept = far <= np.quantile(far, KEPT)
-    gap = points.moved(plane.matrix()).places - onto.points.places[matched]
-    residual = float(np.sqrt(np.mean((gap * onto.points.normals[matched]).sum(axis=1)[kept] ** 2)))
+    least = min(ahead, default=1.0)
+    plane = _settled(points, onto, rough)
+    turned = points.some(5000).moved(plane.matrix())
+    matched, far = onto.nearest(turned)
+    gap = ((turned.places - onto.points.places[matched]) * onto.points.normals[matched]).sum(axis=1)
+    residual = float(np.sqrt(np.mean(gap[far <= np.quantile(far, KEPT)] ** 2)))
     doubts = []
-    if rival < DOUBTED:
-        doubts.append(f"another plane fits only {rival:.2g} times worse")
+    if least < DOUBTED:
+        doubts.append(
+            f"another plane fits nearly as well: this one is ahead of it for {least:.0%} of the surface"
+        )
     if residual > UNLIKE * points.radius_mm:
         doubts.append(f"the shape lies {residual:.2g} mm from its mirror image and is hardly symmetric")
-    at = plane.point_mm + 0.0
     middle = points.places.mean(axis=0)
-    on_plane = middle - float((middle - at) @ plane.normal) * plane.normal
-    return Symmetry(Plane.of(on_plane, plane.normal), residual, float(rival), "; ".join(doubts) or None)
+    on_plane = middle - float(plane.signed_mm(middle)) * plane.normal
+    return Symmetry(Plane.of(on_plane, plane.normal), residual, least, "; ".join(doubts) or None)

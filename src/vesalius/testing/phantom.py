@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,11 @@ class PhantomTrial:
         """Return a literal of its file."""
         return registry.literals("phantom", self.kind).get(name, default)
 
+    @property
+    def small(self) -> Mapping[str, Any]:
+        """Return the options with which it is quick to draw: its SMALL, none where it has none."""
+        return dict(self.literal("SMALL", {}))
+
     def __str__(self) -> str:
         return f"phantom {self.kind}"
 
@@ -52,6 +57,8 @@ def describes_itself(trial: PhantomTrial) -> None:
     require(10 < len(words) < 130, f"{trial} is described in one line of 11 to 129 characters, not {words!r}")
     require(trial.literal("FORMATS"), f"{trial}: FORMATS name the ways in which it is written")
     module, options = registry.lookup("phantom", trial.kind), trial.literal("OPTIONS", {})
+    unknown = set(trial.small) - set(options)
+    require(not unknown, f"{trial}: SMALL gives values to options that it has, not to {sorted(unknown)}")
     for name in ("patient", "twin") if trial.literal("FINDINGS") else ("patient",):
         parameters = inspect.signature(getattr(module, name)).parameters
         require(list(parameters)[:2] == ["index", "seed"], f"{trial}: `{name}` takes index and seed first")
@@ -64,7 +71,7 @@ def describes_itself(trial: PhantomTrial) -> None:
 
 def makes_the_same_patient_again(trial: PhantomTrial) -> None:
     """Require that the same arguments give the same patient to the bit, and another index another one."""
-    one, other, again = (patient(k, 3, kind=trial.kind) for k in (1, 2, 1))
+    one, other, again = (patient(k, 3, kind=trial.kind, options=trial.small) for k in (1, 2, 1))
     require(one.truth() == again.truth(), f"{trial}: the same arguments give the same truth")
     require(one.truth() != other.truth(), f"{trial}: another index gives another truth")
     case, same = one.as_case(), again.as_case()
@@ -82,7 +89,7 @@ def writes_the_same_files_again(trial: PhantomTrial) -> None:
     for format in trial.literal("FORMATS"):
         roots = [trial.folder / f"{format}-{k}" for k in (0, 1)]
         for root in roots:
-            make(root, kind=trial.kind, cases=2, seed=5, format=format)
+            make(root, kind=trial.kind, cases=2, seed=5, format=format, options=trial.small)
         first, second = (
             {p.relative_to(r): p.read_bytes() for p in r.rglob("*") if p.is_file()} for r in roots
         )
@@ -98,8 +105,8 @@ def writes_the_same_files_again(trial: PhantomTrial) -> None:
 def makes_twins_on_the_same_grid(trial: PhantomTrial) -> None:
     """Require that a twin is the same patient in another case, on the same grid."""
     for without in trial.literal("FINDINGS"):
-        one = patient(1, 3, kind=trial.kind).as_case()
-        other = twin(1, 3, without=without, kind=trial.kind).as_case()
+        one = patient(1, 3, kind=trial.kind, options=trial.small).as_case()
+        other = twin(1, 3, without=without, kind=trial.kind, options=trial.small).as_case()
         require(one.patient == other.patient, f"{trial}: a twin is the same patient")
         require(one.id != other.id, f"{trial}: a twin is another case, not {one.id} again")
         for name, image in _images(one).items():
