@@ -17,7 +17,6 @@ from benchmarks import _fits, _phantoms, _quick
 from benchmarks._figures import Figure, at_least, at_most
 from vesalius import cohorts
 from vesalius.core.case import Case
-from vesalius.core.cohort import Cohort
 from vesalius.core.errors import VesaliusError
 from vesalius.core.image import Array
 from vesalius.core.numbers import finite
@@ -75,7 +74,7 @@ def skulls(place: Path, seed: int, *, quick: bool) -> list[Figure]:
     told = json.loads((cut / "truth.json").read_text(encoding="utf-8"))
     found = {
         case.id: _kept(place / "cases" / f"{case.id}.json", lambda c=case: _measured(c, done.run, model))
-        for case in cohorts.read(cut, target="implant").cases
+        for case in cohorts.read(cut, columns={"mask": "implant"}).cases
         if case.id in tested
     }
     across = {k for k in found if _truth_of(told, k)["defect"]["crosses_midline"]}
@@ -209,11 +208,14 @@ def _designs(found: Mapping[str, Mapping[str, Any]], seed: int) -> list[Figure]:
 def femora(place: Path, seed: int, *, cases: int) -> list[Figure]:
     """Femora that lack a piece, completed by the other side: the mean distance between both surfaces."""
     data = _phantoms.made(place / f"femora-{cases}", "femur", cases, seed=seed, options={"defect": "piece"})
-    cohort: Cohort = cohorts.read(data, target="femur")
+    pairs, lacked = (
+        {c.id: c.targets[name] for c in cohorts.read(data, columns={"mask": name}).cases}
+        for name in ("femur", "implant")
+    )
     errors = []
-    for case in cohort.cases:
-        both = load_mask(case.targets["femur"])
-        truth = load_mask(case.targets["implant"]).array[0] > 0
+    for name, item in pairs.items():
+        both = load_mask(item)
+        truth = load_mask(lacked[name]).array[0] > 0
         affine = np.asarray(both.affine)
         left, right = (both.array[0] == k for k in (1, 2))
         lacking, healthy = (left, right) if _near(truth, left) > _near(truth, right) else (right, left)

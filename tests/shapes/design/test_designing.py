@@ -100,9 +100,19 @@ def test_a_hole_that_widens_inward_is_drawn_free_or_refused_by_name() -> None:
         design(bone, hole, affine, axis=up, step_mm=1.0, values={"closes": 0.9})
 
 
+def test_a_bump_on_whole_bone_is_told_to_fill_no_hole(made: Design) -> None:
+    bone, hole, affine = ball()
+    z = np.arange(N)[:, None, None]
+    bump = np.roll(hole, 2, axis=0) & (z > 0) & ~(bone | hole)
+    lenient = {"fair": 2.0, "thickness": 0.5, "fixation.places": 0, "closes": 0.1}
+    told = design(bone | hole, bump, affine, axis=np.array([0.0, 0.0, 1.0]), step_mm=1.4, values=lenient)
+    assert any("rests on bone" in note for note in told.notes)
+    assert not any("rests on bone" in note for note in made.notes)
+
+
 @pytest.mark.parametrize(
     ("values", "rule"),
-    [({"thickness": 12.0}, "flush"), ({"fixation.places": 12}, "fixation"), ({"fair": 0.01}, "fair")],
+    [({"thickness": 12.0}, "thickness"), ({"fixation.places": 12}, "fixation"), ({"fair": 0.01}, "fair")],
 )
 def test_a_part_that_cannot_pass_is_refused_by_the_rule_s_name(values: dict[str, float], rule: str) -> None:
     bone, hole, affine = ball()

@@ -18,6 +18,7 @@ from vesalius.shapes.design.part import Bone, Made, Part
 from vesalius.shapes.extract import surface_of
 from vesalius.shapes.rules import Finding
 
+BENEATH_MM, RESTS = 12.0, 0.5  # so near below lies bone, for so large a share of the part
 ROUNDS = 4  # in which a part that came out too tight is mended by stricter values
 
 
@@ -82,7 +83,20 @@ def design(
             found=first.found,
             hint=first.hint,
         )
-    return Design(made, findings, hole, chosen, (*hole.notes, *part.notes))
+    return Design(made, findings, hole, chosen, (*hole.notes, *_resting(part)))
+
+
+def _resting(part: Part) -> tuple[str, ...]:
+    """Return a doubt where most of a part rests on bone: what was found may be a bump of the other half, and no hole."""
+    steps = max(1, round(BENEATH_MM / part.step_mm))
+    beneath = np.cumsum(part.bone_mm < 0, axis=0)
+    beneath[steps:] -= beneath[:-steps].copy()
+    share = float((beneath > 0)[part.inside].mean())
+    if share <= RESTS:
+        return ()
+    return (
+        f"{share:.0%} of the part rests on bone: it may lie on the bone's outside, and fill no hole through it",
+    )
 
 
 def mended(part: Part, values: Mapping[str, Mapping[str, Any]]) -> Part:

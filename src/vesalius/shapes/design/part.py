@@ -49,7 +49,6 @@ class Part:
     wanted_mm: Array
     affine: Array
     step_mm: float
-    notes: tuple[str, ...] = ()
 
     @property
     def axis(self) -> Triple:
