@@ -40,6 +40,13 @@ _HOME = {
     "compress": "verbs.compress",
     "Compression": "compress.report",
     "Comparison": "verbs.compare",
+    "shape": "verbs.shape",
+    "Shaped": "verbs.shape",
+    "ShapeModel": "shapes.models.model",
+    "complete": "verbs.complete",
+    "Completed": "verbs.complete",
+    "morph": "verbs.morph",
+    "Morphed": "verbs.morph",
     "consensus": "verbs.consensus",
     "Consensus": "verbs.consensus",
     "label": "verbs.label",
@@ -148,6 +155,7 @@ __all__ = [
     "CodeError",
     "Cohort",
     "Comparison",
+    "Completed",
     "Compression",
     "Consensus",
     "DataError",
@@ -176,6 +184,7 @@ __all__ = [
     "MismatchError",
     "MissingExtra",
     "MissingProgram",
+    "Morphed",
     "NoImages",
     "NotAnImage",
     "OutOfFold",
@@ -190,6 +199,8 @@ __all__ = [
     "Scaling",
     "Search",
     "SelfTest",
+    "ShapeModel",
+    "Shaped",
     "SourceError",
     "Stroke",
     "Suggested",
@@ -208,6 +219,7 @@ __all__ = [
     "clean",
     "cohort_from_dataset",
     "compare",
+    "complete",
     "compress",
     "consensus",
     "degrade",
@@ -231,6 +243,7 @@ __all__ = [
     "inspect",
     "label",
     "limits",
+    "morph",
     "phantom",
     "predict",
     "pretrain",
@@ -240,6 +253,7 @@ __all__ = [
     "scale",
     "search",
     "selftest",
+    "shape",
     "simulate_labelling",
     "suggest",
     "torch_dataset",
@@ -289,6 +303,7 @@ if TYPE_CHECKING:
     from vesalius.run.out_of_fold import OutOfFold as OutOfFold
     from vesalius.run.predictions import Predictions as Predictions
     from vesalius.run.scaling.result import Scaling as Scaling
+    from vesalius.shapes.models.model import ShapeModel as ShapeModel
     from vesalius.verbs.advise import Advice as Advice
     from vesalius.verbs.advise import advise as advise
     from vesalius.verbs.annotate import AnnotationProject as AnnotationProject
@@ -306,6 +321,8 @@ if TYPE_CHECKING:
     from vesalius.verbs.cohort_from_dataset import cohort_from_dataset as cohort_from_dataset
     from vesalius.verbs.compare import Comparison as Comparison
     from vesalius.verbs.compare import compare as compare
+    from vesalius.verbs.complete import Completed as Completed
+    from vesalius.verbs.complete import complete as complete
     from vesalius.verbs.compress import compress as compress
     from vesalius.verbs.consensus import Consensus as Consensus
     from vesalius.verbs.consensus import consensus as consensus
@@ -343,6 +360,8 @@ if TYPE_CHECKING:
     from vesalius.verbs.label import Labelled as Labelled
     from vesalius.verbs.label import label as label
     from vesalius.verbs.limits import limits as limits
+    from vesalius.verbs.morph import Morphed as Morphed
+    from vesalius.verbs.morph import morph as morph
     from vesalius.verbs.open import open as open
     from vesalius.verbs.phantom import phantom as phantom
     from vesalius.verbs.predict import predict as predict
@@ -356,6 +375,8 @@ if TYPE_CHECKING:
     from vesalius.verbs.search import Search as Search
     from vesalius.verbs.search import search as search
     from vesalius.verbs.selftest import selftest as selftest
+    from vesalius.verbs.shape import Shaped as Shaped
+    from vesalius.verbs.shape import shape as shape
     from vesalius.verbs.simulate_labelling import simulate_labelling as simulate_labelling
     from vesalius.verbs.suggest import Suggested as Suggested
     from vesalius.verbs.suggest import suggest as suggest

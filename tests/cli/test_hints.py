@@ -110,6 +110,8 @@ FILES = {
     "prepare/harmonise/__init__.py": ("fit",),
     "run/features_file.py": ("features",),
     "run/features_notes.py": ("features",),
+    "run/shape/reading.py": ("shape",),
+    "run/shape/part.py": ("complete",),
     "run/consensus/experts.py": ("consensus",),
     "run/consensus/joining.py": ("consensus",),
     "run/consensus/reading.py": ("consensus",),

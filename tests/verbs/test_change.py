@@ -115,6 +115,16 @@ def test_what_grew_is_told_with_its_interval_and_what_did_not_is_not(
     )  # though the patient lay elsewhere
     with pytest.raises(OutputError):
         vs.change(volumes.run, *visits, tmp_path / "out")
+    surfaces = {one["name"]: one for one in document["surfaces"]}
+    liver = surfaces["liver"]
+    assert (
+        liver["p95_mm"] < 8 and liver["doubt_mm"] > found.registration.apart
+    )  # the liver moved with its patient
+    assert (
+        surfaces["lesion"]["outward"]["most_mm"] > surfaces["lesion"]["inward"]["most_mm"]
+    )  # and its lesion grew
+    assert float(row["liver_surface_outward_p95_mm"]) == pytest.approx(liver["outward"]["p95_mm"])
+    assert 'id="surfaces"' in page and "surface from anterior, left and superior" in page
     shown = found._repr_html_()
     assert "Lesion grew from" in shown and shown.count("<img") == 2 and "Change" in repr(found)
     assert found.show(tmp_path / "shown.html") == tmp_path / "shown.html"

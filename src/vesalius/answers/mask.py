@@ -16,6 +16,7 @@ from vesalius.answers import _outer as outer
 from vesalius.answers import _stated as stated
 from vesalius.answers import _unsure as unsure
 from vesalius.answers._asking import label_place, number_place
+from vesalius.answers._surface_moved import surfaces_moved
 from vesalius.answers.contract import Handling, Judged, Kept, Panel
 from vesalius.answers.drawing import figures as draw
 from vesalius.answers.drawing import planes
@@ -268,7 +269,7 @@ class MaskHandling(Handling[Mask]):
         return grids.mask_fault(reference, answer.image)
 
     def changed(self, earlier: Mask, later: Mask, between: Between) -> Changed:
-        """Return how much each label grew, and what became of its connected parts where it has several."""
+        """Return how much each label grew, how far its surface moved, and what became of its connected parts."""
         labels = grown.labels_of(earlier.labels, later.labels)
 
         def sides(name: str) -> tuple[grown.Side, grown.Side]:
@@ -277,13 +278,14 @@ class MaskHandling(Handling[Mask]):
         units = (unit_of(earlier.image)[0], unit_of(later.image)[0])
         found = grown.grown(labels, sides, between, unit=units, answers=(earlier, later))
         parts, notes = [], list(found.notes)
+        moved, left = surfaces_moved(labels, sides, between) if found.growths else ((), ())
         if found.growths:
             for label in labels:
                 own, said = grown.parts_of_bits(label.name, sides(label.name), between, unit=units[0])
                 parts += own
                 notes += [said] if said else []
         notes += [*grown.unregistered(between, "connected parts"), *grown.lacking(between, found.growths)]
-        return replace(found, parts=tuple(parts), notes=tuple(notes))
+        return replace(found, parts=tuple(parts), notes=(*notes, *left), moved=moved)
 
     def carried(self, answer: Mask, between: Between) -> Mask:
         """Return the mask on the later visit's grid, each voxel that of the nearest."""

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from vesalius.core.moved import Moved
 from vesalius.core.scorecard import Scorecard
 from vesalius.core.words import counted
 
@@ -202,13 +203,15 @@ class Part:
 class Changed:
     """What a kind of answer says of two answers: what was measured, single parts, and what must be read with them.
 
-    `words` are what cannot be counted, such as the class that is called: pairs of a name and both answers.
+    `words` are what cannot be counted, such as the class that is called: pairs of a name and both answers. `moved` is
+    how far surfaces moved.
     """
 
     growths: tuple[Growth, ...] = ()
     parts: tuple[Part, ...] = ()
     words: tuple[tuple[str, str, str], ...] = ()
     notes: tuple[str, ...] = ()
+    moved: tuple[Moved, ...] = ()
 
 
 # --- bounds of a change

@@ -19,6 +19,7 @@ from vesalius.core.answers import Answer
 from vesalius.core.cohort import Label
 from vesalius.core.errors import OutputError
 from vesalius.core.growth import Growth
+from vesalius.core.moved import Moved
 from vesalius.dicom.values import terms
 from vesalius.dicom.write import study as studies
 from vesalius.dicom.write.sr import IMAGING, REPORTED, identity, observer
@@ -33,14 +34,29 @@ _QUANTITIES = {
 _UNITS = {"mm²": "mm2", None: None}
 
 
-def write(answers: Sequence[Answer], growths: Sequence[Growth], days: float | None, path: Path) -> None:
-    """Write the report of both answers' change into the later one's study. Raises OutputError, GeometryError."""
+def write(
+    answers: Sequence[Answer],
+    growths: Sequence[Growth],
+    days: float | None,
+    path: Path,
+    *,
+    moved: Sequence[Moved] = (),
+) -> None:
+    """Write the report of both answers' change into the later one's study. Raises OutputError, GeometryError.
+
+    How far a surface in `moved` went stands in the group of its label's change.
+    """
     earlier, later = (studies.study_of(answer, None) for answer in answers)
     if earlier.first.PatientID != later.first.PatientID:
         raise OutputError("a report of change is of one patient", hint="two visits of one PatientID")
     if not growths:
         raise OutputError("nothing was measured that a report of change could hold", hint="change.json")
-    found = [group for growth in growths for group in _groups(growth, earlier, later, answers[1], days)]
+    by_name = {one.name: one for one in moved}
+    found = [
+        group
+        for growth in growths
+        for group in _groups(growth, earlier, later, answers[1], days=days, moved=by_name.get(growth.name))
+    ]
     with studies.making("report of change"):
         report = sr.MeasurementReport(
             observation_context=sr.ObservationContext(observer_device_context=observer(later)),
@@ -61,7 +77,9 @@ def _groups(
     earlier: studies.ResultStudy,
     later: studies.ResultStudy,
     answer: Answer,
+    *,
     days: float | None,
+    moved: Moved | None,
 ) -> list[Any]:
     name = _QUANTITIES.get(growth.quantity) or Code(*terms.private(growth.quantity))
     unit = unit_of(_UNITS.get(growth.unit, growth.unit))
@@ -88,7 +106,7 @@ def _groups(
         sr.MeasurementsAndQualitativeEvaluations(
             **begun_with(growth.name, label, later),
             time_point_context=sr.TimePointContext("change between both visits", time_point_order=2),
-            measurements=list(_changes(growth, unit, days)),
+            measurements=[*_changes(growth, unit, days), *_surface(moved)],
             qualitative_evaluations=said,
             source_images=source_images(later),
         )
@@ -115,6 +133,24 @@ def _changes(growth: Growth, unit: Code, days: float | None) -> list[Any]:
         year = growth.rates(days)["year"]
         found.append(said(f"change of {growth.quantity} a year", year, unit))
     return found
+
+
+def _surface(moved: Moved | None) -> list[Any]:
+    """Return how far the surface moved outward and inward, and the doubt of it, in mm."""
+    if moved is None:
+        return []
+    told = [("mean, outward positive", moved.mean_mm)]
+    for way, held in (("outward", moved.outward), ("inward", moved.inward)):
+        told += [
+            (f"{way}, mean", held.mean_mm),
+            (f"{way}, 95th percentile", held.p95_mm),
+            (f"{way}, most", held.most_mm),
+        ]
+    told += [] if moved.doubt_mm is None else [("doubt by the registration and the voxels", moved.doubt_mm)]
+    return [
+        measurement(Code(*terms.private(f"surface moved: {text}")), value, unit_of("mm"))
+        for text, value in told
+    ]
 
 
 def _label(growth: Growth, answer: Answer) -> Label | None:

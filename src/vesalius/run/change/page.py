@@ -11,6 +11,7 @@ from vesalius.core import page as pages
 from vesalius.core.called import called_by, written
 from vesalius.core.growth import UNTOLD, Growth, Part, Reach
 from vesalius.core.words import counted, listed
+from vesalius.run.change import surfaces
 from vesalius.run.change.pictures import pictured
 from vesalius.run.change.result import TOLD, Change, Changes, counted_days, interval, number, signed
 
@@ -27,6 +28,7 @@ WORDS = {
 def page(change: Change) -> str:
     """Return one self-contained page of one patient's two visits."""
     growths, parts = change.growths, () if change.changed is None else change.changed.parts
+    moved = () if change.changed is None else change.changed.moved
     earlier, later = change.visits
     return pages.render(
         _HERE / "change.html.j2",
@@ -43,6 +45,8 @@ def page(change: Change) -> str:
         words=[] if change.changed is None else change.changed.words,
         intervals=_ways(growths),
         parts=_parts(parts),
+        surfaces=surfaces.table_of(moved),
+        surface_pictures=surfaces.pictured(moved),
         pictures=pictured(change),
         facts=_facts(change),
         how=_registered(change),

@@ -90,6 +90,7 @@ class Change(Shown):
             "registration": self.registered,
             "growth": [growth.json(self.days) for growth in changed.growths],
             "parts": [part.json() for part in changed.parts],
+            "surfaces": [one.json() for one in changed.moved],
             "words": [{"name": n, "earlier": a, "later": b} for n, a, b in changed.words],
             "notes": list(self.notes),
         }
@@ -119,13 +120,18 @@ class Change(Shown):
                 f"{lead}_a_year": year,
                 f"{lead}_told": growth.verdict,
             }
+        for moved in () if self.changed is None else self.changed.moved:
+            found |= moved.row()
         for name, one, two in () if self.changed is None else self.changed.words:
             found |= {f"{name}_earlier": one, f"{name}_later": two}
         return {**found, "notes": "; ".join(self.notes)}
 
     def let_go(self) -> Change:
-        """Return the same without both images, for who keeps many."""
-        return replace(self, between=None)
+        """Return the same without both images and without surfaces, for who keeps many."""
+        if self.changed is None:
+            return replace(self, between=None)
+        moved = tuple(replace(one, surface=None, field_mm=None) for one in self.changed.moved)
+        return replace(self, between=None, changed=replace(self.changed, moved=moved))
 
     def to_polars(self) -> Any:
         """Return a row for each thing that was measured, as a polars DataFrame."""

@@ -93,7 +93,8 @@ def _objects(change: Change, folder: Path) -> list[str]:
             except (OutputError, DataError) as error:
                 said.append(f"there is no {name}{suffix}: {error}")
     try:
-        sr_change.write(change.answers, change.growths, change.days, folder / "change.sr.dcm")
+        moved = () if change.changed is None else change.changed.moved
+        sr_change.write(change.answers, change.growths, change.days, folder / "change.sr.dcm", moved=moved)
     except (OutputError, DataError) as error:
         said.append(f"there is no change.sr.dcm: {error}")
     return said

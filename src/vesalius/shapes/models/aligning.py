@@ -46,7 +46,7 @@ def still() -> Pose:
 def procrustes(source: Array, target: Array, *, sizes: bool = False, weights: Array | None = None) -> Pose:
     """Return the pose that brings corresponding points `(N, 3)` nearest to others by least squares.
 
-    With `sizes` the scale is fitted too. The rotation is proper: where a mirror image would fit better, it is not taken.
+    With `sizes` the scale is fitted too. The rotation is proper: no mirror image is taken.
     Source: Umeyama 1991.
     """
     w = np.ones(len(source)) if weights is None else weights
@@ -96,7 +96,9 @@ def starts(source: Cloud, target: Cloud, *, turned: bool) -> list[Pose]:
     """Return poses to start from: middle on middle, and where directions are not known the principal axes, too."""
     turns = [np.eye(3)]
     if turned:
-        own, other = (np.linalg.svd(c.points_mm - c.middle_mm, full_matrices=False)[2] for c in (source, target))
+        own, other = (
+            np.linalg.svd(c.points_mm - c.middle_mm, full_matrices=False)[2] for c in (source, target)
+        )
         for signs in ((1, 1), (1, -1), (-1, 1), (-1, -1)):
             turn = (other.T * np.array([*signs, 1.0])) @ own
             turn = (other.T * np.array([*signs, np.sign(np.linalg.det(turn))])) @ own

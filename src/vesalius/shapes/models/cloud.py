@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -20,10 +21,11 @@ class Cloud:
 
     points_mm: Array
     normals: Array
-    tree: cKDTree = field(init=False, repr=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "tree", cKDTree(self.points_mm))
+    @cached_property
+    def tree(self) -> cKDTree:
+        """What finds the nearest points."""
+        return cKDTree(self.points_mm)
 
     @property
     def middle_mm(self) -> Array:
@@ -78,7 +80,9 @@ def cloud_of(surface: Surface, *, samples: int = SAMPLES, seed: int = 0) -> Clou
         raise DataError("a surface without area", found=f"{len(faces)} faces", hint="another mesh")
     random = np.random.default_rng(seed)
     ends = np.cumsum(doubled)
-    at = (np.arange(samples) + random.random(samples)) / samples * ends[-1]  # one in each equal share of the area
+    at = (
+        (np.arange(samples) + random.random(samples)) / samples * ends[-1]
+    )  # one in each equal share of the area
     chosen = np.minimum(np.searchsorted(ends, at), len(faces) - 1)
     chosen = random.permutation(chosen)
     a, b = random.random((2, samples))

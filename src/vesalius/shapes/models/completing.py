@@ -42,7 +42,12 @@ class Completion:
 
 
 def complete(
-    model: ShapeModel, surface: Surface, seen: Array | None = None, *, whole: bool = False, columns: Columns | None = None
+    model: ShapeModel,
+    surface: Surface,
+    seen: Array | None = None,
+    *,
+    whole: bool = False,
+    columns: Columns | None = None,
 ) -> Completion:
     """Return the whole surface that most likely goes with what is seen of one.
 
@@ -52,7 +57,7 @@ def complete(
     Raises DataError where too little is seen, the mirror image fits better, or units differ.
     """
     given = _seen_part(surface, seen)
-    cloud = cloud_of(given, samples=3 * 1000)
+    cloud = cloud_of(given, samples=min(3000, max(1000, 4 * len(model.mean_mm))))
     flat = np.zeros(len(cloud.points_mm), dtype=bool) if whole else planes(cloud)
     _assert_units(model, cloud)
     found = fit(model, cloud.only(~flat), whole=whole, columns=columns)
@@ -134,5 +139,7 @@ def _assert_units(model: ShapeModel, cloud: Cloud) -> None:
     ratio = float(np.ptp(cloud.points_mm, axis=0).max() / np.ptp(model.mean_mm, axis=0).max())
     if not model.sizes and not 0.02 < ratio < 5:
         raise DataError(
-            "the surface has another size than the model's shapes", found=f"{ratio:.3g} times", hint="a mesh in mm"
+            "the surface has another size than the model's shapes",
+            found=f"{ratio:.3g} times",
+            hint="a mesh in mm",
         )

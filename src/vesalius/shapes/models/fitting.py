@@ -14,13 +14,16 @@ from vesalius.shapes.models.cloud import Cloud, vertex_normals
 from vesalius.shapes.models.model import ShapeModel
 from vesalius.shapes.models.posterior import Columns, Posterior, columns_of, posterior
 
-ROUNDS = 20
+ROUNDS = 25
 WIDE, NARROW = 0.25, 0.03  # of the size: how far a vertex looks for its place, at first and at last
 FEW = 400  # vertices that are looked at while it is searched
 FINE = 3000  # points of the observed surface that are looked at
-COUNTS = 150  # observations that count as one each; more of them say little more, as neighbours err together
+COUNTS = 100  # observations that count as one each; more of them say little more, as neighbours err together
 AGREE = 0.5  # cosine of the angle between normals, from which two places can be the same
-NEIGHBOURS, RIM = 24, 0.33  # points that tell an edge, and how far to one side of their reach their middle lies there
+NEIGHBOURS, RIM = (
+    24,
+    0.33,
+)  # points that tell an edge, and how far to one side of their reach their middle lies there
 LEAST = 0.05  # of the vertices that must be seen
 
 
@@ -28,9 +31,9 @@ LEAST = 0.05  # of the vertices that must be seen
 class Fit:
     """A model on a surface: `points_mm` `(V, 3)` in the surface's place, which vertices are `seen` `(V,)`.
 
-    `spread_mm` `(V,)` is the posterior's standard deviation along the normal, `pose` leads from the model's frame to the
-    surface's place, `weights` `(K,)` are standard deviations along the modes, `off_mm` is how far the observed surface
-    is from the model's, on average, and `mirrored` says that the mirror image fits clearly better.
+    `spread_mm` `(V,)` is the posterior's standard deviation along the normal, `pose` leads from the model's frame to
+    the surface's place, `weights` `(K,)` are standard deviations along the modes, `off_mm` is how far the observed
+    surface is from the model's, on average, and `mirrored` says that the mirror image fits clearly better.
     """
 
     points_mm: Array
@@ -43,8 +46,12 @@ class Fit:
     unsure: bool = False
 
 
-def fit(model: ShapeModel, surface: Cloud, *, whole: bool, columns: Columns | None = None) -> Fit:
+def fit(
+    model: ShapeModel, surface: Cloud, *, whole: bool, columns: Columns | None = None, mirrors: bool = True
+) -> Fit:
     """Return a model on a surface. With `whole`, the surface is all there; else any part of it may be missing.
+
+    Without `mirrors` it is not asked whether the mirror image fits better, which takes a third of the time.
 
     Raises DataError where too little of the surface fits to say anything.
     """
@@ -60,14 +67,26 @@ def fit(model: ShapeModel, surface: Cloud, *, whole: bool, columns: Columns | No
             found=f"{best.seen.mean():.0%} of its vertices",
             hint="a larger part, or the model of this anatomy",
         )
-    other = surface.mirrored().thinned(FINE)
-    mirror = _off(model.mean_mm, vertex_normals(model.mean_mm, model.faces), other, _searched(model, other, whole=whole)[0])
-    own = _off(model.mean_mm, vertex_normals(model.mean_mm, model.faces), observed, sought[0])
+    mirrored = mirrors and _mirror_fits(model, observed, sought[0], whole=whole)
     apart = float(np.linalg.norm(tried[0].points_mm - tried[-1].points_mm, axis=1).mean())
     unsure = apart > 0.1 * model.size_mm and tried[-1].off_mm < 1.1 * best.off_mm
     return Fit(
-        best.points_mm, best.seen, best.spread_mm, best.pose, best.weights, best.off_mm, mirror < CLEARLY * own, unsure
+        best.points_mm,
+        best.seen,
+        best.spread_mm,
+        best.pose,
+        best.weights,
+        best.off_mm,
+        mirrored,
+        unsure,
     )
+
+
+def _mirror_fits(model: ShapeModel, observed: Cloud, pose: Pose, *, whole: bool) -> bool:
+    """Return whether the mirror image of a surface, from left to right, is clearly nearer to the mean than it is."""
+    normals, other = vertex_normals(model.mean_mm, model.faces), observed.mirrored()
+    mirror = _off(model.mean_mm, normals, other, _searched(model, other, whole=whole)[0])
+    return mirror < CLEARLY * _off(model.mean_mm, normals, observed, pose)
 
 
 def _searched(model: ShapeModel, observed: Cloud, *, whole: bool) -> list[Pose]:
@@ -101,14 +120,16 @@ def _starts(model: ShapeModel, mean: Cloud, observed: Cloud) -> list[Pose]:
             middles.append(mean.points_mm[mean.points_mm[:, axis] > bound].mean(axis=0))
     turns = [np.eye(3)]
     if model.turned:
-        own, other = (np.linalg.svd(c.points_mm - c.middle_mm, full_matrices=False)[2] for c in (mean, observed))
+        own, other = (
+            np.linalg.svd(c.points_mm - c.middle_mm, full_matrices=False)[2] for c in (mean, observed)
+        )
         for signs in ((1, 1), (1, -1), (-1, 1), (-1, -1)):
             turn = (other.T * np.array([*signs, 1.0])) @ own
             turns.append((other.T * np.array([*signs, np.sign(np.linalg.det(turn))])) @ own)
     return [Pose(turn, observed.middle_mm - turn @ middle) for turn in turns for middle in middles]
 
 
-def _onto(model: ShapeModel, normals: Array, observed: Cloud, start: Pose, *, rounds: int = 12) -> Pose:
+def _onto(model: ShapeModel, normals: Array, observed: Cloud, start: Pose, *, rounds: int = 8) -> Pose:
     """Return the pose in which the observed points lie on the mean: they pull alone, as the rest may be missing."""
     weight = 0.2 * model.size_mm
     tree = cKDTree(np.concatenate([model.mean_mm, weight * normals], axis=1))
@@ -132,7 +153,7 @@ def _off(points: Array, normals: Array, observed: Cloud, pose: Pose) -> float:
 
 
 def _fitted(model: ShapeModel, columns: Columns, observed: Cloud, pose: Pose, *, whole: bool) -> Fit:
-    """Return the model fitted from a pose: closest points, then the posterior of pose and shape, from wide to narrow."""
+    """Return the model fitted from a pose: closest points, then the posterior, from wide to narrow."""
     size, v = model.size_mm, len(model.mean_mm)
     points = model.mean_mm
     every = np.arange(v)
@@ -168,12 +189,13 @@ def _fitted(model: ShapeModel, columns: Columns, observed: Cloud, pose: Pose, *,
         raise DataError("the surface does not lie on the model anywhere", hint="the model of this anatomy")
     normals = vertex_normals(points, model.faces)
     spread = found.spread_mm(normals, model.noise_mm) * pose.scale
-    off = _off(points, normals, observed, pose)
+    far = Cloud(points, normals).distance_mm(pose.back(observed.points_mm))
+    off = pose.scale * float(np.sort(far)[: max(1, int(0.9 * len(far)))].mean())
     return Fit(pose(points), seen, spread, pose, found.weights[: columns.modes], off)
 
 
 def _back(points: Array, normals: Array, observed: Cloud, reach: float) -> tuple[Array, Array, Array]:
-    """Return of each observed point the vertex that it is nearest to, its place and its normal; those turned away, not."""
+    """Return of each observed point its nearest vertex, its place and its normal; not of those turned away."""
     weight = max(2 * reach, 0.1 * observed.size_mm)
     tree = cKDTree(np.concatenate([points, weight * normals], axis=1))
     own = tree.query(np.concatenate([observed.points_mm, weight * observed.normals], axis=1))[1]

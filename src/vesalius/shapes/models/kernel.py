@@ -24,7 +24,7 @@ def smooth_columns(points_mm: Array, widths: dict[float, float], columns: int) -
     """Return `(V, columns)` whose weighted sums, with weights of variance 1, are smooth displacements in mm.
 
     `widths` are by each Gaussian's standard deviation in mm how far it moves points, one standard deviation in mm. Of
-    the kernel's sum the leading eigenvectors are taken by Nyström's way from landmarks, so that memory is V × landmarks.
+    the kernel's sum the leading eigenvectors are taken by Nyström's way, so that memory is V × landmarks.
     Source: low-rank Gaussian kernels of Myronenko and Song 2010; Lüthi et al. 2018, section 3.
     """
     chosen = spread_points(points_mm, LANDMARKS)

@@ -12,7 +12,7 @@ from vesalius.core.errors import DataError
 from vesalius.core.image import Array
 from vesalius.core.words import counted, listed
 from vesalius.shapes.models.aligning import apart, procrustes, starts
-from vesalius.shapes.models.cloud import Cloud, cloud_of
+from vesalius.shapes.models.cloud import SAMPLES, Cloud, cloud_of
 from vesalius.shapes.models.kernel import smooth_columns
 from vesalius.shapes.models.model import ShapeModel
 from vesalius.shapes.models.modes import SHARE, Modes, modes_of, procrustes_all
@@ -27,7 +27,9 @@ TIMES = 3.0  # the usual residual that a registration may have
 FOLDED = 0.05  # of the faces that may turn over
 UNUSUAL = 8.0  # robust standard deviations from the median shape
 SMOOTH = (0.25, 24)  # of the size: how wide further movements are; and how many columns they have
-Keep = Callable[[str, str, Callable[[], Registered]], Registered]  # round, name, what is done where it is not kept
+Keep = Callable[
+    [str, str, Callable[[], Registered]], Registered
+]  # round, name, what is done where it is not kept
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +55,7 @@ def correspond(
     shapes: Mapping[str, Surface],
     mesh: Callable[[Surface], Surface],
     *,
+    samples: int = SAMPLES,
     sizes: bool = False,
     turned: bool = False,
     keep_unusual: bool = False,
@@ -60,12 +63,13 @@ def correspond(
 ) -> Corresponding:
     """Return the shapes in correspondence, found by smooth registration of a template: the medoid, then the mean.
 
-    `mesh` makes of a surface a template's: fewer vertices, still watertight. `keep` gives back a registration that was
-    done before. With `turned` the shapes' directions are not those of LPS and are found; with `sizes` size is taken out.
+    `mesh` makes of a surface a template's: fewer vertices, still watertight. So many `samples` of each are compared.
+    `keep` gives back a registration that was done before. With `turned` the shapes' directions are not those of
+    LPS and are found; with `sizes` size is taken out.
 
     Raises DataError where fewer than five shapes are left.
     """
-    clouds = {name: cloud_of(one) for name, one in shapes.items()}
+    clouds = {name: cloud_of(one, samples=samples) for name, one in shapes.items()}
     left: dict[str, str] = _misfits(clouds)
     clouds = {name: cloud for name, cloud in clouds.items() if name not in left}
     _assert_enough(clouds, left)
@@ -102,7 +106,12 @@ def correspond(
 
 
 def model_of(
-    found: Corresponding, chosen: Sequence[int] | None = None, *, share: float = SHARE, label: str = "", seed: int | None = 0
+    found: Corresponding,
+    chosen: Sequence[int] | None = None,
+    *,
+    share: float = SHARE,
+    label: str = "",
+    seed: int | None = 0,
 ) -> ShapeModel:
     """Return the model of shapes in correspondence, or of some of them: modes, and smooth movements beyond them.
 
@@ -175,7 +184,8 @@ def _medoid(clouds: Mapping[str, Cloud], *, turned: bool) -> str:
         for j, b in enumerate(few[:i]):
             tried = starts(clouds[a], clouds[b], turned=turned)
             far[i, j] = far[j, i] = min(apart(clouds[a], clouds[b], pose) for pose in tried)
-    return few[int(np.median(far, axis=1).argmin())]
+    best: str = few[int(np.median(far, axis=1).argmin())]
+    return best
 
 
 def _failed(found: Mapping[str, Registered], template: Template) -> dict[str, str]:
@@ -187,7 +197,9 @@ def _failed(found: Mapping[str, Registered], template: Template) -> dict[str, st
         if one.mirrored:
             left[name] = "its mirror image fits clearly better: left and right may be mixed"
         elif one.residual_mm > bound:
-            left[name] = f"no correspondence: {one.residual_mm:.2f} mm from the template, usual are {usual:.2f} mm"
+            left[name] = (
+                f"no correspondence: {one.residual_mm:.2f} mm from the template, usual are {usual:.2f} mm"
+            )
         elif one.folded > FOLDED:
             left[name] = f"no correspondence: {one.folded:.0%} of the template's faces turned over"
     return left
@@ -211,7 +223,9 @@ def _assert_enough(clouds: Mapping[str, Cloud], left: Mapping[str, str]) -> None
     if len(clouds) < LEAST:
         why = f", left out: {listed([f'{n} ({t})' for n, t in left.items()], 2)}" if left else ""
         raise DataError(
-            f"a shape model needs {LEAST} shapes or more", found=counted(len(clouds), "shape") + why, hint="more cases"
+            f"a shape model needs {LEAST} shapes or more",
+            found=counted(len(clouds), "shape") + why,
+            hint="more cases",
         )
 
 
@@ -220,7 +234,8 @@ def _notes(names: Sequence[str], left: Mapping[str, str]) -> tuple[str, ...]:
     mirrored = [name for name, why in left.items() if "mirror" in why]
     if len(mirrored) > 0.1 * (len(names) + len(left)):
         notes.append(
-            f"{counted(len(mirrored), 'shape')} of {len(names) + len(left)} fit better mirrored: learn each side by itself."
+            f"{counted(len(mirrored), 'shape')} of {len(names) + len(left)} fit better mirrored: "
+            "learn each side by itself."
         )
     if len(names) < 20:
         notes.append(f"Learned from {counted(len(names), 'shape')}: modes and bands are uncertain.")

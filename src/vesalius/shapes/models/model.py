@@ -19,9 +19,9 @@ from vesalius.core.words import counted
 class ShapeModel(Shown):
     """How the surface of one anatomy differs between people; corresponding vertices in mm, centred, axes as in LPS.
 
-    `mean_mm` is `(V, 3)`, `faces` `(F, 3)`; `modes` `(K, V, 3)` are orthonormal and `variances` `(K,)` theirs in mm², the
-    greatest first, of which `sound` stand out from chance. `smooth` `(V, R)` are columns of further smooth movements,
-    the same for each axis, and `smooth_variances` `(R,)` theirs: what left-out shapes did beyond the modes.
+    `mean_mm` is `(V, 3)`, `faces` `(F, 3)`; `modes` `(K, V, 3)` are orthonormal and `variances` `(K,)` theirs in mm²,
+    the greatest first, of which `sound` stand out from chance. `smooth` `(V, R)` are columns of further smooth
+    movements, the same for each axis, and `smooth_variances` `(R,)` theirs: what left-out shapes did beyond the modes.
     `noise_mm` is the standard deviation of what is left of each coordinate.
 
     `weights` `(n, K)` are the shapes that it was learned from, in no order that could tell whose. `sizes` says whether
@@ -66,7 +66,9 @@ class ShapeModel(Shown):
             return self.mean_mm
         b = np.asarray(deviations, dtype=np.float64)
         if b.ndim != 1 or len(b) > len(self.variances):
-            raise DataError(f"the model has {counted(len(self.variances), 'mode')}", found=f"{b.size} deviations")
+            raise DataError(
+                f"the model has {counted(len(self.variances), 'mode')}", found=f"{b.size} deviations"
+            )
         own = b * np.sqrt(self.variances[: len(b)])
         return np.asarray(self.mean_mm + np.tensordot(own, self.modes[: len(b)], axes=1))
 

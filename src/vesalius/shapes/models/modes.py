@@ -68,8 +68,9 @@ def modes_of(shapes: Array, *, share: float = SHARE, most: int | None = None, se
 def beyond_chance(flat: Array, values: Array, *, seed: int = 0) -> int:
     """Return how many leading variances exceed those of shapes whose coordinates were shuffled among the cases.
 
-    Coordinates `(n, 3 V)` are centred; each is shuffled by itself, so that no two go together any more, and a mode counts
-    while its variance is above 95 % of the shuffled ones of the same rank. Source: Horn 1965; Buja and Eyuboglu 1992.
+    Coordinates `(n, 3 V)` are centred; each is shuffled by itself, so that no two go together any more, and a mode
+    counts while its variance is above 95 % of the shuffled ones of the same rank. Source: Horn 1965; Buja and
+    Eyuboglu 1992.
     """
     random = np.random.default_rng(seed)
     n, width = flat.shape

@@ -1,21 +1,22 @@
-"""The posterior of a shape model given where a part of the surface lies: probabilistic components, smooth rest, pose."""
+"""The posterior of a shape model given where a part of the surface lies: modes, smooth rest, pose."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import cho_solve, solve_triangular
 
 from vesalius.core.image import Array
 from vesalius.shapes.models.model import ShapeModel
 
 LOOSE = 0.5  # how far the pose may be off, one standard deviation, of the shape's size or in radians
-SLIDE = 0.05  # of the shape's size: how little a closest point says along the surface
+SLIDE = 0.5  # of the shape's size: how little a closest point says along the surface
 
 
 @dataclass(frozen=True, eq=False)
 class Columns:
-    """What moves a model's vertices: `(3 V, P)` in mm for weights of variance 1, and how many are modes and smooth ones.
+    """What moves a model's vertices: `(3 V, P)` in mm for weights of variance 1, and how many are modes, and smooth.
 
     In the order: modes, smooth movements along x, y and z, three shifts, three turns, and a scale where sizes are free.
     """
@@ -27,11 +28,17 @@ class Columns:
 
 @dataclass(frozen=True, eq=False)
 class Posterior:
-    """Vertices `(V, 3)` in the model's frame, their covariance's factor `(3 V, P)`, and the weights `(P,)`."""
+    """Vertices `(V, 3)` in the model's frame, their weights `(P,)`, and what their covariance is made of."""
 
     points_mm: Array
-    factor: Array
     weights: Array
+    columns: Array
+    root: Array  # of the weights' precision, `(P, P)`, lower
+
+    @property
+    def factor(self) -> Array:
+        """The factor of the covariance of all coordinates, `(3 V, P)`."""
+        return np.asarray(solve_triangular(self.root, self.columns.T, lower=True).T)
 
     def spread_mm(self, normals: Array, noise_mm: float) -> Array:
         """Return the standard deviation of each vertex along its normal, `(V,)` in mm, the noise with it."""
@@ -62,7 +69,14 @@ def columns_of(model: ShapeModel) -> Columns:
 
 
 def posterior(
-    model: ShapeModel, columns: Columns, chosen: Array, targets_mm: Array, normals: Array, *, noise_mm: float, weights: Array
+    model: ShapeModel,
+    columns: Columns,
+    chosen: Array,
+    targets_mm: Array,
+    normals: Array,
+    *,
+    noise_mm: float,
+    weights: Array,
 ) -> Posterior:
     """Return the posterior given that vertices `chosen` `(M,)` lie at targets `(M, 3)`, surely along normals `(M, 3)`.
 
@@ -83,6 +97,5 @@ def posterior(
     precision += sure * across.T @ (across * weights[:, None])
     right = slide * flat.T @ (gap.reshape(-1) * each) + sure * across.T @ (upright * weights)
     root = np.linalg.cholesky(precision)
-    found = np.linalg.solve(root.T, np.linalg.solve(root, right))
-    factor = np.linalg.solve(root, columns.matrix.T).T
-    return Posterior(model.mean_mm + (columns.matrix @ found).reshape(v, 3), factor, found)
+    found = cho_solve((root, True), right)
+    return Posterior(model.mean_mm + (columns.matrix @ found).reshape(v, 3), found, columns.matrix, root)

@@ -12,7 +12,11 @@ from vesalius.shapes.models.aligning import CLEARLY, apart, closest, rigid, star
 from vesalius.shapes.models.cloud import Cloud, vertex_normals
 from vesalius.shapes.models.kernel import smooth_columns
 
-WIDTHS = {0.8: 0.15, 0.4: 0.08, 0.2: 0.04}  # of the shape's size: width of each kernel, and how far it moves points
+WIDTHS = {
+    0.8: 0.15,
+    0.4: 0.08,
+    0.2: 0.04,
+}  # of the shape's size: width of each kernel, and how far it moves points
 COLUMNS = 150
 ROUNDS = 30
 COARSE, FINE = 0.5, 0.01  # of the shape's size: what a distance counts little against, at first and at last
@@ -122,7 +126,10 @@ def _along(way: Array, normals: Array, along: float) -> Array:
 def _folded(template: Template, points_mm: Array) -> float:
     """Return the share of faces whose normal turned against that of the template."""
     before, after = (
-        np.cross(p[template.faces[:, 1]] - p[template.faces[:, 0]], p[template.faces[:, 2]] - p[template.faces[:, 0]])
+        np.cross(
+            p[template.faces[:, 1]] - p[template.faces[:, 0]],
+            p[template.faces[:, 2]] - p[template.faces[:, 0]],
+        )
         for p in (template.vertices_mm, points_mm)
     )
     return float(((before * after).sum(axis=1) < 0).mean())
