@@ -55,7 +55,7 @@ class Design:
     def measures(self) -> dict[str, float]:
         """Size, volume, area, mass and thickness of the part, with the unit in each name."""
         surface, made = self.surface, self.part.made
-        millilitres = volume_ml(surface)
+        millilitres = volume_ml(surface) or 0.0  # None of an open mesh, which `printable` refused
         sides = np.ptp((surface.vertices_mm - made.part.affine[:3, 3]) @ made.part.affine[:3, :3], axis=0)
         sides = np.sort(sides / made.part.step_mm)[::-1]
         return {

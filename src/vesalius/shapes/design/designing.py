@@ -64,7 +64,7 @@ def design(
     )
     part = mended(framed(bone, hole.missing, direction, step_mm=step_mm), chosen)
     made, findings = _checked(part, bone, chosen)
-    tight = dict(chosen)
+    tight: dict[str, Mapping[str, Any]] = {**chosen}
     for _ in range(ROUNDS):
         again = [f for f in findings if not f.kept and rules.get(f.rule).stricter(tight[f.rule], f)]
         if not again:
@@ -87,9 +87,9 @@ def design(
 
 
 def _resting(part: Part) -> tuple[str, ...]:
-    """Return a doubt where most of a part rests on bone: what was found may be a bump of the other half, and no hole."""
+    """Return a doubt where most of a part rests on bone: what was found may be a bump, and no hole."""
     steps = max(1, round(BENEATH_MM / part.step_mm))
-    beneath = np.cumsum(part.bone_mm < 0, axis=0)
+    beneath: Array = np.cumsum((part.bone_mm < 0).astype(np.int32), axis=0)
     beneath[steps:] -= beneath[:-steps].copy()
     share = float((beneath > 0)[part.inside].mean())
     if share <= RESTS:
