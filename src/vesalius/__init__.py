@@ -28,6 +28,8 @@ _HOME = {
     "change": "verbs.change",
     "Change": "verbs.change",
     "Changes": "verbs.change",
+    "design": "verbs.design",
+    "Design": "verbs.design",
     "annotate": "verbs.annotate",
     "AnnotationProject": "verbs.annotate",
     "gather": "verbs.gather",
@@ -161,6 +163,7 @@ __all__ = [
     "DataError",
     "Degraded",
     "Deidentified",
+    "Design",
     "Explanations",
     "Exported",
     "Features",
@@ -225,6 +228,7 @@ __all__ = [
     "degrade",
     "deidentify",
     "demo",
+    "design",
     "evaluate",
     "explain",
     "export",
@@ -331,6 +335,8 @@ if TYPE_CHECKING:
     from vesalius.verbs.deidentify import Deidentified as Deidentified
     from vesalius.verbs.deidentify import deidentify as deidentify
     from vesalius.verbs.demo import demo as demo
+    from vesalius.verbs.design import Design as Design
+    from vesalius.verbs.design import design as design
     from vesalius.verbs.evaluate import evaluate as evaluate
     from vesalius.verbs.explain import Explanations as Explanations
     from vesalius.verbs.explain import explain as explain

@@ -19,6 +19,9 @@ ROOMS = {
     "core": READERS,
     "formats": READERS,
     "prepare/degradations": ("degrade",),
+    "shapes/rules": ("design",),
+    "shapes/design": ("design",),
+    "run/design": ("design",),
     "shapes": ("mesh",),
     "prepare": ("fit", "predict", "evaluate"),
     "infer": ("fit", "predict", "evaluate"),
@@ -42,6 +45,7 @@ ROOMS = {
     "language": ("fit", "prompt"),
 }
 FILES = {
+    "shapes/bone.py": ("design",),
     "formats/_meshes.py": ("mesh",),
     "dicom/write/m3d.py": ("mesh",),
     "run/meshing.py": ("mesh",),

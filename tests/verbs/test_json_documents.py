@@ -23,11 +23,13 @@ from tests.verbs.test_archive_verb import Here
 
 import vesalius
 import vesalius as vs
-from vesalius import cli, cohorts
+from vesalius import cli, cohorts, formats
 from vesalius.cli import _outcome
 from vesalius.cli._results import rows
-from vesalius.core.cohort import SetAside
+from vesalius.core.answers.mask import Mask
+from vesalius.core.cohort import Label, SetAside
 from vesalius.core.errors import Interrupted, VesaliusError
+from vesalius.core.image import Image
 from vesalius.core.image_digest import image_digest
 from vesalius.core.registry import KINDS, exists, plural
 from vesalius.core.scorecard import load_scorecard
@@ -369,6 +371,21 @@ def test_change(pictures: Any, tmp_path: Path, ask: Ask) -> None:
     (one,) = found["result"]["changes"]
     assert one["days"] == 30 and Path(found["result"]["files"]["html"]).is_file()
     assert any("taken on trust" in w["text"] for w in found["warnings"])
+
+
+def test_design(tmp_path: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vesalius.run.design.written.page", lambda _: "<p>looked at in test_design.py</p>")
+    bone = np.zeros((16, 24, 24), np.uint8)
+    bone[6:10, 2:22, 2:22] = 1
+    missing = np.zeros_like(bone)
+    missing[6:10, 8:16, 8:16] = 1
+    for name, array in (("bone", bone & ~missing), ("missing", missing)):
+        image = Image(array[None], affine=np.diag([2.0, 2.0, 2.0, 1.0]))
+        formats.write(Mask(image=image, labels=(Label(1, name),)), tmp_path / f"{name}.nii.gz")
+    told = (tmp_path / "bone.nii.gz", "--missing", tmp_path / "missing.nii.gz", "-o", tmp_path / "out")
+    found = ask("design", *told, "--rule", "fixation.apart_mm=10")["result"]
+    assert all(rule["kept"] for rule in found["rules"]) and found["by"] == "mask"
+    assert all(Path(place).is_file() for place in found["files"].values())
 
 
 def test_clean(pictures: Any, tmp_path: Path, ask: Ask) -> None:

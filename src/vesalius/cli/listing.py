@@ -40,6 +40,7 @@ HELP = {
     "learn.recipes": "The ways of training.",
     "run.strategies": "The ways of choosing what to label next, for `suggest --strategy`.",
     "radiomics.families": "The families of radiomics features, for `features radiomics --set families=…`.",
+    "shapes.rules": "The rules that a design keeps, for `design --rule`.",
     "evaluate.checklists": "The checklists of reporting that a model's card fills in.",
 }
 ABOUT = (

@@ -61,6 +61,7 @@ KINDS = (
     "evaluate.calibrations",
     "evaluate.checklists",
     "radiomics.families",
+    "shapes.rules",
     "compress.ways",
     "imports.origins",
     "exports",
@@ -85,6 +86,7 @@ _PLURAL = {
     "language.tokenizers": "tokenizers",
     "benefit.learners": "learners",
     "radiomics.families": "families",
+    "shapes.rules": "rules",
 }
 _SINGULAR = {"cohorts": "layout", "metrics": "answer kind", "losses": "loss", "explain.methods": "explainer"}
 _SINGULAR |= {
@@ -107,6 +109,7 @@ _SINGULAR |= {
     "benefit.learners": "learner of benefit",
     "anomalies": "way to learn what is normal",
     "radiomics.families": "family of radiomics",
+    "shapes.rules": "design rule",
     "learn.recipes": "recipe",
     "run.strategies": "strategy",
     "plan.presets": "preset",
