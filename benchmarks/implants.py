@@ -150,7 +150,6 @@ def _shape_model(out: Path, cases: Sequence[Case], *, quick: bool) -> Path | Non
     if quick:
         return None
     from vesalius.shapes.models.file import save_model
-
     from vesalius.shapes.models.learning import correspond, model_of
 
     if not out.exists():

@@ -147,6 +147,12 @@ class Implant(Segment):
         if not state.values["made"] or GIVEN in case.targets or case.reference is None:
             return case
         image = load_reference(case)
+        if image.affine is None:
+            raise DataError(
+                f"case {case.id!r} has no place in millimetres, so no hole of a known size can be cut into it",
+                found="an image without an affine",
+                hint="NIfTI, NRRD or DICOM that says its spacing and its orientation",
+            )
         bone = bone_of(image, state.values["bone"])
         missing = cut(bone, image.affine, seed_of(int(state.values["seed"]), "defect", case.id)).implant
         rest = image.array.copy()
