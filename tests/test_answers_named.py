@@ -18,6 +18,8 @@ OWN = {  # the files of a kind, and rooms that are about kinds
     "dicom/read": "what an object is read as",
     "dicom/write": "an object holds the kinds that it was made for",
     "shapes": "a room about surfaces, and of the masks that they are laid about",
+    "run/shape": "a shape model is of surfaces",
+    "run/design": "a part is told by a mask",
     "tasks": "a task's own file names the answer that it ends in",
 }
 KNOWN: dict[str, str] = {}

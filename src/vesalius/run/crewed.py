@@ -58,7 +58,7 @@ def led(carry: Carry, asked: Asked, *, resume: bool, launch: Launch | None = Non
             raise ClusterError(
                 "a process of those that train together is gone, or does not answer",
                 found=f"{error}, process {crew.rank} of {crew.size}",
-                hint="torchrun --max-restarts 3, or the same command with --resume",
+                hint="the same command with --resume; torchrun begins anew by itself where it is given restarts",
             ) from error
     size = _size(asked, resume)
     if asked.dry_run or (size == 1 and launch is None):

@@ -90,7 +90,7 @@ def _by_model(bone: Given, sources: Sources) -> Missing:
         raise DataError(
             "the bundle does not say what is missing: its answers are no masks",
             found=type(answer).__name__,
-            hint="a bundle of `vesalius fit DATA --task implant`",
+            hint="a bundle of `vesalius fit` that tells what a bone lacks",
         )
     if answer.withheld is not None:
         raise DataError("the bundle's answer was withheld", found=answer.withheld)

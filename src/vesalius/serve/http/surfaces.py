@@ -14,6 +14,7 @@ from vesalius.answers import contract
 from vesalius.core.answers.surface import Surface
 from vesalius.core.disk import write_bytes
 from vesalius.core.errors import DataError
+from vesalius.shapes.files import read_surface
 from vesalius.shapes.picture import row_of
 
 GLB, PNG = "surfaces.glb", "surfaces.png"
@@ -35,10 +36,7 @@ def made(answer_file: Path, name: str) -> Path:
         held = path.with_name(f"answer.{GLB}")
         if name == GLB:
             return formats.write(_surface(answer_file), path)
-        surface = formats.read_answer(held) if held.is_file() else _surface(answer_file)
-        if not isinstance(surface, Surface):
-            raise DataError("a file of surfaces holds something else", found=type(surface).__name__)
-        return _pictured(surface, path)
+        return _pictured(read_surface(held) if held.is_file() else _surface(answer_file), path)
 
 
 def _surface(answer_file: Path) -> Surface:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from vesalius.shapes.design.part import Made, Part
+if TYPE_CHECKING:
+    from vesalius.shapes.design.part import Made, Part
 
 
 @dataclass(frozen=True)
