@@ -239,7 +239,7 @@ def test_a_phantom_that_is_never_the_same(monkeypatch: pytest.MonkeyPatch, tmp_p
     seen = iter(range(100))
     pixels = Image(np.zeros((1, 1, 2, 2), np.uint8))
 
-    def patient(index: int, seed: int, *, kind: str) -> Any:
+    def patient(index: int, seed: int, *, kind: str, options: object) -> Any:
         case = SimpleNamespace(id=f"p{index}", patient="p", images={"image": pixels})
         return SimpleNamespace(truth=lambda n=next(seen): {"id": "p", "n": n}, as_case=lambda: case)
 

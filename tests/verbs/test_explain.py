@@ -38,7 +38,8 @@ def test_every_method_explains_a_class_or_says_why_not(pictures: Any) -> None:
     found = vs.explain(pictures.path, case.image.paths[0], method="all", check="none", **FEW)
     assert {e.method for e in found.explained} | set(found.refused) == set(names(methods.KIND))
     assert (
-        set(found.refused) == {"rollout", "frames", "sources"} and "class token" in found.refused["rollout"]
+        set(found.refused) == {"columns", "rollout", "frames", "sources"}
+        and "class token" in found.refused["rollout"]
     )
     image = formats.read(case.image.paths[0])
     for one in found.explained:

@@ -45,7 +45,7 @@ class SkullPatient:
 
     def as_case(self) -> Case:
         """Return the CT with the mask of the bone; where there is a hole, with that of the piece that fills it, too."""
-        masks = {"bone": self.bone} | ({"implant": self.implant} if self.hole else {})
+        masks = {"bone": self.bone, "implant": self.implant} if self.hole else {"bone": self.bone}
         return Case(
             self.id,
             {"image": Image(self.volume[None], affine=self.affine, unit="HU", modality="CT")},
