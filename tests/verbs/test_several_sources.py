@@ -148,9 +148,9 @@ def test_every_method_explains_a_source_or_says_why_not(several: Any, tmp_path: 
     found = vs.explain(run, case, method="all", **few)
     maps = {e.method for e in found.explained}
     assert {source_of(m)[1] for m in maps} == {"front", "side"}
-    assert {p.method for p in found.parted} == {"sources"}
+    assert {p.method for p in found.parted} == {"columns", "sources"}
     assert all(len(why) > 20 for why in found.refused.values())
-    asked = {source_of(n)[0] for n in (*maps, *found.refused, "sources")}
+    asked = {source_of(n)[0] for n in (*maps, *found.refused, "columns", "sources")}
     assert asked == set(names(methods.KIND))
     shapes = {"front": (32, 32), "side": (24, 40)}
     for one in found.explained:
