@@ -60,7 +60,7 @@ def workers(process: subprocess.Popen[str]) -> list[psutil.Process]:
 def kill(process: subprocess.Popen[str], run: Path, which: int, after: float) -> float:
     """Kill a worker once there is a checkpoint later than a time; return when."""
     path = run / "checkpoints" / "classify-0.pt"
-    until = time.monotonic() + 120
+    until = time.monotonic() + 240
     while not (path.is_file() and path.stat().st_mtime > after):
         assert process.poll() is None, process.communicate()[1]
         assert time.monotonic() < until, "no checkpoint"
@@ -71,11 +71,11 @@ def kill(process: subprocess.Popen[str], run: Path, which: int, after: float) ->
 
 def test_killed_it_is_begun_again_and_ends_with_the_same_weights(place: Path) -> None:
     plain = [sys.executable, *FIT, "--devices", "2", *told(300)]
-    subprocess.run([*plain, "-o", "whole"], cwd=place, check=True, capture_output=True, timeout=200)
+    subprocess.run([*plain, "-o", "whole"], cwd=place, check=True, capture_output=True, timeout=300)
     with subprocess.Popen([*plain, "-o", "run"], cwd=place, text=True, stderr=subprocess.PIPE) as process:
         at = kill(process, place / "run", 1, 0.0)
         kill(process, place / "run", 0, at)  # the leader
-        _, said = process.communicate(timeout=200)
+        _, said = process.communicate(timeout=300)
     assert process.returncode == 0, said
     record: dict[str, Any] = json.loads((place / "run" / "run.json").read_text())["processes"]
     assert record["size"] == 2 and record["begun_again"] == 2
