@@ -41,7 +41,7 @@ class Sources:
 
 
 def way_of(by: str | None, sources: Sources) -> str:
-    """Return by which way what is missing is found: the one named, else the best that is given.
+    """Return the way in which the missing part is found: the one named, else the best that is given.
 
     Raises UnknownName, and DataError where a way lacks what it needs.
     """
@@ -68,7 +68,7 @@ def way_of(by: str | None, sources: Sources) -> str:
 
 
 def missing_of(bone: Given, by: str, sources: Sources) -> Missing:
-    """Return what is missing of a bone by one way, without any bone that is there. Raises DataError."""
+    """Return the part that a bone lacks, found in one way, less the bone that is there. Raises DataError."""
     ways: dict[str, Callable[[Given, Sources], Missing]] = {
         "model": _by_model,
         "shape": _by_shape,

@@ -92,18 +92,26 @@ def apart(source: Cloud, target: Cloud, pose: Pose) -> float:
     return float((there.mean() + back.mean()) / 2)
 
 
-def starts(source: Cloud, target: Cloud, *, turned: bool) -> list[Pose]:
-    """Return poses to start from: middle on middle, and where directions are not known the principal axes, too."""
-    turns = [np.eye(3)]
+def turns(source: Cloud, target: Cloud, *, turned: bool) -> list[Array]:
+    """Return rotations `(3, 3)` to start from: none, and where directions are not known those of the principal axes.
+
+    None of them mirrors: the third axis takes the sign that makes the rotation proper.
+    """
+    found = [np.eye(3)]
     if turned:
         own, other = (
             np.linalg.svd(c.points_mm - c.middle_mm, full_matrices=False)[2] for c in (source, target)
         )
         for signs in ((1, 1), (1, -1), (-1, 1), (-1, -1)):
             turn = (other.T * np.array([*signs, 1.0])) @ own
-            turn = (other.T * np.array([*signs, np.sign(np.linalg.det(turn))])) @ own
-            turns.append(turn)
-    return [Pose(turn, target.middle_mm - turn @ source.middle_mm) for turn in turns]
+            found.append((other.T * np.array([*signs, np.sign(np.linalg.det(turn))])) @ own)
+    return found
+
+
+def starts(source: Cloud, target: Cloud, *, turned: bool) -> list[Pose]:
+    """Return poses to start from: middle on middle, in each of the rotations to start from."""
+    each = turns(source, target, turned=turned)
+    return [Pose(turn, target.middle_mm - turn @ source.middle_mm) for turn in each]
 
 
 def rigid(source: Cloud, target: Cloud, *, turned: bool = False, sizes: bool = False) -> tuple[Pose, float]:

@@ -9,7 +9,7 @@ from scipy.spatial import cKDTree
 
 from vesalius.core.errors import DataError
 from vesalius.core.image import Array
-from vesalius.shapes.models.aligning import CLEARLY, Pose, procrustes, rigid
+from vesalius.shapes.models.aligning import CLEARLY, Pose, procrustes, rigid, turns
 from vesalius.shapes.models.cloud import Cloud, vertex_normals
 from vesalius.shapes.models.model import ShapeModel
 from vesalius.shapes.models.posterior import Columns, Posterior, columns_of, posterior
@@ -118,15 +118,8 @@ def _starts(model: ShapeModel, mean: Cloud, observed: Cloud) -> list[Pose]:
             bound = np.quantile(mean.points_mm[:, axis], share)
             middles.append(mean.points_mm[mean.points_mm[:, axis] < bound].mean(axis=0))
             middles.append(mean.points_mm[mean.points_mm[:, axis] > bound].mean(axis=0))
-    turns = [np.eye(3)]
-    if model.turned:
-        own, other = (
-            np.linalg.svd(c.points_mm - c.middle_mm, full_matrices=False)[2] for c in (mean, observed)
-        )
-        for signs in ((1, 1), (1, -1), (-1, 1), (-1, -1)):
-            turn = (other.T * np.array([*signs, 1.0])) @ own
-            turns.append((other.T * np.array([*signs, np.sign(np.linalg.det(turn))])) @ own)
-    return [Pose(turn, observed.middle_mm - turn @ middle) for turn in turns for middle in middles]
+    each = turns(mean, observed, turned=model.turned)
+    return [Pose(turn, observed.middle_mm - turn @ middle) for turn in each for middle in middles]
 
 
 def _onto(model: ShapeModel, normals: Array, observed: Cloud, start: Pose, *, rounds: int = 8) -> Pose:
